@@ -1,0 +1,1 @@
+//! The pure core: snapshot to graph to load balancer model and statuses.

@@ -1,0 +1,3 @@
+//! Gateway API controller, proxy and offline tools in one program.
+
+fn main() {}

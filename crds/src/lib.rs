@@ -1,0 +1,1 @@
+//! Gateway API types, CRD bundles and our own CRDs.

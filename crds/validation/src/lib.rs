@@ -1,0 +1,1 @@
+//! Manifest loading and CRD validation without an API server.

@@ -1,0 +1,1 @@
+//! End-to-end traffic tests with real clients over real sockets.

@@ -1,0 +1,1 @@
+//! The software provider: load balancers served by the bundled proxy.
