@@ -1,3 +1,35 @@
-//! Project automation.
+//! Project automation: everything a contributor or CI runs beyond plain cargo.
 
-fn main() {}
+mod layers;
+mod run;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Project automation for Gatewright.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    after_help = "Example: cargo xtask test        all checks and tests, as CI runs them"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all checks and tests; installs the tools it needs.
+    Test(test::Args),
+    /// Check that dependencies between crates run one way.
+    Layers,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Test(args) => test::run_steps(&args),
+        Command::Layers => layers::check(),
+    }
+}

@@ -1,0 +1,129 @@
+//! `cargo xtask test`: what CI runs, step by step.
+
+use crate::run::{cargo, run};
+use crate::{layers, tools};
+use anyhow::{Context, Result, bail};
+use std::time::Instant;
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Run also what takes long (long fuzz runs, heavy load); see CONTRIBUTING.md.
+    #[arg(long)]
+    full: bool,
+    /// Run only the named steps (repeatable); `--list` shows them.
+    #[arg(long = "step", value_name = "NAME")]
+    steps: Vec<String>,
+    /// List the steps and stop.
+    #[arg(long)]
+    list: bool,
+}
+
+/// One step of the run.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    /// Part of `--full` only.
+    full: bool,
+    run: fn(&Args) -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "formatting",
+        full: false,
+        run: |_| run(&mut cargo(&["fmt", "--all", "--check"])),
+    },
+    Step {
+        name: "layers",
+        about: "dependencies between crates run one way",
+        full: false,
+        run: |_| layers::check(),
+    },
+    Step {
+        name: "clippy",
+        about: "lints, warnings denied",
+        full: false,
+        run: |_| {
+            run(&mut cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ]))
+        },
+    },
+    Step {
+        name: "deny",
+        about: "licences and sources of dependencies",
+        full: false,
+        run: |_| deny(),
+    },
+    Step {
+        name: "unit",
+        about: "unit, property, golden and traffic tests of all crates",
+        full: false,
+        run: |_| run(&mut cargo(&["test", "--workspace", "--locked"])),
+    },
+];
+
+/// Runs the steps; a summary with times closes the output.
+pub fn run_steps(args: &Args) -> Result<()> {
+    for name in &args.steps {
+        if !STEPS.iter().any(|step| step.name == name) {
+            bail!("there is no step `{name}`; `cargo xtask test --list` shows them");
+        }
+    }
+    let chosen = |step: &&Step| {
+        if args.steps.is_empty() {
+            args.full || !step.full
+        } else {
+            args.steps.iter().any(|name| name == step.name)
+        }
+    };
+    if args.list {
+        for step in STEPS {
+            println!(
+                "{:<10} {}{}",
+                step.name,
+                step.about,
+                if step.full { " (--full)" } else { "" }
+            );
+        }
+        return Ok(());
+    }
+    let started = Instant::now();
+    let mut times = Vec::new();
+    for step in STEPS.iter().filter(chosen) {
+        eprintln!("==> {}: {}", step.name, step.about);
+        let begin = Instant::now();
+        (step.run)(args).with_context(|| format!("step `{}`", step.name))?;
+        times.push((step.name, begin.elapsed()));
+    }
+    eprintln!("==> all steps passed in {} s", started.elapsed().as_secs());
+    for (name, time) in &times {
+        eprintln!("    {name:<10} {:>5} s", time.as_secs());
+    }
+    println!("{} passed, 0 failed", times.len());
+    Ok(())
+}
+
+fn deny() -> Result<()> {
+    let deny = tools::CARGO_DENY.ensure()?;
+    run(crate::run::command(
+        deny,
+        &[
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+            "licenses",
+            "bans",
+            "sources",
+        ],
+    )
+    .env("CARGO_TERM_COLOR", "never"))
+}

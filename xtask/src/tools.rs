@@ -1,0 +1,67 @@
+//! Tools that the checks need, built once into the cache folder.
+
+use crate::run::{cache_dir, cargo, command, root, run};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// A crate from the registry with a binary of the same name.
+pub struct CargoTool {
+    /// Crate and binary name.
+    pub name: &'static str,
+    /// Exact version.
+    pub version: &'static str,
+}
+
+/// Checks licences, bans and sources of dependencies.
+pub const CARGO_DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
+
+impl CargoTool {
+    /// Path of the binary, built first if it is missing.
+    pub fn ensure(&self) -> Result<PathBuf> {
+        let home = cache_dir()
+            .join("tools")
+            .join(format!("{}-{}", self.name, self.version));
+        let binary = home.join("bin").join(self.name);
+        if !binary.is_file() {
+            eprintln!(
+                "    building {} {} (once, into the cache folder)",
+                self.name, self.version
+            );
+            let target = cache_dir().join("tools").join("target");
+            run(cargo(&[
+                "install",
+                "--quiet",
+                "--locked",
+                self.name,
+                "--version",
+                self.version,
+                "--root",
+            ])
+            .arg(&home)
+            .env("CARGO_TARGET_DIR", &target)
+            // The repository's pinned toolchain applies; its profile settings do not.
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"))?;
+            // Build products of a tool are never used again.
+            let _ = std::fs::remove_dir_all(&target);
+        }
+        Ok(binary)
+    }
+}
+
+/// Builds the Go program in `folder` (its own module, relative to the root) into the cache folder.
+/// Go's build cache makes a repeated call cheap.
+pub fn go_program(folder: &str, name: &str) -> Result<PathBuf> {
+    let out = cache_dir().join("tools").join(name);
+    run(command("go", &["build", "-o"])
+        .arg(&out)
+        .arg(".")
+        .current_dir(root().join(folder))
+        .env("GOWORK", "off"))
+    .with_context(|| format!("building {folder} (needs the Go toolchain)"))?;
+    Ok(out)
+}
