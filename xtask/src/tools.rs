@@ -53,15 +53,13 @@ impl CargoTool {
     }
 }
 
-/// Builds the Go program in `folder` (its own module, relative to the root) into the cache folder.
-/// Go's build cache makes a repeated call cheap.
-pub fn go_program(folder: &str, name: &str) -> Result<PathBuf> {
-    let out = cache_dir().join("tools").join(name);
-    run(command("go", &["build", "-o"])
-        .arg(&out)
-        .arg(".")
-        .current_dir(root().join(folder))
-        .env("GOWORK", "off"))
-    .with_context(|| format!("building {folder} (needs the Go toolchain)"))?;
-    Ok(out)
+/// A Go program of `e2e/tools`, built into the cache folder. Go's own build cache makes a repeated
+/// call cheap.
+pub fn go_tool(package: &str) -> Result<PathBuf> {
+    let folder = cache_dir().join("tools").join("go");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut build = command("go", &["build", "-trimpath", "-o"]);
+    build.arg(&folder).arg(package).current_dir(root().join("e2e/tools")).env("GOWORK", "off");
+    run(&mut build).with_context(|| format!("building {package} (needs the Go toolchain)"))?;
+    Ok(folder.join(package.rsplit('/').next().unwrap_or(package)))
 }
