@@ -1,0 +1,5 @@
+//! Which endpoint takes a request.
+
+/// Passive health of an endpoint.
+#[derive(Debug, Default)]
+pub struct Health {}

@@ -1,0 +1,1 @@
+//! Names of backends resolved with their time to live.

@@ -1,0 +1,1 @@
+//! Workers, sockets, PROXY protocol, draining.

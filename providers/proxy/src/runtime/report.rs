@@ -1,0 +1,74 @@
+//! What `apply` takes and answers.
+
+use gatewright_model::key::{ListenerKey, ObjectName};
+use gatewright_model::{LoadBalancer, Str};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A load balancer and where its listeners are bound.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// What to serve.
+    pub balancer: Arc<LoadBalancer>,
+    /// Addresses to bind every listener to.
+    pub addresses: Vec<IpAddr>,
+    /// Added to listener ports when binding; redirects and `X-Forwarded-Port` use the listener's.
+    pub port_offset: u16,
+}
+
+/// What became of a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApplyReport {
+    /// One entry per listener of every load balancer applied.
+    pub listeners: Vec<ListenerOutcome>,
+    /// Objects that could not be used, each with its reason; they hurt only themselves.
+    pub refusals: Vec<ObjectRefusal>,
+}
+
+/// What became of one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerOutcome {
+    /// The Gateway.
+    pub gateway: ObjectName,
+    /// The listener.
+    pub listener: ListenerKey,
+    /// `None`: programmed, traffic is accepted.
+    pub failure: Option<Failure>,
+}
+
+/// Why a listener is not programmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// For programs.
+    pub reason: FailureReason,
+    /// For people: address, port, what is wrong and what to do.
+    pub message: String,
+}
+
+/// Why a listener is not programmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureReason {
+    /// Another process holds the address and port.
+    PortInUseByOtherProcess,
+    /// Another Gateway of this proxy holds the address and port.
+    PortInUseByGateway(ObjectName),
+    /// The port needs a privilege that the process lacks.
+    PermissionDenied,
+    /// The address is not one of this machine's.
+    AddressNotAvailable,
+    /// The listener's own settings cannot be used (certificate, TLS options, port out of range).
+    Invalid,
+    /// Any other error of the operating system.
+    Other,
+}
+
+/// An object that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRefusal {
+    /// The Gateway it belongs to.
+    pub gateway: ObjectName,
+    /// The object, as `Kind namespace/name`.
+    pub object: Str,
+    /// Field and reason.
+    pub message: String,
+}

@@ -1,0 +1,1 @@
+//! TCP, TLS passthrough and UDP.
