@@ -98,20 +98,25 @@ struct Graph {
 impl Graph {
     fn parse(metadata: &str) -> Result<Self> {
         let metadata: Value = serde_json::from_str(metadata).context("cargo metadata")?;
-        let names: BTreeMap<&str, &str> = array(&metadata["packages"])
-            .filter_map(|package| Some((package["id"].as_str()?, package["name"].as_str()?)))
+        let names: BTreeMap<&str, &str> = array(&metadata, "packages")
+            .filter_map(|package| Some((text(package, "id")?, text(package, "name")?)))
             .collect();
-        let members = array(&metadata["workspace_members"])
+        let members = array(&metadata, "workspace_members")
             .filter_map(|id| names.get(id.as_str()?).map(ToString::to_string))
             .collect();
         let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for node in array(&metadata["resolve"]["nodes"]) {
-            let Some(from) = node["id"].as_str().and_then(|id| names.get(id)) else {
+        for node in metadata
+            .get("resolve")
+            .into_iter()
+            .flat_map(|resolve| array(resolve, "nodes"))
+        {
+            let Some(from) = text(node, "id").and_then(|id| names.get(id)) else {
                 continue;
             };
-            for dependency in array(&node["deps"]) {
-                let normal = array(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null());
-                let to = dependency["pkg"].as_str().and_then(|id| names.get(id));
+            for dependency in array(node, "deps") {
+                let normal =
+                    array(dependency, "dep_kinds").any(|kind| kind.get("kind").is_none_or(Value::is_null));
+                let to = text(dependency, "pkg").and_then(|id| names.get(id));
                 if let (true, Some(to)) = (normal, to) {
                     edges
                         .entry((*from).to_owned())
@@ -137,8 +142,12 @@ impl Graph {
     }
 }
 
-fn array(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+fn array<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str()
 }
 
 #[cfg(test)]

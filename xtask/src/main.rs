@@ -1,5 +1,6 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
+mod bench;
 mod layers;
 mod run;
 mod test;
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Run all checks and tests; installs the tools it needs.
     Test(test::Args),
+    /// Measure the proxy beside nginx, HAProxy and Envoy.
+    Bench(bench::Args),
     /// Check that dependencies between crates run one way.
     Layers,
 }
@@ -30,6 +33,7 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Test(args) => test::run_steps(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Layers => layers::check(),
     }
 }

@@ -59,7 +59,11 @@ pub fn go_tool(package: &str) -> Result<PathBuf> {
     let folder = cache_dir().join("tools").join("go");
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut build = command("go", &["build", "-trimpath", "-o"]);
-    build.arg(&folder).arg(package).current_dir(root().join("e2e/tools")).env("GOWORK", "off");
+    build
+        .arg(&folder)
+        .arg(package)
+        .current_dir(root().join("e2e/tools"))
+        .env("GOWORK", "off");
     run(&mut build).with_context(|| format!("building {package} (needs the Go toolchain)"))?;
     Ok(folder.join(package.rsplit('/').next().unwrap_or(package)))
 }
