@@ -1,1 +1,3 @@
 //! The pure core: snapshot to graph to load balancer model and statuses.
+
+pub mod certificate;
