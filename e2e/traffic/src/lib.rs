@@ -1,1 +1,13 @@
-//! End-to-end traffic tests with real clients over real sockets.
+//! Harness of the end-to-end tests: the real program on a folder of manifests, real backends and
+//! clients, real sockets on loopback.
+//!
+//! Nothing here sleeps for luck: every wait polls a condition against a deadline.
+
+pub mod echo;
+pub mod gateway;
+pub mod manifest;
+pub mod ports;
+pub mod wait;
+
+pub use echo::Echo;
+pub use gateway::Gatewright;

@@ -27,7 +27,6 @@ pub struct Bench {
     gatewright: PathBuf,
     envoy: PathBuf,
     /// Kept for its drop: the origin ends with the run.
-    #[expect(dead_code, reason = "held, not read")]
     origin: Option<Server>,
 }
 
