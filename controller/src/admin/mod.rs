@@ -1,0 +1,116 @@
+//! The admin server: health, readiness, metrics, configuration and status, on loopback by default.
+//!
+//! Nothing it answers holds a secret: private keys serialise as `<redacted>` in the model itself.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What the admin server shows. Every method is called per request and must be quick.
+pub trait Inspect: Send + Sync + 'static {
+    /// `Ok` when traffic can be served, else why not.
+    fn ready(&self) -> Result<(), String>;
+    /// Prometheus text format.
+    fn metrics(&self) -> String;
+    /// The load balancers as JSON.
+    fn config(&self) -> serde_json::Value;
+    /// All objects with their computed status as JSON.
+    fn status(&self) -> serde_json::Value;
+    /// Changes the log filter (`info`, `debug`, `gatewright_proxy=trace`).
+    fn set_log_filter(&self, filter: &str) -> Result<(), String>;
+}
+
+/// The admin server cannot start.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// The option is malformed.
+    #[error("--admin: found `{0}`, accepted is an address with port such as 127.0.0.1:9901, or off")]
+    Address(String),
+    /// The address cannot be bound.
+    #[error("--admin: cannot listen on {address}: {source}")]
+    Bind {
+        /// Address.
+        address: SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
+}
+
+/// Reads the `--admin` option; `None` means off.
+pub fn parse_address(text: &str) -> Result<Option<SocketAddr>, AdminError> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| AdminError::Address(text.to_owned()))
+}
+
+/// Binds the address and serves until the returned task is aborted.
+pub async fn serve(
+    address: SocketAddr,
+    inspect: Arc<dyn Inspect>,
+) -> Result<tokio::task::JoinHandle<()>, AdminError> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|source| AdminError::Bind { address, source })?;
+    let router = router(inspect);
+    Ok(tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the admin server stopped");
+        }
+    }))
+}
+
+/// The routes, for tests as well.
+pub fn router(inspect: Arc<dyn Inspect>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/config", get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.config())))
+        .route("/status", get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.status())))
+        .route("/log-level", put(log_level))
+        .layer(axum::extract::DefaultBodyLimit::max(4096))
+        .with_state(inspect)
+}
+
+async fn index() -> &'static str {
+    "gatewright admin
+
+GET /healthz    the process runs
+GET /readyz     traffic can be served
+GET /metrics    Prometheus metrics
+GET /config     the load balancers as configured, secrets redacted
+GET /status     all objects with their computed status
+PUT /log-level  body: a filter such as info or gatewright_proxy=debug
+"
+}
+
+async fn ready(State(inspect): State<Arc<dyn Inspect>>) -> Response {
+    match inspect.ready() {
+        Ok(()) => "ok\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(inspect): State<Arc<dyn Inspect>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], inspect.metrics()).into_response()
+}
+
+async fn log_level(State(inspect): State<Arc<dyn Inspect>>, filter: String) -> Response {
+    match inspect.set_log_filter(filter.trim()) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+    }
+}
+
+fn json(value: &serde_json::Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], format!("{value:#}\n")).into_response()
+}

@@ -1,0 +1,50 @@
+//! `gatewright validate`: every error and warning, as the API server would find them.
+
+use super::ValidateArgs;
+use super::exit::Exit;
+use super::options::TextOrJson;
+use crate::input::world::{Look, Problem, World};
+use crate::output::problems;
+use anyhow::Result;
+use gatewright_validation::{Mode, Validator};
+use serde_json::json;
+use std::io::Write;
+
+/// Runs the command.
+pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
+    let schema = &args.input.schema;
+    let validator = Validator::new(schema.bundle, schema.channel, Mode::Strict);
+    let mut world = World::new(args.input.paths.clone(), validator, schema.max_file_size * 1024 * 1024);
+    let look = world.look();
+    let objects = world.objects().count();
+    let (errors, warnings) = problems::count(&look.diagnostics);
+    match args.output {
+        TextOrJson::Json => {
+            let document = json!({
+                "bundle": schema.bundle.to_string(),
+                "channel": schema.channel.to_string(),
+                "valid": errors == 0,
+                "objects": objects,
+                "skipped": look.skipped,
+                "errors": errors,
+                "warnings": warnings,
+                "problems": look.diagnostics.iter().map(Problem::to_json).collect::<Vec<_>>(),
+            });
+            writeln!(out, "{document:#}")?;
+        }
+        TextOrJson::Text => text(&look, objects, out)?,
+    }
+    Ok(if errors > 0 { Exit::InvalidInput } else { Exit::Success })
+}
+
+fn text(look: &Look, objects: usize, out: &mut dyn Write) -> Result<()> {
+    problems::print(&look.diagnostics, out)?;
+    let (errors, warnings) = problems::count(&look.diagnostics);
+    write!(out, "{objects} valid objects, {errors} errors, {warnings} warnings")?;
+    if !look.skipped.is_empty() {
+        let kinds: Vec<String> = look.skipped.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        write!(out, "; skipped, not ours: {}", kinds.join(", "))?;
+    }
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Manifests from files: which files there are, what they hold, and what changed since the last look.
+
+pub mod scan;
+pub mod world;

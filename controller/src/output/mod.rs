@@ -1,0 +1,4 @@
+//! What a person or a machine reads: problems, tables, Kubernetes YAML.
+
+pub mod problems;
+pub mod style;

@@ -1,0 +1,70 @@
+//! Printing what is wrong with the input.
+
+use super::style;
+use crate::input::world::Problem;
+use gatewright_validation::Severity;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+impl Problem {
+    /// Whether it is an error or a warning.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Manifest(diagnostic) => diagnostic.severity,
+            Self::Unreadable(_) | Self::Duplicate { .. } => Severity::Error,
+        }
+    }
+
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Manifest(diagnostic) => serde_json::to_value(diagnostic).unwrap_or(Value::Null),
+            Self::Unreadable(message) => {
+                json!({"severity": "error", "code": "unreadable", "message": message})
+            }
+            Self::Duplicate { object, kept, ignored } => json!({
+                "severity": "error",
+                "code": "duplicate-object",
+                "object": object.to_string(),
+                "message": format!("{object} is defined twice; the one at {kept} counts"),
+                "kept": kept,
+                "ignored": ignored,
+            }),
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    /// One line that starts with `error: ` or `warning: `.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Manifest(diagnostic) => write!(f, "{diagnostic}"),
+            Self::Unreadable(message) => write!(f, "error: {message} [unreadable]"),
+            Self::Duplicate { object, kept, ignored } => {
+                write!(f, "error: {ignored}: {object} is defined twice; the one at {kept} counts [duplicate-object]")
+            }
+        }
+    }
+}
+
+/// Errors and warnings.
+pub fn count(problems: &[Problem]) -> (usize, usize) {
+    let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
+    (errors, problems.len() - errors)
+}
+
+/// One line each, the severity in colour.
+pub fn print(problems: &[Problem], out: &mut dyn Write) -> io::Result<()> {
+    for problem in problems {
+        let style = match problem.severity() {
+            Severity::Error => style::ERROR,
+            Severity::Warning => style::WARNING,
+        };
+        let line = problem.to_string();
+        match line.split_once(": ") {
+            Some((word, rest)) => writeln!(out, "{style}{word}{style:#}: {rest}")?,
+            None => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
