@@ -1,3 +1,4 @@
 //! The pure core: snapshot to graph to load balancer model and statuses.
 
+pub mod backend;
 pub mod certificate;

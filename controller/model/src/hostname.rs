@@ -48,7 +48,9 @@ impl HostPattern {
             (Self::Any, pattern) | (pattern, Self::Any) => Some(pattern.clone()),
             (Self::Exact(a), Self::Exact(b)) => (a == b).then(|| self.clone()),
             (Self::Exact(name), wildcard @ Self::Wildcard(_)) => wildcard.matches(name).then(|| self.clone()),
-            (wildcard @ Self::Wildcard(_), Self::Exact(name)) => wildcard.matches(name).then(|| other.clone()),
+            (wildcard @ Self::Wildcard(_), Self::Exact(name)) => {
+                wildcard.matches(name).then(|| other.clone())
+            }
             (Self::Wildcard(a), Self::Wildcard(b)) => {
                 if a.ends_with(&**b) {
                     Some(self.clone())

@@ -16,7 +16,10 @@ pub struct ObjectName {
 impl ObjectName {
     /// Builds a name from borrowed parts.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 }
 
@@ -109,8 +112,10 @@ impl fmt::Display for RouteKey {
 /// What kind of object stands behind a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum BackendKind {
-    /// A core Service.
+    /// A port of a core Service that speaks TCP.
     Service,
+    /// A port of a core Service that speaks UDP: one number may be two ports with two targets.
+    ServiceUdp,
     /// An experimental XBackend.
     XBackend,
 }
@@ -130,6 +135,7 @@ impl fmt::Display for BackendKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             BackendKind::Service => write!(f, "Service/{}:{}", self.object, self.port),
+            BackendKind::ServiceUdp => write!(f, "Service/{}:{}/UDP", self.object, self.port),
             BackendKind::XBackend => write!(f, "XBackend/{}:{}", self.object, self.port),
         }
     }

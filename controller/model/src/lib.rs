@@ -13,6 +13,7 @@
 //! the precedence order and the index that both the proxy and the `explain` command execute, and
 //! from which cloud providers derive rule priorities.
 
+pub mod address;
 pub mod backend;
 pub mod balancer;
 pub mod certificate;

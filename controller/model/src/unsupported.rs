@@ -21,7 +21,11 @@ pub struct Unsupported {
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = if self.approximated { "is approximated" } else { "is not supported" };
+        let verb = if self.approximated {
+            "is approximated"
+        } else {
+            "is not supported"
+        };
         write!(f, "{}: {} {verb}: {}", self.object, self.field, self.why)?;
         if !self.alternative.is_empty() {
             write!(f, "; {}", self.alternative)?;

@@ -1,0 +1,327 @@
+//! Services: from a port to the instances behind it.
+
+use super::endpoints::{Candidates, Family, Readiness};
+use super::external::external;
+use super::{AppProtocol, BackendOptions};
+use gatewright_model::Str;
+use gatewright_model::backend::{Endpoints, TrafficDistribution};
+use gatewright_model::key::{BackendKey, BackendKind, ObjectName, RouteKind};
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use std::fmt;
+use thiserror::Error;
+
+/// What carries the bytes of a Service port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Transport {
+    /// What routes of a kind need.
+    pub const fn of(kind: RouteKind) -> Self {
+        match kind {
+            RouteKind::Udp => Self::Udp,
+            RouteKind::Http | RouteKind::Grpc | RouteKind::Tls | RouteKind::Tcp => Self::Tcp,
+        }
+    }
+
+    /// `spec.ports[].protocol`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+
+    /// The kind of key that backends over it have.
+    pub const fn backend_kind(self) -> BackendKind {
+        match self {
+            Self::Tcp => BackendKind::Service,
+            Self::Udp => BackendKind::ServiceUdp,
+        }
+    }
+}
+
+/// Why a reference to a Service leads nowhere. The text starts with the Service's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BackendFault {
+    /// No such port.
+    #[error("Service {service} has no port {port}; it has {found}")]
+    NoPort {
+        /// Namespace and name.
+        service: ObjectName,
+        /// Port of the reference.
+        port: u16,
+        /// Ports it has.
+        found: String,
+    },
+    /// The port exists for another transport only.
+    #[error("Service {service} port {port} speaks {found}; {needed} is needed")]
+    Transport {
+        /// Namespace and name.
+        service: ObjectName,
+        /// Port of the reference.
+        port: u16,
+        /// Protocol found.
+        found: String,
+        /// Protocol needed.
+        needed: &'static str,
+    },
+    /// ExternalName that may not be used.
+    #[error("Service {service} {why}")]
+    ExternalName {
+        /// Namespace and name.
+        service: ObjectName,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl BackendFault {
+    /// Reason of `ResolvedRefs=False` on the route (`RouteConditionResolvedRefs`).
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPort { .. } => "BackendNotFound",
+            Self::Transport { .. } => "UnsupportedProtocol",
+            Self::ExternalName { .. } => "InvalidKind",
+        }
+    }
+}
+
+/// Something about a usable backend that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendNotice {
+    /// No EndpointSlice belongs to the Service at all.
+    NoEndpointSlices(ObjectName),
+    /// There are EndpointSlices, but none lists the port under the Service's port name.
+    NoMatchingPort {
+        /// The Service.
+        service: ObjectName,
+        /// Name of its port; empty for an unnamed one.
+        port: Str,
+    },
+    /// Addresses that a proxy in a cluster does not connect to were left out.
+    RefusedAddresses {
+        /// The Service.
+        service: ObjectName,
+        /// The addresses, in words.
+        addresses: String,
+    },
+}
+
+impl BackendNotice {
+    /// Reason of the route's own condition about backends without endpoints.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::NoEndpointSlices(_) => "NoEndpointSlices",
+            Self::NoMatchingPort { .. } => "NoMatchingEndpointPort",
+            Self::RefusedAddresses { .. } => "EndpointAddressesRefused",
+        }
+    }
+}
+
+impl fmt::Display for BackendNotice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEndpointSlices(service) => write!(
+                f,
+                "Service {service} has no EndpointSlice (label kubernetes.io/service-name: {}), so requests are \
+                 answered with 503",
+                service.name
+            ),
+            Self::NoMatchingPort { service, port } if port.is_empty() => write!(
+                f,
+                "no EndpointSlice of Service {service} has an unnamed port, as the Service's port is; names must be equal"
+            ),
+            Self::NoMatchingPort { service, port } => write!(
+                f,
+                "no EndpointSlice of Service {service} has a port named \"{port}\", as the Service's port is; names must be equal"
+            ),
+            Self::RefusedAddresses { service, addresses } => write!(
+                f,
+                "EndpointSlices of Service {service} list {addresses}: loopback, link-local and metadata addresses are \
+                 not used in a cluster"
+            ),
+        }
+    }
+}
+
+/// A Service port that can be a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceBackend {
+    /// Identity.
+    pub key: BackendKey,
+    /// `spec.ports[].name`, which a policy's `sectionName` refers to; empty when unnamed.
+    pub port_name: Str,
+    /// What it speaks.
+    pub app_protocol: AppProtocol,
+    /// Where its instances are.
+    pub endpoints: Endpoints,
+    /// How near instances are preferred.
+    pub distribution: TrafficDistribution,
+    /// What the owner should know.
+    pub notices: Vec<BackendNotice>,
+}
+
+/// Resolves one port of a Service. `slices` are the EndpointSlices that name it in their label
+/// `kubernetes.io/service-name`; they are all there is to headless and selector-less Services too.
+///
+/// # Errors
+/// [`BackendFault`]: the reference is invalid.
+pub fn resolve<'a>(
+    service: &Service,
+    slices: impl IntoIterator<Item = &'a EndpointSlice>,
+    (port, transport): (u16, Transport),
+    options: BackendOptions,
+) -> Result<ServiceBackend, BackendFault> {
+    let name = ObjectName::new(
+        service.metadata.namespace.as_deref().unwrap_or_default(),
+        service.metadata.name.as_deref().unwrap_or_default(),
+    );
+    let spec = service.spec.clone().unwrap_or_default();
+    let ports = spec.ports.as_deref().unwrap_or_default();
+    let is_external = spec.type_.as_deref() == Some("ExternalName");
+    let found = find_port(&name, ports, port, transport);
+    // The ports of an ExternalName Service are optional: "the port used is the backendRef's".
+    let service_port = match found {
+        Err(BackendFault::NoPort { .. }) if is_external && ports.is_empty() => None,
+        other => Some(other?),
+    };
+    let port_name: Str = service_port
+        .and_then(|port| port.name.as_deref())
+        .unwrap_or_default()
+        .into();
+    let mut backend = ServiceBackend {
+        key: BackendKey {
+            kind: transport.backend_kind(),
+            object: name.clone(),
+            port,
+        },
+        port_name: port_name.clone(),
+        app_protocol: AppProtocol::parse(service_port.and_then(|port| port.app_protocol.as_deref())),
+        endpoints: Endpoints::Static(Vec::new()),
+        distribution: distribution(service),
+        notices: Vec::new(),
+    };
+    if is_external {
+        let target = spec.external_name.as_deref().unwrap_or_default();
+        backend.endpoints = external(target, port, options)
+            .map_err(|why| BackendFault::ExternalName { service: name, why })?;
+        return Ok(backend);
+    }
+    let readiness = if spec.publish_not_ready_addresses == Some(true) {
+        Readiness::Ignored
+    } else {
+        Readiness::Ready
+    };
+    let mut candidates = Candidates::default();
+    let (mut any_slice, mut any_port) = (false, false);
+    for slice in slices {
+        // A slice of type FQDN has no addresses (deprecated since Kubernetes 1.35).
+        if slice.address_type == "FQDN" {
+            continue;
+        }
+        any_slice = true;
+        for target in slice.ports.iter().flatten() {
+            let same_name = target.name.as_deref().unwrap_or_default() == &*port_name;
+            let same_transport = target.protocol.as_deref().unwrap_or("TCP") == transport.as_str();
+            // A port without number is not valid in the slice of a Service (discovery/v1 EndpointPort.port).
+            let number = target
+                .port
+                .and_then(|number| u16::try_from(number).ok())
+                .filter(|number| *number > 0);
+            if let (true, true, Some(number)) = (same_name, same_transport, number) {
+                any_port = true;
+                candidates.add(slice, number, readiness, options.location);
+            }
+        }
+        // The placeholder slice of a Service without pods has no ports.
+        any_port |= slice.endpoints.is_empty();
+    }
+    let refused = candidates
+        .refused()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let families = spec.ip_families.unwrap_or_default();
+    let endpoints = candidates.choose(families.first().and_then(|family| Family::parse(family)));
+    if !any_slice {
+        backend
+            .notices
+            .push(BackendNotice::NoEndpointSlices(name.clone()));
+    } else if !any_port {
+        backend.notices.push(BackendNotice::NoMatchingPort {
+            service: name.clone(),
+            port: port_name,
+        });
+    }
+    if !refused.is_empty() {
+        backend.notices.push(BackendNotice::RefusedAddresses {
+            service: name,
+            addresses: refused,
+        });
+    }
+    backend.endpoints = Endpoints::Static(endpoints);
+    Ok(backend)
+}
+
+fn find_port<'a>(
+    service: &ObjectName,
+    ports: &'a [ServicePort],
+    port: u16,
+    transport: Transport,
+) -> Result<&'a ServicePort, BackendFault> {
+    let protocol = |found: &ServicePort| found.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    let mut other = None;
+    for candidate in ports.iter().filter(|candidate| candidate.port == i32::from(port)) {
+        if protocol(candidate) == transport.as_str() {
+            return Ok(candidate);
+        }
+        other = Some(protocol(candidate));
+    }
+    let service = service.clone();
+    if let Some(found) = other {
+        return Err(BackendFault::Transport {
+            service,
+            port,
+            found,
+            needed: transport.as_str(),
+        });
+    }
+    let list: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
+    let found = if list.is_empty() {
+        "none".to_owned()
+    } else {
+        list.join(", ")
+    };
+    Err(BackendFault::NoPort { service, port, found })
+}
+
+/// `spec.trafficDistribution`, or the annotation that came before it. Unknown values are ignored, as
+/// "implementations can use this field as a hint".
+fn distribution(service: &Service) -> TrafficDistribution {
+    let field = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.traffic_distribution.as_deref());
+    let annotation = || {
+        let mode = service
+            .metadata
+            .annotations
+            .as_ref()?
+            .get("service.kubernetes.io/topology-mode")?;
+        mode.eq_ignore_ascii_case("auto")
+            .then_some(TrafficDistribution::PreferSameZone)
+    };
+    match field {
+        Some("PreferClose" | "PreferSameZone") => TrafficDistribution::PreferSameZone,
+        Some("PreferSameNode") => TrafficDistribution::PreferSameNode,
+        Some(_) => TrafficDistribution::Any,
+        None => annotation().unwrap_or_default(),
+    }
+}
