@@ -1,1 +1,3 @@
 //! Workers, sockets, PROXY protocol, draining.
+
+pub mod proxy_protocol;

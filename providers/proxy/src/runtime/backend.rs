@@ -82,6 +82,8 @@ pub struct UpstreamTls {
     pub h1: Arc<ClientConfig>,
     /// Offers `h2` only.
     pub h2: Arc<ClientConfig>,
+    /// Offers no application protocol: for streams.
+    pub plain: Arc<ClientConfig>,
 }
 
 /// Which application protocols a connection to a backend may offer.
