@@ -42,6 +42,10 @@ pub struct Backend {
     pub tls: Option<Arc<BackendTls>>,
     /// Where its instances are.
     pub endpoints: Endpoints,
+    /// Port of every node that leads to the backend (`Service.spec.ports[].nodePort`), for load
+    /// balancers that cannot reach the instances' own addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
     /// How instances near the proxy are preferred.
     pub distribution: TrafficDistribution,
     /// Session persistence that belongs to the backend (XBackend, XBackendTrafficPolicy).

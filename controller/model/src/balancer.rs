@@ -24,7 +24,7 @@ pub struct LoadBalancer {
     /// Requested addresses, in the order written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<AddressRequest>,
-    /// Labels and annotations for what is created, and parameters.
+    /// Labels and annotations for what is created.
     pub infrastructure: Infrastructure,
     /// Programmable listeners.
     #[serde(serialize_with = "by_display_key")]

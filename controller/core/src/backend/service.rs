@@ -161,6 +161,8 @@ pub struct ServiceBackend {
     pub app_protocol: AppProtocol,
     /// Where its instances are.
     pub endpoints: Endpoints,
+    /// Port of every node that leads to it, if it has one.
+    pub node_port: Option<u16>,
     /// How near instances are preferred.
     pub distribution: TrafficDistribution,
     /// What the owner should know.
@@ -204,6 +206,9 @@ pub fn resolve<'a>(
         port_name: port_name.clone(),
         app_protocol: AppProtocol::parse(service_port.and_then(|port| port.app_protocol.as_deref())),
         endpoints: Endpoints::Static(Vec::new()),
+        node_port: service_port
+            .and_then(|port| u16::try_from(port.node_port?).ok())
+            .filter(|port| *port > 0),
         distribution: distribution(service),
         notices: Vec::new(),
     };

@@ -379,3 +379,20 @@ fn app_protocols_and_the_routes_that_can_use_them() {
         "{words}"
     );
 }
+
+#[test]
+fn the_node_port_is_kept_for_load_balancers_outside_the_pod_network() {
+    let of = |port: Value| {
+        resolve(
+            &service(json!({"ports": [port]})),
+            [],
+            (80, Transport::Tcp),
+            IN_CLUSTER,
+        )
+        .unwrap()
+        .node_port
+    };
+    assert_eq!(of(json!({"port": 80, "nodePort": 30080})), Some(30080));
+    assert_eq!(of(json!({"port": 80})), None);
+    assert_eq!(of(json!({"port": 80, "nodePort": 0})), None);
+}
