@@ -5,6 +5,7 @@
 
 pub mod echo;
 pub mod gateway;
+pub mod grpc;
 pub mod manifest;
 pub mod ports;
 pub mod wait;

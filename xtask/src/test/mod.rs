@@ -67,7 +67,7 @@ const STEPS: &[Step] = &[
         name: "unit",
         about: "unit, property, golden and traffic tests of all crates",
         full: false,
-        run: |_| run(&mut cargo(&["test", "--workspace", "--locked"])),
+        run: |_| unit(),
     },
 ];
 
@@ -110,6 +110,16 @@ pub fn run_steps(args: &Args) -> Result<()> {
     }
     println!("{} passed, 0 failed", times.len());
     Ok(())
+}
+
+fn unit() -> Result<()> {
+    let h2spec = tools::go_tool("github.com/summerwind/h2spec/cmd/h2spec")?;
+    tools::go_tool("github.com/fullstorydev/grpcurl/cmd/grpcurl")?;
+    let folder = h2spec.parent().context("a tool lies in a folder")?;
+    // Binaries first: the end-to-end tests start them.
+    run(&mut cargo(&["build", "--workspace", "--locked", "--bins"]))?;
+    let features = "gatewright-traffic/external-clients";
+    run(cargo(&["test", "--workspace", "--locked", "--features", features]).env("GATEWRIGHT_TOOLS", folder))
 }
 
 fn deny() -> Result<()> {

@@ -1,0 +1,8 @@
+//! End-to-end tests of the program.
+
+#![allow(clippy::tests_outside_test_module, missing_docs)]
+
+#[cfg(feature = "external-clients")]
+mod external;
+mod quickstart;
+mod reload;
