@@ -1,0 +1,43 @@
+//! Readable tables of conditions.
+
+use super::conditions::Row;
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+
+/// An empty table in the house style; colours only on a terminal.
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header.iter().copied());
+    table
+}
+
+/// Conditions, one per line; the object and part are not repeated.
+pub fn conditions(rows: &[Row]) -> Table {
+    let mut table = table(&["OBJECT", "PART", "CONDITION", "STATUS", "REASON", "MESSAGE"]);
+    let mut last: Option<&Row> = None;
+    for row in rows {
+        let same_object = last.is_some_and(|last| last.object == row.object);
+        let same_part = same_object && last.is_some_and(|last| last.part == row.part);
+        let unless = |same: bool, text: &str| if same { String::new() } else { text.to_owned() };
+        table.add_row([
+            Cell::new(unless(same_object, &row.object)),
+            Cell::new(unless(same_part, &row.part)),
+            Cell::new(&row.condition),
+            Cell::new(&row.status).fg(color(row)),
+            Cell::new(&row.reason),
+            Cell::new(&row.message),
+        ]);
+        last = Some(row);
+    }
+    table
+}
+
+/// Green for what is well, red for what is not, yellow for what is not known yet. Conditions with
+/// negative polarity are good when False.
+pub fn color(row: &Row) -> Color {
+    let negative = ["Conflicted", "PartiallyInvalid", "OverlappingTLSConfig", "InsecureFrontendValidationMode"];
+    match (row.status.as_str(), negative.contains(&row.condition.as_str())) {
+        ("True", false) | ("False", true) => Color::Green,
+        ("Unknown", _) | ("True", true) => Color::Yellow,
+        _ => Color::Red,
+    }
+}
