@@ -1,6 +1,7 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
 mod bench;
+mod docs;
 mod layers;
 mod run;
 mod test;
@@ -26,6 +27,8 @@ enum Command {
     Test(test::Args),
     /// Measure the proxy beside nginx, HAProxy and Envoy.
     Bench(bench::Args),
+    /// Write the generated pages of the documentation, or check that they are current.
+    Docs(docs::Args),
     /// Check that dependencies between crates run one way.
     Layers,
 }
@@ -34,6 +37,7 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Test(args) => test::run_steps(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
     }
 }

@@ -1,1 +1,19 @@
-//! The provider contract and the capability tables.
+//! What each provider can express.
+//!
+//! The tables say, for every [`Feature`] of the provider-neutral model, whether a provider serves it,
+//! serves it roughly, or cannot express it, and which vendor page says so. The feature tables of the
+//! documentation are generated from them ([`document`]), and [`review`] turns them into the typed
+//! [`gatewright_model::unsupported::Unsupported`] entries of one load balancer: nothing is dropped
+//! silently.
+
+pub mod document;
+pub mod feature;
+pub mod provider;
+pub mod review;
+pub mod support;
+mod tables;
+
+pub use feature::Feature;
+pub use provider::Provider;
+pub use review::review;
+pub use support::Support;

@@ -58,6 +58,12 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "docs",
+        about: "generated pages are current",
+        full: false,
+        run: |_| crate::docs::run(&crate::docs::Args::check()),
+    },
+    Step {
         name: "deny",
         about: "licences and sources of dependencies",
         full: false,

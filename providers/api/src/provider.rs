@@ -1,0 +1,108 @@
+//! The providers and the controller names that select them.
+
+use crate::feature::Feature;
+use crate::support::Support;
+use crate::tables;
+use serde::Serialize;
+
+/// Infrastructure that a GatewayClass names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// The bundled proxy.
+    Software,
+    /// Application Load Balancer.
+    AwsAlb,
+    /// Network Load Balancer.
+    AwsNlb,
+    /// VPC Lattice.
+    AwsLattice,
+    /// Google Cloud load balancing, global or regional external and internal.
+    Gcp,
+    /// Azure Application Gateway v2.
+    AzureAppGateway,
+    /// Azure Standard Load Balancer.
+    AzureLoadBalancer,
+}
+
+impl Provider {
+    /// All providers, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::Software,
+        Self::AwsAlb,
+        Self::AwsNlb,
+        Self::AwsLattice,
+        Self::Gcp,
+        Self::AzureAppGateway,
+        Self::AzureLoadBalancer,
+    ];
+
+    /// `spec.controllerName` of its GatewayClasses.
+    pub const fn controller_name(self) -> &'static str {
+        match self {
+            Self::Software => "gatewright.dev/software",
+            Self::AwsAlb => "gatewright.dev/aws-alb",
+            Self::AwsNlb => "gatewright.dev/aws-nlb",
+            Self::AwsLattice => "gatewright.dev/aws-lattice",
+            Self::Gcp => "gatewright.dev/gcp",
+            Self::AzureAppGateway => "gatewright.dev/azure-appgw",
+            Self::AzureLoadBalancer => "gatewright.dev/azure-lb",
+        }
+    }
+
+    /// The provider of a controller name; `None` for other controllers' classes.
+    pub fn from_controller_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|provider| provider.controller_name() == name)
+    }
+
+    /// Name in texts.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Software => "Bundled proxy",
+            Self::AwsAlb => "AWS ALB",
+            Self::AwsNlb => "AWS NLB",
+            Self::AwsLattice => "AWS VPC Lattice",
+            Self::Gcp => "Google Cloud",
+            Self::AzureAppGateway => "Azure Application Gateway",
+            Self::AzureLoadBalancer => "Azure Load Balancer",
+        }
+    }
+
+    /// Whether and how it serves a feature.
+    pub fn support(self, feature: Feature) -> Support {
+        match self {
+            Self::Software => tables::software(feature),
+            Self::AwsAlb => tables::aws_alb::support(feature),
+            Self::AwsNlb => tables::layer4::aws_nlb(feature),
+            Self::AwsLattice => tables::aws_lattice::support(feature),
+            Self::Gcp => tables::gcp::support(feature),
+            Self::AzureAppGateway => tables::azure_appgw::support(feature),
+            Self::AzureLoadBalancer => tables::layer4::azure_lb(feature),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controller_names_are_unique_and_found_again() {
+        for provider in Provider::ALL {
+            assert_eq!(
+                Provider::from_controller_name(provider.controller_name()),
+                Some(provider)
+            );
+        }
+        assert_eq!(Provider::from_controller_name("example.com/other"), None);
+    }
+
+    #[test]
+    fn the_bundled_proxy_serves_everything() {
+        for feature in Feature::ALL {
+            assert_eq!(Provider::Software.support(feature), Support::Full, "{feature:?}");
+        }
+    }
+}
