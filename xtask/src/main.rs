@@ -1,6 +1,7 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
 mod bench;
+mod crds;
 mod docs;
 mod layers;
 mod run;
@@ -31,6 +32,8 @@ enum Command {
     Docs(docs::Args),
     /// Check that dependencies between crates run one way.
     Layers,
+    /// Generate the Gateway API types and bundles of crds/, or check that they have not drifted.
+    Crds(crds::Args),
 }
 
 fn main() -> Result<()> {
@@ -39,5 +42,6 @@ fn main() -> Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
+        Command::Crds(args) => crds::run_command(&args),
     }
 }

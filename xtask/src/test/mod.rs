@@ -1,7 +1,7 @@
 //! `cargo xtask test`: what CI runs, step by step.
 
 use crate::run::{cargo, run};
-use crate::{layers, tools};
+use crate::{crds, layers, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -40,6 +40,12 @@ const STEPS: &[Step] = &[
         about: "dependencies between crates run one way",
         full: false,
         run: |_| layers::check(),
+    },
+    Step {
+        name: "crds",
+        about: "generated files of crds/ are as generated",
+        full: false,
+        run: |_| crds::check(),
     },
     Step {
         name: "clippy",
