@@ -69,6 +69,8 @@ pub struct Limits {
     pub connections_per_port: usize,
     /// Downstream connections from one client address, per port and worker; `None` for no bound.
     pub connections_per_client: Option<usize>,
+    /// UDP sessions per port and worker; datagrams that would start another are dropped.
+    pub udp_sessions: usize,
     /// TLS handshakes in progress per worker.
     pub concurrent_handshakes: usize,
     /// Idle upstream connections kept per endpoint and worker.
@@ -95,6 +97,7 @@ impl Default for Limits {
             requests_per_connection: u64::MAX,
             connections_per_port: 50_000,
             connections_per_client: None,
+            udp_sessions: 16_384,
             concurrent_handshakes: 512,
             upstream_idle_per_endpoint: 256,
             upstream_per_endpoint: 4096,
@@ -127,6 +130,11 @@ pub struct Timeouts {
     pub tcp_idle: Duration,
     /// UDP session without traffic.
     pub udp_idle: Duration,
+    /// How long listeners go on accepting after a drain was asked for: until everybody who sends
+    /// connections here knows better.
+    pub drain_accept: Duration,
+    /// Time for connections of a removed listener to finish.
+    pub listener_grace: Duration,
     /// Interval of HTTP/2 keep-alive pings on a quiet connection.
     pub h2_ping_interval: Duration,
     /// Wait for the answer to such a ping.
@@ -146,6 +154,8 @@ impl Default for Timeouts {
             upstream_idle: Duration::from_secs(55),
             tcp_idle: Duration::from_secs(3600),
             udp_idle: Duration::from_secs(60),
+            drain_accept: Duration::ZERO,
+            listener_grace: Duration::from_secs(30),
             h2_ping_interval: Duration::from_secs(30),
             h2_ping_timeout: Duration::from_secs(15),
         }

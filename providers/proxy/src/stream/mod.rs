@@ -1,1 +1,6 @@
 //! TCP, TLS passthrough and UDP.
+
+pub mod copy;
+pub mod targets;
+pub mod tcp;
+pub mod udp;
