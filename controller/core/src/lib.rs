@@ -2,3 +2,6 @@
 
 pub mod backend;
 pub mod certificate;
+pub mod lookup;
+pub mod policy;
+pub mod translate;

@@ -19,6 +19,8 @@ pub struct Tracing {
     pub sampling: (u32, u32),
     /// Whether the caller's sampling decision is followed.
     pub parent_based: bool,
+    /// Share of traces sampled by the caller that are kept when its decision is followed.
+    pub parent_sampling: (u32, u32),
     /// `service.name` of the spans.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<Str>,

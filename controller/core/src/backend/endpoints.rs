@@ -19,7 +19,7 @@ pub(super) enum Readiness {
 
 /// Instances found so far, by how fit they are.
 #[derive(Clone, Debug, Default)]
-pub struct Candidates {
+pub(super) struct Candidates {
     ready: Vec<Endpoint>,
     draining: Vec<Endpoint>,
     refused: Vec<IpAddr>,
@@ -57,7 +57,7 @@ impl Candidates {
     }
 
     /// Addresses that were left out because a proxy in a cluster must not connect to them.
-    pub fn refused(&self) -> &[IpAddr] {
+    pub(super) fn refused(&self) -> &[IpAddr] {
         &self.refused
     }
 

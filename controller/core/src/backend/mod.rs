@@ -5,13 +5,16 @@
 //! whether a route of some kind can use the port's protocol, is asked of [`AppProtocol`].
 
 mod app_protocol;
+mod build;
 mod endpoints;
 mod external;
 mod service;
+mod xbackend;
 
 pub use app_protocol::AppProtocol;
-pub use endpoints::Candidates;
-pub use service::{BackendFault, BackendNotice, ServiceBackend, Transport, resolve};
+pub use build::{Built, build};
+pub use service::{BackendFault, BackendNotice, PortFacts, ServiceBackend, Transport, inspect, resolve};
+pub use xbackend::{OWNER_LABEL, owner_label_value, port as xbackend_port, verdict as xbackend_verdict};
 
 use serde::{Deserialize, Serialize};
 

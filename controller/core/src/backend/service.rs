@@ -97,6 +97,8 @@ impl BackendFault {
 pub enum BackendNotice {
     /// No EndpointSlice belongs to the Service at all.
     NoEndpointSlices(ObjectName),
+    /// No Service of the namespace leads to pods that an XBackend selects.
+    NothingSelected(ObjectName),
     /// There are EndpointSlices, but none lists the port under the Service's port name.
     NoMatchingPort {
         /// The Service.
@@ -117,7 +119,7 @@ impl BackendNotice {
     /// Reason of the route's own condition about backends without endpoints.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::NoEndpointSlices(_) => "NoEndpointSlices",
+            Self::NoEndpointSlices(_) | Self::NothingSelected(_) => "NoEndpointSlices",
             Self::NoMatchingPort { .. } => "NoMatchingEndpointPort",
             Self::RefusedAddresses { .. } => "EndpointAddressesRefused",
         }
@@ -132,6 +134,11 @@ impl fmt::Display for BackendNotice {
                 "Service {service} has no EndpointSlice (label kubernetes.io/service-name: {}), so requests are \
                  answered with 503",
                 service.name
+            ),
+            Self::NothingSelected(backend) => write!(
+                f,
+                "no Service with EndpointSlices selects pods with the labels of XBackend {backend}, so requests are \
+                 answered with 503"
             ),
             Self::NoMatchingPort { service, port } if port.is_empty() => write!(
                 f,
@@ -169,6 +176,60 @@ pub struct ServiceBackend {
     pub notices: Vec<BackendNotice>,
 }
 
+/// What a Service says about one of its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortFacts<'a> {
+    /// `name`; empty when unnamed.
+    pub port_name: &'a str,
+    /// `appProtocol`.
+    pub app_protocol: Option<&'a str>,
+    /// `nodePort`.
+    pub node_port: Option<u16>,
+}
+
+/// Checks that a Service has a port that can be a backend, without looking at its endpoints.
+///
+/// # Errors
+/// [`BackendFault`]: the reference is invalid.
+pub fn inspect(
+    service: &Service,
+    (port, transport): (u16, Transport),
+    options: BackendOptions,
+) -> Result<PortFacts<'_>, BackendFault> {
+    let spec = service.spec.as_ref();
+    let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    let is_external = spec.is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
+    // The ports of an ExternalName Service are optional; the reference's counts then.
+    let found = if is_external && ports.is_empty() {
+        None
+    } else {
+        Some(find_port(&name_of(service), ports, port, transport)?)
+    };
+    if is_external {
+        let target = spec
+            .and_then(|spec| spec.external_name.as_deref())
+            .unwrap_or_default();
+        external(target, port, options).map_err(|why| BackendFault::ExternalName {
+            service: name_of(service),
+            why,
+        })?;
+    }
+    Ok(PortFacts {
+        port_name: found.and_then(|port| port.name.as_deref()).unwrap_or_default(),
+        app_protocol: found.and_then(|port| port.app_protocol.as_deref()),
+        node_port: found
+            .and_then(|port| u16::try_from(port.node_port?).ok())
+            .filter(|port| *port > 0),
+    })
+}
+
+fn name_of(service: &Service) -> ObjectName {
+    ObjectName::new(
+        service.metadata.namespace.as_deref().unwrap_or_default(),
+        service.metadata.name.as_deref().unwrap_or_default(),
+    )
+}
+
 /// Resolves one port of a Service. `slices` are the EndpointSlices that name it in their label
 /// `kubernetes.io/service-name`; they are all there is to headless and selector-less Services too.
 ///
@@ -180,23 +241,10 @@ pub fn resolve<'a>(
     (port, transport): (u16, Transport),
     options: BackendOptions,
 ) -> Result<ServiceBackend, BackendFault> {
-    let name = ObjectName::new(
-        service.metadata.namespace.as_deref().unwrap_or_default(),
-        service.metadata.name.as_deref().unwrap_or_default(),
-    );
-    let spec = service.spec.clone().unwrap_or_default();
-    let ports = spec.ports.as_deref().unwrap_or_default();
-    let is_external = spec.type_.as_deref() == Some("ExternalName");
-    let found = find_port(&name, ports, port, transport);
-    // The ports of an ExternalName Service are optional: "the port used is the backendRef's".
-    let service_port = match found {
-        Err(BackendFault::NoPort { .. }) if is_external && ports.is_empty() => None,
-        other => Some(other?),
-    };
-    let port_name: Str = service_port
-        .and_then(|port| port.name.as_deref())
-        .unwrap_or_default()
-        .into();
+    let name = name_of(service);
+    let facts = inspect(service, (port, transport), options)?;
+    let spec = service.spec.as_ref();
+    let port_name: Str = facts.port_name.into();
     let mut backend = ServiceBackend {
         key: BackendKey {
             kind: transport.backend_kind(),
@@ -204,21 +252,22 @@ pub fn resolve<'a>(
             port,
         },
         port_name: port_name.clone(),
-        app_protocol: AppProtocol::parse(service_port.and_then(|port| port.app_protocol.as_deref())),
+        app_protocol: AppProtocol::parse(facts.app_protocol),
         endpoints: Endpoints::Static(Vec::new()),
-        node_port: service_port
-            .and_then(|port| u16::try_from(port.node_port?).ok())
-            .filter(|port| *port > 0),
+        node_port: facts.node_port,
         distribution: distribution(service),
         notices: Vec::new(),
     };
-    if is_external {
-        let target = spec.external_name.as_deref().unwrap_or_default();
+    if spec.is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName")) {
+        let target = spec
+            .and_then(|spec| spec.external_name.as_deref())
+            .unwrap_or_default();
         backend.endpoints = external(target, port, options)
             .map_err(|why| BackendFault::ExternalName { service: name, why })?;
         return Ok(backend);
     }
-    let readiness = if spec.publish_not_ready_addresses == Some(true) {
+    let ignores_readiness = spec.is_some_and(|spec| spec.publish_not_ready_addresses == Some(true));
+    let readiness = if ignores_readiness {
         Readiness::Ignored
     } else {
         Readiness::Ready
@@ -253,8 +302,10 @@ pub fn resolve<'a>(
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    let families = spec.ip_families.unwrap_or_default();
-    let endpoints = candidates.choose(families.first().and_then(|family| Family::parse(family)));
+    let family = spec
+        .and_then(|spec| spec.ip_families.as_ref())
+        .and_then(|families| families.first());
+    let endpoints = candidates.choose(family.and_then(|family| Family::parse(family)));
     if !any_slice {
         backend
             .notices

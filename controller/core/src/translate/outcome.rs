@@ -1,0 +1,174 @@
+//! What translating a route found out, for its conditions.
+
+use gatewright_model::Str;
+use gatewright_model::key::BackendKey;
+use gatewright_model::unsupported::Unsupported;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Faults named in one message; the rest is counted. A message may have 32768 characters
+/// (meta/v1 Condition), and nobody reads further than this.
+const NAMED: usize = 8;
+
+/// A reference that does not resolve.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefFault {
+    /// Reason of `ResolvedRefs=False`: `InvalidKind`, `RefNotPermitted`, `BackendNotFound` or
+    /// `UnsupportedProtocol` (`RouteConditionResolvedRefs`).
+    pub reason: &'static str,
+    /// Path of the field, for example `spec.rules[0].backendRefs[1]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A rule that is not served because its meaning is invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedRule {
+    /// Position in `spec.rules`, from 0.
+    pub index: usize,
+    /// `rules[].name`.
+    pub name: Option<Str>,
+    /// Reason of `Accepted=False` when no rule is left: `UnsupportedValue` or `IncompatibleFilters`.
+    pub reason: &'static str,
+    /// Path of the guilty field inside the rule.
+    pub field: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What a route's translation means for its conditions. The same for all of its parents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteFindings {
+    /// Rules the object has.
+    pub rules: usize,
+    /// Rules that are not served.
+    pub dropped: Vec<DroppedRule>,
+    /// References that do not resolve, in the order written.
+    pub unresolved: Vec<RefFault>,
+    /// What is not, or only roughly, served.
+    pub unsupported: Vec<Unsupported>,
+    /// Backends that the served rules refer to, filters included.
+    pub backends: BTreeSet<BackendKey>,
+}
+
+/// `status: False` of a condition: reason and message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Reason.
+    pub reason: &'static str,
+    /// Message.
+    pub message: String,
+}
+
+impl RouteFindings {
+    /// `Accepted=False` when every rule is invalid ("If all Route Rules in a Route are invalid, the
+    /// entire Route would be considered invalid", `HTTPRouteRule.filters`).
+    pub fn refused(&self) -> Option<Refusal> {
+        let first = self.dropped.first()?;
+        if self.dropped.len() < self.rules {
+            return None;
+        }
+        Some(Refusal {
+            reason: first.reason,
+            message: self.dropped_list(),
+        })
+    }
+
+    /// Message of `PartiallyInvalid=True`, which must start with "Dropped Rule"
+    /// (`RouteConditionPartiallyInvalid`). `None` when the route is fully valid or fully invalid.
+    pub fn partially_invalid(&self) -> Option<String> {
+        let partially = !self.dropped.is_empty() && self.dropped.len() < self.rules;
+        partially.then(|| format!("Dropped Rule {}", self.dropped_list()))
+    }
+
+    /// `ResolvedRefs=False` with the reason of the first fault, in the order written.
+    pub fn unresolved_refs(&self) -> Option<Refusal> {
+        let first = self.unresolved.first()?;
+        let parts = self
+            .unresolved
+            .iter()
+            .map(|fault| format!("{}: {}", fault.field, fault.why));
+        Some(Refusal {
+            reason: first.reason,
+            message: join(parts, self.unresolved.len()),
+        })
+    }
+
+    fn dropped_list(&self) -> String {
+        let parts = self.dropped.iter().map(|rule| {
+            let name = rule
+                .name
+                .as_ref()
+                .map(|name| format!(" \"{name}\""))
+                .unwrap_or_default();
+            format!("{}{name}: {}: {}", rule.index, rule.field, rule.why)
+        });
+        join(parts, self.dropped.len())
+    }
+}
+
+/// Joins parts with `; ` and counts those that are left out.
+pub(crate) fn join(parts: impl Iterator<Item = String>, total: usize) -> String {
+    let mut text = parts.take(NAMED).collect::<Vec<_>>().join("; ");
+    if total > NAMED {
+        let _ = write!(text, "; and {} more", total - NAMED);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dropped(index: usize, reason: &'static str) -> DroppedRule {
+        DroppedRule {
+            index,
+            name: None,
+            reason,
+            field: format!("spec.rules[{index}].matches[0]"),
+            why: "bad".into(),
+        }
+    }
+
+    #[test]
+    fn a_route_with_some_invalid_rules_is_accepted_and_partially_invalid() {
+        let findings = RouteFindings {
+            rules: 2,
+            dropped: vec![dropped(1, "UnsupportedValue")],
+            ..RouteFindings::default()
+        };
+        assert_eq!(findings.refused(), None);
+        assert_eq!(
+            findings.partially_invalid().unwrap(),
+            "Dropped Rule 1: spec.rules[1].matches[0]: bad"
+        );
+    }
+
+    #[test]
+    fn a_route_without_valid_rule_is_refused_and_not_partially_invalid() {
+        let findings = RouteFindings {
+            rules: 1,
+            dropped: vec![dropped(0, "IncompatibleFilters")],
+            ..RouteFindings::default()
+        };
+        assert_eq!(findings.refused().unwrap().reason, "IncompatibleFilters");
+        assert_eq!(findings.partially_invalid(), None);
+        assert_eq!(RouteFindings::default().refused(), None);
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_counted() {
+        let fault = |index| RefFault {
+            reason: "InvalidKind",
+            field: format!("f{index}"),
+            why: "x".into(),
+        };
+        let findings = RouteFindings {
+            unresolved: (0..10).map(fault).collect(),
+            ..RouteFindings::default()
+        };
+        let message = findings.unresolved_refs().unwrap().message;
+        assert!(message.ends_with("f7: x; and 2 more"), "{message}");
+    }
+}
