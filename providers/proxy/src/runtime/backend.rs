@@ -19,6 +19,8 @@ pub struct BackendRuntime {
     pub key: BackendKey,
     /// Text of the key, for logs and metrics.
     pub name: Str,
+    /// Requests and retries, for the retry budget.
+    pub retry_budget_state: crate::policy::BudgetState,
     settings: ArcSwap<BackendSettings>,
     endpoints: ArcSwap<EndpointSet>,
 }
@@ -30,6 +32,7 @@ impl BackendRuntime {
         Self {
             key,
             name,
+            retry_budget_state: crate::policy::BudgetState::default(),
             settings: ArcSwap::from_pointee(settings),
             endpoints: ArcSwap::from_pointee(endpoints),
         }

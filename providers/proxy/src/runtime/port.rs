@@ -1,5 +1,6 @@
 //! The compiled configuration of one bound HTTP port: an immutable snapshot.
 
+use crate::http::RequestHead;
 use crate::policy::{FilterChain, ListenerFilters, RetryPolicy, SessionPolicy};
 use crate::runtime::BackendRuntime;
 use arc_swap::ArcSwap;
@@ -45,6 +46,36 @@ pub struct HttpListener {
     pub hostname: HostPattern,
     /// Filters that run before routing.
     pub filters: ListenerFilters,
+    /// Routes attached to it.
+    pub routes: RouteTable,
+}
+
+impl HttpListener {
+    /// The rule for a request to a lower-case host without port, and the path prefix that matched
+    /// when it was matched by one.
+    pub fn route(&self, head: &RequestHead, host: &str) -> Option<(&Arc<CompiledRule>, Option<&str>)> {
+        self.routes.find(head, host)
+    }
+}
+
+/// Routes in order of precedence.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    entries: Vec<(HostPattern, Str, Arc<CompiledRule>)>,
+}
+
+impl RouteTable {
+    /// Prefix matches, the first one that matches wins.
+    pub fn new(entries: Vec<(HostPattern, Str, Arc<CompiledRule>)>) -> Self {
+        Self { entries }
+    }
+
+    fn find(&self, head: &RequestHead, host: &str) -> Option<(&Arc<CompiledRule>, Option<&str>)> {
+        self.entries
+            .iter()
+            .find(|(pattern, prefix, _)| pattern.matches(host) && head.path().starts_with(&**prefix))
+            .map(|(_, prefix, rule)| (rule, Some(&**prefix)))
+    }
 }
 
 /// Which precedence and error rules a route follows.

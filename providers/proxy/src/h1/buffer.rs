@@ -1,0 +1,179 @@
+//! Read buffers that exist only while there is something in them.
+//!
+//! An idle connection holds no buffer: it is taken from a list of the thread for a read and goes
+//! back as soon as it is empty. That is what keeps ten thousand idle connections small.
+
+use std::cell::RefCell;
+
+/// Size of a buffer for heads and small bodies.
+pub(crate) const SMALL: usize = 16 * 1024;
+/// Size of a buffer for large bodies.
+pub(crate) const LARGE: usize = 64 * 1024;
+/// Buffers of each size that a thread keeps for reuse.
+const KEPT: usize = 64;
+
+thread_local! {
+    static SPARE: RefCell<(Vec<Vec<u8>>, Vec<Vec<u8>>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A buffer with a filled part; empty and without memory when new.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    memory: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// The filled part.
+    pub(crate) fn data(&self) -> &[u8] {
+        self.memory.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Length of the filled part.
+    pub(crate) const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether nothing is filled.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Drops bytes from the front of the filled part.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room behind the filled part, made if necessary: at least one byte, `size` when the buffer
+    /// is empty. The filled part is moved to the front or into a larger buffer when there is none.
+    pub(crate) fn room(&mut self, size: usize) -> &mut [u8] {
+        if self.is_empty() && self.memory.len() < size {
+            self.release();
+            self.memory = take(size);
+        } else if self.end == self.memory.len() {
+            if self.start > 0 {
+                self.memory.copy_within(self.start..self.end, 0);
+            } else {
+                let mut larger = take((self.memory.len() * 2).max(size));
+                let filled = self.data();
+                if let Some(front) = larger.get_mut(..filled.len()) {
+                    front.copy_from_slice(filled);
+                }
+                give(std::mem::replace(&mut self.memory, larger));
+            }
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.memory.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Marks bytes of [`Buffer::room`] as filled.
+    pub(crate) fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.memory.len());
+    }
+
+    /// Gives the memory back if nothing is filled.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() && !self.memory.is_empty() {
+            give(std::mem::take(&mut self.memory));
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if !self.memory.is_empty() {
+            give(std::mem::take(&mut self.memory));
+        }
+    }
+}
+
+fn take(size: usize) -> Vec<u8> {
+    let spare = SPARE
+        .try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            match size {
+                ..=SMALL => spare.0.pop(),
+                ..=LARGE => spare.1.pop(),
+                _ => None,
+            }
+        })
+        .ok()
+        .flatten();
+    spare.unwrap_or_else(|| {
+        vec![
+            0;
+            match size {
+                ..=SMALL => SMALL,
+                ..=LARGE => LARGE,
+                _ => size,
+            }
+        ]
+    })
+}
+
+fn give(memory: Vec<u8>) {
+    // While a thread ends its list may be gone already: the memory is then simply freed.
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        let list = match memory.len() {
+            SMALL => &mut spare.0,
+            LARGE => &mut spare.1,
+            _ => return,
+        };
+        if list.len() < KEPT {
+            list.push(memory);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_is_filled_when_it_grows_and_compacts() {
+        let mut buffer = Buffer::default();
+        assert_eq!(buffer.room(SMALL).len(), SMALL);
+        let mut expected = Vec::new();
+        let mut next = 0u8;
+        for round in 0..200usize {
+            let count = buffer.room(SMALL).len().min(1 + round * 7);
+            for byte in buffer.room(SMALL).iter_mut().take(count) {
+                *byte = next;
+                expected.push(next);
+                next = next.wrapping_add(1);
+            }
+            buffer.filled(count);
+            assert_eq!(buffer.data(), expected.as_slice());
+            // At first nothing is eaten and it must grow, then it must compact.
+            let eaten = if round < 100 {
+                0
+            } else {
+                buffer.len().min(round * 10)
+            };
+            buffer.consume(eaten);
+            expected.drain(..eaten);
+        }
+        assert!(buffer.memory.len() > SMALL);
+    }
+
+    #[test]
+    fn an_empty_buffer_holds_no_memory_after_release() {
+        let mut buffer = Buffer::default();
+        buffer.room(SMALL);
+        buffer.filled(10);
+        buffer.release();
+        assert_eq!(buffer.len(), 10);
+        buffer.consume(10);
+        buffer.release();
+        assert_eq!(buffer.memory.capacity(), 0);
+    }
+}

@@ -1,0 +1,209 @@
+//! Requests brought into the one form that is matched, filtered and forwarded.
+
+use crate::h1::HeadError;
+use crate::h1::parse::{Request, TargetForm};
+use crate::http::pipeline::Arrived;
+use crate::http::{RequestHead, ResponseHead, Scheme, Version};
+use http::header::{DATE, HeaderValue, VIA};
+use http::{Method, StatusCode};
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Pseudonym of this proxy in `Via` (RFC 9110 section 7.6.3).
+const PSEUDONYM: &str = "gatewright";
+
+/// Turns an HTTP/1 head into a request, or says with which status it is refused.
+pub(crate) fn from_h1(request: Request, scheme: Scheme) -> Result<Arrived, StatusCode> {
+    // RFC 9110 sections 9.3.6 and 9.3.8: neither makes sense towards a gateway.
+    if request.method == Method::CONNECT || request.method == Method::TRACE {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let fields = request.fields;
+    let (authority, host) = authority(request.authority, request.version)?;
+    let target = match request.form {
+        TargetForm::Asterisk => request.target,
+        _ if request.target == "*" => request.target,
+        _ => normalise_target(request.target)?,
+    };
+    // RFC 9931: bytes behind a request that asks for an upgrade belong to no tunnel before it is
+    // accepted; a request that also has a body is served without the upgrade.
+    let upgrade = fields
+        .upgrade
+        .filter(|protocol| fields.body == crate::h1::BodyLength::None && upgradable(protocol));
+    let head = RequestHead {
+        method: request.method,
+        version: request.version,
+        scheme,
+        authority,
+        target,
+        headers: request.headers,
+        upgrade,
+    };
+    Ok(Arrived {
+        head,
+        host,
+        length: fields.body,
+        expect_continue: fields.expect_continue,
+        trailers: fields.trailers,
+    })
+}
+
+/// Protocols that are passed on as a tunnel. HTTP/2 by upgrade is gone (RFC 9113 section 3.1), and
+/// TLS by upgrade would take the request out of our sight.
+fn upgradable(protocol: &str) -> bool {
+    !protocol.starts_with("h2c") && !protocol.starts_with("http/") && !protocol.starts_with("tls/")
+}
+
+/// The authority as forwarded, and the host in lower case without port.
+pub(crate) fn authority(authority: String, version: Version) -> Result<(String, String), StatusCode> {
+    if authority.is_empty() && version == Version::H10 {
+        return Ok((authority, String::new()));
+    }
+    let host = split_host(&authority).ok_or(HeadError::Host.status())?;
+    let host = host.to_ascii_lowercase();
+    Ok((authority, host))
+}
+
+/// The host of `host[:port]` if both are well-formed (RFC 3986 section 3.2; RFC 9110 section 7.2).
+fn split_host(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let end = rest.find(']')?;
+            rest.get(..end)?.parse::<std::net::Ipv6Addr>().ok()?;
+            (authority.get(..end + 2)?, rest.get(end + 1..)?)
+        }
+        None => match authority.split_once(':') {
+            Some((host, _)) => (host, authority.get(host.len()..)?),
+            None => (authority, ""),
+        },
+    };
+    if let Some(port) = port.strip_prefix(':') {
+        if port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        if !port.is_empty() && port.parse::<u16>().is_err() {
+            return None;
+        }
+    } else if !port.is_empty() {
+        return None;
+    }
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let valid = host.starts_with('[')
+        || (!host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(name)
+            && !host.starts_with('.')
+            && !host.contains(".."));
+    valid.then_some(host)
+}
+
+/// Normalises the path of a target; the query stays as it is.
+pub(crate) fn normalise_target(target: String) -> Result<String, StatusCode> {
+    Ok(target)
+}
+
+/// Adds this proxy to `Via`: a gateway must, towards the backend (RFC 9110 section 7.6.3).
+pub(crate) fn via(head: &mut RequestHead) {
+    let received = match head.version {
+        Version::H10 => "1.0 gatewright",
+        Version::H11 => "1.1 gatewright",
+        Version::H2 => "2.0 gatewright",
+    };
+    debug_assert!(received.ends_with(PSEUDONYM));
+    head.headers.append(&VIA, &HeaderValue::from_static(received));
+}
+
+/// Adds `Date` to a response that has none (RFC 9110 section 6.6.1).
+pub(crate) fn date(head: &mut ResponseHead) {
+    if !head.headers.contains("date") {
+        NOW.with_borrow_mut(|now| {
+            let seconds = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs());
+            if now.0 != seconds {
+                *now = (seconds, imf_fixdate(seconds));
+            }
+            if let Some(value) = &now.1 {
+                head.headers.append(&DATE, value);
+            }
+        });
+    }
+}
+
+thread_local! {
+    static NOW: RefCell<(u64, Option<HeaderValue>)> = const { RefCell::new((0, None)) };
+}
+
+/// IMF-fixdate (RFC 9110 section 5.6.7).
+fn imf_fixdate(seconds: u64) -> Option<HeaderValue> {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let days = seconds / 86_400;
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    // Civil date from days since the epoch, in eras of 400 years that begin on 1 March.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let weekday = DAYS.get((days % 7) as usize)?;
+    let name = MONTHS.get(month as usize - 1)?;
+    HeaderValue::try_from(format!(
+        "{weekday}, {day:02} {name} {year} {hour:02}:{minute:02}:{second:02} GMT"
+    ))
+    .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_imf_fixdates() {
+        // RFC 9110 section 5.6.7 gives the second one.
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_798_761_599, "Thu, 31 Dec 2026 23:59:59 GMT"),
+        ] {
+            assert_eq!(imf_fixdate(seconds).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        for (authority, host) in [
+            ("Example.com", Some("Example.com")),
+            ("example.com:8080", Some("example.com")),
+            ("example.com:", Some("example.com")),
+            ("example.com.", Some("example.com")),
+            ("[::1]:80", Some("[::1]")),
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("", None),
+            ("a b", None),
+            ("a,b", None),
+            ("user@a", None),
+            ("a/b", None),
+            ("a:80:90", None),
+            ("a:99999", None),
+            ("a:+1", None),
+            ("[::1", None),
+            ("[::1]x", None),
+            ("a..b", None),
+        ] {
+            assert_eq!(split_host(authority), host, "{authority}");
+        }
+    }
+}

@@ -1,0 +1,698 @@
+//! The way of a request: listener, route, filters, backend, endpoint, and back.
+
+use crate::authz;
+use crate::balance::{self, Lease, Outcome, PickContext};
+use crate::h1::BodyLength;
+use crate::http::attempt::{self, Attempted, Deadlines, Try};
+use crate::http::relay::{Pump, PumpError, Replay};
+use crate::http::timer::Timer;
+use crate::http::upstream::{Answer, Upstream, UpstreamError};
+use crate::http::{Downstream, LocalResponse, RequestHead, ResponseHead, StreamError, mirror, normalise};
+use crate::observe::{self, RequestRecord, ResponseFlag};
+use crate::policy::{self, FilterContext, FilterState, Verdict};
+use crate::runtime::{
+    BackendRuntime, CompiledRule, ConnInfo, HttpListener, HttpPort, PortHandle, RouteProtocol, WorkerContext,
+};
+use http::{Method, StatusCode};
+use smallvec::SmallVec;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What stays the same for all requests of a connection.
+#[derive(Debug)]
+pub(crate) struct ConnContext {
+    pub(crate) conn: ConnInfo,
+    pub(crate) port: Rc<PortHandle>,
+    pub(crate) worker: Rc<WorkerContext>,
+}
+
+/// A request whose head was read and found well-formed.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) head: RequestHead,
+    /// Host in lower case without port; empty when an HTTP/1.0 request named none.
+    pub(crate) host: String,
+    pub(crate) length: BodyLength,
+    pub(crate) expect_continue: bool,
+    pub(crate) trailers: bool,
+}
+
+/// What the log says about a request beyond its head.
+#[derive(Debug, Default)]
+struct Report {
+    listener: Option<Arc<HttpListener>>,
+    rule: Option<Arc<CompiledRule>>,
+    backend: Option<Arc<BackendRuntime>>,
+    endpoint: Option<SocketAddr>,
+    attempts: u32,
+    upstream: Option<Duration>,
+    flag: Option<ResponseFlag>,
+    received: u64,
+    sent: u64,
+}
+
+/// Why the proxy answers itself.
+#[derive(Debug)]
+enum Refusal {
+    /// With the standard body of a status.
+    Status(StatusCode, Option<ResponseFlag>),
+    /// With a response of a filter.
+    Response(Box<LocalResponse>),
+    /// Not at all: the client is gone or the response has begun.
+    Silent(StatusCode, ResponseFlag),
+}
+
+/// Extra tries when nothing of the request has reached a backend.
+const CONNECT_RETRIES: u32 = 3;
+
+/// Serves one request to its end. Whether the connection can serve another is the codec's to know.
+pub(crate) async fn serve<D: Downstream>(
+    client: &mut D,
+    mut arrived: Arrived,
+    cx: &ConnContext,
+    timer: &mut Timer,
+) {
+    let started = Instant::now();
+    let snapshot = cx.port.snapshot();
+    let mut report = Report::default();
+    let to_head = arrived.head.method == Method::HEAD;
+    let mut run = Run {
+        cx,
+        port: &snapshot,
+        started,
+        report: &mut report,
+    };
+    let status = match run.request(client, &mut arrived, timer).await {
+        Ok(status) => status,
+        Err(Refusal::Silent(status, flag)) => {
+            report.flag = Some(flag);
+            client.abort();
+            status
+        }
+        Err(refusal) => {
+            let response = match refusal {
+                Refusal::Response(response) => *response,
+                Refusal::Status(status, flag) => {
+                    report.flag = flag;
+                    let protocol = report
+                        .rule
+                        .as_ref()
+                        .map_or(RouteProtocol::Http, |rule| rule.protocol);
+                    observe::error_response(status, protocol, Some(&arrived.head))
+                }
+                Refusal::Silent(status, _) => LocalResponse::empty(status),
+            };
+            let status = response.head.status;
+            match respond_local(client, response, to_head, cx, timer).await {
+                Ok(sent) => report.sent += sent,
+                Err(_) => report.flag = report.flag.or(Some(ResponseFlag::ClientGone)),
+            }
+            status
+        }
+    };
+    cx.worker.observer.request(&RequestRecord {
+        conn: &cx.conn,
+        listener: report.listener.as_deref(),
+        rule: report.rule.as_deref(),
+        backend: report.backend.as_deref(),
+        endpoint: report.endpoint,
+        request: Some(&arrived.head),
+        status: status.as_u16(),
+        bytes_in: report.received,
+        bytes_out: report.sent,
+        duration: started.elapsed(),
+        upstream_duration: report.upstream,
+        attempts: report.attempts,
+        flag: report.flag,
+    });
+}
+
+/// Sends a response of our own and its body.
+pub(crate) async fn respond_local<D: Downstream>(
+    client: &mut D,
+    mut response: LocalResponse,
+    to_head: bool,
+    cx: &ConnContext,
+    timer: &mut Timer,
+) -> Result<u64, StreamError> {
+    let length = response.body.len() as u64;
+    normalise::date(&mut response.head);
+    let bodiless = to_head
+        || response.head.status == StatusCode::NO_CONTENT
+        || response.head.status == StatusCode::NOT_MODIFIED
+        || length == 0;
+    client.will_close_unless_drained();
+    if bodiless {
+        client.respond(&response.head, BodyLength::None, to_head.then_some(length))?;
+    } else {
+        client.respond(&response.head, BodyLength::Known(length), None)?;
+    }
+    let mut body: &[u8] = if bodiless { &[] } else { &response.body };
+    let deadline = Instant::now() + cx.worker.options().timeouts.body;
+    poll_fn(|task| {
+        while !body.is_empty() {
+            match client.poll_send(task, body) {
+                Poll::Ready(Ok(count)) => body = body.get(count..).unwrap_or_default(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return timer.poll(task, deadline).map(|()| Err(timed_out())),
+            }
+        }
+        match client.poll_end(task, None) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => timer.poll(task, deadline).map(|()| Err(timed_out())),
+        }
+    })
+    .await?;
+    Ok(if bodiless { 0 } else { length })
+}
+
+fn timed_out() -> StreamError {
+    StreamError::Io(std::io::ErrorKind::TimedOut.into())
+}
+
+struct Run<'a> {
+    cx: &'a ConnContext,
+    port: &'a HttpPort,
+    started: Instant,
+    report: &'a mut Report,
+}
+
+impl<'a> Run<'a> {
+    async fn request<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        arrived: &mut Arrived,
+        timer: &mut Timer,
+    ) -> Result<StatusCode, Refusal> {
+        let limits = &self.cx.worker.options().limits;
+        if let (Some(max), BodyLength::Known(length)) = (limits.body_bytes, arrived.length)
+            && length > max
+        {
+            return Err(Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, None));
+        }
+        let listener = self.listener(&arrived.host)?;
+        self.report.listener = Some(Arc::clone(listener));
+        let keep = match arrived.length {
+            BodyLength::None => 0,
+            BodyLength::Known(length) if length > limits.replay_bytes as u64 => 0,
+            _ => limits.replay_bytes,
+        };
+        let mut replay = Replay::new(keep, limits.body_bytes);
+        // Before routing, so that no route matches what a client only claims.
+        let forwarding = &self.cx.worker.options().forwarding;
+        policy::forward::apply(&mut arrived.head, &self.cx.conn, self.port, forwarding);
+        for auth in listener.filters.auths() {
+            self.authorize(auth, client, arrived, &mut replay).await?;
+        }
+        let found = listener.route(&arrived.head, &arrived.host);
+        let (rule, prefix) = found.ok_or(Refusal::Status(
+            StatusCode::NOT_FOUND,
+            Some(ResponseFlag::NoRoute),
+        ))?;
+        self.report.rule = Some(Arc::clone(rule));
+        if rule.fault.is_some() {
+            return Err(Refusal::Status(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Some(ResponseFlag::RuleFault),
+            ));
+        }
+        for auth in rule.filters.auths() {
+            self.authorize(auth, client, arrived, &mut replay).await?;
+        }
+        let mut state = FilterState::default();
+        let context = FilterContext {
+            conn: &self.cx.conn,
+            port: self.port,
+            matched_prefix: prefix,
+        };
+        if let Verdict::Respond(response) = rule.filters.request(&mut arrived.head, &mut state, &context) {
+            return Err(Refusal::Response(Box::new(response)));
+        }
+        self.forward(
+            client,
+            arrived,
+            Routed {
+                rule,
+                context,
+                state,
+                replay,
+            },
+            timer,
+        )
+        .await
+    }
+
+    /// The listener by Host, and none but it. Over TLS it must also be the one that the server name
+    /// selected: its certificate and client validation were used (RFC 9110 section 7.4, 421).
+    fn listener(&self, host: &str) -> Result<&'a Arc<HttpListener>, Refusal> {
+        let listener = self.port.listener(host).ok_or(Refusal::Status(
+            StatusCode::NOT_FOUND,
+            Some(ResponseFlag::NoRoute),
+        ))?;
+        if let Some(tls) = &self.cx.conn.tls {
+            let shown = self.port.listener(tls.sni.as_deref().unwrap_or_default());
+            if !shown.is_some_and(|shown| Arc::ptr_eq(shown, listener)) {
+                return Err(Refusal::Status(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    Some(ResponseFlag::Misdirected),
+                ));
+            }
+        }
+        Ok(listener)
+    }
+
+    async fn authorize<D: Downstream>(
+        &self,
+        auth: &Arc<policy::CompiledExternalAuth>,
+        client: &mut D,
+        arrived: &mut Arrived,
+        replay: &mut Replay,
+    ) -> Result<(), Refusal> {
+        let want = auth.body_limit();
+        if want > 0 && arrived.length != BodyLength::None {
+            if arrived.expect_continue {
+                arrived.expect_continue = false;
+                client.interim(&ResponseHead::new(StatusCode::CONTINUE));
+            }
+            let limit = self.cx.worker.options().timeouts.body;
+            let fetched = tokio::time::timeout(
+                limit,
+                poll_fn(|task| {
+                    let _ = client.poll_flush(task);
+                    replay.poll_prefetch(task, client, want)
+                }),
+            );
+            match fetched.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(client_fault(&error)),
+                Err(_) => {
+                    return Err(Refusal::Status(
+                        StatusCode::REQUEST_TIMEOUT,
+                        Some(ResponseFlag::ClientTimeout),
+                    ));
+                }
+            }
+        }
+        let front = replay.front();
+        let front = front.get(..want).unwrap_or(front);
+        let verdict = Box::pin(authz::check(
+            auth,
+            &mut arrived.head,
+            front,
+            &self.cx.conn,
+            &self.cx.worker,
+        ))
+        .await;
+        match verdict {
+            Verdict::Continue => Ok(()),
+            Verdict::Respond(response) => Err(Refusal::Response(Box::new(response))),
+        }
+    }
+
+    async fn forward<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        arrived: &mut Arrived,
+        mut routed: Routed<'_>,
+        timer: &mut Timer,
+    ) -> Result<StatusCode, Refusal> {
+        let rule = routed.rule;
+        let fault = |flag| Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(flag));
+        let chosen = balance::choose_weighted(&rule.backends, rule.total_weight)
+            .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
+        let backend = chosen
+            .backend
+            .as_ref()
+            .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
+        self.report.backend = Some(Arc::clone(backend));
+        if backend.settings().fault.is_some() {
+            return Err(fault(ResponseFlag::BackendFault));
+        }
+        // What the client asked for: session persistence and CORS look at it afterwards.
+        if let Verdict::Respond(response) =
+            chosen
+                .filters
+                .request(&mut arrived.head, &mut routed.state, &routed.context)
+        {
+            return Err(Refusal::Response(Box::new(response)));
+        }
+        let session = rule.session.as_ref().or(chosen.session.as_ref());
+        let token = session.and_then(|session| session.token(&arrived.head));
+        normalise::via(&mut arrived.head);
+        let mirrors = mirror::sampled(&rule.filters, &chosen.filters);
+        let deadlines = Deadlines::new(rule, self.cx.worker.options(), self.started);
+        backend
+            .retry_budget_state
+            .request(backend.settings().retry_budget.as_ref(), self.started.into_std());
+        let mut tried: SmallVec<[SocketAddr; 4]> = SmallVec::new();
+        let mut policy_retries = 0u32;
+        let mut connect_retries = 0u32;
+        let mut fresh = false;
+        let mut same: Option<Lease> = None;
+        loop {
+            let lease = match same.take() {
+                Some(lease) => lease,
+                None => self.pick(backend, token.as_ref(), &tried).ok_or(Refusal::Status(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Some(ResponseFlag::NoEndpoint),
+                ))?,
+            };
+            self.report.attempts += 1;
+            self.report.endpoint = Some(lease.endpoint().address);
+            let begun = Instant::now();
+            let attempt = Try {
+                rule,
+                backend,
+                endpoint: lease.endpoint(),
+                fresh,
+                begun,
+            };
+            let mut request = Pump::default();
+            let tried_now = attempt::run(
+                client,
+                arrived,
+                &mut routed.replay,
+                &mut request,
+                attempt,
+                (self.cx, &deadlines, timer),
+            )
+            .await;
+            self.report.received = routed.replay.received();
+            match tried_now {
+                Attempted::Answered(upstream, answer) => {
+                    let status = answer_status(&answer);
+                    self.report.upstream = Some(begun.elapsed());
+                    lease.report(if status.is_server_error() {
+                        Outcome::ServerError
+                    } else {
+                        Outcome::Success
+                    });
+                    let again = rule.retry.as_ref().filter(|retry| {
+                        policy_retries < retry.attempts()
+                            && retry.on_status(status)
+                            && routed.replay.possible()
+                            && self.within_budget(backend)
+                    });
+                    if let Some(retry) = again {
+                        policy_retries += 1;
+                        drop(upstream);
+                        tried.push(lease.endpoint().address);
+                        if wait(retry.backoff(policy_retries), &deadlines).await {
+                            routed.replay.rewind();
+                            fresh = false;
+                            continue;
+                        }
+                        return Err(Refusal::Status(
+                            StatusCode::GATEWAY_TIMEOUT,
+                            Some(ResponseFlag::RequestTimeout),
+                        ));
+                    }
+                    mirror::start(
+                        mirrors,
+                        &arrived.head,
+                        arrived.trailers,
+                        &routed.replay,
+                        &self.cx.worker,
+                    );
+                    let reply = Reply {
+                        session,
+                        token: token.as_ref(),
+                        chosen,
+                        lease: &lease,
+                    };
+                    return self
+                        .reply(
+                            client,
+                            arrived,
+                            (upstream, answer),
+                            (routed, request),
+                            reply,
+                            (&deadlines, timer),
+                        )
+                        .await;
+                }
+                Attempted::Client(error) => return Err(client_fault(&error)),
+                Attempted::ClientGone => {
+                    return Err(Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::ClientGone));
+                }
+                Attempted::ClientTimeout => {
+                    return Err(Refusal::Status(
+                        StatusCode::REQUEST_TIMEOUT,
+                        Some(ResponseFlag::ClientTimeout),
+                    ));
+                }
+                Attempted::RequestTimeout => {
+                    lease.report(Outcome::Timeout);
+                    return Err(Refusal::Status(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        Some(ResponseFlag::RequestTimeout),
+                    ));
+                }
+                Attempted::Failed { error, reused } => {
+                    let (status, flag, outcome) = classify(&error);
+                    lease.report(outcome);
+                    if !routed.replay.possible() {
+                        return Err(Refusal::Status(status, Some(flag)));
+                    }
+                    if error.before_request() && connect_retries < CONNECT_RETRIES {
+                        connect_retries += 1;
+                        tried.push(lease.endpoint().address);
+                        routed.replay.rewind();
+                        continue;
+                    }
+                    // A connection from the pool that the backend closed while we wrote: once more,
+                    // on a new one, if that cannot do harm (RFC 9110 section 9.2.2).
+                    if reused && !fresh && stale(&error) && arrived.head.is_idempotent() {
+                        fresh = true;
+                        same = Some(lease);
+                        routed.replay.rewind();
+                        continue;
+                    }
+                    let again = rule.retry.as_ref().filter(|retry| {
+                        policy_retries < retry.attempts()
+                            && retry.on_status(status)
+                            && self.within_budget(backend)
+                    });
+                    if let Some(retry) = again {
+                        policy_retries += 1;
+                        tried.push(lease.endpoint().address);
+                        drop(lease);
+                        if wait(retry.backoff(policy_retries), &deadlines).await {
+                            routed.replay.rewind();
+                            fresh = false;
+                            continue;
+                        }
+                        return Err(Refusal::Status(
+                            StatusCode::GATEWAY_TIMEOUT,
+                            Some(ResponseFlag::RequestTimeout),
+                        ));
+                    }
+                    return Err(Refusal::Status(status, Some(flag)));
+                }
+            }
+        }
+    }
+
+    fn pick(
+        &self,
+        backend: &BackendRuntime,
+        token: Option<&policy::SessionToken>,
+        tried: &[SocketAddr],
+    ) -> Option<Lease> {
+        let options = self.cx.worker.options();
+        let context = |exclude| PickContext {
+            session: token,
+            exclude,
+            zone: options.zone.as_deref(),
+            node: options.node.as_deref(),
+            now: self.started.into_std(),
+        };
+        let endpoints = backend.endpoints();
+        // When every endpoint was tried, one of them is better than none.
+        balance::pick(&endpoints, &context(tried)).or_else(|| {
+            if tried.is_empty() {
+                None
+            } else {
+                balance::pick(&endpoints, &context(&[]))
+            }
+        })
+    }
+
+    fn within_budget(&self, backend: &BackendRuntime) -> bool {
+        let settings = backend.settings();
+        backend
+            .retry_budget_state
+            .allow_retry(settings.retry_budget.as_ref(), std::time::Instant::now())
+    }
+
+    /// Sends the response on, and what is left of the request.
+    async fn reply<D: Downstream>(
+        &mut self,
+        client: &mut D,
+        arrived: &Arrived,
+        (mut upstream, answer): (Upstream, Answer),
+        (mut routed, mut request): (Routed<'_>, Pump),
+        reply: Reply<'_>,
+        (deadlines, timer): (&Deadlines, &mut Timer),
+    ) -> Result<StatusCode, Refusal> {
+        let broken = |_| Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::ClientGone);
+        let (mut head, body) = match answer {
+            Answer::Final {
+                head,
+                length,
+                declared,
+            } => (head, Some((length, declared))),
+            Answer::Switched(head) => (head, None),
+            Answer::Interim(head) => (head, Some((BodyLength::None, None))),
+        };
+        reply.chosen.filters.response(&mut head, &routed.state);
+        routed.rule.filters.response(&mut head, &routed.state);
+        if let Some(session) = reply.session {
+            session.respond(&mut head, &arrived.head, reply.lease.endpoint(), reply.token);
+        }
+        normalise::date(&mut head);
+        let status = head.status;
+        match body {
+            Some((length, declared)) => client.respond(&head, length, declared).map_err(broken)?,
+            None => {
+                client.accept_upgrade(&head).map_err(broken)?;
+                // The tunnel is as good as its two ends: what follows is no longer a request.
+                request = Pump::default();
+                routed.replay = Replay::new(0, None);
+            }
+        }
+        let tunnel = body.is_none();
+        let result = attempt::relay(
+            client,
+            &mut upstream,
+            (&mut routed.replay, &mut request),
+            attempt::Relay {
+                deadlines,
+                tunnel,
+                sent: &mut self.report.sent,
+            },
+            timer,
+        )
+        .await;
+        self.report.received = routed.replay.received();
+        match result {
+            Ok(()) => {
+                upstream.finish();
+                Ok(if tunnel {
+                    StatusCode::SWITCHING_PROTOCOLS
+                } else {
+                    status
+                })
+            }
+            Err(failure) => {
+                let flag = match failure {
+                    attempt::RelayError::Pump(PumpError::Read(_)) => {
+                        reply.lease.report(Outcome::Reset);
+                        ResponseFlag::UpstreamReset
+                    }
+                    attempt::RelayError::Pump(PumpError::Write(_)) => ResponseFlag::ClientGone,
+                    attempt::RelayError::Upstream => ResponseFlag::UpstreamTimeout,
+                    attempt::RelayError::Client => ResponseFlag::ClientTimeout,
+                };
+                Err(Refusal::Silent(status, flag))
+            }
+        }
+    }
+}
+
+/// A request on its way.
+struct Routed<'a> {
+    rule: &'a Arc<CompiledRule>,
+    context: FilterContext<'a>,
+    state: FilterState,
+    replay: Replay,
+}
+
+/// What the response needs to know about the choice that was made.
+struct Reply<'a> {
+    session: Option<&'a policy::SessionPolicy>,
+    token: Option<&'a policy::SessionToken>,
+    chosen: &'a crate::runtime::CompiledBackend,
+    lease: &'a Lease,
+}
+
+fn answer_status(answer: &Answer) -> StatusCode {
+    match answer {
+        Answer::Final { head, .. } | Answer::Interim(head) | Answer::Switched(head) => head.status,
+    }
+}
+
+/// The answer to a client whose body is at fault.
+fn client_fault(error: &StreamError) -> Refusal {
+    match error {
+        StreamError::TooLarge => {
+            Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, Some(ResponseFlag::ClientError))
+        }
+        StreamError::Body(_) => Refusal::Status(StatusCode::BAD_REQUEST, Some(ResponseFlag::ClientError)),
+        _ => Refusal::Silent(StatusCode::BAD_REQUEST, ResponseFlag::ClientGone),
+    }
+}
+
+/// Status, reason and verdict on the endpoint of a failed try.
+fn classify(error: &UpstreamError) -> (StatusCode, ResponseFlag, Outcome) {
+    match error {
+        UpstreamError::NoEndpoint => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ResponseFlag::NoEndpoint,
+            Outcome::ConnectFailure,
+        ),
+        UpstreamError::Overload => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ResponseFlag::Overload,
+            Outcome::Success,
+        ),
+        UpstreamError::Connect(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ResponseFlag::ConnectFailure,
+            Outcome::ConnectFailure,
+        ),
+        UpstreamError::ConnectTimeout => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            ResponseFlag::ConnectFailure,
+            Outcome::ConnectFailure,
+        ),
+        UpstreamError::Timeout => (
+            StatusCode::GATEWAY_TIMEOUT,
+            ResponseFlag::UpstreamTimeout,
+            Outcome::Timeout,
+        ),
+        UpstreamError::Stream(_) | UpstreamError::Closed => (
+            StatusCode::BAD_GATEWAY,
+            ResponseFlag::UpstreamReset,
+            Outcome::Reset,
+        ),
+        UpstreamError::Head(_) | UpstreamError::TooLarge => (
+            StatusCode::BAD_GATEWAY,
+            ResponseFlag::UpstreamProtocol,
+            Outcome::Reset,
+        ),
+    }
+}
+
+/// Whether a pooled connection failed the way one does that the backend had closed.
+const fn stale(error: &UpstreamError) -> bool {
+    matches!(
+        error,
+        UpstreamError::Closed | UpstreamError::Stream(StreamError::Io(_) | StreamError::H2(_))
+    )
+}
+
+/// Waits before a retry; `false` when the request has no time left for it.
+async fn wait(backoff: Duration, deadlines: &Deadlines) -> bool {
+    let until = Instant::now() + backoff;
+    if deadlines.request.is_some_and(|deadline| until >= deadline) {
+        return false;
+    }
+    tokio::time::sleep_until(until).await;
+    true
+}
