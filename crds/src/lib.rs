@@ -3,6 +3,7 @@
 //! - [`api`]: Rust types of every kind, generated from the newest supported release.
 //! - [`bundle`]: the CRDs themselves, of each supported release and channel, for validation.
 //! - [`convert`]: from older versions and shapes to those types.
+//! - [`own`]: our own kinds and their CRDs.
 //! - [`kinds`], [`constants`], [`features`]: names that the API fixes.
 //!
 //! What is generated is written by `cargo xtask crds generate` from the published Go module and
@@ -14,3 +15,4 @@ pub mod constants;
 pub mod convert;
 pub mod features;
 pub mod kinds;
+pub mod own;

@@ -189,6 +189,11 @@ pub fn crds(bundle: Bundle, channel: Channel) -> &'static [CrdText] {
     cell.get_or_init(|| unpack(packed).unwrap_or_default())
 }
 
+/// Our own CRDs, which belong to no release.
+pub fn own_crds() -> &'static [CrdText] {
+    crate::own::crds()
+}
+
 /// The CRD of a kind, if the release has it in that channel.
 pub fn crd(bundle: Bundle, channel: Channel, group: &str, kind: &str) -> Option<&'static CrdText> {
     crds(bundle, channel)

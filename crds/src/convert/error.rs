@@ -2,6 +2,7 @@
 
 use super::served::Gvk;
 use crate::bundle::{Bundle, Channel};
+use crate::own;
 use std::fmt;
 
 /// An object that cannot be converted.
@@ -68,7 +69,9 @@ impl std::error::Error for ServedError {}
 impl fmt::Display for ServedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is not served by ", self.gvk)?;
-        if let Some((bundle, channel)) = self.place {
+        if self.gvk.group == own::GROUP {
+            f.write_str("Gatewright")?;
+        } else if let Some((bundle, channel)) = self.place {
             write!(f, "Gateway API {bundle} ({channel} channel)")?;
         } else {
             let names: Vec<&str> = Bundle::ALL.iter().map(|bundle| bundle.as_str()).collect();

@@ -1,8 +1,9 @@
 //! Which kinds and versions are served, as the CRDs themselves say.
 
 use super::error::{ConvertError, ServedError};
-use crate::bundle::{Bundle, Channel, crd, crds};
+use crate::bundle::{Bundle, Channel, CrdText, crds};
 use crate::kinds::{self, EXPERIMENTAL_GROUP, GROUP, KINDS, KindInfo};
+use crate::own;
 use serde_json::Value;
 use std::fmt;
 
@@ -67,8 +68,8 @@ const RENAMED: &[(&str, &str, &str)] = &[
     (FIRST_GROUP, "BackendPolicy", "BackendTLSPolicy"),
 ];
 
-/// Checks that a release serves this kind in this version. `None` for groups that are not the Gateway
-/// API's.
+/// Checks that a release serves this kind in this version; our own kinds go with every release. `None`
+/// for groups that are neither the Gateway API's nor ours.
 ///
 /// # Errors
 ///
@@ -91,7 +92,7 @@ pub fn served_anywhere(gvk: &Gvk) -> Result<Option<&'static KindInfo>, Box<Serve
 }
 
 fn find(gvk: &Gvk, place: Option<(Bundle, Channel)>) -> Result<Option<&'static KindInfo>, Box<ServedError>> {
-    if gvk.group != GROUP && gvk.group != EXPERIMENTAL_GROUP {
+    if !ours(&gvk.group) {
         return match instead(gvk) {
             Some(_) => Err(refused(gvk, place)),
             None => Ok(None),
@@ -104,6 +105,18 @@ fn find(gvk: &Gvk, place: Option<(Bundle, Channel)>) -> Result<Option<&'static K
     }
 }
 
+fn ours(group: &str) -> bool {
+    [GROUP, EXPERIMENTAL_GROUP, own::GROUP].contains(&group)
+}
+
+/// The CRD of a kind: of the release, or our own, which every release goes with.
+fn crd(bundle: Bundle, channel: Channel, gvk: &Gvk) -> Option<&'static CrdText> {
+    crds(bundle, channel)
+        .iter()
+        .chain(own::crds())
+        .find(|crd| crd.group == gvk.group && crd.kind == gvk.kind)
+}
+
 fn places(place: Option<(Bundle, Channel)>) -> impl Iterator<Item = (Bundle, Channel)> {
     Bundle::ALL
         .iter()
@@ -112,15 +125,14 @@ fn places(place: Option<(Bundle, Channel)>) -> impl Iterator<Item = (Bundle, Cha
 }
 
 fn serves(gvk: &Gvk, bundle: Bundle, channel: Channel) -> bool {
-    crd(bundle, channel, &gvk.group, &gvk.kind)
-        .is_some_and(|crd| crd.served().any(|version| version == gvk.version))
+    crd(bundle, channel, gvk).is_some_and(|crd| crd.served().any(|version| version == gvk.version))
 }
 
 fn refused(gvk: &Gvk, place: Option<(Bundle, Channel)>) -> Box<ServedError> {
     let mut served: Vec<String> = Vec::new();
     for (bundle, channel) in places(place) {
-        let versions = crd(bundle, channel, &gvk.group, &gvk.kind).into_iter();
-        for version in versions.flat_map(crate::bundle::CrdText::served) {
+        let versions = crd(bundle, channel, gvk).into_iter();
+        for version in versions.flat_map(CrdText::served) {
             if !served.iter().any(|known| known == version) {
                 served.push(version.to_owned());
             }
@@ -146,10 +158,10 @@ fn instead(gvk: &Gvk) -> Option<&'static KindInfo> {
     {
         return by_kind(now);
     }
-    let ours = gvk.group == GROUP || gvk.group == EXPERIMENTAL_GROUP;
     KINDS
         .iter()
-        .find(|info| ours && info.kind.eq_ignore_ascii_case(&gvk.kind))
+        .chain(own::KINDS)
+        .find(|info| ours(&gvk.group) && info.kind.eq_ignore_ascii_case(&gvk.kind))
         .filter(|info| info.group != gvk.group || info.kind != gvk.kind)
 }
 

@@ -92,6 +92,31 @@ fn a_release_and_channel_decide_what_is_served() {
     assert_eq!(check_served(&other, Bundle::V1_7_0, Channel::Standard), Ok(None));
 }
 
+#[test]
+fn our_own_kinds_go_with_every_release() {
+    let ours = gvk("gatewright.dev/v1alpha1", "SoftwareGatewayParameters");
+    for bundle in Bundle::ALL {
+        for channel in Channel::ALL {
+            let found = check_served(&ours, *bundle, *channel).unwrap().unwrap();
+            assert_eq!(found.plural, "softwaregatewayparameters");
+        }
+    }
+    let message = |version, kind| {
+        let wrong = gvk(&format!("gatewright.dev/{version}"), kind);
+        check_served(&wrong, Bundle::V1_7_0, Channel::Standard)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        message("v1", "SoftwareGatewayParameters"),
+        "gatewright.dev/v1 SoftwareGatewayParameters is not served by Gatewright; served: v1alpha1"
+    );
+    assert_eq!(
+        message("v1alpha1", "Parameters"),
+        "gatewright.dev/v1alpha1 Parameters is not served by Gatewright"
+    );
+}
+
 fn session(input: Value) -> Result<Value, ConvertError> {
     let route = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",

@@ -51,7 +51,10 @@ impl KindInfo {
     }
 }
 
-/// Looks a kind up.
+/// Looks a kind up, of the Gateway API or our own.
 pub fn find(group: &str, kind: &str) -> Option<&'static KindInfo> {
-    KINDS.iter().find(|info| info.group == group && info.kind == kind)
+    KINDS
+        .iter()
+        .chain(crate::own::KINDS)
+        .find(|info| info.group == group && info.kind == kind)
 }

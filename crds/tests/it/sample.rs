@@ -28,7 +28,7 @@ pub fn full(schema: &Value, turn: usize) -> Value {
         Some("array") => json!([full(&schema["items"], turn)]),
         Some("integer") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
         Some("number") => json!(0.5),
-        Some("boolean") => json!(turn % 2 == 0),
+        Some("boolean") => json!(turn.is_multiple_of(2)),
         Some("string") if schema["format"] == "date-time" => json!("2026-01-02T03:04:05Z"),
         Some("string") => json!("text"),
         other => panic!("schema of type {other:?}"),

@@ -12,6 +12,7 @@ mod features;
 mod kopium;
 mod manifest;
 mod names;
+mod own;
 mod source;
 
 use crate::run::{command, root, run};
@@ -53,6 +54,8 @@ pub fn run_command(args: &Args) -> Result<()> {
         Command::Generate => {
             let (files, manifest) = generate()?;
             manifest::write(&files, &manifest)?;
+            let own = own::write()?;
+            eprintln!("wrote {own} of our own CRDs below crds/{}", own::FOLDER);
             eprintln!("wrote {} files below crds/", files.len() + 1);
             Ok(())
         }
