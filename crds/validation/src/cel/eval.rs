@@ -1,0 +1,369 @@
+//! Running a compiled expression.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::compile::{Binary, Expr, Flat, Program, Quantifier};
+use super::value::Val;
+
+/// Why an expression has no value.
+#[derive(Clone, Debug)]
+pub(super) struct EvalError(pub(super) Cow<'static, str>);
+
+impl EvalError {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self(text.into())
+    }
+
+    fn no_overload(what: &str, values: &[&Val<'_>]) -> Self {
+        let types: Vec<&str> = values.iter().map(|value| value.type_name()).collect();
+        Self(format!("no such overload: {what}({})", types.join(", ")).into())
+    }
+}
+
+type Evaluated<'a> = Result<Val<'a>, EvalError>;
+
+impl Program {
+    /// The value of the expression for `self_value` and `old_self`.
+    pub(super) fn evaluate<'a>(&self, self_value: Val<'a>, old_self: Val<'a>) -> Evaluated<'a> {
+        let mut frame = Frame {
+            self_value,
+            old_self,
+            slots: vec![Val::Null; self.slots],
+        };
+        frame.eval(&self.root)
+    }
+}
+
+struct Frame<'a> {
+    self_value: Val<'a>,
+    old_self: Val<'a>,
+    slots: Vec<Val<'a>>,
+}
+
+impl<'a> Frame<'a> {
+    fn eval(&mut self, expr: &Expr) -> Evaluated<'a> {
+        match expr {
+            Expr::Const(value) => Ok(value.clone()),
+            Expr::SelfValue => Ok(self.self_value.clone()),
+            Expr::OldSelf => Ok(self.old_self.clone()),
+            Expr::Variable(slot) => self
+                .slots
+                .get(*slot)
+                .cloned()
+                .ok_or_else(|| EvalError::new("variable without value")),
+            Expr::Select { operand, field } => {
+                let operand = self.eval(operand)?;
+                if let Val::Optional(optional) = operand {
+                    return Ok(Val::Optional(
+                        optional.and_then(|value| value.field(field)).map(Arc::new),
+                    ));
+                }
+                operand
+                    .field(field)
+                    .ok_or_else(|| EvalError(format!("no such key: {field}").into()))
+            }
+            Expr::Has { operand, field } => {
+                let operand = self.eval(operand)?;
+                if let Val::Optional(optional) = operand {
+                    return Ok(Val::Bool(
+                        optional.is_some_and(|value| value.field(field).is_some()),
+                    ));
+                }
+                Ok(Val::Bool(operand.field(field).is_some()))
+            }
+            Expr::OptionalSelect { operand, field } => {
+                let operand = self.eval(operand)?;
+                Ok(Val::Optional(
+                    optional(operand)
+                        .and_then(|value| value.field(field))
+                        .map(Arc::new),
+                ))
+            }
+            Expr::Index { operand, index } => {
+                let operand = self.eval(operand)?;
+                let index = self.eval(index)?;
+                if let Val::Optional(optional) = operand {
+                    return Ok(Val::Optional(
+                        optional.and_then(|value| at(&value, &index).ok()).map(Arc::new),
+                    ));
+                }
+                at(&operand, &index)
+            }
+            Expr::OptionalIndex { operand, index } => {
+                let operand = self.eval(operand)?;
+                let index = self.eval(index)?;
+                Ok(Val::Optional(
+                    optional(operand)
+                        .and_then(|value| at(&value, &index).ok())
+                        .map(Arc::new),
+                ))
+            }
+            Expr::Not(operand) => match self.eval(operand)? {
+                Val::Bool(flag) => Ok(Val::Bool(!flag)),
+                other => Err(EvalError::no_overload("!_", &[&other])),
+            },
+            Expr::Negate(operand) => match self.eval(operand)? {
+                Val::Int(int) => int.checked_neg().map(Val::Int).ok_or(OVERFLOW),
+                Val::Double(double) => Ok(Val::Double(-double)),
+                Val::Duration(nanos) => nanos.checked_neg().map(Val::Duration).ok_or(OVERFLOW),
+                other => Err(EvalError::no_overload("-_", &[&other])),
+            },
+            Expr::And(left, right) => self.logic(left, right, false),
+            Expr::Or(left, right) => self.logic(left, right, true),
+            Expr::Conditional { condition, yes, no } => match self.eval(condition)? {
+                Val::Bool(true) => self.eval(yes),
+                Val::Bool(false) => self.eval(no),
+                other => Err(EvalError::no_overload("_?_:_", &[&other])),
+            },
+            Expr::Binary {
+                operator,
+                left,
+                right,
+            } => {
+                let left = self.eval(left)?;
+                let right = self.eval(right)?;
+                binary(*operator, &left, &right)
+            }
+            Expr::List(items) => {
+                let items: Result<Vec<_>, _> = items.iter().map(|item| self.eval(item)).collect();
+                Ok(Val::list(items?))
+            }
+            Expr::Map(entries) => {
+                let entries: Result<Vec<_>, EvalError> = entries
+                    .iter()
+                    .map(|(key, value)| Ok((self.eval(key)?, self.eval(value)?)))
+                    .collect();
+                Ok(Val::Map(entries?.into()))
+            }
+            Expr::Matches { text, regex } => match self.eval(text)? {
+                Val::Str(text) => Ok(Val::Bool(regex.is_match(&text))),
+                other => Err(EvalError::no_overload("matches", &[&other])),
+            },
+            Expr::Call { function, arguments } => {
+                let arguments: Result<Vec<_>, _> =
+                    arguments.iter().map(|argument| self.eval(argument)).collect();
+                let arguments = arguments?;
+                function.call(&arguments).unwrap_or_else(|| {
+                    let values: Vec<&Val<'_>> = arguments.iter().collect();
+                    Err(EvalError::no_overload(function.name, &values))
+                })
+            }
+            Expr::Quantifier {
+                kind,
+                range,
+                slot,
+                predicate,
+            } => self.quantify(*kind, range, *slot, predicate),
+            Expr::Transform {
+                range,
+                slot,
+                predicate,
+                element,
+            } => {
+                let mut out = Vec::new();
+                for item in self.range(range)? {
+                    self.set(*slot, item);
+                    let keep = match predicate {
+                        None => true,
+                        Some(predicate) => match self.eval(predicate)? {
+                            Val::Bool(flag) => flag,
+                            other => return Err(EvalError::no_overload("_?_:_", &[&other])),
+                        },
+                    };
+                    if keep {
+                        out.push(self.eval(element)?);
+                    }
+                }
+                Ok(Val::list(out))
+            }
+            Expr::OptionalMap {
+                operand,
+                slot,
+                body,
+                flat,
+            } => match self.eval(operand)? {
+                Val::Optional(None) => Ok(Val::Optional(None)),
+                Val::Optional(Some(value)) => {
+                    self.set(*slot, (*value).clone());
+                    let mapped = self.eval(body)?;
+                    Ok(if *flat == Flat::Yes {
+                        mapped
+                    } else {
+                        Val::some(mapped)
+                    })
+                }
+                other => Err(EvalError::no_overload("optMap", &[&other])),
+            },
+        }
+    }
+
+    /// `&&` and `||` do not depend on the order of their operands: an error counts only if the other side does not
+    /// decide (CEL specification, "Logical Operators").
+    fn logic(&mut self, left: &Expr, right: &Expr, decisive: bool) -> Evaluated<'a> {
+        let left = self.eval(left);
+        if matches!(left, Ok(Val::Bool(flag)) if flag == decisive) {
+            return Ok(Val::Bool(decisive));
+        }
+        let right = self.eval(right);
+        match (left, right) {
+            (_, Ok(Val::Bool(flag))) if flag == decisive => Ok(Val::Bool(decisive)),
+            (Ok(Val::Bool(_)), Ok(Val::Bool(_))) => Ok(Val::Bool(!decisive)),
+            (Err(error), _) | (Ok(Val::Bool(_)), Err(error)) => Err(error),
+            (Ok(left), Ok(right)) => Err(EvalError::no_overload(
+                if decisive { "_||_" } else { "_&&_" },
+                &[&left, &right],
+            )),
+            (Ok(left), Err(_)) => Err(EvalError::no_overload(
+                if decisive { "_||_" } else { "_&&_" },
+                &[&left],
+            )),
+        }
+    }
+
+    fn range(&mut self, range: &Expr) -> Result<Vec<Val<'a>>, EvalError> {
+        let range = self.eval(range)?;
+        range
+            .elements()
+            .ok_or_else(|| EvalError::no_overload("comprehension", &[&range]))
+    }
+
+    fn set(&mut self, slot: usize, value: Val<'a>) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = value;
+        }
+    }
+
+    fn quantify(&mut self, kind: Quantifier, range: &Expr, slot: usize, predicate: &Expr) -> Evaluated<'a> {
+        let mut error = None;
+        let mut count = 0_usize;
+        for item in self.range(range)? {
+            self.set(slot, item);
+            let result = match self.eval(predicate) {
+                Ok(Val::Bool(flag)) => Ok(flag),
+                Ok(other) => Err(EvalError::no_overload("predicate", &[&other])),
+                Err(error) => Err(error),
+            };
+            match (kind, result) {
+                (Quantifier::All, Ok(false)) => return Ok(Val::Bool(false)),
+                (Quantifier::Exists, Ok(true)) => return Ok(Val::Bool(true)),
+                (Quantifier::ExistsOne, Ok(true)) => count += 1,
+                (_, Ok(_)) => {}
+                // `all` and `exists` are chains of `&&` and `||` and absorb errors as those do.
+                (Quantifier::All | Quantifier::Exists, Err(found)) => error = error.or(Some(found)),
+                (Quantifier::ExistsOne, Err(found)) => return Err(found),
+            }
+        }
+        match error {
+            Some(error) => Err(error),
+            None => Ok(Val::Bool(match kind {
+                Quantifier::All => true,
+                Quantifier::Exists => false,
+                Quantifier::ExistsOne => count == 1,
+            })),
+        }
+    }
+}
+
+const OVERFLOW: EvalError = EvalError(Cow::Borrowed("integer overflow"));
+const DIVISION: EvalError = EvalError(Cow::Borrowed("division by zero"));
+
+/// The value that optional selection works on.
+fn optional(value: Val<'_>) -> Option<Arc<Val<'_>>> {
+    match value {
+        Val::Optional(inner) => inner,
+        other => Some(Arc::new(other)),
+    }
+}
+
+fn at<'a>(operand: &Val<'a>, index: &Val<'a>) -> Evaluated<'a> {
+    let position = match index {
+        Val::Int(int) => usize::try_from(*int).ok(),
+        Val::Uint(uint) => usize::try_from(*uint).ok(),
+        _ => None,
+    };
+    if operand.type_name() == "list" {
+        return position
+            .and_then(|position| operand.item(position))
+            .ok_or_else(|| match index {
+                Val::Int(int) => EvalError(format!("index out of bounds: {int}").into()),
+                other => EvalError::no_overload("_[_]", &[operand, other]),
+            });
+    }
+    operand.lookup(index).ok_or_else(|| match index {
+        Val::Str(key) => EvalError(format!("no such key: {key}").into()),
+        other => EvalError::no_overload("_[_]", &[operand, other]),
+    })
+}
+
+fn binary<'a>(operator: Binary, left: &Val<'a>, right: &Val<'a>) -> Evaluated<'a> {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let ordered = |name: &str, accept: &[std::cmp::Ordering]| {
+        left.compare(right)
+            .map(|order| Val::Bool(accept.contains(&order)))
+            .ok_or_else(|| EvalError::no_overload(name, &[left, right]))
+    };
+    match operator {
+        Binary::Equal => Ok(Val::Bool(left.equals(right))),
+        Binary::NotEqual => Ok(Val::Bool(!left.equals(right))),
+        Binary::Less => ordered("_<_", &[Less]),
+        Binary::LessEqual => ordered("_<=_", &[Less, Equal]),
+        Binary::Greater => ordered("_>_", &[Greater]),
+        Binary::GreaterEqual => ordered("_>=_", &[Greater, Equal]),
+        Binary::In => match right.type_name() {
+            "list" => {
+                let items = right.elements().unwrap_or_default();
+                Ok(Val::Bool(items.iter().any(|item| item.equals(left))))
+            }
+            "map" => Ok(Val::Bool(right.lookup(left).is_some())),
+            _ => Err(EvalError::no_overload("@in", &[left, right])),
+        },
+        Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Divide | Binary::Modulo => {
+            arithmetic(operator, left, right)
+        }
+    }
+}
+
+fn arithmetic<'a>(operator: Binary, left: &Val<'a>, right: &Val<'a>) -> Evaluated<'a> {
+    match (operator, left, right) {
+        (Binary::Divide | Binary::Modulo, _, Val::Int(0) | Val::Uint(0)) => Err(DIVISION),
+        (Binary::Add, Val::Int(a), Val::Int(b)) => a.checked_add(*b).map(Val::Int).ok_or(OVERFLOW),
+        (Binary::Subtract, Val::Int(a), Val::Int(b)) => a.checked_sub(*b).map(Val::Int).ok_or(OVERFLOW),
+        (Binary::Multiply, Val::Int(a), Val::Int(b)) => a.checked_mul(*b).map(Val::Int).ok_or(OVERFLOW),
+        (Binary::Divide, Val::Int(a), Val::Int(b)) => a.checked_div(*b).map(Val::Int).ok_or(OVERFLOW),
+        (Binary::Modulo, Val::Int(a), Val::Int(b)) => a.checked_rem(*b).map(Val::Int).ok_or(OVERFLOW),
+        (Binary::Add, Val::Uint(a), Val::Uint(b)) => a.checked_add(*b).map(Val::Uint).ok_or(OVERFLOW),
+        (Binary::Subtract, Val::Uint(a), Val::Uint(b)) => a.checked_sub(*b).map(Val::Uint).ok_or(OVERFLOW),
+        (Binary::Multiply, Val::Uint(a), Val::Uint(b)) => a.checked_mul(*b).map(Val::Uint).ok_or(OVERFLOW),
+        (Binary::Divide, Val::Uint(a), Val::Uint(b)) => a.checked_div(*b).map(Val::Uint).ok_or(OVERFLOW),
+        (Binary::Modulo, Val::Uint(a), Val::Uint(b)) => a.checked_rem(*b).map(Val::Uint).ok_or(OVERFLOW),
+        (Binary::Add, Val::Double(a), Val::Double(b)) => Ok(Val::Double(a + b)),
+        (Binary::Subtract, Val::Double(a), Val::Double(b)) => Ok(Val::Double(a - b)),
+        (Binary::Multiply, Val::Double(a), Val::Double(b)) => Ok(Val::Double(a * b)),
+        (Binary::Divide, Val::Double(a), Val::Double(b)) => Ok(Val::Double(a / b)),
+        (Binary::Add, Val::Str(a), Val::Str(b)) => Ok(Val::str(format!("{a}{b}"))),
+        (Binary::Add, Val::Duration(a), Val::Duration(b)) => {
+            a.checked_add(*b).map(Val::Duration).ok_or(OVERFLOW)
+        }
+        (Binary::Subtract, Val::Duration(a), Val::Duration(b)) => {
+            a.checked_sub(*b).map(Val::Duration).ok_or(OVERFLOW)
+        }
+        (Binary::Add, left, right) => match (left.type_name(), right.type_name()) {
+            ("list", "list") => {
+                let mut items = left.elements().unwrap_or_default();
+                items.extend(right.elements().unwrap_or_default());
+                Ok(Val::list(items))
+            }
+            _ => Err(EvalError::no_overload("_+_", &[left, right])),
+        },
+        (operator, left, right) => Err(EvalError::no_overload(
+            match operator {
+                Binary::Subtract => "_-_",
+                Binary::Multiply => "_*_",
+                Binary::Divide => "_/_",
+                _ => "_%_",
+            },
+            &[left, right],
+        )),
+    }
+}

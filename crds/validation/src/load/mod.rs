@@ -1,0 +1,234 @@
+//! From the bytes of a file to JSON values: YAML streams and JSON, with positions and with bounds.
+//!
+//! Scalars are read as `kubectl` reads them (`sigs.k8s.io/yaml`, which is YAML 1.1: `yes`, `on` and `0777` are not
+//! strings), merge keys and anchors are expanded within a budget, and a malformed document does not hide the others
+//! of the same file: the stream is cut at the document markers (YAML 1.2.2, section 9.1.4) before anything is parsed.
+
+mod builder;
+mod json;
+mod positions;
+mod scalar;
+mod split;
+#[cfg(test)]
+mod tests;
+mod yaml;
+
+use serde_json::Value;
+
+use self::builder::Built;
+use crate::diagnostic::{Code, Position, Severity};
+pub(crate) use positions::{PositionTree, Prefer};
+
+/// Bounds on what is read from one file. What exceeds one is refused with a diagnostic that names the bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a file. Callers that read files check the size before they read.
+    pub file_bytes: usize,
+    /// Bytes of one document of a file.
+    pub document_bytes: usize,
+    /// Documents of a file.
+    pub documents: usize,
+    /// Levels of nesting.
+    pub depth: usize,
+    /// Values in one document, with aliases and merge keys expanded.
+    pub nodes: usize,
+    /// Bytes of all strings of one document, with aliases and merge keys expanded.
+    pub expanded_bytes: usize,
+    /// Diagnostics reported for one file.
+    pub diagnostics: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 64 << 20,
+            document_bytes: 32 << 20,
+            documents: 100_000,
+            depth: 100,
+            nodes: 2_000_000,
+            expanded_bytes: 64 << 20,
+            diagnostics: 1_000,
+        }
+    }
+}
+
+/// A finding about the text itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextFinding {
+    pub(crate) severity: Severity,
+    pub(crate) code: Code,
+    pub(crate) position: Option<Position>,
+    pub(crate) message: String,
+}
+
+impl TextFinding {
+    fn error(code: Code, position: Option<Position>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            position,
+            message: message.into(),
+        }
+    }
+}
+
+/// The text of one part of a file, which normally holds one document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) text: &'a str,
+    /// Lines of the file before `text`.
+    pub(crate) line_offset: u32,
+    syntax: Syntax,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syntax {
+    Yaml,
+    Json,
+}
+
+/// One document: its value and where it came from.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    pub(crate) value: Value,
+    /// Where its value starts.
+    pub(crate) start: Position,
+    /// Keys that stand twice in one mapping, with the place of the second; the last one counts.
+    pub(crate) duplicates: Vec<(Position, String)>,
+    part: Part<'a>,
+    /// Which document of the part it is.
+    index: usize,
+}
+
+impl Document<'_> {
+    /// The position of every value of the document. The text is parsed a second time for it: positions are wanted
+    /// for documents with findings only, and those are few.
+    pub(crate) fn positions(&self, limits: &Limits) -> Option<PositionTree> {
+        let mut reader = builder::Builder::new(limits, self.part.line_offset).tracking_positions();
+        parse_part(&self.part, limits, &mut reader);
+        reader
+            .documents
+            .into_iter()
+            .nth(self.index)
+            .and_then(|document| document.positions)
+    }
+}
+
+/// Reads a file. `found` gets the findings, `document` each document that could be read, in order.
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    found: &mut Vec<TextFinding>,
+    mut document: impl FnMut(Document<'a>, &mut Vec<TextFinding>),
+) {
+    if bytes.len() > limits.file_bytes {
+        found.push(TextFinding::error(
+            Code::FileTooLarge,
+            None,
+            format!(
+                "the file has {} bytes, more than the {} that are read from one file; split it",
+                bytes.len(),
+                limits.file_bytes
+            ),
+        ));
+        return;
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let syntax = if split::looks_like_json(bytes) {
+        Syntax::Json
+    } else {
+        Syntax::Yaml
+    };
+    let mut count = 0_usize;
+    for raw in split::parts(bytes) {
+        let line = Position {
+            line: raw.line_offset.saturating_add(1),
+            column: 1,
+        };
+        if raw.bytes.len() > limits.document_bytes {
+            found.push(TextFinding::error(
+                Code::DocumentTooLarge,
+                Some(line),
+                format!(
+                    "the document has {} bytes, more than the {} that are accepted",
+                    raw.bytes.len(),
+                    limits.document_bytes
+                ),
+            ));
+            continue;
+        }
+        let text = match std::str::from_utf8(raw.bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let before = raw.bytes.get(..error.valid_up_to()).unwrap_or_default();
+                found.push(TextFinding::error(
+                    Code::InvalidUtf8,
+                    Some(split::position_after(before, raw.line_offset)),
+                    "invalid UTF-8; manifests are UTF-8 text",
+                ));
+                continue;
+            }
+        };
+        if split::is_blank(text) {
+            continue;
+        }
+        let mut part = Part {
+            text,
+            line_offset: raw.line_offset,
+            syntax,
+        };
+        let mut reader = builder::Builder::new(limits, raw.line_offset);
+        parse_part(&part, limits, &mut reader);
+        if syntax == Syntax::Json && reader.failed() && reader.documents.is_empty() {
+            // Like kubectl: what starts with a brace but is not JSON may be YAML in flow style.
+            let yaml = Part {
+                syntax: Syntax::Yaml,
+                ..part
+            };
+            let mut second = builder::Builder::new(limits, raw.line_offset);
+            parse_part(&yaml, limits, &mut second);
+            if !second.failed() {
+                reader = second;
+                part = yaml;
+            }
+        }
+        found.append(&mut reader.findings);
+        for (index, built) in reader.documents.into_iter().enumerate() {
+            count += 1;
+            if count > limits.documents {
+                found.push(TextFinding::error(
+                    Code::TooManyDocuments,
+                    Some(built.start),
+                    format!(
+                        "more than {} documents in one file; the rest is not read",
+                        limits.documents
+                    ),
+                ));
+                return;
+            }
+            let Built {
+                value,
+                start,
+                duplicates,
+                positions: _,
+            } = built;
+            document(
+                Document {
+                    value,
+                    start,
+                    duplicates,
+                    part,
+                    index,
+                },
+                found,
+            );
+        }
+    }
+}
+
+fn parse_part(part: &Part<'_>, limits: &Limits, reader: &mut builder::Builder<'_>) {
+    match part.syntax {
+        Syntax::Yaml => yaml::parse(part.text, reader),
+        Syntax::Json => json::parse(part.text, limits, reader),
+    }
+}
