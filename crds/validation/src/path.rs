@@ -17,6 +17,32 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PathBuf(pub(crate) Vec<Step>);
 
+impl PathBuf {
+    /// Reads a path of properties and indexes, such as `spec.rules[0].name`. What is in brackets and no number is
+    /// a key.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut steps = Vec::new();
+        for part in text.split('.').filter(|part| !part.is_empty()) {
+            let mut brackets = part.split('[');
+            steps.extend(
+                brackets
+                    .next()
+                    .filter(|name| !name.is_empty())
+                    .map(|name| Step::Field(name.into())),
+            );
+            for bracket in brackets {
+                let inside = bracket.trim_end_matches(']');
+                steps.push(
+                    inside
+                        .parse()
+                        .map_or_else(|_| Step::Key(inside.into()), Step::Index),
+                );
+            }
+        }
+        Self(steps)
+    }
+}
+
 impl fmt::Display for PathBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {

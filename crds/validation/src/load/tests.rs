@@ -3,10 +3,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::path::{PathBuf, Step};
 
+type Shown = (Code, Option<(u32, u32)>, String);
+
 struct Read {
     values: Vec<Value>,
     duplicates: Vec<(Position, String)>,
-    found: Vec<(Code, Option<(u32, u32)>, String)>,
+    found: Vec<Shown>,
 }
 
 fn read_with(text: impl AsRef<[u8]>, limits: &Limits) -> Read {
@@ -199,7 +201,7 @@ fn a_yaml_bomb_is_refused_before_it_grows() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
         let below = format!("*a{}", level - 1);
-        text.push_str(&format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", ")));
+        text += &format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", "));
     }
     let read = read_all(&text);
     assert_eq!(read.values, Vec::<Value>::new());
@@ -212,7 +214,7 @@ fn a_yaml_bomb_is_refused_before_it_grows() {
     let mut text = "m0: &m0 {a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1}\n".to_owned();
     for level in 1..12 {
         let entries: Vec<String> = (0..8).map(|n| format!("k{n}: *m{}", level - 1)).collect();
-        text.push_str(&format!("m{level}: &m{level} {{{}}}\n", entries.join(", ")));
+        text += &format!("m{level}: &m{level} {{{}}}\n", entries.join(", "));
     }
     assert_eq!(read_all(text).found[0].0, Code::TooManyNodes);
 }
@@ -322,7 +324,7 @@ fn every_value_has_its_place() {
     let limits = Limits::default();
     let mut trees = Vec::new();
     read(text.as_bytes(), &limits, &mut Vec::new(), |document, _| {
-        trees.extend(document.positions(&limits))
+        trees.extend(document.positions(&limits));
     });
     let path = |steps: &[&str]| {
         PathBuf(

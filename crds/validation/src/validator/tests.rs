@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::diagnostic::{Code, Severity};
 
 fn load(text: &str) -> Loaded {
     Validator::default().load("m.yaml", text.as_bytes())
@@ -368,7 +369,7 @@ fn metadata_is_checked() {
         []
     );
     assert!(load(&ROUTE.replace("name: shop", &format!("name: {name}n"))).has_errors());
-    let cluster = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: c, namespace: n}\nspec: {controllerName: a.b/c}\n";
+    let cluster = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: c, namespace: ns}\nspec: {controllerName: a.b/c}\n";
     let loaded = load(cluster);
     assert_eq!(
         (loaded.diagnostics[0].code, loaded.has_errors()),

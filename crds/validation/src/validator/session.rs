@@ -1,0 +1,513 @@
+//! The reading of one file, object by object.
+
+use std::sync::Arc;
+
+use gatewright_crds::convert::{self, ConvertError};
+use serde_json::{Map, Value};
+
+use super::{Gvk, Loaded, LoadedObject, Mode, Source, Status, Validator};
+use crate::catalog::{Found, Lookup};
+use crate::core_kinds::CoreKind;
+use crate::diagnostic::{Code, Diagnostic, ObjectRef, Position, Severity};
+use crate::finding::Finding;
+use crate::load::{self, Prefer, TextFinding};
+use crate::metadata;
+use crate::path::{Path, PathBuf, Step};
+use crate::schema::Schema;
+
+/// The reading of one file.
+pub(super) struct Session<'a> {
+    validator: &'a Validator,
+    file: Arc<str>,
+    loaded: Loaded,
+    suppressed: usize,
+}
+
+/// Findings about an object, with the way from the document to it.
+struct Report {
+    object: Option<ObjectRef>,
+    prefix: Vec<Step>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(validator: &'a Validator, file_name: &str) -> Self {
+        Self {
+            validator,
+            file: Arc::from(file_name),
+            loaded: Loaded::default(),
+            suppressed: 0,
+        }
+    }
+
+    pub(super) fn text(&mut self, found: Vec<TextFinding>) {
+        for TextFinding {
+            severity,
+            code,
+            position,
+            message,
+        } in found
+        {
+            self.push(Diagnostic {
+                severity,
+                code,
+                file: Arc::clone(&self.file),
+                position,
+                object: None,
+                field: None,
+                found: None,
+                accepted: None,
+                message,
+            });
+        }
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if self.loaded.diagnostics.len() < self.validator.limits.diagnostics {
+            self.loaded.diagnostics.push(diagnostic);
+        } else {
+            self.suppressed += 1;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Loaded {
+        if self.suppressed > 0 {
+            self.loaded.diagnostics.push(Diagnostic {
+                severity: Severity::Error,
+                code: Code::TooManyDiagnostics,
+                file: self.file,
+                position: None,
+                object: None,
+                field: None,
+                found: None,
+                accepted: None,
+                message: format!("{} more findings in this file are not shown", self.suppressed),
+            });
+        }
+        self.loaded
+    }
+
+    pub(super) fn document(&mut self, mut document: load::Document<'_>) {
+        let value = std::mem::take(&mut document.value);
+        let start = document.start;
+        let mut reports = Vec::new();
+        let mut objects = Vec::new();
+        let mut refused = false;
+        for (position, key) in &document.duplicates {
+            let severity = self.lenient(Severity::Error);
+            refused |= severity == Severity::Error;
+            self.push(Diagnostic {
+                severity,
+                code: Code::DuplicateKey,
+                file: Arc::clone(&self.file),
+                position: Some(*position),
+                object: None,
+                field: None,
+                found: Some(key.clone()),
+                accepted: None,
+                message: format!("key {} already set in this mapping", Value::from(key.as_str())),
+            });
+        }
+        self.value(value, Vec::new(), &mut |report, object| {
+            reports.extend(report);
+            objects.extend(object);
+        });
+        // Positions cost a second reading of the text; most documents never need it.
+        let positions = if reports.iter().all(|report| report.findings.is_empty()) {
+            None
+        } else {
+            document.positions(&self.validator.limits)
+        };
+        for report in reports {
+            let Report {
+                object,
+                prefix,
+                findings,
+            } = report;
+            for finding in findings {
+                let full = PathBuf(prefix.iter().chain(&finding.path.0).cloned().collect());
+                let prefer = if finding.code == Code::UnknownField {
+                    Prefer::Key
+                } else {
+                    Prefer::Value
+                };
+                let field = Some(finding.path.to_string()).filter(|field| !field.is_empty());
+                self.push(Diagnostic {
+                    severity: finding.severity,
+                    code: finding.code,
+                    file: Arc::clone(&self.file),
+                    position: Some(positions.as_ref().map_or(start, |tree| tree.find(&full, prefer))),
+                    object: object.clone(),
+                    field,
+                    found: finding.found,
+                    accepted: finding.accepted,
+                    message: finding.message,
+                });
+            }
+        }
+        if !refused {
+            for mut object in objects {
+                object.source.position = start;
+                self.loaded.objects.push(object);
+            }
+        }
+    }
+
+    fn lenient(&self, severity: Severity) -> Severity {
+        match self.validator.mode {
+            Mode::Strict => severity,
+            Mode::Lenient => Severity::Warning,
+        }
+    }
+
+    /// One value of a document: an object, or a List of them.
+    fn value(
+        &mut self,
+        value: Value,
+        prefix: Vec<Step>,
+        emit: &mut dyn FnMut(Option<Report>, Option<LoadedObject>),
+    ) {
+        let Value::Object(mut map) = value else {
+            let message = "a manifest must be a mapping with apiVersion, kind and metadata";
+            let finding = Finding::error(Code::NotAnObject, &Path::Root, message);
+            emit(
+                Some(Report {
+                    object: None,
+                    prefix,
+                    findings: vec![finding],
+                }),
+                None,
+            );
+            return;
+        };
+        let kind = map.get("kind").and_then(Value::as_str).unwrap_or_default();
+        if kind.ends_with("List")
+            && map
+                .get("items")
+                .is_some_and(|items| items.is_array() || items.is_null())
+        {
+            let item_kind = kind.strip_suffix("List").unwrap_or_default().to_owned();
+            let api_version = map.get("apiVersion").cloned();
+            let Some(Value::Array(items)) = map.remove("items") else {
+                return;
+            };
+            for (index, mut item) in items.into_iter().enumerate() {
+                if !item_kind.is_empty()
+                    && let Value::Object(fields) = &mut item
+                {
+                    // Items of a typed list may leave out what the list says.
+                    if !fields.contains_key("kind") {
+                        fields.insert("kind".to_owned(), Value::from(item_kind.as_str()));
+                    }
+                    if let (Some(api_version), false) = (&api_version, fields.contains_key("apiVersion")) {
+                        fields.insert("apiVersion".to_owned(), api_version.clone());
+                    }
+                }
+                let mut item_prefix = prefix.clone();
+                item_prefix.push(Step::Field("items".into()));
+                item_prefix.push(Step::Index(index));
+                // A list may hold lists, but every level takes one from the bounded depth of the document.
+                self.value(item, item_prefix, emit);
+            }
+            return;
+        }
+        let (report, object) = self.object(map, prefix);
+        emit(report, object);
+    }
+
+    fn object(
+        &mut self,
+        map: Map<String, Value>,
+        prefix: Vec<Step>,
+    ) -> (Option<Report>, Option<LoadedObject>) {
+        let root = Path::Root;
+        let mut findings = Vec::new();
+        let text = |field: &str, findings: &mut Vec<Finding>| match map.get(field) {
+            Some(Value::String(text)) if !text.is_empty() => text.clone(),
+            Some(Value::String(_) | Value::Null) | None => {
+                findings.push(Finding {
+                    code: Code::MissingTypeMeta,
+                    ..Finding::required(&root.field(field), "every object needs apiVersion and kind")
+                });
+                String::new()
+            }
+            Some(other) => {
+                findings.push(Finding::invalid(
+                    Code::MissingTypeMeta,
+                    &root.field(field),
+                    other,
+                    "must be a string",
+                ));
+                String::new()
+            }
+        };
+        let api_version = text("apiVersion", &mut findings);
+        let kind = text("kind", &mut findings);
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        if findings.is_empty()
+            && (version.is_empty() || version.contains('/') || api_version.starts_with('/'))
+        {
+            let value = Value::from(api_version.as_str());
+            let detail = "must be of the form version or group/version";
+            findings.push(Finding::invalid(
+                Code::MissingTypeMeta,
+                &root.field("apiVersion"),
+                &value,
+                detail,
+            ));
+        }
+        let reference = reference(&map, &kind);
+        let report = |findings| {
+            Some(Report {
+                object: reference.clone(),
+                prefix: prefix.clone(),
+                findings,
+            })
+        };
+        if !findings.is_empty() {
+            return (report(findings), None);
+        }
+        let api_version_path = root.field("apiVersion");
+        let (found, core) = match self.validator.catalog.find(group, version, &kind) {
+            Lookup::Crd(found) => (found, None),
+            Lookup::Core(found, core) => (found, Some(core)),
+            lookup @ (Lookup::Foreign | Lookup::Suspicious(_)) => {
+                let name = if group.is_empty() {
+                    kind.clone()
+                } else {
+                    format!("{kind}.{group}")
+                };
+                *self.loaded.skipped.entry(name).or_default() += 1;
+                if let Lookup::Suspicious(ours) = lookup {
+                    let message =
+                        format!("group {group} is not known and the object is skipped; did you mean {ours}?");
+                    return (
+                        report(vec![Finding::warning(
+                            Code::SuspiciousGroup,
+                            &api_version_path,
+                            message,
+                        )]),
+                        None,
+                    );
+                }
+                return (None, None);
+            }
+            Lookup::UnknownKind(text) => {
+                return (
+                    report(vec![Finding::error(Code::UnknownKind, &root.field("kind"), text)]),
+                    None,
+                );
+            }
+            Lookup::NotInBundle(text) => {
+                return (
+                    report(vec![Finding::error(Code::NotInBundle, &root.field("kind"), text)]),
+                    None,
+                );
+            }
+            Lookup::NotServed(text) => {
+                return (
+                    report(vec![Finding::error(
+                        Code::VersionNotServed,
+                        &api_version_path,
+                        text,
+                    )]),
+                    None,
+                );
+            }
+        };
+        if let Some(warning) = &found.deprecation {
+            findings.push(Finding::warning(
+                Code::DeprecatedVersion,
+                &api_version_path,
+                warning.clone(),
+            ));
+        }
+        let gvk = Gvk {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind,
+        };
+        let mut value = Value::Object(map);
+        self.check(&mut value, &found, core, &mut findings);
+        if gvk.kind == "Secret" && gvk.group.is_empty() {
+            findings.iter_mut().for_each(Finding::redact);
+        }
+        // Named as it is now: the namespace may have come by default.
+        let reference = value
+            .as_object()
+            .and_then(|map| self::reference(map, &gvk.kind))
+            .or(reference);
+        let mut object = None;
+        if findings.iter().all(|finding| finding.severity != Severity::Error) {
+            let converted = if core.is_some() {
+                Ok((gvk.clone(), value))
+            } else {
+                convert(value)
+            };
+            match converted {
+                Ok((now, value)) => object = Some(self.loaded_object(now, gvk.version, value)),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let report = (!findings.is_empty()).then_some(Report {
+            object: reference,
+            prefix,
+            findings,
+        });
+        (report, object)
+    }
+
+    /// Everything the API server does to an object between receiving and storing it.
+    fn check(
+        &self,
+        value: &mut Value,
+        found: &Found<'_>,
+        core: Option<CoreKind>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let root = Path::Root;
+        let schema = match found.schema {
+            Ok(schema) => schema,
+            Err(error) => {
+                findings.push(Finding::error(
+                    Code::Internal,
+                    &root,
+                    format!("the schema cannot be used: {error}"),
+                ));
+                return;
+            }
+        };
+        let first = findings.len();
+        // The schema of metadata is a bare object; what it holds is checked apart.
+        let metadata = value.as_object_mut().and_then(|map| map.shift_remove("metadata"));
+        schema.admit(value, &root, findings);
+        if let (Some(map), Some(metadata)) = (value.as_object_mut(), metadata) {
+            map.insert("metadata".to_owned(), metadata);
+        }
+        if let Value::Object(map) = &mut *value {
+            metadata::check(map, found.naming, findings);
+        }
+        for finding in findings.iter_mut().skip(first) {
+            if finding.code == Code::UnknownField {
+                finding.severity = self.lenient(finding.severity);
+            }
+        }
+        let status = match (self.validator.status, core) {
+            (Status::Tolerated, None) => value.as_object_mut().and_then(|map| map.shift_remove("status")),
+            _ => None,
+        };
+        let before = findings.len();
+        schema.check(value, &root, findings);
+        if let Some(core) = core
+            && findings.len() == before
+        {
+            (core.check)(value, findings);
+        }
+        if let Some(status) = status {
+            restore_status(value, status, schema, findings);
+        }
+    }
+
+    fn loaded_object(&self, gvk: Gvk, written_version: String, value: Value) -> LoadedObject {
+        let text = |name: &str| value.pointer(name).and_then(Value::as_str).map(str::to_owned);
+        LoadedObject {
+            written_version,
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name").unwrap_or_default(),
+            gvk,
+            value,
+            source: Source {
+                file: Arc::clone(&self.file),
+                position: Position { line: 1, column: 1 },
+            },
+        }
+    }
+}
+
+/// Brings a valid object to the version and shape of the program's types.
+fn convert(value: Value) -> Result<(Gvk, Value), Finding> {
+    let value = convert::convert(value).map_err(|error| {
+        let mut finding = Finding::error(Code::ConversionFailed, &Path::Root, error.to_string());
+        if let ConvertError::Field {
+            field,
+            found,
+            accepted,
+            ..
+        } = error
+        {
+            finding.message = format!(
+                "Invalid value: {found}: it has no counterpart in the present version; accepted: {accepted}"
+            );
+            finding.path = PathBuf::parse(&field);
+            finding.found = Some(found);
+            finding.accepted = Some(accepted.to_owned());
+        }
+        finding
+    })?;
+    let gvk = gvk_of(&value).ok_or_else(|| {
+        Finding::error(
+            Code::Internal,
+            &Path::Root,
+            "conversion lost the type of the object",
+        )
+    })?;
+    Ok((gvk, value))
+}
+
+fn gvk_of(value: &Value) -> Option<Gvk> {
+    let api_version = value.get("apiVersion")?.as_str()?;
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    Some(Gvk {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: value.get("kind")?.as_str()?.to_owned(),
+    })
+}
+
+/// Puts a status back if it is valid. If not, the findings become warnings and the status is what a new object has.
+fn restore_status(value: &mut Value, status: Value, schema: &Schema, findings: &mut Vec<Finding>) {
+    let Value::Object(map) = value else { return };
+    let Some(status_schema) = schema.child("status") else {
+        return;
+    };
+    let root = Path::Root;
+    let path = root.field("status");
+    let mut found = Vec::new();
+    status_schema.check(&status, &path, &mut found);
+    if found.is_empty() {
+        map.insert("status".to_owned(), status);
+        return;
+    }
+    for finding in &mut found {
+        finding.severity = Severity::Warning;
+        finding
+            .message
+            .push_str(" (an API server ignores the status of a new object; it is dropped)");
+    }
+    findings.append(&mut found);
+    if let Some(default) = &status_schema.default {
+        map.insert("status".to_owned(), default.clone());
+    }
+}
+
+fn reference(map: &Map<String, Value>, kind: &str) -> Option<ObjectRef> {
+    let metadata = map.get("metadata");
+    let text = |name: &str| {
+        metadata
+            .and_then(|metadata| metadata.get(name))
+            .and_then(Value::as_str)
+    };
+    if kind.is_empty() && text("name").is_none() {
+        return None;
+    }
+    let cut = |text: &str| text.chars().take(253).collect::<String>();
+    Some(ObjectRef {
+        kind: if kind.is_empty() {
+            "(no kind)".to_owned()
+        } else {
+            cut(kind)
+        },
+        namespace: text("namespace").map(cut),
+        name: text("name").map(cut).unwrap_or_default(),
+    })
+}
