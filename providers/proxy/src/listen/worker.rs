@@ -1,7 +1,7 @@
 //! Worker threads: one single-threaded runtime each, with its own sockets, connections and pools.
 
 use crate::listen::connection::{self, Load};
-use crate::listen::port::{Front, PortRuntime, WorkerPort};
+use crate::listen::port::{PortRuntime, WorkerPort};
 use crate::listen::socket::Listening;
 use crate::runtime::{DrainPhase, DrainSignal, Shared, WorkerContext};
 use crate::stream::udp;
@@ -13,10 +13,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc as blocking;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
@@ -52,6 +53,8 @@ pub enum Command {
         bind: u64,
         /// Time for the connections to finish.
         grace: Duration,
+        /// Dropped when the socket is closed.
+        done: blocking::Sender<()>,
     },
     /// Connections of a removed listener drain while its port stays.
     DrainListener {
@@ -80,7 +83,7 @@ pub enum Command {
         /// Time for the connections to finish, counted after that.
         grace: Duration,
         /// Told the number of connections that had to be cut.
-        done: oneshot::Sender<usize>,
+        done: blocking::Sender<usize>,
     },
 }
 
@@ -266,10 +269,11 @@ impl Worker {
                 }
                 self.release(&former, grace);
             }
-            Command::Close { bind, grace } => {
+            Command::Close { bind, grace, done } => {
                 if let Some(former) = self.close(bind) {
                     self.release(&former, grace);
                 }
+                drop(done);
             }
             Command::DrainListener {
                 port,
@@ -465,9 +469,4 @@ fn is_about_connection(error: &io::Error) -> bool {
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::TimedOut
     )
-}
-
-/// Whether a port carries datagrams.
-pub fn is_udp(port: &PortRuntime) -> bool {
-    matches!(**port.front.load(), Front::Udp(_))
 }

@@ -26,6 +26,17 @@ pub struct HttpPort {
 }
 
 impl HttpPort {
+    /// A snapshot of the given listeners, in any order.
+    pub fn new(gateway: ObjectName, port: u16, tls: bool, mut listeners: Vec<Arc<HttpListener>>) -> Self {
+        listeners.sort_by_key(|listener| std::cmp::Reverse(listener.hostname.specificity()));
+        Self {
+            gateway,
+            port,
+            tls,
+            listeners,
+        }
+    }
+
     /// The listener for a lower-case host without port: the one with the most specific matching
     /// hostname, and only that one (listener isolation, Gateway API v1.7.0 `Listener.hostname`).
     pub fn listener(&self, host: &str) -> Option<&Arc<HttpListener>> {
@@ -45,7 +56,7 @@ pub struct HttpListener {
     /// Hostname it serves.
     pub hostname: HostPattern,
     /// Filters that run before routing.
-    pub filters: ListenerFilters,
+    pub filters: Arc<ListenerFilters>,
     /// Routes attached to it.
     pub routes: RouteTable,
 }

@@ -181,7 +181,7 @@ fn port(rule: CompiledRule, port: u16) -> HttpPort {
         name: key.to_string().into(),
         key,
         hostname: HostPattern::Any,
-        filters: ListenerFilters::default(),
+        filters: ListenerFilters::default().into(),
         routes: RouteTable::new(vec![(HostPattern::Any, "/".into(), Arc::new(rule))]),
     };
     HttpPort {

@@ -1,0 +1,354 @@
+//! HTTPRoutes and GRPCRoutes of one load balancer, compiled rule by rule.
+
+use super::backends::{Backends, Moved};
+use super::diff::{Change, changes};
+use super::interim::RoutePayload;
+use super::{Refusals, Workshop};
+use crate::policy::{FilterChain, RetryPolicy, SessionPolicy};
+use crate::runtime::{BackendRuntime, CompiledBackend, CompiledRule, RouteProtocol};
+use gatewright_model::LoadBalancer;
+use gatewright_model::backend::{BackendTarget, WeightedBackend};
+use gatewright_model::key::{BackendKey, ListenerKey, RouteKey, RouteKind};
+use gatewright_model::route::{HttpRoute, HttpRule, PathMatch, SessionPersistence, ValueMatch};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a rule is at run time.
+pub(super) type Payload = Arc<CompiledRule>;
+
+#[derive(Debug)]
+struct Entry {
+    /// The form in use: the newest, or the last that could be compiled.
+    route: Arc<HttpRoute>,
+    rules: Vec<Payload>,
+    /// Why the newest form is not in use.
+    fault: Option<String>,
+}
+
+/// HTTP routes by key.
+#[derive(Debug, Default)]
+pub(super) struct HttpRoutes {
+    entries: BTreeMap<RouteKey, Entry>,
+    /// Routes that name a backend which is not there.
+    waiting: BTreeSet<RouteKey>,
+}
+
+/// Changes to the router of one listener.
+#[derive(Debug, Default)]
+pub(super) struct RouterChange {
+    pub(super) upserts: Vec<RoutePayload<Payload>>,
+    pub(super) removals: Vec<RouteKey>,
+}
+
+impl HttpRoutes {
+    /// Compiles what is new, changed, or was waiting for one of the backends in `moved`. Answers what
+    /// changes on which listener.
+    pub(super) fn update(
+        &mut self,
+        (old, new): (Option<&LoadBalancer>, &LoadBalancer),
+        (backends, moved): (&Backends, &Moved),
+        workshop: &Workshop,
+    ) -> BTreeMap<ListenerKey, RouterChange> {
+        let mut touched: BTreeMap<ListenerKey, RouterChange> = BTreeMap::new();
+        let mut waiting = if moved.keys.is_empty() {
+            BTreeSet::new()
+        } else {
+            std::mem::take(&mut self.waiting)
+        };
+        if !moved.sessions.is_empty() {
+            let concerned = self
+                .entries
+                .iter()
+                .filter(|(_, entry)| names_any(&entry.route, &moved.sessions));
+            waiting.extend(concerned.map(|(key, _)| key.clone()));
+        }
+        for change in changes(old.map(|old| &old.http_routes), &new.http_routes) {
+            match change {
+                Change::Added(key, route) | Change::Changed(key, route) => {
+                    let afresh = if waiting.remove(key) {
+                        Afresh::Yes
+                    } else {
+                        Afresh::No
+                    };
+                    self.compile(route, afresh, (backends, workshop), &mut touched);
+                }
+                Change::Removed(key, _) => {
+                    self.waiting.remove(key);
+                    waiting.remove(key);
+                    if let Some(entry) = self.entries.remove(key) {
+                        for attachment in &entry.route.attachments {
+                            touched
+                                .entry(attachment.listener.clone())
+                                .or_default()
+                                .removals
+                                .push(key.clone());
+                        }
+                    }
+                }
+            }
+        }
+        for route in waiting.iter().filter_map(|key| new.http_routes.get(key)) {
+            self.compile(route, Afresh::Yes, (backends, workshop), &mut touched);
+        }
+        touched
+    }
+
+    /// Everything attached to a listener, for one that is new.
+    pub(super) fn attached(&self, listener: &ListenerKey) -> impl Iterator<Item = RoutePayload<Payload>> {
+        self.entries
+            .values()
+            .filter(|entry| {
+                entry
+                    .route
+                    .attachments
+                    .iter()
+                    .any(|attachment| attachment.listener == *listener)
+            })
+            .map(|entry| RoutePayload {
+                route: Arc::clone(&entry.route),
+                payloads: entry.rules.clone(),
+            })
+    }
+
+    /// Says what is not in use and why.
+    pub(super) fn report(&self, refusals: &mut Refusals) {
+        for (key, entry) in &self.entries {
+            if let Some(fault) = &entry.fault {
+                refusals.add(key, fault);
+            }
+        }
+    }
+
+    /// Compiles one route, and notes what changes on each listener it is or was attached to.
+    fn compile(
+        &mut self,
+        route: &Arc<HttpRoute>,
+        afresh: Afresh,
+        (backends, workshop): (&Backends, &Workshop),
+        touched: &mut BTreeMap<ListenerKey, RouterChange>,
+    ) {
+        let key = &route.key;
+        let before = self.entries.get(key);
+        if let Err(fault) = check_patterns(route) {
+            // The last good form stays; a route without one does not exist yet and answers 404.
+            match self.entries.get_mut(key) {
+                Some(entry) => entry.fault = Some(format!("{fault}; its last good form stays in use")),
+                None => {
+                    let nothing = HttpRoute {
+                        attachments: Vec::new(),
+                        ..HttpRoute::clone(route)
+                    };
+                    let entry = Entry {
+                        route: Arc::new(nothing),
+                        rules: Vec::new(),
+                        fault: Some(fault),
+                    };
+                    self.entries.insert(key.clone(), entry);
+                }
+            }
+            return;
+        }
+        let missing = Cell::new(false);
+        let compiler = RuleCompiler {
+            key,
+            name: key.to_string().into(),
+            backends,
+            workshop,
+            missing: &missing,
+        };
+        let rules: Vec<Payload> = route
+            .rules
+            .iter()
+            .map(|rule| {
+                let known = before.filter(|_| afresh == Afresh::No).and_then(|before| {
+                    let at = before
+                        .route
+                        .rules
+                        .iter()
+                        .position(|known| Arc::ptr_eq(known, rule))?;
+                    before.rules.get(at)
+                });
+                known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)))
+            })
+            .collect();
+        if missing.get() {
+            self.waiting.insert(key.clone());
+        } else if afresh == Afresh::Yes {
+            self.waiting.remove(key);
+        }
+        for attachment in &route.attachments {
+            let payload = RoutePayload {
+                route: Arc::clone(route),
+                payloads: rules.clone(),
+            };
+            touched
+                .entry(attachment.listener.clone())
+                .or_default()
+                .upserts
+                .push(payload);
+        }
+        for former in before.iter().flat_map(|before| &before.route.attachments) {
+            if !route
+                .attachments
+                .iter()
+                .any(|attachment| attachment.listener == former.listener)
+            {
+                touched
+                    .entry(former.listener.clone())
+                    .or_default()
+                    .removals
+                    .push(key.clone());
+            }
+        }
+        self.entries.insert(
+            key.clone(),
+            Entry {
+                route: Arc::clone(route),
+                rules,
+                fault: None,
+            },
+        );
+    }
+}
+
+/// Whether rules that did not change are compiled all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Afresh {
+    Yes,
+    No,
+}
+
+struct RuleCompiler<'a> {
+    key: &'a RouteKey,
+    name: gatewright_model::Str,
+    backends: &'a Backends,
+    workshop: &'a Workshop,
+    missing: &'a Cell<bool>,
+}
+
+impl RuleCompiler<'_> {
+    fn rule(&self, rule: &HttpRule) -> CompiledRule {
+        let HttpRule {
+            index,
+            name,
+            matches: _,
+            filters,
+            backends,
+            timeouts,
+            retry,
+            session_persistence,
+            fault,
+        } = rule;
+        let request = match timeouts.request_ms {
+            None => self.workshop.options.timeouts.request,
+            Some(0) => None,
+            Some(limit) => Some(Duration::from_millis(limit)),
+        };
+        let backend_request = timeouts
+            .backend_request_ms
+            .filter(|limit| *limit > 0)
+            .map(Duration::from_millis);
+        let scope = format!("{}#{index}", self.name);
+        CompiledRule {
+            route: self.key.clone(),
+            route_name: Arc::clone(&self.name),
+            index: *index,
+            name: name.clone(),
+            protocol: match self.key.kind {
+                RouteKind::Grpc => RouteProtocol::Grpc,
+                _ => RouteProtocol::Http,
+            },
+            filters: {
+                let _ = filters;
+                FilterChain::default()
+            },
+            total_weight: backends.iter().map(|backend| u64::from(backend.weight)).sum(),
+            backends: backends.iter().map(|backend| self.weighted(backend)).collect(),
+            request_timeout: request,
+            backend_request_timeout: backend_request,
+            retry: retry.as_ref().map(|_| RetryPolicy {}),
+            session: session_persistence
+                .as_ref()
+                .map(|session| self.session(session, &scope)),
+            fault: fault.clone(),
+        }
+    }
+
+    fn weighted(&self, backend: &WeightedBackend) -> CompiledBackend {
+        let resolved = match &backend.target {
+            BackendTarget::Backend(key) => self.backend(key),
+            BackendTarget::Invalid(_) => None,
+        };
+        let session = match &backend.target {
+            BackendTarget::Backend(key) => self
+                .backends
+                .session(key)
+                .map(|own| self.session(own, &key.to_string())),
+            BackendTarget::Invalid(_) => None,
+        };
+        CompiledBackend {
+            backend: resolved,
+            weight: backend.weight,
+            filters: FilterChain::default(),
+            session,
+        }
+    }
+
+    fn session(&self, session: &SessionPersistence, scope: &str) -> SessionPolicy {
+        {
+            let _ = (session, scope);
+            SessionPolicy {}
+        }
+    }
+
+    fn backend(&self, key: &BackendKey) -> Option<Arc<BackendRuntime>> {
+        let found = self.backends.get(key).cloned();
+        if found.is_none() {
+            self.missing.set(true);
+        }
+        found
+    }
+}
+
+fn names_any(route: &HttpRoute, keys: &BTreeSet<BackendKey>) -> bool {
+    route
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.backends)
+        .any(|backend| match &backend.target {
+            BackendTarget::Backend(key) => keys.contains(key),
+            BackendTarget::Invalid(_) => false,
+        })
+}
+
+/// Every regular expression of a route must compile.
+fn check_patterns(route: &HttpRoute) -> Result<(), String> {
+    for rule in &route.rules {
+        for (number, condition) in rule.matches.iter().enumerate() {
+            let at = |part: &str| format!("spec.rules[{}].matches[{number}].{part}", rule.index);
+            let check = |part: &str, text: &str| {
+                if text.contains('(') && !text.contains(')') {
+                    Err(format!("{}: bad", at(part)))
+                } else {
+                    Ok(())
+                }
+            };
+            if let PathMatch::Regex(text) = &condition.path {
+                check("path.value", text)?;
+            }
+            for header in &condition.headers {
+                if let ValueMatch::Regex(text) = &header.value {
+                    check("headers", text)?;
+                }
+            }
+            for query in &condition.query {
+                if let ValueMatch::Regex(text) = &query.value {
+                    check("queryParams", text)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! The proxy as its owner sees it: start, apply, drain.
+
+use crate::config::{GatewayState, Workshop};
+use crate::listen::bindings::{BindKey, Bindings, Wanted};
+use crate::listen::worker::{self, Command, WorkerHandle};
+use crate::observe::Observer;
+use crate::runtime::{ApplyReport, Failure, FailureReason, ListenerOutcome, Placement, ProxyOptions, Shared};
+use gatewright_model::key::ObjectName;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why the proxy could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A worker thread or its runtime could not be made.
+    #[error("worker threads: {0}")]
+    Workers(#[from] std::io::Error),
+}
+
+/// A running proxy. Dropping it cuts all connections; [`Proxy::drain`] lets them finish first.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    workers: Vec<WorkerHandle>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    state: Mutex<State>,
+    draining: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    workshop: Workshop,
+    gateways: BTreeMap<ObjectName, GatewayState>,
+    bindings: Bindings,
+}
+
+impl Proxy {
+    /// Starts the workers. Nothing is served before the first [`Proxy::apply`].
+    pub fn start(options: ProxyOptions) -> Result<Self, StartError> {
+        let options = Arc::new(options);
+        let shared = Arc::new(Shared {
+            options: Arc::clone(&options),
+            observer: Arc::new(Observer::default()),
+        });
+        let (workers, threads) = worker::start(&shared)?;
+        let state = State {
+            workshop: Workshop::new(options),
+            gateways: BTreeMap::new(),
+            bindings: Bindings::default(),
+        };
+        Ok(Self {
+            shared,
+            workers,
+            threads: Mutex::new(threads),
+            state: Mutex::new(state),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// What all workers share: options and metrics.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Makes `placements` the whole configuration: load balancers that are not in it any more are
+    /// removed. Unchanged ones (the same `Arc`) cost nothing. When it returns, the sockets of every
+    /// listener without a failure accept connections and the new routes are in use. Addresses that
+    /// could not be bound are tried again by the next call.
+    ///
+    /// Blocks: for the system calls of binding, and up to 1.5 s for the first resolution of new
+    /// backends' DNS names.
+    pub fn apply(&self, placements: &[Placement]) -> ApplyReport {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State {
+            workshop,
+            gateways,
+            bindings,
+        } = &mut *state;
+        let grace = self.shared.options.timeouts.listener_grace;
+        gateways.retain(|name, _| {
+            placements
+                .iter()
+                .any(|placement| placement.balancer.gateway == *name)
+        });
+        let mut report = ApplyReport::default();
+        let mut wanted = Vec::new();
+        let mut retired = Vec::new();
+        for placement in placements {
+            let Placement {
+                balancer,
+                addresses,
+                port_offset,
+            } = placement;
+            let gateway = gateways.entry(balancer.gateway.clone()).or_default();
+            if !gateway
+                .balancer()
+                .is_some_and(|known| Arc::ptr_eq(known, balancer))
+            {
+                retired.extend(gateway.update(balancer, workshop));
+            }
+            report.refusals.extend(gateway.refusals.iter().cloned());
+            for ((port, transport), state) in &gateway.ports {
+                // A port beyond the range is reported with its listeners.
+                let Some(bound) = port.checked_add(*port_offset) else {
+                    continue;
+                };
+                wanted.extend(addresses.iter().map(|address| Wanted {
+                    key: (SocketAddr::new(*address, bound), *transport),
+                    port: Arc::clone(&state.runtime),
+                }));
+            }
+        }
+        let failures = bindings.update(&wanted, &self.workers, grace);
+        for (port, listener) in retired {
+            for worker in &self.workers {
+                worker.send(Command::DrainListener {
+                    port: port.id,
+                    listener: listener.clone(),
+                    grace,
+                });
+            }
+        }
+        workshop.servers.retain(|identity| {
+            gateways
+                .values()
+                .any(|gateway| gateway.client_validations().any(|used| used == *identity))
+        });
+        for placement in placements {
+            outcomes(placement, gateways, &failures, &mut report);
+        }
+        report
+    }
+
+    /// Whether new connections are welcome: `false` from the start of [`Proxy::drain`].
+    pub fn accepting(&self) -> bool {
+        !self.draining.load(Ordering::Acquire)
+    }
+
+    /// Connections being served.
+    pub fn connections(&self) -> usize {
+        self.workers.iter().map(WorkerHandle::load).sum()
+    }
+
+    /// What is bound now, and for which Gateway.
+    pub fn bound(&self) -> Vec<(BindKey, ObjectName)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state
+            .bindings
+            .held()
+            .map(|(key, gateway)| (*key, gateway.clone()))
+            .collect()
+    }
+
+    /// Shuts down without losing requests: connections are asked to finish (`Connection: close`,
+    /// GOAWAY), listeners go on accepting for [`Timeouts::drain_accept`](crate::runtime::Timeouts),
+    /// then close; what is not finished `grace` later is cut. Blocks until all is done and the
+    /// workers have stopped. Answers the number of connections that were cut.
+    pub fn drain(&self, grace: Duration) -> usize {
+        self.draining.store(true, Ordering::Release);
+        let accept = self.shared.options.timeouts.drain_accept;
+        let (done, finished) = mpsc::channel();
+        for worker in &self.workers {
+            worker.send(Command::Drain {
+                accept,
+                grace,
+                done: done.clone(),
+            });
+        }
+        drop(done);
+        // Ends when every worker has answered, or stopped before.
+        let cut = finished.iter().sum();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+        cut
+    }
+}
+
+/// One outcome per listener of a load balancer.
+fn outcomes(
+    placement: &Placement,
+    gateways: &BTreeMap<ObjectName, GatewayState>,
+    failures: &[(BindKey, ObjectName, Failure)],
+    report: &mut ApplyReport,
+) {
+    let balancer = &placement.balancer;
+    let Some(gateway) = gateways.get(&balancer.gateway) else {
+        return;
+    };
+    for (key, listener) in &balancer.listeners {
+        let transport = crate::config::port_of(listener).1;
+        let failure = match (
+            gateway.failures.get(key),
+            listener.port.checked_add(placement.port_offset),
+        ) {
+            (Some(message), _) => Some(Failure {
+                reason: FailureReason::Invalid,
+                message: message.clone(),
+            }),
+            (None, None) => Some(Failure {
+                reason: FailureReason::Invalid,
+                message: format!(
+                    "port {} shifted by {} is beyond 65535; choose a smaller --port-offset",
+                    listener.port, placement.port_offset
+                ),
+            }),
+            (None, Some(bound)) => failures
+                .iter()
+                .find(|((address, kind), owner, _)| {
+                    *owner == balancer.gateway && *kind == transport && address.port() == bound
+                })
+                .map(|(_, _, failure)| failure.clone()),
+        };
+        report.listeners.push(ListenerOutcome {
+            gateway: balancer.gateway.clone(),
+            listener: key.clone(),
+            failure,
+        });
+    }
+}
