@@ -132,3 +132,6 @@ impl<'a> Referrer<'a> {
         ))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -4,6 +4,7 @@ use super::Location;
 use gatewright_model::Str;
 use gatewright_model::address::is_reserved;
 use gatewright_model::backend::Endpoint;
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 use std::net::IpAddr;
 
@@ -100,8 +101,9 @@ pub(super) enum Family {
 }
 
 impl Family {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        match text {
+    /// The first of `spec.ipFamilies`, if the Service says.
+    pub(super) fn first_of(service: &Service) -> Option<Self> {
+        match service.spec.as_ref()?.ip_families.as_ref()?.first()?.as_str() {
             "IPv4" => Some(Self::V4),
             "IPv6" => Some(Self::V6),
             _ => None,

@@ -50,4 +50,6 @@ pub enum Location {
 }
 
 #[cfg(test)]
+mod build_tests;
+#[cfg(test)]
 mod tests;

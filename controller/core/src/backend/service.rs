@@ -302,10 +302,7 @@ pub fn resolve<'a>(
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    let family = spec
-        .and_then(|spec| spec.ip_families.as_ref())
-        .and_then(|families| families.first());
-    let endpoints = candidates.choose(family.and_then(|family| Family::parse(family)));
+    let endpoints = candidates.choose(Family::first_of(service));
     if !any_slice {
         backend
             .notices

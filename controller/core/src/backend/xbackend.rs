@@ -18,7 +18,7 @@
 //! not its ports, `publishNotReadyAddresses` or `trafficDistribution`.
 
 use super::build::{Built, broken, tls_or_fault};
-use super::endpoints::{Candidates, Readiness};
+use super::endpoints::{Candidates, Family, Readiness};
 use super::external::is_internal;
 use super::service::BackendNotice;
 use super::{BackendOptions, Location};
@@ -298,6 +298,7 @@ fn selected<L: Lookup>(
     }
     let mut candidates = Candidates::default();
     let mut any_slice = false;
+    let first_family = chosen.first().and_then(|service| Family::first_of(service));
     for service in chosen {
         let name = ObjectName::new(
             &key.object.namespace,
@@ -312,7 +313,7 @@ fn selected<L: Lookup>(
     if !any_slice {
         notices.push(BackendNotice::NothingSelected(key.object.clone()));
     }
-    (Endpoints::Static(candidates.choose(None)), notices)
+    (Endpoints::Static(candidates.choose(first_family)), notices)
 }
 
 /// Whether every pod that a Service selects has all of the wanted labels.

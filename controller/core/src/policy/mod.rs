@@ -26,3 +26,6 @@ pub struct PolicyVerdict {
     /// What the owner should know although the policy is accepted: fields without effect.
     pub notes: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

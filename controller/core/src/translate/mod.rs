@@ -30,3 +30,6 @@ pub(crate) use reference::EXPERIMENTAL_GROUP;
 pub use reference::{Reference, Resolver};
 pub(crate) use session::session;
 pub use stream::stream_backends;
+
+#[cfg(test)]
+mod tests;
