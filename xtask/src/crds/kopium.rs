@@ -68,7 +68,8 @@ pub fn types(binary: &Path, crd: &Path, version: &str) -> Result<RawKind> {
     parse(&text).with_context(|| format!("output of kopium for {}", crd.display()))
 }
 
-fn parse(text: &str) -> Result<RawKind> {
+/// Reads the Rust that kopium prints.
+pub fn parse(text: &str) -> Result<RawKind> {
     let mut types = BTreeMap::new();
     let mut root = None;
     for item in syn::parse_file(text)?.items {

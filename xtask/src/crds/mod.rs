@@ -14,6 +14,8 @@ mod manifest;
 mod names;
 mod own;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use crate::run::{command, root, run};
 use anyhow::{Context, Result, bail};
