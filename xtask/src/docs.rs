@@ -21,7 +21,10 @@ impl Args {
 /// A page and what writes it.
 type Page = (&'static str, fn() -> String);
 
-const PAGES: &[Page] = &[("docs/features.md", gatewright_provider_api::document::features)];
+const PAGES: &[Page] = &[
+    ("docs/features.md", gatewright_provider_api::document::features),
+    ("docs/parameters.md", gatewright_crds::own::document::parameters),
+];
 
 /// Writes or checks every page.
 pub fn run(args: &Args) -> Result<()> {

@@ -3,6 +3,7 @@
 //! Types come first; their CRDs are derived from them. `crds/gatewright/*.yaml` holds the same CRDs for
 //! `kubectl apply`.
 
+pub mod document;
 mod parameters;
 #[cfg(test)]
 mod tests;

@@ -118,3 +118,30 @@ fn a_gateways_settings_win_over_its_class_field_by_field() {
         "nothing set leaves the class' settings"
     );
 }
+
+/// The page's example is one the types read, and the page names every field of the schema.
+#[test]
+fn the_page_has_every_field_and_a_sound_example() {
+    use serde::Deserialize;
+    let documents: Vec<Value> = serde_yaml_ng::Deserializer::from_str(document::EXAMPLE)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect();
+    let parameters: SoftwareGatewayParameters = serde_json::from_value(documents[0].clone()).unwrap();
+    assert_eq!(
+        serde_json::to_value(&parameters.spec).unwrap(),
+        documents[0]["spec"],
+        "no field of the example is unknown"
+    );
+    let page = document::parameters();
+    for field in [
+        "allowExternalName",
+        "proxyProtocol.requiredFrom",
+        "forwarding.trustedHops",
+        "accessLog.fields",
+        "limits.bodyBytes",
+        "timeouts.connect",
+    ] {
+        assert!(page.contains(&format!("| `{field}` |")), "{field} is missing");
+    }
+    assert!(page.contains("| `Json`, `Text`, `Off`, required |"), "{page}");
+}
