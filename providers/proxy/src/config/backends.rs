@@ -290,8 +290,5 @@ fn endpoint_set(
         .collect();
     next.sort_by_key(|endpoint| endpoint.address);
     next.dedup_by_key(|endpoint| endpoint.address);
-    EndpointSet {
-        endpoints: next,
-        distribution,
-    }
+    EndpointSet::new(next, distribution)
 }

@@ -97,8 +97,7 @@ impl GatewayState {
         let mut touched = Touched::default();
         let backends = &self.backends;
         let filters = |listener: &Listener| {
-            let _ = (listener, |key: &BackendKey| backends.get(key).cloned());
-            ListenerFilters::default()
+            ListenerFilters::compile(&listener.filters, &|key: &BackendKey| backends.get(key).cloned())
         };
         let parts = Parts {
             certificates: &self.certificates,

@@ -260,15 +260,12 @@ impl RuleCompiler<'_> {
                 RouteKind::Grpc => RouteProtocol::Grpc,
                 _ => RouteProtocol::Http,
             },
-            filters: {
-                let _ = filters;
-                FilterChain::default()
-            },
+            filters: FilterChain::compile(filters, &|key| self.backend(key)),
             total_weight: backends.iter().map(|backend| u64::from(backend.weight)).sum(),
             backends: backends.iter().map(|backend| self.weighted(backend)).collect(),
             request_timeout: request,
             backend_request_timeout: backend_request,
-            retry: retry.as_ref().map(|_| RetryPolicy {}),
+            retry: retry.as_ref().map(RetryPolicy::compile),
             session: session_persistence
                 .as_ref()
                 .map(|session| self.session(session, &scope)),
@@ -291,16 +288,13 @@ impl RuleCompiler<'_> {
         CompiledBackend {
             backend: resolved,
             weight: backend.weight,
-            filters: FilterChain::default(),
+            filters: FilterChain::compile(&backend.filters, &|key| self.backend(key)),
             session,
         }
     }
 
     fn session(&self, session: &SessionPersistence, scope: &str) -> SessionPolicy {
-        {
-            let _ = (session, scope);
-            SessionPolicy {}
-        }
+        SessionPolicy::compile(session, scope, &self.workshop.options.session_key)
     }
 
     fn backend(&self, key: &BackendKey) -> Option<Arc<BackendRuntime>> {

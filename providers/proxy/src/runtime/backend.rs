@@ -8,8 +8,8 @@ use gatewright_model::key::BackendKey;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 
 /// One backend. Lives as long as any configuration names its key; settings and endpoints are
 /// replaced in place, so that a changed EndpointSlice rebuilds no route.
@@ -118,6 +118,25 @@ pub struct EndpointSet {
     pub endpoints: Vec<Arc<EndpointRuntime>>,
     /// Preference by zone and node.
     pub distribution: TrafficDistribution,
+    near: OnceLock<crate::balance::Near>,
+}
+
+impl EndpointSet {
+    /// A set of endpoints; they are sorted by address.
+    pub fn new(mut endpoints: Vec<Arc<EndpointRuntime>>, distribution: TrafficDistribution) -> Self {
+        endpoints.sort_by_key(|endpoint| endpoint.address);
+        Self {
+            endpoints,
+            distribution,
+            near: OnceLock::new(),
+        }
+    }
+
+    /// The endpoints near this proxy, worked out once: zone and node do not change while it runs.
+    pub(crate) fn near(&self, zone: Option<&str>, node: Option<&str>) -> &crate::balance::Near {
+        self.near
+            .get_or_init(|| crate::balance::Near::of(self, zone, node))
+    }
 }
 
 /// One endpoint with the load and health that all routes and workers share.

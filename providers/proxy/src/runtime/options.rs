@@ -26,6 +26,8 @@ pub struct ProxyOptions {
     pub otlp_endpoint: Option<String>,
     /// Peers from which a PROXY protocol header is required; empty disables the protocol.
     pub proxy_protocol_from: Vec<IpNet>,
+    /// Key of session tokens. Random by default; replicas that share a session need the same one.
+    pub session_key: crate::policy::SessionKey,
 }
 
 impl Default for ProxyOptions {
@@ -40,6 +42,7 @@ impl Default for ProxyOptions {
             access_log: None,
             otlp_endpoint: None,
             proxy_protocol_from: Vec::new(),
+            session_key: crate::policy::SessionKey::default(),
         }
     }
 }

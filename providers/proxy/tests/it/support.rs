@@ -136,10 +136,7 @@ pub fn backend(endpoints: &[SocketAddr], protocol: BackendProtocol) -> CompiledB
         retry_budget: None,
         fault: None,
     };
-    let set = EndpointSet {
-        endpoints,
-        distribution: TrafficDistribution::Any,
-    };
+    let set = EndpointSet::new(endpoints, TrafficDistribution::Any);
     CompiledBackend {
         backend: Some(Arc::new(BackendRuntime::new(key, settings, set))),
         weight: 1,

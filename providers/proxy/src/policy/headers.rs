@@ -1,0 +1,239 @@
+//! `RequestHeaderModifier` and `ResponseHeaderModifier` (Gateway API v1.7.0, `HTTPHeaderFilter`).
+
+use crate::http::Headers;
+use gatewright_model::Str;
+use gatewright_model::filter::HeaderModifier;
+use http::{HeaderName, HeaderValue};
+
+/// A header modifier with names and values checked.
+#[derive(Debug, Default)]
+pub struct CompiledHeaders {
+    set: Vec<(HeaderName, HeaderValue)>,
+    add: Vec<(HeaderName, HeaderValue)>,
+    remove: Vec<Str>,
+    /// `set` of `Host`: what the request's authority becomes.
+    host: Option<Str>,
+}
+
+/// Fields that belong to one connection or to the framing of one message: no filter may forge or
+/// delete them (RFC 9110 section 7.6.1, RFC 9112 section 6).
+fn is_framing(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+impl CompiledHeaders {
+    /// Compiles a modifier. What cannot be executed is left out and said in `refused`: names that
+    /// are no tokens, values with control characters, connection and framing fields, and `Host`
+    /// other than in `set` (which replaces the authority).
+    pub fn compile(modifier: &HeaderModifier, refused: &mut Vec<String>) -> Self {
+        let mut compiled = Self::default();
+        for (name, value) in &modifier.set {
+            if name.eq_ignore_ascii_case("host") {
+                if crate::policy::rewrite::is_authority(value) {
+                    compiled.host = Some(value.clone());
+                } else {
+                    refused.push(format!("set: {value:?} is not a host that Host can be set to"));
+                }
+            } else if let Some(entry) = checked(name, value, "set", refused)
+                && !compiled.set.iter().any(|(known, _)| *known == entry.0)
+            {
+                compiled.set.push(entry);
+            }
+        }
+        for (name, value) in &modifier.add {
+            if name.eq_ignore_ascii_case("host") {
+                refused.push("add: a request has one Host; use set".to_owned());
+            } else if let Some(entry) = checked(name, value, "add", refused)
+                && !compiled.add.iter().any(|(known, _)| *known == entry.0)
+            {
+                compiled.add.push(entry);
+            }
+        }
+        for name in &modifier.remove {
+            let lower = name.to_ascii_lowercase();
+            if is_framing(&lower) || lower == "host" {
+                refused.push(format!("remove: {name:?} belongs to the connection"));
+            } else {
+                compiled.remove.push(lower.into());
+            }
+        }
+        compiled
+    }
+
+    /// The authority that the request gets, when the filter sets `Host`.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Applies the changes: remove, set, add. A name has one action only (`HTTPHeaderFilter`), so
+    /// the order between them shows in nothing.
+    pub fn apply(&self, headers: &mut Headers) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            headers.set(name, value);
+        }
+        // A line of its own is the same list to every recipient (RFC 9110 section 5.3) and right
+        // for Set-Cookie, whose lines may not be joined.
+        for (name, value) in &self.add {
+            headers.append(name, value);
+        }
+    }
+}
+
+fn checked(
+    name: &str,
+    value: &str,
+    action: &str,
+    refused: &mut Vec<String>,
+) -> Option<(HeaderName, HeaderValue)> {
+    let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+        refused.push(format!("{action}: {name:?} is not a header name"));
+        return None;
+    };
+    if is_framing(parsed.as_str()) {
+        refused.push(format!("{action}: {name:?} belongs to the connection"));
+        return None;
+    }
+    let Ok(value) = HeaderValue::from_str(value) else {
+        refused.push(format!("{action}: the value of {name:?} has a control character"));
+        return None;
+    };
+    Some((parsed, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CompiledHeaders;
+    use crate::http::Headers;
+    use gatewright_model::filter::HeaderModifier;
+
+    fn headers(fields: &[(&str, &str)]) -> Headers {
+        let mut headers = Headers::new();
+        for (name, value) in fields {
+            headers.append_raw(name.as_bytes(), value.as_bytes()).unwrap();
+        }
+        headers
+    }
+
+    fn lines(headers: &Headers) -> Vec<String> {
+        headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+            .collect()
+    }
+
+    #[test]
+    fn set_add_and_remove_follow_the_examples_of_the_specification() {
+        let modifier = HeaderModifier {
+            set: vec![("My-Header".into(), "bar".into()), ("x-new".into(), "1".into())],
+            add: vec![("x-list".into(), "bar,baz".into())],
+            remove: vec!["My-Header1".into(), "my-header3".into()],
+        };
+        let mut refused = Vec::new();
+        let compiled = CompiledHeaders::compile(&modifier, &mut refused);
+        let mut fields = headers(&[
+            ("my-header", "foo"),
+            ("my-header", "twice"),
+            ("my-header1", "foo"),
+            ("my-header2", "bar"),
+            ("my-header3", "baz"),
+            ("x-list", "foo"),
+        ]);
+        compiled.apply(&mut fields);
+        assert_eq!(
+            lines(&fields),
+            [
+                "my-header2: bar",
+                "x-list: foo",
+                "my-header: bar",
+                "x-new: 1",
+                "x-list: bar,baz"
+            ]
+        );
+        assert_eq!(fields.joined("x-list").unwrap(), &b"foo,bar,baz"[..]);
+        assert!(refused.is_empty());
+    }
+
+    #[test]
+    fn the_first_of_equivalent_names_counts() {
+        let modifier = HeaderModifier {
+            set: vec![("a".into(), "1".into()), ("A".into(), "2".into())],
+            add: vec![("b".into(), "1".into()), ("B".into(), "2".into())],
+            remove: vec![],
+        };
+        let compiled = CompiledHeaders::compile(&modifier, &mut Vec::new());
+        let mut fields = Headers::new();
+        compiled.apply(&mut fields);
+        assert_eq!(lines(&fields), ["a: 1", "b: 1"]);
+    }
+
+    #[test]
+    fn connection_and_framing_fields_are_refused() {
+        for name in [
+            "Connection",
+            "transfer-encoding",
+            "Content-Length",
+            "TE",
+            "upgrade",
+            "keep-alive",
+        ] {
+            let modifier = HeaderModifier {
+                set: vec![(name.into(), "1".into())],
+                add: vec![(name.into(), "1".into())],
+                remove: vec![name.into()],
+            };
+            let mut refused = Vec::new();
+            let compiled = CompiledHeaders::compile(&modifier, &mut refused);
+            let mut fields = Headers::new();
+            compiled.apply(&mut fields);
+            assert!(fields.is_empty(), "{name}");
+            assert_eq!(refused.len(), 3, "{name}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn values_that_would_split_a_message_are_refused() {
+        let modifier = HeaderModifier {
+            set: vec![("a".into(), "x\r\ny: z".into()), ("b c".into(), "x".into())],
+            ..HeaderModifier::default()
+        };
+        let mut refused = Vec::new();
+        let compiled = CompiledHeaders::compile(&modifier, &mut refused);
+        let mut fields = Headers::new();
+        compiled.apply(&mut fields);
+        assert!(fields.is_empty());
+        assert_eq!(refused.len(), 2);
+    }
+
+    #[test]
+    fn setting_host_replaces_the_authority_and_nothing_else_touches_it() {
+        let modifier = HeaderModifier {
+            set: vec![("Host".into(), "one.example.org:8080".into())],
+            add: vec![("host".into(), "two.example.org".into())],
+            remove: vec!["HOST".into()],
+        };
+        let mut refused = Vec::new();
+        let compiled = CompiledHeaders::compile(&modifier, &mut refused);
+        assert_eq!(compiled.host(), Some("one.example.org:8080"));
+        assert_eq!(refused.len(), 2);
+        let bad = HeaderModifier {
+            set: vec![("host".into(), "a/b".into())],
+            ..HeaderModifier::default()
+        };
+        let mut refused = Vec::new();
+        assert_eq!(CompiledHeaders::compile(&bad, &mut refused).host(), None);
+        assert_eq!(refused.len(), 1);
+    }
+}
