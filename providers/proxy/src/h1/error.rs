@@ -21,6 +21,10 @@ pub enum HeadError {
     /// RFC 9112 section 3: target longer than the limit.
     #[error("the request target is too long")]
     TargetTooLong,
+    /// RFC 9112 section 2.3: the version does not begin with `HTTP/`, so this is another protocol,
+    /// whose speaker would take an HTTP answer for one of its own messages.
+    #[error("the protocol is not HTTP")]
+    Protocol,
     /// RFC 9110 section 15.6.6.
     #[error("the HTTP version is not supported")]
     Version,

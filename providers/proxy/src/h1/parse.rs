@@ -191,7 +191,11 @@ fn request_line(line: &[u8], limits: HeadLimits) -> Result<(Method, &[u8], Versi
     if method.len() > METHOD {
         return Err(HeadError::Method);
     }
-    let version = version_of(version.get(1..).unwrap_or_default()).ok_or(HeadError::RequestLine)??;
+    let version = version.get(1..).unwrap_or_default();
+    if !version.starts_with(b"HTTP/") {
+        return Err(if version.is_empty() { HeadError::RequestLine } else { HeadError::Protocol });
+    }
+    let version = version_of(version).ok_or(HeadError::RequestLine)??;
     if target.is_empty() {
         return Err(HeadError::RequestLine);
     }

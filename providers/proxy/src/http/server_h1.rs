@@ -2,7 +2,7 @@
 
 use crate::h1::conn::{H1, HeadRead};
 use crate::h1::parse::{self, HeadLimits};
-use crate::h1::{BodyLength, encode};
+use crate::h1::{BodyLength, HeadError, encode};
 use crate::http::pipeline::{self, ConnContext};
 use crate::http::timer::Timer;
 use crate::http::{
@@ -62,6 +62,10 @@ where
         served += 1;
         let request = match parsed {
             Ok(request) => request,
+            Err(HeadError::Protocol) => {
+                linger(&mut h1).await;
+                break;
+            }
             Err(error) => {
                 refuse(&mut h1, &cx, error.status(), &mut timer).await;
                 break;

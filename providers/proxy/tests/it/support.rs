@@ -40,7 +40,12 @@ impl Proxy {
 
     /// Serves one route `/` with `rule`.
     pub fn start(rule: CompiledRule, options: ProxyOptions) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), rule, options)
+    }
+
+    /// As [`Proxy::start`], at an address.
+    pub fn at(address: SocketAddr, rule: CompiledRule, options: ProxyOptions) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let port = Arc::new(ArcSwap::from_pointee(port(rule, address.port())));
