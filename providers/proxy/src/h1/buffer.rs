@@ -77,6 +77,12 @@ impl Buffer {
         self.end = (self.end + count).min(self.memory.len());
     }
 
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.memory.capacity()
+    }
+
     /// Gives the memory back if nothing is filled.
     pub(crate) fn release(&mut self) {
         if self.is_empty() && !self.memory.is_empty() {

@@ -260,6 +260,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> H1<IO> {
         self.trailers = None;
     }
 
+    /// Bytes of buffers held.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.input.memory() + self.output.capacity()
+    }
+
     fn clear_output(&mut self) {
         self.output.clear();
         self.written = 0;

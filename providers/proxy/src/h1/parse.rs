@@ -154,6 +154,7 @@ pub(crate) fn trailers(section: &[u8], limits: HeadLimits) -> Result<Headers, He
     loop {
         let (line, after) = next_line(rest)?;
         if line.is_empty() {
+            headers.retain(|name, _| crate::http::trailer_allowed(name));
             return Ok(headers);
         }
         count += 1;
@@ -165,10 +166,6 @@ pub(crate) fn trailers(section: &[u8], limits: HeadLimits) -> Result<Headers, He
             .append_checked_value(name, value)
             .map_err(|_| HeadError::FieldName)?;
         rest = after;
-        if rest.is_empty() {
-            headers.retain(|name, _| crate::http::trailer_allowed(name));
-            return Ok(headers);
-        }
     }
 }
 
@@ -193,7 +190,11 @@ fn request_line(line: &[u8], limits: HeadLimits) -> Result<(Method, &[u8], Versi
     }
     let version = version.get(1..).unwrap_or_default();
     if !version.starts_with(b"HTTP/") {
-        return Err(if version.is_empty() { HeadError::RequestLine } else { HeadError::Protocol });
+        return Err(if version.is_empty() {
+            HeadError::RequestLine
+        } else {
+            HeadError::Protocol
+        });
     }
     let version = version_of(version).ok_or(HeadError::RequestLine)??;
     if target.is_empty() {

@@ -8,4 +8,6 @@
 //! Traffic through the proxy over real sockets on loopback.
 
 mod http1;
+mod smuggling;
+mod smuggling_cases;
 mod support;

@@ -270,7 +270,8 @@ impl Client {
     pub fn head(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                return String::from_utf8(self.read.drain(..end + 4).collect()).ok();
+                let head: Vec<u8> = self.read.drain(..end + 4).collect();
+                return Some(String::from_utf8_lossy(&head).into_owned());
             }
             if !self.fill() {
                 return None;
@@ -367,10 +368,11 @@ impl Origin {
                         .and_then(|size| usize::from_str_radix(&size, 16).ok())
                     {
                         request.body.extend(client.exactly(size).unwrap_or_default());
-                        client.line();
                         if size == 0 {
+                            while client.line().is_some_and(|line| !line.is_empty()) {}
                             break;
                         }
+                        client.line();
                     }
                 }
                 let response = answer(&request);
