@@ -26,6 +26,8 @@
 mod catalog;
 mod cel;
 mod core_kinds;
+#[cfg(test)]
+mod corpus;
 mod diagnostic;
 mod finding;
 mod load;

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -201,7 +203,8 @@ fn a_yaml_bomb_is_refused_before_it_grows() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
         let below = format!("*a{}", level - 1);
-        text += &format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", "));
+        let items = vec![below; 10].join(", ");
+        writeln!(text, "a{level}: &a{level} [{items}]").unwrap();
     }
     let read = read_all(&text);
     assert_eq!(read.values, Vec::<Value>::new());
@@ -214,7 +217,8 @@ fn a_yaml_bomb_is_refused_before_it_grows() {
     let mut text = "m0: &m0 {a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1}\n".to_owned();
     for level in 1..12 {
         let entries: Vec<String> = (0..8).map(|n| format!("k{n}: *m{}", level - 1)).collect();
-        text += &format!("m{level}: &m{level} {{{}}}\n", entries.join(", "));
+        let entries = entries.join(", ");
+        writeln!(text, "m{level}: &m{level} {{{entries}}}").unwrap();
     }
     assert_eq!(read_all(text).found[0].0, Code::TooManyNodes);
 }

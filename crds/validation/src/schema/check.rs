@@ -14,11 +14,11 @@ use crate::path::Path;
 const MAX_LISTED: usize = 40;
 
 impl Schema {
-    /// Checks `value`, an object after [`Schema::admit`], and appends what is wrong. Returns whether the subtree is
-    /// structurally sound; validation rules run only on sound subtrees, and what they find does not count here.
-    pub(crate) fn check(&self, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) -> bool {
+    /// Checks `value`, an object after [`Schema::admit`], and appends what is wrong. Validation rules run on what is
+    /// sound enough for them.
+    pub(crate) fn check(&self, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {
         if value.is_null() && (self.nullable || self.kind == Type::Any) {
-            return true;
+            return;
         }
         if !self.has_type(value) {
             let found = type_name(value);
@@ -38,7 +38,7 @@ impl Schema {
             let mut finding = Finding::error(Code::InvalidType, path, message).accepting(self.kind.name());
             finding.found = Some(excerpt(value));
             out.push(finding);
-            return false;
+            return;
         }
         let before = out.len();
         match value {
@@ -68,13 +68,12 @@ impl Schema {
         }
         self.check_enum(value, path, out);
         self.check_alternatives(value, path, out);
-        // Rules push findings of their own, which must not make the parents look broken: children are done, so
-        // what is new since `before` and is no rule's is structural.
-        let sound = out.get(before..).unwrap_or_default().iter().all(is_rule_finding);
+        // As in the API server, some findings rule out evaluating rules on the value, others (an unsupported value, a
+        // duplicate) do not. There one of the former anywhere stops all rules; here it stops those around it.
+        let sound = !out.get(before..).unwrap_or_default().iter().any(blocks_rules);
         if sound && !self.rules.is_empty() {
             cel::run(&self.rules, self, value, path, out);
         }
-        sound
     }
 
     fn has_type(&self, value: &Value) -> bool {
@@ -277,7 +276,11 @@ impl Schema {
         for schema in &limits.all_of {
             schema.check(value, path, out);
         }
-        let fits = |schema: &Schema| schema.check(value, path, &mut Vec::new());
+        let fits = |schema: &Schema| {
+            let mut found = Vec::new();
+            schema.check(value, path, &mut found);
+            found.is_empty()
+        };
         if !limits.any_of.is_empty() && !limits.any_of.iter().any(fits) {
             out.push(no_alternative(
                 value,
@@ -331,8 +334,12 @@ fn no_alternative(value: &Value, path: &Path<'_>, detail: &str) -> Finding {
     finding
 }
 
-fn is_rule_finding(finding: &Finding) -> bool {
-    matches!(finding.code, Code::RuleFailed | Code::RuleError)
+/// The findings after which the API server does not run validation rules (`hasBlockingErr`).
+pub(crate) fn blocks_rules(finding: &Finding) -> bool {
+    matches!(
+        finding.code,
+        Code::Required | Code::InvalidType | Code::TooLong | Code::TooManyItems | Code::TooManyProperties
+    )
 }
 
 /// An integer, or a float without fraction, which JSON Schema counts as one.

@@ -1,5 +1,6 @@
 //! From files to objects that can be relied on.
 
+mod object;
 mod session;
 #[cfg(test)]
 mod tests;

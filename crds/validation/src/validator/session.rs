@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use gatewright_crds::convert::{self, ConvertError};
 use serde_json::{Map, Value};
 
+use super::object::{convert, explain_old, reference, restore_status};
 use super::{Gvk, Loaded, LoadedObject, Mode, Source, Status, Validator};
 use crate::catalog::{Found, Lookup};
 use crate::core_kinds::CoreKind;
@@ -13,7 +13,6 @@ use crate::finding::Finding;
 use crate::load::{self, Prefer, TextFinding};
 use crate::metadata;
 use crate::path::{Path, PathBuf, Step};
-use crate::schema::Schema;
 
 /// The reading of one file.
 pub(super) struct Session<'a> {
@@ -329,13 +328,18 @@ impl<'a> Session<'a> {
         };
         let mut value = Value::Object(map);
         self.check(&mut value, &found, core, &mut findings);
+        if core.is_none() {
+            for finding in &mut findings {
+                explain_old(&gvk.kind, finding);
+            }
+        }
         if gvk.kind == "Secret" && gvk.group.is_empty() {
             findings.iter_mut().for_each(Finding::redact);
         }
         // Named as it is now: the namespace may have come by default.
         let reference = value
             .as_object()
-            .and_then(|map| self::reference(map, &gvk.kind))
+            .and_then(|map| super::object::reference(map, &gvk.kind))
             .or(reference);
         let mut object = None;
         if findings.iter().all(|finding| finding.severity != Severity::Error) {
@@ -422,92 +426,4 @@ impl<'a> Session<'a> {
             },
         }
     }
-}
-
-/// Brings a valid object to the version and shape of the program's types.
-fn convert(value: Value) -> Result<(Gvk, Value), Finding> {
-    let value = convert::convert(value).map_err(|error| {
-        let mut finding = Finding::error(Code::ConversionFailed, &Path::Root, error.to_string());
-        if let ConvertError::Field {
-            field,
-            found,
-            accepted,
-            ..
-        } = error
-        {
-            finding.message = format!(
-                "Invalid value: {found}: it has no counterpart in the present version; accepted: {accepted}"
-            );
-            finding.path = PathBuf::parse(&field);
-            finding.found = Some(found);
-            finding.accepted = Some(accepted.to_owned());
-        }
-        finding
-    })?;
-    let gvk = gvk_of(&value).ok_or_else(|| {
-        Finding::error(
-            Code::Internal,
-            &Path::Root,
-            "conversion lost the type of the object",
-        )
-    })?;
-    Ok((gvk, value))
-}
-
-fn gvk_of(value: &Value) -> Option<Gvk> {
-    let api_version = value.get("apiVersion")?.as_str()?;
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    Some(Gvk {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        kind: value.get("kind")?.as_str()?.to_owned(),
-    })
-}
-
-/// Puts a status back if it is valid. If not, the findings become warnings and the status is what a new object has.
-fn restore_status(value: &mut Value, status: Value, schema: &Schema, findings: &mut Vec<Finding>) {
-    let Value::Object(map) = value else { return };
-    let Some(status_schema) = schema.child("status") else {
-        return;
-    };
-    let root = Path::Root;
-    let path = root.field("status");
-    let mut found = Vec::new();
-    status_schema.check(&status, &path, &mut found);
-    if found.is_empty() {
-        map.insert("status".to_owned(), status);
-        return;
-    }
-    for finding in &mut found {
-        finding.severity = Severity::Warning;
-        finding
-            .message
-            .push_str(" (an API server ignores the status of a new object; it is dropped)");
-    }
-    findings.append(&mut found);
-    if let Some(default) = &status_schema.default {
-        map.insert("status".to_owned(), default.clone());
-    }
-}
-
-fn reference(map: &Map<String, Value>, kind: &str) -> Option<ObjectRef> {
-    let metadata = map.get("metadata");
-    let text = |name: &str| {
-        metadata
-            .and_then(|metadata| metadata.get(name))
-            .and_then(Value::as_str)
-    };
-    if kind.is_empty() && text("name").is_none() {
-        return None;
-    }
-    let cut = |text: &str| text.chars().take(253).collect::<String>();
-    Some(ObjectRef {
-        kind: if kind.is_empty() {
-            "(no kind)".to_owned()
-        } else {
-            cut(kind)
-        },
-        namespace: text("namespace").map(cut),
-        name: text("name").map(cut).unwrap_or_default(),
-    })
 }

@@ -70,7 +70,8 @@ spec:
         shown(&loaded),
         [
             "error: m.yaml:5:3: HTTPRoute web/shop: spec.hostname: unknown field \"spec.hostname\"; did you mean \"hostnames\"? [unknown-field]",
-            "error: m.yaml:9:15: HTTPRoute web/shop: spec.rules[0].matches[0].path.type: Unsupported value: \"Prefix\": supported values: \"Exact\", \"PathPrefix\", \"RegularExpression\" [unsupported-value]",
+            "error: m.yaml:9:15: HTTPRoute web/shop: spec.rules[0].matches[0].path.type: Unsupported value: \"Prefix\": supported values: \"Exact\", \"PathPrefix\", \"RegularExpression\"; write \"PathPrefix\" for what older releases called \"Prefix\" [unsupported-value]",
+            "error: m.yaml:8:7: HTTPRoute web/shop: spec.rules[0].matches[0].path: Invalid value: object with 2 fields: type must be one of ['Exact', 'PathPrefix', 'RegularExpression'] [rule-failed]",
             "error: m.yaml:12:7: HTTPRoute web/shop: spec.rules[0].backendRefs[0]: Invalid value: object with 4 fields: Must have port for Service reference [rule-failed]",
         ]
     );
@@ -81,7 +82,7 @@ spec:
             "object": {"kind": "HTTPRoute", "namespace": "web", "name": "shop"},
             "field": "spec.rules[0].matches[0].path.type", "found": "\"Prefix\"",
             "accepted": "\"Exact\", \"PathPrefix\", \"RegularExpression\"",
-            "message": "Unsupported value: \"Prefix\": supported values: \"Exact\", \"PathPrefix\", \"RegularExpression\""})
+            "message": "Unsupported value: \"Prefix\": supported values: \"Exact\", \"PathPrefix\", \"RegularExpression\"; write \"PathPrefix\" for what older releases called \"Prefix\""})
     );
 }
 
@@ -168,6 +169,46 @@ fn versions_and_bundles_decide_what_is_served() {
     );
     let text = "apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: HTTPRoute\nmetadata: {name: a}\n";
     assert!(shown(&load(text))[0].contains("is not known by Gateway API v1.7.0 (experimental channel); served: gateway.networking.k8s.io/v1, gateway.networking.k8s.io/v1beta1"), "{:?}", shown(&load(text)));
+}
+
+/// Fields and values of older releases are named with what replaced them.
+#[test]
+fn what_older_releases_called_otherwise_is_explained() {
+    let text = "apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: old}
+spec: {type: ExternalHostname, externalHostname: {hostname: a.example}, port: {port: 443}}
+";
+    let loaded = load(text);
+    assert_eq!(
+        shown(&loaded)[0],
+        "error: m.yaml:4:80: XBackend default/old: spec.port.port: unknown field \"spec.port.port\"; it is spec.port.number now [unknown-field]"
+    );
+    let old = Validator::new(Bundle::V1_6_3, Channel::Experimental, Mode::Strict);
+    let loaded = old.load("m.yaml", text.as_bytes());
+    assert_eq!(shown(&loaded), Vec::<String>::new());
+    assert_eq!(
+        loaded.objects[0].value.pointer("/spec/port"),
+        Some(&json!({"number": 443}))
+    );
+    let text = "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: HTTPRoute\nmetadata: {name: old}\nspec: {rules: [{forwardTo: []}]}\n";
+    assert!(
+        shown(&load(text))[0].contains("it is backendRefs now"),
+        "{:?}",
+        shown(&load(text))
+    );
+    let loaded = load(&text.replace("forwardTo", "backendRefs"));
+    assert_eq!(
+        (
+            loaded.objects[0].gvk.version.as_str(),
+            loaded.objects[0].written_version.as_str()
+        ),
+        ("v1", "v1beta1")
+    );
+    assert_eq!(
+        loaded.objects[0].value.get("apiVersion"),
+        Some(&json!("gateway.networking.k8s.io/v1"))
+    );
 }
 
 #[test]
