@@ -17,13 +17,20 @@ pub mod address;
 pub mod backend;
 pub mod balancer;
 pub mod certificate;
+pub mod explain;
 pub mod filter;
+pub mod host;
 pub mod hostname;
 pub mod key;
 pub mod listener;
+pub mod path;
+pub mod pattern;
+pub mod precedence;
 pub mod route;
+pub mod router;
 pub mod telemetry;
 pub mod unsupported;
+pub mod weights;
 
 pub use balancer::LoadBalancer;
 
