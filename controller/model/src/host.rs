@@ -137,7 +137,9 @@ fn port(digits: &[u8]) -> Result<Option<u16>, HostError> {
     if digits.len() > 5 || !digits.iter().all(u8::is_ascii_digit) {
         return Err(HostError::Port);
     }
-    let number = digits.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let number = digits
+        .iter()
+        .fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     match u16::try_from(number) {
         Ok(0) | Err(_) => Err(HostError::Port),
         Ok(number) => Ok(Some(number)),

@@ -103,7 +103,10 @@ pub fn split_target<'a>(raw: &'a [u8], policy: &Policy) -> Result<Target<'a>, Pa
 }
 
 fn query_text(bytes: &[u8]) -> Result<&str, PathError> {
-    if let Some(&byte) = bytes.iter().find(|byte| !matches!(byte, 0x21..=0x7e) || **byte == b'#') {
+    if let Some(&byte) = bytes
+        .iter()
+        .find(|byte| !matches!(byte, 0x21..=0x7e) || **byte == b'#')
+    {
         return Err(PathError::Byte(byte));
     }
     std::str::from_utf8(bytes).map_err(|_| PathError::Byte(0x80))
@@ -119,10 +122,10 @@ pub fn normalise<'a>(raw: &'a [u8], policy: &Policy) -> Result<Cow<'a, str>, Pat
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
     }
-    if is_plain(raw, *policy) {
-        if let Ok(text) = std::str::from_utf8(raw) {
-            return Ok(Cow::Borrowed(text));
-        }
+    if is_plain(raw, *policy)
+        && let Ok(text) = std::str::from_utf8(raw)
+    {
+        return Ok(Cow::Borrowed(text));
     }
     let escaped = escapes(raw, *policy)?;
     let normal = segments(&escaped, *policy)?;
@@ -206,7 +209,9 @@ fn push_escape(out: &mut String, byte: u8) {
 
 fn hex(byte: Option<u8>) -> Result<u8, PathError> {
     let digit = byte.and_then(|byte| char::from(byte).to_digit(16));
-    digit.and_then(|digit| u8::try_from(digit).ok()).ok_or(PathError::Escape)
+    digit
+        .and_then(|digit| u8::try_from(digit).ok())
+        .ok_or(PathError::Escape)
 }
 
 /// Steps 1 and 2 of the module's list.

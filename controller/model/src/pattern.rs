@@ -2,8 +2,9 @@
 
 use crate::Str;
 use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::hir::{Hir, HirKind, Look};
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
+use regex_syntax::hir::literal::Extractor;
 use thiserror::Error;
 
 /// Longest accepted pattern in bytes: that of `HTTPHeaderMatch.value`; two gRPC values fit as well.
@@ -22,7 +23,6 @@ const MAX_COMPILED: usize = 1 << 20;
 pub struct Pattern {
     source: Str,
     regex: Regex,
-    literal: Box<str>,
 }
 
 /// Why a pattern is refused.
@@ -35,7 +35,9 @@ pub enum PatternError {
     #[error("{0}")]
     Syntax(Str),
     /// Its compiled form is larger than 1 MiB (for instance `(\w{1000}){1000}`).
-    #[error("the regular expression takes more than {MAX_COMPILED} bytes when compiled; use smaller repetitions")]
+    #[error(
+        "the regular expression takes more than {MAX_COMPILED} bytes when compiled; use smaller repetitions"
+    )]
     Size,
 }
 
@@ -46,10 +48,7 @@ impl Pattern {
             return Err(PatternError::Length(source.len()));
         }
         // Parsed on its own first: `a)|(b` is an error, not two halves that fit an outer group.
-        let hir = parse(source, Unicode::Off).or_else(|_| parse(source, Unicode::On))?;
-        let mut literal = Vec::new();
-        leading_literal(&hir, &mut literal);
-        let valid = std::str::from_utf8(&literal).unwrap_or_default();
+        let hir = parse(source)?;
         let regex = RegexBuilder::new(&format!(r"\A(?:{hir})\z"))
             .size_limit(MAX_COMPILED)
             .nest_limit(MAX_NESTING + 4)
@@ -61,7 +60,6 @@ impl Pattern {
         Ok(Self {
             source: source.into(),
             regex,
-            literal: valid.into(),
         })
     }
 
@@ -70,45 +68,34 @@ impl Pattern {
         &self.source
     }
 
-    /// Text that every match begins with; may be empty.
-    pub fn literal_prefix(&self) -> &str {
-        &self.literal
-    }
-
     /// Whether the whole value matches.
     pub fn is_match(&self, value: &[u8]) -> bool {
         self.regex.is_match(value)
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unicode {
-    On,
-    Off,
-}
-
-fn parse(source: &str, unicode: Unicode) -> Result<Hir, PatternError> {
-    ParserBuilder::new()
-        .utf8(false)
-        .unicode(unicode == Unicode::On)
-        .nest_limit(MAX_NESTING)
-        .build()
-        .parse(source)
-        .map_err(|error| PatternError::Syntax(error.to_string().into()))
-}
-
-/// Collects the text that every match begins with; tells whether all of `hir` is that text.
-fn leading_literal(hir: &Hir, out: &mut Vec<u8>) -> bool {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(Look::Start) => true,
-        HirKind::Literal(literal) => {
-            out.extend_from_slice(&literal.0);
-            true
-        }
-        HirKind::Capture(capture) => leading_literal(&capture.sub, out),
-        HirKind::Concat(parts) => parts.iter().all(|part| leading_literal(part, out)),
-        _ => false,
+fn parse(source: &str) -> Result<Hir, PatternError> {
+    let mut parser = ParserBuilder::new();
+    parser.utf8(false).nest_limit(MAX_NESTING);
+    if let Ok(hir) = parser.unicode(false).build().parse(source) {
+        return Ok(hir);
     }
+    let unicode = parser.unicode(true).build().parse(source);
+    unicode.map_err(|error| PatternError::Syntax(error.to_string().into()))
+}
+
+/// Text that every match of a pattern begins with; empty when there is none or when the pattern is
+/// not valid.
+pub(crate) fn literal_prefix(source: &str) -> String {
+    if source.len() > MAX_LENGTH {
+        return String::new();
+    }
+    let Ok(hir) = parse(source) else {
+        return String::new();
+    };
+    let literals = Extractor::new().extract(&hir);
+    let literal = literals.longest_common_prefix().unwrap_or_default().to_vec();
+    String::from_utf8(literal).unwrap_or_default()
 }
 
 #[cfg(test)]

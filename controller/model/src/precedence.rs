@@ -126,7 +126,12 @@ impl PartialOrd for PathRank {
 
 /// Order of hostnames: smaller is tried first.
 pub fn compare_hosts(a: &RouteHost, b: &RouteHost) -> Ordering {
-    let key = |host: &RouteHost| (Reverse(host.effective.specificity()), Reverse(host.original.specificity()));
+    let key = |host: &RouteHost| {
+        (
+            Reverse(host.effective.specificity()),
+            Reverse(host.original.specificity()),
+        )
+    };
     key(a).cmp(&key(b))
 }
 

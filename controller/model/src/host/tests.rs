@@ -32,7 +32,10 @@ fn names_are_folded_and_ports_split_off() {
 fn ipv6_literals_are_canonical() {
     // RFC 5952 section 4: lower case, longest run of zeros compressed.
     assert_eq!(ok("[::1]"), ("[::1]".into(), None));
-    assert_eq!(ok("[2001:DB8:0:0:0:0:0:1]:443"), ("[2001:db8::1]".into(), Some(443)));
+    assert_eq!(
+        ok("[2001:DB8:0:0:0:0:0:1]:443"),
+        ("[2001:db8::1]".into(), Some(443))
+    );
     assert_eq!(ok("[::FFFF:1.2.3.4]:"), ("[::ffff:1.2.3.4]".into(), None));
 }
 

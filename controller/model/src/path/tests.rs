@@ -73,7 +73,11 @@ fn other_policies() {
     assert_eq!(ok("/a%2Fb%5c../c", DECODE), "/a/c");
     assert_eq!(ok("/a\\..\\..\\b", DECODE), "/b");
     for raw in ["/a%2fb", "/a%5Cb", "/a\\b"] {
-        assert_eq!(normalise(raw.as_bytes(), &REJECT), Err(PathError::EscapedSlash), "{raw}");
+        assert_eq!(
+            normalise(raw.as_bytes(), &REJECT),
+            Err(PathError::EscapedSlash),
+            "{raw}"
+        );
     }
 }
 
@@ -112,7 +116,10 @@ fn hostile_paths_are_refused() {
 #[test]
 fn targets_are_split_at_the_first_question_mark() {
     let target = split_target(b"/a/../b?x=/../%zz&[]?", &Policy::default()).unwrap();
-    assert_eq!((target.path.as_ref(), target.query), ("/b", Some("x=/../%zz&[]?")));
+    assert_eq!(
+        (target.path.as_ref(), target.query),
+        ("/b", Some("x=/../%zz&[]?"))
+    );
     let target = split_target(b"/b?", &Policy::default()).unwrap();
     assert_eq!((target.path.as_ref(), target.query), ("/b", Some("")));
     for raw in [&b"/b?a b"[..], b"/b?a#b", b"/b?\xff", b"/b?\r\n"] {
@@ -144,8 +151,8 @@ fn policies() -> impl Strategy<Value = Policy> {
 /// Pieces that meet in the nasty ways.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "/", "//", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", "a", "b", ";", "%00", "%25", "%7e", "%c3", "%",
-        "|", "?", "#", " ", "x=1",
+        "/", "//", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", "a", "b", ";", "%00", "%25", "%7e", "%c3",
+        "%", "|", "?", "#", " ", "x=1",
     ]);
     prop::collection::vec(piece, 0..12).prop_map(|pieces| format!("/{}", pieces.concat()))
 }
@@ -155,10 +162,15 @@ fn check(raw: &[u8], policy: Policy) -> Result<(), TestCaseError> {
     let Ok(normal) = normalise(raw, &policy) else {
         return Ok(());
     };
-    prop_assert_eq!(normalise(normal.as_bytes(), &policy).as_deref(), Ok(normal.as_ref()));
+    let again = normalise(normal.as_bytes(), &policy);
+    prop_assert_eq!(again.as_deref(), Ok(normal.as_ref()));
     prop_assert!(normal.starts_with('/'));
     prop_assert!(!normal.split('/').any(|segment| segment == "." || segment == ".."));
-    prop_assert!(normal.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#?\"<>".contains(&byte)));
+    prop_assert!(
+        normal
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\#?\"<>".contains(&byte))
+    );
     if policy.repeated_slashes == RepeatedSlashes::Merge {
         prop_assert!(!normal.contains("//"));
     }
@@ -166,8 +178,16 @@ fn check(raw: &[u8], policy: Policy) -> Result<(), TestCaseError> {
         prop_assert!(!normal.contains("%2F") && !normal.contains("%5C"));
     }
     // A backend that decodes once more and resolves dots stays below what was matched.
-    let decoded = normal.replace("%2F", "/").replace("%5C", "/").replace("%5c", "/").replace("%2f", "/");
-    prop_assert!(!decoded.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | ".."))));
+    let decoded = normal
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace("%5c", "/")
+        .replace("%2f", "/");
+    prop_assert!(
+        !decoded
+            .split('/')
+            .any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+    );
     Ok(())
 }
 

@@ -1,0 +1,230 @@
+//! A map that copies little when it changes.
+
+use std::sync::Arc;
+
+/// Entries per shard at which the number of shards doubles, and below which it halves.
+const GROW_ABOVE: usize = 16;
+const SHRINK_BELOW: usize = 2;
+
+/// What a [`ShardMap`] stores: values that know their key.
+pub(crate) trait Keyed: Clone {
+    /// Key type.
+    type Key: ?Sized + Eq;
+
+    /// The key of this value.
+    fn key(&self) -> &Self::Key;
+
+    /// Hash of the key, equal for equal keys.
+    fn hash(key: &Self::Key) -> u64;
+}
+
+/// A hash map in shards of a few entries behind [`Arc`]s.
+///
+/// Cloning copies one pointer per shard; changing an entry copies its shard unless nobody shares it.
+/// Inside a shard the entries are sorted by hash, so that keys chosen to fall into one shard cost a
+/// binary search more, not a scan.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardMap<V> {
+    shards: Vec<Arc<Shard<V>>>,
+    len: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Shard<V> {
+    hashes: Vec<u64>,
+    values: Vec<V>,
+}
+
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            hashes: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<V> Default for ShardMap<V> {
+    fn default() -> Self {
+        Self {
+            shards: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<V: Keyed> Shard<V> {
+    /// Where the key is, or where it belongs.
+    fn position(&self, hash: u64, key: &V::Key) -> Result<usize, usize> {
+        let first = self.hashes.partition_point(|h| *h < hash);
+        let same = self.hashes.iter().zip(&self.values).skip(first);
+        for (offset, (_, value)) in same.take_while(|(h, _)| **h == hash).enumerate() {
+            if value.key() == key {
+                return Ok(first + offset);
+            }
+        }
+        Err(first)
+    }
+}
+
+impl<V: Keyed> ShardMap<V> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn shard_of(&self, hash: u64) -> usize {
+        // The number of shards is a power of two or 0.
+        hash as usize & self.shards.len().saturating_sub(1)
+    }
+
+    /// The value of a key whose hash the caller has.
+    pub(crate) fn get_hashed(&self, hash: u64, key: &V::Key) -> Option<&V> {
+        let shard = self.shards.get(self.shard_of(hash))?;
+        shard.position(hash, key).ok().and_then(|at| shard.values.get(at))
+    }
+
+    pub(crate) fn get(&self, key: &V::Key) -> Option<&V> {
+        self.get_hashed(V::hash(key), key)
+    }
+
+    /// Changes the value of a key, which is made first when there is none.
+    pub(crate) fn change(&mut self, key: &V::Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V)) {
+        let hash = V::hash(key);
+        if self.shards.is_empty() {
+            self.shards.push(Arc::default());
+        }
+        let index = self.shard_of(hash);
+        let Some(shard) = self.shards.get_mut(index) else {
+            return;
+        };
+        let shard = Arc::make_mut(shard);
+        match shard.position(hash, key) {
+            Ok(at) => {
+                if let Some(value) = shard.values.get_mut(at) {
+                    change(value);
+                }
+            }
+            Err(at) => {
+                let mut value = make();
+                change(&mut value);
+                shard.hashes.insert(at, hash);
+                shard.values.insert(at, value);
+                self.len += 1;
+                self.resize();
+            }
+        }
+    }
+
+    /// Changes the value of a key, if there is one, and removes it when `change` says so.
+    pub(crate) fn change_existing(&mut self, key: &V::Key, change: impl FnOnce(&mut V) -> Keep) {
+        let hash = V::hash(key);
+        let index = self.shard_of(hash);
+        let Some(shard) = self.shards.get_mut(index) else {
+            return;
+        };
+        let Ok(at) = shard.position(hash, key) else {
+            return;
+        };
+        let shard = Arc::make_mut(shard);
+        if shard.values.get_mut(at).map_or(Keep::Yes, change) == Keep::No {
+            shard.hashes.remove(at);
+            shard.values.remove(at);
+            self.len -= 1;
+            self.resize();
+        }
+    }
+
+    fn resize(&mut self) {
+        let now = self.shards.len();
+        let wanted = if self.len > now * GROW_ABOVE {
+            now * 2
+        } else if now > 1 && self.len < now * SHRINK_BELOW {
+            now / 2
+        } else {
+            return;
+        };
+        let mut entries: Vec<(u64, V)> = Vec::with_capacity(self.len);
+        for shard in self.shards.drain(..) {
+            let shard = Arc::unwrap_or_clone(shard);
+            entries.extend(shard.hashes.into_iter().zip(shard.values));
+        }
+        entries.sort_by_key(|(hash, _)| *hash);
+        let mut shards: Vec<Shard<V>> = Vec::new();
+        shards.resize_with(wanted, Shard::default);
+        for (hash, value) in entries {
+            if let Some(shard) = shards.get_mut(hash as usize & (wanted - 1)) {
+                shard.hashes.push(hash);
+                shard.values.push(value);
+            }
+        }
+        self.shards = shards.into_iter().map(Arc::new).collect();
+    }
+
+    /// All values, in no order that means anything.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.shards.iter().flat_map(|shard| shard.values.iter())
+    }
+}
+
+/// Whether an entry stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Yes,
+    No,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keep, Keyed, ShardMap};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Item(u16, u32);
+
+    impl Keyed for Item {
+        type Key = u16;
+        fn key(&self) -> &u16 {
+            &self.0
+        }
+        /// Many collisions, so that ties of the hash are exercised.
+        fn hash(key: &u16) -> u64 {
+            u64::from(key % 97).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7
+        }
+    }
+
+    proptest! {
+        /// Same as a map of the standard library after every step, and older versions stay as they
+        /// were.
+        #[test]
+        fn agrees_with_a_plain_map(steps in prop::collection::vec((0..400u16, any::<bool>()), 0..600)) {
+            let mut map = ShardMap::default();
+            let mut model: BTreeMap<u16, u32> = BTreeMap::new();
+            let mut versions = Vec::new();
+            for (step, (key, keep)) in (1u32..).zip(steps) {
+                if keep {
+                    map.change(&key, || Item(key, 0), |item| item.1 += step);
+                    *model.entry(key).or_default() += step;
+                } else {
+                    map.change_existing(&key, |item| if item.1 % 2 == 0 { Keep::No } else { Keep::Yes });
+                    model.extract_if(key..=key, |_, value| *value % 2 == 0).count();
+                }
+                prop_assert_eq!(map.len(), model.len());
+                if step % 50 == 0 {
+                    versions.push((map.clone(), model.clone()));
+                }
+            }
+            versions.push((map, model));
+            for (map, model) in versions {
+                for key in 0..400u16 {
+                    prop_assert_eq!(map.get(&key).map(|item| item.1), model.get(&key).copied());
+                }
+                prop_assert_eq!(map.values().count(), model.len());
+            }
+        }
+    }
+}
