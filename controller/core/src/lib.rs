@@ -1,7 +1,18 @@
 //! The pure core: snapshot to graph to load balancer model and statuses.
+//!
+//! [`Engine`] is the way in: it takes changes of input objects and gives back what became different,
+//! in the load balancers and in the statuses. [`snapshot`] holds the objects, [`graph`] decides who
+//! attaches to what, [`translate`], [`backend`], [`policy`] and [`certificate`] read specifications into
+//! the model, [`status`] puts the findings into words. Time is an argument; nothing here does IO.
 
 pub mod backend;
 pub mod certificate;
+pub mod engine;
+pub mod graph;
 pub mod lookup;
 pub mod policy;
+pub mod snapshot;
+pub mod status;
 pub mod translate;
+
+pub use engine::{Delta, Engine, EngineOptions};

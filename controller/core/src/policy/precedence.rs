@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 /// Gateway API v1.7.0, `BackendTLSPolicySpec.targetRefs`, `XTelemetryPolicy`, GEP-713.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Precedence<'a> {
-    created: i64,
+    /// Creation, seconds since the Unix epoch; `i64::MAX` without one.
+    pub created: i64,
     namespace: &'a str,
     name: &'a str,
 }

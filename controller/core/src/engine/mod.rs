@@ -1,0 +1,260 @@
+//! The incremental engine: changes of objects in, changes of load balancers and statuses out.
+//!
+//! Everything that is computed is a [`unit::Unit`]. A unit reads objects through a
+//! [`View`](crate::snapshot::View), which records what it asked; when an answer changes, the unit is
+//! computed again, and what depends on it only if its result differs. A full computation is the same
+//! thing with everything dirty, so that incremental and full results are equal by construction (and
+//! tested to be).
+
+mod attachment;
+mod balancer;
+mod delta;
+mod evaluate;
+mod policies;
+mod publish;
+mod rivals;
+mod state;
+mod tracker;
+mod unit;
+
+pub use delta::{BalancerChange, Delta, Parts, StatusChange};
+
+use crate::backend::BackendOptions;
+use crate::graph::class::{BundleVersion, ClassNode, ClassProfile};
+use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
+use crate::status::policy::Ancestor;
+use crate::status::{Programming, Status};
+use crate::translate::RouteFindings;
+use gatewright_crds::bundle::Channel;
+use gatewright_crds::own::SoftwareGatewayParametersSpec;
+use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
+use gatewright_model::{LoadBalancer, Str};
+use jiff::Timestamp;
+use state::{BackendState, GatewayState, ListenerRoutes, RouteState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tracker::Tracker;
+use unit::Unit;
+
+/// What an engine needs to know that is not in the objects.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The controller names that are ours, with the features that each claims.
+    pub profiles: Vec<ClassProfile>,
+    /// Version of the installed CRDs.
+    pub bundle: BundleVersion,
+    /// Channel of the installed CRDs: decides which status fields exist.
+    pub channel: Channel,
+    /// Decisions about backends.
+    pub backends: BackendOptions,
+    /// Whether ClusterTrustBundles exist at all (GEP-5075, "API Availability").
+    pub trust_bundles: bool,
+}
+
+/// All objects and everything computed from them.
+#[derive(Debug)]
+pub struct Engine {
+    options: EngineOptions,
+    controllers: Vec<Str>,
+    snapshot: Snapshot,
+    tracker: Tracker,
+    dirty: BTreeSet<Unit>,
+    classes: BTreeMap<Str, ClassNode>,
+    gateways: BTreeMap<ObjectName, GatewayState>,
+    routes: BTreeMap<RouteKey, RouteState>,
+    listeners: BTreeMap<ListenerKey, ListenerRoutes>,
+    backends: BTreeMap<BackendKey, BackendState>,
+    policies: BTreeMap<ObjectKey, Vec<Ancestor>>,
+    programming: BTreeMap<ObjectName, Programming>,
+    /// Statuses as they are or as we last wanted them.
+    statuses: BTreeMap<ObjectKey, Arc<Status>>,
+    delta: Delta,
+}
+
+impl Engine {
+    /// An engine without objects.
+    pub fn new(options: EngineOptions) -> Self {
+        Self {
+            controllers: options
+                .profiles
+                .iter()
+                .map(|profile| profile.controller.clone())
+                .collect(),
+            snapshot: Snapshot::new(options.trust_bundles),
+            options,
+            tracker: Tracker::default(),
+            dirty: BTreeSet::new(),
+            classes: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            backends: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            programming: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            delta: Delta::default(),
+        }
+    }
+
+    /// Applies changes and computes what depends on them. `now` is the time of conditions that change.
+    ///
+    /// An object that is given with a status has that status now: conditions and entries of others in
+    /// it are preserved. One that is given without keeps the status that was computed last.
+    pub fn update(&mut self, changes: impl IntoIterator<Item = Change>, now: Timestamp) -> Delta {
+        for change in changes {
+            self.apply(change);
+        }
+        self.settle(now)
+    }
+
+    /// Takes note of what the data plane made of load balancers. A Gateway that is not in `outcomes`
+    /// keeps its outcome.
+    pub fn set_programming(&mut self, outcomes: BTreeMap<ObjectName, Programming>, now: Timestamp) -> Delta {
+        for (name, outcome) in outcomes {
+            if self.programming.get(&name) == Some(&outcome) {
+                continue;
+            }
+            self.mark_statuses(&name);
+            self.programming.insert(name, outcome);
+        }
+        self.settle(now)
+    }
+
+    /// Computes the statuses of all Gateways again, which name certificates that expire as time passes.
+    pub fn refresh(&mut self, now: Timestamp) -> Delta {
+        let names: Vec<ObjectName> = self.gateways.keys().cloned().collect();
+        for name in names {
+            self.mark_statuses(&name);
+        }
+        self.settle(now)
+    }
+
+    /// The load balancers, by Gateway.
+    pub fn balancers(&self) -> impl Iterator<Item = (&ObjectName, &Arc<LoadBalancer>)> {
+        self.gateways
+            .iter()
+            .filter_map(|(name, state)| Some((name, state.balancer.as_ref()?)))
+    }
+
+    /// The load balancer of a Gateway.
+    pub fn balancer(&self, gateway: &ObjectName) -> Option<&Arc<LoadBalancer>> {
+        self.gateways.get(gateway)?.balancer.as_ref()
+    }
+
+    /// The statuses of all objects that have one.
+    pub fn statuses(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Status>)> {
+        self.statuses.iter()
+    }
+
+    /// The status of an object.
+    pub fn status(&self, key: &ObjectKey) -> Option<&Arc<Status>> {
+        self.statuses.get(key)
+    }
+
+    /// The input objects.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// What translating a route found; `None` when it leads to no Gateway of ours.
+    pub fn findings(&self, route: &RouteKey) -> Option<&RouteFindings> {
+        Some(&self.routes.get(route)?.rules.as_ref()?.findings)
+    }
+
+    /// The settings of a Gateway's provider: its own over those of its class. `None` when the Gateway
+    /// is not ours or not accepted.
+    pub fn parameters(&self, gateway: &ObjectName) -> Option<&SoftwareGatewayParametersSpec> {
+        self.gateways.get(gateway)?.node.as_ref()?.parameters.as_ref()
+    }
+
+    fn apply(&mut self, change: Change) {
+        let (key, status) = match change {
+            Change::Upsert(mut object) => {
+                let key = object.key();
+                let status = object.take_status();
+                let recreated = self
+                    .snapshot
+                    .get(key.kind, &key.name)
+                    .is_some_and(|old| old.metadata().uid != object.metadata().uid);
+                if recreated {
+                    self.statuses.remove(&key);
+                }
+                let deps = self.snapshot.apply(Change::Upsert(object));
+                if !deps.is_empty() {
+                    self.mark_own(&key);
+                }
+                self.mark_users(&deps);
+                (key, status)
+            }
+            Change::Delete(key) => {
+                let deps = self.snapshot.apply(Change::Delete(key.clone()));
+                self.mark_own(&key);
+                self.mark_users(&deps);
+                self.statuses.remove(&key);
+                (key, None)
+            }
+        };
+        if let Some(status) = status {
+            if self.statuses.get(&key).is_none_or(|known| **known != status) {
+                self.statuses.insert(key.clone(), Arc::new(status));
+            }
+            self.dirty.insert(Unit::Status(key));
+        }
+    }
+
+    /// Marks the units that an object stands for.
+    fn mark_own(&mut self, key: &ObjectKey) {
+        if let Some(route) = key.route() {
+            self.dirty.insert(Unit::Parents(route));
+        }
+        match key.kind {
+            Kind::GatewayClass => {
+                self.dirty.insert(Unit::Class(key.name.name.clone()));
+            }
+            Kind::Gateway => {
+                self.dirty.insert(Unit::Gateway(key.name.clone()));
+            }
+            Kind::BackendTlsPolicy
+            | Kind::XBackendTrafficPolicy
+            | Kind::XTelemetryPolicy
+            | Kind::XBackend => {
+                self.dirty.insert(Unit::Policy(key.clone()));
+            }
+            _ => {}
+        }
+        // The generation is part of every condition.
+        self.dirty.insert(Unit::Status(key.clone()));
+    }
+
+    fn mark_users<'a>(&mut self, deps: impl IntoIterator<Item = &'a crate::snapshot::Dep>) {
+        for dep in deps {
+            self.dirty.extend(self.tracker.users(dep).cloned());
+        }
+    }
+
+    /// Marks the statuses of a Gateway and of its ListenerSets.
+    fn mark_statuses(&mut self, gateway: &ObjectName) {
+        let sets = self.gateways.get(gateway).and_then(|state| state.node.as_ref());
+        for set in sets.iter().flat_map(|node| &node.sets) {
+            self.dirty.insert(Unit::Status(ObjectKey {
+                kind: Kind::ListenerSet,
+                name: set.name.clone(),
+            }));
+        }
+        self.dirty.insert(Unit::Status(ObjectKey {
+            kind: Kind::Gateway,
+            name: gateway.clone(),
+        }));
+    }
+
+    fn settle(&mut self, now: Timestamp) -> Delta {
+        while let Some(unit) = self.dirty.pop_first() {
+            self.evaluate(unit, now);
+        }
+        std::mem::take(&mut self.delta)
+    }
+
+    fn object(&self, key: &ObjectKey) -> Option<&Object> {
+        self.snapshot.get(key.kind, &key.name).map(|object| &**object)
+    }
+}

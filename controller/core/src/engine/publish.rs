@@ -1,0 +1,214 @@
+//! Statuses: computed from what the units found, merged with what is there, announced when different.
+
+use super::Engine;
+use super::delta::StatusChange;
+use super::policies::has_ancestors;
+use crate::backend::BackendNotice;
+use crate::graph::route::ParentNode;
+use crate::snapshot::{Kind, ObjectKey};
+use crate::status::gateway::GatewayContext;
+use crate::status::policy::{MAX_BACKEND_ANCESTORS, MAX_POLICY_ANCESTORS, Shape, ancestors};
+use crate::status::route::{ParentOutcome, RouteContext};
+use crate::status::{Stamp, Status, class, gateway, listener_set, route};
+use crate::translate::{Refusal, RouteFindings};
+use gatewright_crds::api::{PolicyStatus, XBackendStatus};
+use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Reason of `Accepted=False` of a route whose hostname an older route of another kind has.
+const HOSTNAME_CONFLICT: &str = "HostnameConflict";
+
+impl Engine {
+    pub(super) fn publish(&mut self, key: ObjectKey, now: Timestamp) {
+        let Some(object) = self.object(&key) else {
+            self.statuses.remove(&key);
+            return;
+        };
+        let stamp = Stamp {
+            generation: object.metadata().generation,
+            at: now,
+        };
+        let Some(status) = self.computed(&key, stamp) else {
+            return;
+        };
+        if self.statuses.get(&key).is_some_and(|known| **known == status) {
+            return;
+        }
+        let status = Arc::new(status);
+        self.statuses.insert(key.clone(), Arc::clone(&status));
+        self.delta.statuses.push(StatusChange { key, status });
+    }
+
+    /// The status of an object; `None` when we have nothing to say about it.
+    fn computed(&self, key: &ObjectKey, stamp: Stamp) -> Option<Status> {
+        let existing = self.statuses.get(key).map(|status| &**status);
+        match key.kind {
+            Kind::GatewayClass => {
+                let node = self.classes.get(&key.name.name)?;
+                let before = match existing {
+                    Some(Status::Class(status)) => Some(status),
+                    _ => None,
+                };
+                Some(Status::Class(class::status(
+                    before,
+                    node,
+                    &self.options.bundle,
+                    stamp,
+                )))
+            }
+            Kind::Gateway => {
+                let node = self.gateways.get(&key.name)?.node.as_ref()?;
+                let before = match existing {
+                    Some(Status::Gateway(status)) => Some(status),
+                    _ => None,
+                };
+                let attached = self.attached_counts(node.listeners.iter().map(|listener| &listener.key));
+                let context = self.gateway_context(&key.name, &attached);
+                Some(Status::Gateway(gateway::status(before, node, context, stamp)))
+            }
+            Kind::ListenerSet => self.listener_set_status(key, existing, stamp),
+            kind if has_ancestors(kind) => self.policy_status(key, existing, stamp),
+            _ => self.route_status(&key.route()?, existing, stamp),
+        }
+    }
+
+    fn gateway_context<'a>(
+        &'a self,
+        gateway: &ObjectName,
+        attached: &'a BTreeMap<ListenerKey, usize>,
+    ) -> GatewayContext<'a> {
+        GatewayContext {
+            programming: self.programming.get(gateway),
+            attached,
+            channel: self.options.channel,
+        }
+    }
+
+    fn attached_counts<'a>(
+        &self,
+        listeners: impl Iterator<Item = &'a ListenerKey>,
+    ) -> BTreeMap<ListenerKey, usize> {
+        let counts = listeners.filter_map(|key| Some((key.clone(), self.listeners.get(key)?.attached())));
+        counts.collect()
+    }
+
+    fn listener_set_status(
+        &self,
+        key: &ObjectKey,
+        existing: Option<&Status>,
+        stamp: Stamp,
+    ) -> Option<Status> {
+        let crate::snapshot::Object::ListenerSet(object) = self.object(key)? else {
+            return None;
+        };
+        let parent = &object.spec.parent_ref;
+        let namespace = parent.namespace.as_deref().unwrap_or(&key.name.namespace);
+        let gateway = ObjectName::new(namespace, &parent.name);
+        let node = self.gateways.get(&gateway)?.node.as_ref()?;
+        let set = node.sets.iter().find(|set| set.name == key.name)?;
+        let before = match existing {
+            Some(Status::ListenerSet(status)) => Some(status),
+            _ => None,
+        };
+        let attached = self.attached_counts(node.listeners.iter().map(|listener| &listener.key));
+        let context = self.gateway_context(&gateway, &attached);
+        Some(Status::ListenerSet(listener_set::status(
+            before,
+            (node, set),
+            context,
+            stamp,
+        )))
+    }
+
+    fn policy_status(&self, key: &ObjectKey, existing: Option<&Status>, stamp: Stamp) -> Option<Status> {
+        let wanted = self.policies.get(key).map(Vec::as_slice).unwrap_or_default();
+        if wanted.is_empty() && existing.is_none() {
+            return None;
+        }
+        let ours = (self.controllers.as_slice(), stamp);
+        if key.kind == Kind::XBackend {
+            let before = match existing {
+                Some(Status::Backend(status)) => status.ancestors.as_deref().unwrap_or_default(),
+                _ => &[],
+            };
+            let merged = ancestors(before, wanted, (Shape::Accepted, MAX_BACKEND_ANCESTORS), ours);
+            return Some(Status::Backend(XBackendStatus {
+                ancestors: Some(merged),
+            }));
+        }
+        let shape = match key.kind {
+            Kind::XBackendTrafficPolicy => Shape::Accepted,
+            _ => Shape::WithReferences,
+        };
+        let before = match existing {
+            Some(Status::Policy(status)) => status.ancestors.as_slice(),
+            _ => &[],
+        };
+        let merged = ancestors(before, wanted, (shape, MAX_POLICY_ANCESTORS), ours);
+        Some(Status::Policy(PolicyStatus { ancestors: merged }))
+    }
+
+    fn route_status(&self, key: &RouteKey, existing: Option<&Status>, stamp: Stamp) -> Option<Status> {
+        let before = match existing {
+            Some(Status::Route(status)) => Some(status),
+            _ => None,
+        };
+        let state = self.routes.get(key);
+        let parents = state
+            .map(|state| state.parents.parents.as_slice())
+            .unwrap_or_default();
+        if parents.is_empty() && before.is_none() {
+            return None;
+        }
+        let nothing = RouteFindings::default();
+        let findings = state
+            .and_then(|state| state.rules.as_ref())
+            .map_or(&nothing, |rules| &rules.findings);
+        let whole = findings.refused();
+        let lost: Vec<Option<Refusal>> = parents
+            .iter()
+            .map(|parent| self.lost_everywhere(parent, key))
+            .collect();
+        let outcomes: Vec<ParentOutcome<'_>> = parents
+            .iter()
+            .zip(&lost)
+            .map(|(parent, lost)| ParentOutcome {
+                parent,
+                refused: parent.outcome.as_ref().err().or(whole.as_ref()).or(lost.as_ref()),
+            })
+            .collect();
+        let used = state.and_then(|state| state.contributed.as_ref());
+        let notices: Vec<&BackendNotice> = used
+            .into_iter()
+            .flat_map(|rules| &rules.findings.backends)
+            .filter_map(|backend| self.backends.get(backend))
+            .flat_map(|backend| &backend.notices)
+            .collect();
+        let context = RouteContext {
+            findings,
+            notices: &notices,
+            ours: &self.controllers,
+        };
+        Some(Status::Route(route::status(before, &outcomes, context, stamp)))
+    }
+
+    /// `Accepted=False` when rivals took every listener that a parent attaches to.
+    fn lost_everywhere(&self, parent: &ParentNode, key: &RouteKey) -> Option<Refusal> {
+        let attachments = parent.outcome.as_ref().ok()?;
+        let mut first = None;
+        for attachment in attachments {
+            let host = self.lost(&attachment.listener, key)?;
+            first.get_or_insert((&attachment.listener.name, host));
+        }
+        let (listener, host) = first?;
+        Some(Refusal {
+            reason: HOSTNAME_CONFLICT,
+            message: format!(
+                "spec.hostnames: on listener {listener} an older route of another kind serves hostname {host}; one \
+                 hostname of a listener is served either by HTTPRoutes or by GRPCRoutes"
+            ),
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! What the engine remembers of each unit.
+
+use super::delta::Parts;
+use crate::backend::BackendNotice;
+use crate::graph::facts::GatewayFacts;
+use crate::graph::gateway::GatewayNode;
+use crate::graph::route::{RouteParents, RouteRules};
+use gatewright_model::LoadBalancer;
+use gatewright_model::backend::Backend;
+use gatewright_model::hostname::HostPattern;
+use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ObjectName, RouteKey};
+use gatewright_model::route::{HttpRoute, StreamRoute};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A Gateway.
+#[derive(Debug, Default)]
+pub struct GatewayState {
+    /// What it is; `None` when it is not ours, while routes still have to leave it.
+    pub node: Option<Arc<GatewayNode>>,
+    /// The part of it that routes look at.
+    pub facts: Option<Arc<GatewayFacts>>,
+    /// HTTPRoutes and GRPCRoutes that add to it.
+    pub http_routes: BTreeMap<RouteKey, Arc<HttpRoute>>,
+    /// Stream routes that add to it.
+    pub stream_routes: BTreeMap<RouteKey, Arc<StreamRoute>>,
+    /// How many routes and parts of the Gateway name a backend.
+    pub backends: BTreeMap<BackendKey, usize>,
+    /// Client certificates that its backends bring along.
+    pub backend_certificates: BTreeMap<BackendKey, CertificateKey>,
+    /// Parts that differ from `balancer`.
+    pub changed: Parts,
+    /// Whether `node` differs from what `balancer` was made of.
+    pub node_changed: bool,
+    /// The load balancer as last announced.
+    pub balancer: Option<Arc<LoadBalancer>>,
+}
+
+impl GatewayState {
+    /// Whether nothing needs to be remembered any more.
+    pub fn is_empty(&self) -> bool {
+        self.node.is_none()
+            && self.http_routes.is_empty()
+            && self.stream_routes.is_empty()
+            && self.backends.is_empty()
+            && self.balancer.is_none()
+    }
+}
+
+/// A route.
+#[derive(Debug, Default)]
+pub struct RouteState {
+    /// Its parents.
+    pub parents: Arc<RouteParents>,
+    /// Its rules; `None` when it leads to no Gateway of ours.
+    pub rules: Option<Arc<RouteRules>>,
+    /// Listeners that count it, whether or not a rival takes its place there.
+    pub listeners: BTreeSet<ListenerKey>,
+    /// Gateways it adds to.
+    pub gateways: BTreeSet<ObjectName>,
+    /// The rules as last added to them.
+    pub contributed: Option<Arc<RouteRules>>,
+}
+
+/// The routes of a listener.
+#[derive(Debug, Default)]
+pub struct ListenerRoutes {
+    /// Those it would accept.
+    pub routes: BTreeSet<RouteKey>,
+    /// Those of them that lose against an older route of another kind, with a hostname they lost.
+    pub losers: BTreeMap<RouteKey, HostPattern>,
+}
+
+impl ListenerRoutes {
+    /// `attachedRoutes`: routes that are attached and accepted.
+    pub fn attached(&self) -> usize {
+        self.routes.len().saturating_sub(self.losers.len())
+    }
+}
+
+/// A backend.
+#[derive(Debug, Default)]
+pub struct BackendState {
+    /// The model's part.
+    pub backend: Option<Arc<Backend>>,
+    /// What its users should know.
+    pub notices: Vec<BackendNotice>,
+    /// Gateways that need it.
+    pub gateways: BTreeSet<ObjectName>,
+    /// Routes that name it.
+    pub routes: BTreeSet<RouteKey>,
+}

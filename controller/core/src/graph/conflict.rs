@@ -1,0 +1,100 @@
+//! Conflicts between listeners of one Gateway, its ListenerSets included.
+//!
+//! Within one object no conflicting listener wins (`GatewaySpec.listeners`); between a Gateway and its
+//! ListenerSets precedence picks a winner: the Gateway, then the oldest set, then by name
+//! (`ListenerSetSpec.listeners`, GEP-1713).
+
+use super::listener::ListenerNode;
+use crate::translate::Refusal;
+use gatewright_crds::constants::listener::reason;
+use gatewright_model::listener::Protocol;
+
+/// What can share a port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// HTTP, told apart by Host.
+    Http,
+    /// HTTPS and TLS, told apart by SNI.
+    Tls,
+    /// TCP, not told apart.
+    Tcp,
+    /// UDP: another transport, never in the way of the others.
+    Udp,
+}
+
+const fn family(protocol: Protocol) -> Family {
+    match protocol {
+        Protocol::Http => Family::Http,
+        Protocol::Https | Protocol::Tls => Family::Tls,
+        Protocol::Tcp => Family::Tcp,
+        Protocol::Udp => Family::Udp,
+    }
+}
+
+/// How two listeners conflict, if they do.
+fn conflict(one: &ListenerNode, other: &ListenerNode) -> Option<&'static str> {
+    let (first, second) = (family(one.protocol?), family(other.protocol?));
+    if one.port != other.port || ((first == Family::Udp) != (second == Family::Udp)) {
+        return None;
+    }
+    if first != second {
+        return Some(reason::PROTOCOL_CONFLICT);
+    }
+    match first {
+        Family::Http | Family::Tls => (one.hostname == other.hostname).then_some(reason::HOSTNAME_CONFLICT),
+        Family::Tcp | Family::Udp => Some(reason::PROTOCOL_CONFLICT),
+    }
+}
+
+/// Marks the losers. `groups` are the listeners of one object each, in order of precedence.
+pub fn resolve(groups: &mut [Vec<ListenerNode>]) {
+    let mut settled: Vec<ListenerNode> = Vec::new();
+    for group in groups {
+        let marks: Vec<Option<Refusal>> = group
+            .iter()
+            .enumerate()
+            .map(|(at, one)| {
+                let before = settled
+                    .iter()
+                    .find_map(|other| Some((conflict(one, other)?, other)));
+                let beside = || {
+                    let others = group.iter().enumerate().filter(|(index, _)| *index != at);
+                    others
+                        .map(|(_, other)| other)
+                        .find_map(|other| Some((conflict(one, other)?, other)))
+                };
+                before
+                    .or_else(beside)
+                    .map(|(reason, other)| refusal(reason, one, other))
+            })
+            .collect();
+        for (node, mark) in group.iter_mut().zip(marks) {
+            if mark.is_some() {
+                node.refused.clone_from(&mark);
+                node.conflict = mark;
+                node.model = None;
+            } else if node.protocol.is_some() {
+                settled.push(node.clone());
+            }
+        }
+    }
+}
+
+fn refusal(reason: &'static str, one: &ListenerNode, other: &ListenerNode) -> Refusal {
+    let what = if reason == reason::HOSTNAME_CONFLICT {
+        format!("hostname {}", one.hostname)
+    } else {
+        format!("protocol {}", one.protocol_text)
+    };
+    let with = match other.protocol {
+        Some(_) if reason == reason::PROTOCOL_CONFLICT => format!(" of protocol {}", other.protocol_text),
+        _ => String::new(),
+    };
+    Refusal {
+        reason,
+        message: format!(
+            "port {}, {what}: in conflict with listener {}{with}",
+            one.port, other.key
+        ),
+    }
+}

@@ -1,0 +1,354 @@
+//! One listener of a Gateway or ListenerSet, on its own: protocol, kinds, TLS.
+
+use super::GROUP;
+use super::allowed::NamespaceRule;
+use super::frontend::Frontend;
+use crate::backend::BackendOptions;
+use crate::lookup::Referrer;
+use crate::policy::certificate_ref;
+use crate::snapshot::View;
+use crate::translate::{Reference, Refusal, Resolver, external_auth};
+use gatewright_crds::api::{
+    ExternalAuth, ExternalAuthProtocol, Listener as Spec, ListenerFilterType, RouteNamespacesFrom, TlsMode,
+};
+use gatewright_crds::constants::listener::reason;
+use gatewright_crds::constants::listener_filter;
+use gatewright_model::Str;
+use gatewright_model::backend::BackendTarget;
+use gatewright_model::certificate::Certificate;
+use gatewright_model::hostname::HostPattern;
+use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ListenerParent, RouteKind};
+use gatewright_model::listener::{Listener, ListenerFilter, ListenerTls, Protocol, TlsTermination};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A listener and everything that its status says, except for what other listeners and the data plane
+/// decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerNode {
+    /// Identity.
+    pub key: ListenerKey,
+    /// Port.
+    pub port: u16,
+    /// Protocol as written.
+    pub protocol_text: Str,
+    /// Protocol; `None` when it is none of ours.
+    pub protocol: Option<Protocol>,
+    /// Hostname.
+    pub hostname: HostPattern,
+    /// Which namespaces may attach routes.
+    pub namespaces: NamespaceRule,
+    /// Route kinds that may attach, and `status.listeners[].supportedKinds`.
+    pub kinds: Vec<RouteKind>,
+    /// `Conflicted=True`: reason and message; the listener is then not accepted either.
+    pub conflict: Option<Refusal>,
+    /// `Accepted=False`.
+    pub refused: Option<Refusal>,
+    /// `ResolvedRefs=False`.
+    pub unresolved: Option<Refusal>,
+    /// `OverlappingTLSConfig=True`.
+    pub overlap: Option<Refusal>,
+    /// What the owner should know although all is well: certificates about to expire.
+    pub certificates: Vec<Arc<crate::certificate::CheckedCertificate>>,
+    /// Backends of its filters.
+    pub backends: BTreeSet<BackendKey>,
+    /// What a provider programs; `None` when the listener cannot be programmed.
+    pub model: Option<Arc<Listener>>,
+}
+
+impl ListenerNode {
+    /// Whether routes may attach at all. A listener whose certificate is missing still counts its routes
+    /// (`ListenerStatus.attachedRoutes`); one in conflict or of an unknown protocol has none.
+    pub fn is_attachable(&self) -> bool {
+        self.conflict.is_none() && self.protocol.is_some()
+    }
+
+    /// The model's certificates.
+    pub fn model_certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        self.certificates.iter().map(|checked| &checked.certificate)
+    }
+}
+
+/// Evaluates one listener. `frontend` is the client validation of its Gateway for its port.
+pub fn evaluate(
+    view: &View<'_>,
+    parent: &ListenerParent,
+    spec: &Spec,
+    frontend: Option<&Frontend>,
+    options: BackendOptions,
+) -> ListenerNode {
+    let Spec {
+        allowed_routes,
+        filters,
+        hostname,
+        name,
+        port,
+        protocol: protocol_text,
+        tls,
+    } = spec;
+    let (parent_kind, object) = match parent {
+        ListenerParent::Gateway(object) => ("Gateway", object),
+        ListenerParent::ListenerSet(object) => ("ListenerSet", object),
+    };
+    let referrer = Referrer::gateway_api(parent_kind, &object.namespace);
+    let protocol = parse_protocol(protocol_text);
+    let supported = protocol.map_or(&[][..], kinds_of);
+    let wanted = allowed_routes
+        .as_ref()
+        .and_then(|allowed| allowed.kinds.as_ref())
+        .filter(|kinds| !kinds.is_empty());
+    let mut node = ListenerNode {
+        key: ListenerKey {
+            parent: parent.clone(),
+            name: name.as_str().into(),
+        },
+        port: u16::try_from(*port).unwrap_or_default(),
+        protocol_text: protocol_text.as_str().into(),
+        protocol,
+        hostname: HostPattern::parse(hostname.as_deref().unwrap_or_default()),
+        namespaces: namespace_rule(spec, &object.namespace),
+        kinds: supported.to_vec(),
+        conflict: None,
+        refused: None,
+        unresolved: None,
+        overlap: None,
+        certificates: Vec::new(),
+        backends: BTreeSet::new(),
+        model: None,
+    };
+    let Some(protocol) = protocol else {
+        node.refused = Some(Refusal {
+            reason: reason::UNSUPPORTED_PROTOCOL,
+            message: format!(
+                "protocol {protocol_text} is not supported; accepted are HTTP, HTTPS, TLS, TCP and UDP"
+            ),
+        });
+        return node;
+    };
+    // `ListenerReasonInvalidRouteKinds`: unknown kinds are named, the valid ones stay.
+    if let Some(wanted) = wanted {
+        let valid = |kind: &RouteKind| {
+            wanted.iter().any(|wanted| {
+                wanted.group.as_deref().unwrap_or(GROUP) == GROUP && wanted.kind == kind.as_str()
+            })
+        };
+        node.kinds = supported.iter().copied().filter(valid).collect();
+        let invalid: Vec<String> = wanted
+            .iter()
+            .filter(|wanted| {
+                let ours = wanted.group.as_deref().unwrap_or(GROUP) == GROUP;
+                !(ours && supported.iter().any(|kind| kind.as_str() == wanted.kind))
+            })
+            .map(|wanted| format!("{}/{}", wanted.group.as_deref().unwrap_or(GROUP), wanted.kind))
+            .collect();
+        if !invalid.is_empty() {
+            let accepted: Vec<&str> = supported.iter().map(|kind| kind.as_str()).collect();
+            node.unresolved = Some(Refusal {
+                reason: reason::INVALID_ROUTE_KINDS,
+                message: format!(
+                    "allowedRoutes.kinds: {} cannot attach to a listener of protocol {protocol_text}; accepted are {}",
+                    invalid.join(", "),
+                    accepted.join(", ")
+                ),
+            });
+        }
+    }
+    let tls_model = match tls_settings(view, referrer, protocol, tls.as_ref(), &mut node) {
+        Ok(tls) => tls,
+        Err(()) => return node,
+    };
+    let tls_model = match (protocol, frontend, tls_model) {
+        (Protocol::Https, Some(frontend), Some(ListenerTls::Terminate(mut terminate))) => {
+            if let Some(fault) = &frontend.unresolved {
+                node.unresolved.get_or_insert_with(|| fault.clone());
+            }
+            match &frontend.validation {
+                Some(validation) => terminate.client_validation = Some(Arc::clone(validation)),
+                None => {
+                    // Without any authority the listener must not accept traffic (`NoValidCACertificate`).
+                    node.refused = frontend.refused.clone();
+                    return node;
+                }
+            }
+            Some(ListenerTls::Terminate(terminate))
+        }
+        (_, _, tls) => tls,
+    };
+    let mut model_filters = Vec::new();
+    for (index, filter) in filters
+        .iter()
+        .flat_map(|filters| filters.requests.iter().flatten())
+        .enumerate()
+    {
+        let field = format!("filters.requests[{index}]");
+        // The kind ListenerSet has no CEL rule that ties filters to HTTP, so it is checked here.
+        if !protocol.is_http() {
+            node.refused = Some(Refusal {
+                reason: reason::UNSUPPORTED_VALUE,
+                message: format!("{field}: filters need protocol HTTP or HTTPS, found {protocol_text}"),
+            });
+            return node;
+        }
+        match (filter.r#type, &filter.external_auth) {
+            (ListenerFilterType::ExternalAuth, Some(auth)) => {
+                let resolver = Resolver {
+                    lookup: view,
+                    referrer,
+                    traffic: auth_traffic(auth),
+                    options,
+                };
+                match resolver.resolve(
+                    Reference::from(&auth.backend_ref),
+                    &format!("{field}.externalAuth.backendRef"),
+                ) {
+                    Ok(backend) => {
+                        node.backends.insert(backend.clone());
+                        let auth = external_auth(auth, BackendTarget::Backend(backend));
+                        model_filters.push(ListenerFilter::ExternalAuth(Arc::new(auth)));
+                    }
+                    Err(fault) => {
+                        // Failing open would let requests pass unauthorised: the listener is not programmed.
+                        let reason = match fault.reason {
+                            reason::REF_NOT_PERMITTED => reason::REF_NOT_PERMITTED,
+                            _ => listener_filter::INVALID_LISTENER_FILTER_REF,
+                        };
+                        node.unresolved = Some(Refusal {
+                            reason,
+                            message: format!("{}: {}", fault.field, fault.why),
+                        });
+                        return node;
+                    }
+                }
+            }
+            (ListenerFilterType::ExternalAuth, None) => {
+                node.refused = Some(Refusal {
+                    reason: listener_filter::INVALID_LISTENER_FILTER,
+                    message: format!("{field}.externalAuth is missing although the type is ExternalAuth"),
+                });
+                return node;
+            }
+            (ListenerFilterType::ExtensionRef, _) => {
+                node.refused = Some(Refusal {
+                    reason: reason::UNSUPPORTED_VALUE,
+                    message: format!("{field}.type: ExtensionRef is not supported; accepted is ExternalAuth"),
+                });
+                return node;
+            }
+        }
+    }
+    node.model = Some(Arc::new(Listener {
+        key: node.key.clone(),
+        port: node.port,
+        protocol,
+        hostname: node.hostname.clone(),
+        tls: tls_model,
+        filters: model_filters,
+    }));
+    node
+}
+
+/// TLS of the model; `Err` when the listener cannot be programmed, with the reason left in `node`.
+fn tls_settings(
+    view: &View<'_>,
+    referrer: Referrer<'_>,
+    protocol: Protocol,
+    tls: Option<&gatewright_crds::api::ListenerTlsConfig>,
+    node: &mut ListenerNode,
+) -> Result<Option<ListenerTls>, ()> {
+    if !matches!(protocol, Protocol::Https | Protocol::Tls) {
+        return Ok(None);
+    }
+    let mode = tls.and_then(|tls| tls.mode).unwrap_or(TlsMode::Terminate);
+    if mode == TlsMode::Passthrough {
+        if protocol == Protocol::Https {
+            node.refused = Some(Refusal {
+                reason: reason::UNSUPPORTED_VALUE,
+                message: "tls.mode: Passthrough needs protocol TLS; for HTTPS accepted is Terminate"
+                    .to_owned(),
+            });
+            return Err(());
+        }
+        return Ok(Some(ListenerTls::Passthrough));
+    }
+    let references = tls
+        .and_then(|tls| tls.certificate_refs.as_deref())
+        .unwrap_or_default();
+    let mut keys: Vec<CertificateKey> = Vec::new();
+    for (index, reference) in references.iter().enumerate() {
+        match certificate_ref::resolve(view, referrer, reference) {
+            Ok(certificate) => {
+                keys.push(certificate.certificate.key.clone());
+                node.certificates.push(certificate);
+            }
+            Err(fault) => {
+                let mut refusal = fault.into_refusal(reason::INVALID_CERTIFICATE_REF);
+                refusal.message = format!("tls.certificateRefs[{index}]: {}", refusal.message);
+                node.unresolved.get_or_insert(refusal);
+            }
+        }
+    }
+    if keys.is_empty() {
+        node.unresolved.get_or_insert_with(|| Refusal {
+            reason: reason::INVALID_CERTIFICATE_REF,
+            message: "tls.certificateRefs: a terminating listener needs at least one certificate".to_owned(),
+        });
+        return Err(());
+    }
+    let options: BTreeMap<Str, Str> = tls
+        .and_then(|tls| tls.options.as_ref())
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+        .collect();
+    Ok(Some(ListenerTls::Terminate(TlsTermination {
+        certificates: keys,
+        client_validation: None,
+        options,
+    })))
+}
+
+/// What is spoken to an authorization server (`HTTPExternalAuthFilter.protocol`).
+const fn auth_traffic(auth: &ExternalAuth) -> RouteKind {
+    match auth.protocol {
+        ExternalAuthProtocol::Http => RouteKind::Http,
+        ExternalAuthProtocol::Grpc => RouteKind::Grpc,
+    }
+}
+
+fn parse_protocol(text: &str) -> Option<Protocol> {
+    match text {
+        "HTTP" => Some(Protocol::Http),
+        "HTTPS" => Some(Protocol::Https),
+        "TLS" => Some(Protocol::Tls),
+        "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        _ => None,
+    }
+}
+
+/// Route kinds of a protocol (`ListenerStatus.supportedKinds`).
+const fn kinds_of(protocol: Protocol) -> &'static [RouteKind] {
+    match protocol {
+        Protocol::Http | Protocol::Https => &[RouteKind::Http, RouteKind::Grpc],
+        Protocol::Tls => &[RouteKind::Tls],
+        Protocol::Tcp => &[RouteKind::Tcp],
+        Protocol::Udp => &[RouteKind::Udp],
+    }
+}
+
+fn namespace_rule(spec: &Spec, own: &str) -> NamespaceRule {
+    let namespaces = spec
+        .allowed_routes
+        .as_ref()
+        .and_then(|allowed| allowed.namespaces.as_ref());
+    match namespaces
+        .and_then(|namespaces| namespaces.from)
+        .unwrap_or(RouteNamespacesFrom::Same)
+    {
+        RouteNamespacesFrom::All => NamespaceRule::All,
+        RouteNamespacesFrom::Same => NamespaceRule::Same(own.into()),
+        RouteNamespacesFrom::Selector => {
+            NamespaceRule::Selector(namespaces.and_then(|namespaces| namespaces.selector.clone()))
+        }
+    }
+}

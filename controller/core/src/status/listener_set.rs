@@ -1,0 +1,115 @@
+//! Status of a ListenerSet (GEP-1713).
+
+use super::gateway::{GatewayContext, whole_fault};
+use super::listener::{self, ListenerContext};
+use super::programming::{ListenerOutcome, Programming};
+use super::{Stamp, Wanted};
+use crate::graph::gateway::GatewayNode;
+use crate::graph::listener_set::SetNode;
+use crate::translate::join;
+use gatewright_crds::api::ListenerSetStatus;
+use gatewright_crds::constants::listener_set::{condition, reason};
+use gatewright_model::key::ListenerParent;
+
+/// Whether a set counts as attached to its Gateway (`GatewayStatus.attachedListenerSets`).
+pub fn is_accepted(gateway: &GatewayNode, set: &SetNode, programming: Option<&Programming>) -> bool {
+    let parent = ListenerParent::ListenerSet(set.name.clone());
+    set.refused.is_none()
+        && gateway
+            .listeners_of(&parent)
+            .any(|listener| listener::is_accepted(listener, programming))
+}
+
+/// Checklist item 20.
+pub fn status(
+    existing: Option<&ListenerSetStatus>,
+    (gateway, set): (&GatewayNode, &SetNode),
+    context: GatewayContext<'_>,
+    stamp: Stamp,
+) -> ListenerSetStatus {
+    let parent = ListenerParent::ListenerSet(set.name.clone());
+    let before = existing
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    let listeners_before = existing
+        .and_then(|status| status.listeners.as_deref())
+        .unwrap_or_default();
+    let parent_fault = whole_fault(gateway);
+    let listeners = gateway.listeners_of(&parent).map(|listener| {
+        let context = ListenerContext {
+            parent_fault: parent_fault.as_deref(),
+            programming: context.programming,
+            attached: context.attached.get(&listener.key).copied().unwrap_or_default(),
+        };
+        listener::status(listeners_before, listener, context, stamp)
+    });
+    ListenerSetStatus {
+        listeners: Some(listeners.collect()),
+        conditions: Some(stamp.merge(before, conditions(gateway, set, context.programming))),
+    }
+}
+
+fn conditions(gateway: &GatewayNode, set: &SetNode, programming: Option<&Programming>) -> Vec<Wanted> {
+    let both_false = |reason: &'static str, message: String| {
+        vec![
+            Wanted::no(condition::ACCEPTED, reason, message.clone()),
+            Wanted::no(condition::PROGRAMMED, reason, message),
+        ]
+    };
+    if let Some(refused) = &set.refused {
+        return both_false(refused.reason, refused.message.clone());
+    }
+    let parent = ListenerParent::ListenerSet(set.name.clone());
+    let invalid: Vec<&str> = gateway
+        .listeners_of(&parent)
+        .filter(|listener| !listener::is_accepted(listener, programming))
+        .map(|listener| &*listener.key.name)
+        .collect();
+    let total = invalid.len();
+    let names = join(invalid.into_iter().map(str::to_owned), total);
+    if !is_accepted(gateway, set, programming) {
+        return both_false(
+            reason::LISTENERS_NOT_VALID,
+            format!("no listener is valid: {names}"),
+        );
+    }
+    let message = if total == 0 {
+        "the ListenerSet is accepted".to_owned()
+    } else {
+        format!("the ListenerSet is accepted; not valid are the listeners {names}")
+    };
+    vec![
+        Wanted::yes(condition::ACCEPTED, reason::ACCEPTED, message),
+        programmed(gateway, set, programming),
+    ]
+}
+
+fn programmed(gateway: &GatewayNode, set: &SetNode, programming: Option<&Programming>) -> Wanted {
+    let parent = ListenerParent::ListenerSet(set.name.clone());
+    let mut failure = None;
+    let mut programmable = false;
+    for listener in gateway.listeners_of(&parent) {
+        programmable |= listener.model.is_some();
+        match programming.and_then(|programming| programming.listeners.get(&listener.key)) {
+            Some(ListenerOutcome::Programmed) => {
+                let message = "the ListenerSet accepts traffic";
+                return Wanted::yes(condition::PROGRAMMED, reason::PROGRAMMED, message);
+            }
+            Some(ListenerOutcome::Failed { message, .. }) => failure = Some(message.clone()),
+            None => {}
+        }
+    }
+    match failure {
+        _ if !programmable => Wanted::no(
+            condition::PROGRAMMED,
+            reason::INVALID,
+            "no listener can be programmed",
+        ),
+        Some(message) => Wanted::no(condition::PROGRAMMED, reason::INVALID, message),
+        None => Wanted::unknown(
+            condition::PROGRAMMED,
+            reason::PENDING,
+            "waiting for the data plane",
+        ),
+    }
+}

@@ -1,0 +1,68 @@
+//! Statuses: findings put into words, and merged with what is in the object already.
+//!
+//! Every function here is pure: the time is an argument, the existing status is an argument, and
+//! equal arguments give equal statuses. What others wrote stays as it is.
+
+pub mod class;
+pub mod condition;
+pub mod entries;
+pub mod gateway;
+pub mod listener;
+pub mod listener_set;
+pub mod policy;
+pub mod programming;
+pub mod route;
+
+pub use condition::{Truth, Wanted, merge};
+pub use programming::{AssignedAddress, ListenerOutcome, Programming};
+
+use gatewright_crds::api::{
+    GatewayClassStatus, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, XBackendStatus,
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Our own condition of routes: some backends have fewer endpoints than their owner may expect. Only
+/// present when true.
+pub const BACKENDS_WITHOUT_ENDPOINTS: &str = "gatewright.dev/BackendsWithoutEndpoints";
+
+/// The status of an object of any kind that has one here.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Status {
+    /// GatewayClass.
+    Class(GatewayClassStatus),
+    /// Gateway.
+    Gateway(GatewayStatus),
+    /// ListenerSet.
+    ListenerSet(ListenerSetStatus),
+    /// A route of any kind.
+    Route(RouteStatus),
+    /// BackendTLSPolicy, XBackendTrafficPolicy or XTelemetryPolicy.
+    Policy(PolicyStatus),
+    /// XBackend.
+    Backend(XBackendStatus),
+}
+
+/// When and for which generation a status is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// `metadata.generation`; files have none.
+    pub generation: Option<i64>,
+    /// Now.
+    pub at: jiff::Timestamp,
+}
+
+impl Stamp {
+    /// Merges conditions with this stamp.
+    pub fn merge(
+        self,
+        existing: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+        wanted: Vec<Wanted>,
+    ) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+        merge(existing, wanted, self.generation, self.at)
+    }
+}
+
+/// Controller names that are ours.
+pub type Controllers = Arc<[gatewright_model::Str]>;

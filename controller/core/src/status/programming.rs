@@ -1,0 +1,51 @@
+//! What the data plane made of a load balancer: the outcome that statuses report.
+
+use gatewright_model::Str;
+use gatewright_model::key::ListenerKey;
+use std::collections::BTreeMap;
+
+/// Outcome for one Gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programming {
+    /// Outcome per listener; one that is absent is still pending.
+    pub listeners: BTreeMap<ListenerKey, ListenerOutcome>,
+    /// Addresses that lead to the Gateway.
+    pub addresses: Vec<AssignedAddress>,
+    /// A fault of the Gateway as a whole.
+    pub fault: Option<ProgrammingFault>,
+}
+
+/// Outcome for one listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenerOutcome {
+    /// It accepts traffic.
+    Programmed,
+    /// It does not.
+    Failed {
+        /// Reason of `Programmed=False`; `PortUnavailable` makes `Accepted` false as well.
+        reason: Str,
+        /// In words.
+        message: String,
+    },
+}
+
+/// A fault that keeps a whole Gateway from being programmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgrammingFault {
+    /// Reason of `Programmed=False`: `AddressNotUsable`, `AddressNotAssigned`, `NoResources`, `Pending`
+    /// or `Invalid` (`GatewayConditionReason`).
+    pub reason: Str,
+    /// In words.
+    pub message: String,
+}
+
+/// `status.addresses[]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AssignedAddress {
+    /// Type, for example `IPAddress`.
+    pub kind: Str,
+    /// Value.
+    pub value: Str,
+    /// Routability; empty for the provider's default (GEP-5093).
+    pub routability: Str,
+}

@@ -1,0 +1,85 @@
+//! Status of a route of any kind.
+
+use super::entries::{self, WantedEntry};
+use super::{BACKENDS_WITHOUT_ENDPOINTS, Stamp, Wanted};
+use crate::backend::BackendNotice;
+use crate::graph::route::ParentNode;
+use crate::translate::{Refusal, RouteFindings, join};
+use gatewright_crds::api::RouteStatus;
+use gatewright_crds::constants::route::{condition, reason};
+use gatewright_model::Str;
+
+/// Parents a route may list (`RouteStatus.parents`).
+const MAX_PARENTS: usize = 32;
+
+/// A parent with the final word about it.
+#[derive(Clone, Copy, Debug)]
+pub struct ParentOutcome<'a> {
+    /// The parentRef.
+    pub parent: &'a ParentNode,
+    /// `Accepted=False`.
+    pub refused: Option<&'a Refusal>,
+}
+
+/// What is the same for all parents of a route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteContext<'a> {
+    /// What translating the rules found.
+    pub findings: &'a RouteFindings,
+    /// What the owner should know about the backends.
+    pub notices: &'a [&'a BackendNotice],
+    /// Controller names that are ours.
+    pub ours: &'a [Str],
+}
+
+/// Checklist items 2, 3 and 21 to 24.
+pub fn status(
+    existing: Option<&RouteStatus>,
+    parents: &[ParentOutcome<'_>],
+    context: RouteContext<'_>,
+    stamp: Stamp,
+) -> RouteStatus {
+    let wanted = parents.iter().map(|outcome| WantedEntry {
+        reference: outcome.parent.reference.clone(),
+        controller: outcome.parent.controller.clone(),
+        conditions: conditions(outcome, context),
+    });
+    let before = existing
+        .map(|status| status.parents.as_slice())
+        .unwrap_or_default();
+    RouteStatus {
+        parents: entries::merge(before, wanted.collect(), context.ours, (MAX_PARENTS, stamp)),
+    }
+}
+
+fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wanted> {
+    let unresolved = context.findings.unresolved_refs();
+    let mut wanted = vec![
+        Wanted::unless(
+            condition::ACCEPTED,
+            outcome.refused,
+            (reason::ACCEPTED, "the route is accepted"),
+        ),
+        Wanted::unless(
+            condition::RESOLVED_REFS,
+            unresolved.as_ref(),
+            (reason::RESOLVED_REFS, "all references are resolved"),
+        ),
+    ];
+    // `RouteConditionPartiallyInvalid`: only while accepted, only when true.
+    if outcome.refused.is_none()
+        && let Some(message) = context.findings.partially_invalid()
+    {
+        wanted.push(Wanted::yes(
+            condition::PARTIALLY_INVALID,
+            reason::UNSUPPORTED_VALUE,
+            message,
+        ));
+    }
+    if let Some(first) = context.notices.first() {
+        let total = context.notices.len();
+        let message = join(context.notices.iter().map(ToString::to_string), total);
+        wanted.push(Wanted::yes(BACKENDS_WITHOUT_ENDPOINTS, first.reason(), message));
+    }
+    wanted
+}
