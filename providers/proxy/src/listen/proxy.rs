@@ -146,6 +146,11 @@ impl Proxy {
         self.workers.iter().map(WorkerHandle::load).sum()
     }
 
+    /// Connections being served, by worker.
+    pub fn loads(&self) -> Vec<usize> {
+        self.workers.iter().map(WorkerHandle::load).collect()
+    }
+
     /// What is bound now, and for which Gateway.
     pub fn bound(&self) -> Vec<(BindKey, ObjectName)> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ use crate::runtime::{BackendRuntime, EndpointSet, WorkerContext};
 use crate::stream::targets::{InUse, StreamTargets, pick};
 use datagrams::{Datagram, Receiver, Source};
 use rustc_hash::FxHashMap;
+use socket2::SockRef;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -135,7 +136,8 @@ impl Server {
             return;
         };
         session.last.set(Instant::now());
-        match session.upstream.try_send(bytes) {
+        // Straight to the system: a new socket is not known to be writable yet, though it is.
+        match SockRef::from(&session.upstream).send(bytes) {
             // A full buffer loses the datagram, as any hop may.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -179,7 +181,9 @@ impl Server {
     /// Sends a reply to a client, from the address it wrote to.
     fn reply(&self, peer: Peer, bytes: &[u8]) {
         let sent = match peer.local {
-            None => self.socket.try_send_to(bytes, peer.client).map(drop),
+            None => SockRef::from(&self.socket)
+                .send_to(bytes, &peer.client.into())
+                .map(drop),
             Some(source) => datagrams::send_from(&self.socket, bytes, peer.client, source),
         };
         if let Err(error) = sent {

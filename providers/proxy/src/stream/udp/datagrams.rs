@@ -87,9 +87,8 @@ impl Receiver {
                 } else {
                     None
                 };
-                let Some(bytes) = message.iovs().next() else {
-                    continue;
-                };
+                // An empty datagram has no filled slice.
+                let bytes = message.iovs().next().unwrap_or_default();
                 each(Datagram { client, local, bytes });
             }
             Ok(())
@@ -137,32 +136,30 @@ fn source(control: &ControlMessageOwned) -> Option<Source> {
 pub fn send_from(socket: &UdpSocket, bytes: &[u8], to: SocketAddr, from: Source) -> io::Result<()> {
     let contents = [IoSlice::new(bytes)];
     let (fd, flags) = (socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-    socket.try_io(Interest::WRITABLE, || {
-        match (from.address, to) {
-            (IpAddr::V4(address), SocketAddr::V4(to)) => {
-                let address = libc::in_addr {
-                    s_addr: u32::from(address).to_be(),
-                };
-                let info = libc::in_pktinfo {
-                    ipi_ifindex: 0,
-                    ipi_spec_dst: address,
-                    ipi_addr: address,
-                };
-                let control = [ControlMessage::Ipv4PacketInfo(&info)];
-                sendmsg(fd, &contents, &control, flags, Some(&SockaddrIn::from(to)))?;
-            }
-            (IpAddr::V6(address), SocketAddr::V6(to)) => {
-                let info = libc::in6_pktinfo {
-                    ipi6_addr: libc::in6_addr {
-                        s6_addr: address.octets(),
-                    },
-                    ipi6_ifindex: from.interface as _,
-                };
-                let control = [ControlMessage::Ipv6PacketInfo(&info)];
-                sendmsg(fd, &contents, &control, flags, Some(&SockaddrIn6::from(to)))?;
-            }
-            _ => return Err(io::ErrorKind::AddrNotAvailable.into()),
+    match (from.address, to) {
+        (IpAddr::V4(address), SocketAddr::V4(to)) => {
+            let address = libc::in_addr {
+                s_addr: u32::from(address).to_be(),
+            };
+            let info = libc::in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: address,
+                ipi_addr: address,
+            };
+            let control = [ControlMessage::Ipv4PacketInfo(&info)];
+            sendmsg(fd, &contents, &control, flags, Some(&SockaddrIn::from(to)))?;
         }
-        Ok(())
-    })
+        (IpAddr::V6(address), SocketAddr::V6(to)) => {
+            let info = libc::in6_pktinfo {
+                ipi6_addr: libc::in6_addr {
+                    s6_addr: address.octets(),
+                },
+                ipi6_ifindex: from.interface as _,
+            };
+            let control = [ControlMessage::Ipv6PacketInfo(&info)];
+            sendmsg(fd, &contents, &control, flags, Some(&SockaddrIn6::from(to)))?;
+        }
+        _ => return Err(io::ErrorKind::AddrNotAvailable.into()),
+    }
+    Ok(())
 }

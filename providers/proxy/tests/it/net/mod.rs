@@ -1,0 +1,9 @@
+//! Listeners, TLS, streams and their life cycle, through [`gatewright_proxy::listen::Proxy`].
+
+mod lifecycle;
+mod proxy_protocol;
+mod stream;
+mod tls;
+mod udp;
+mod upstream_tls;
+mod world;
