@@ -206,8 +206,8 @@ impl HttpRoutes {
             key.clone(),
             Entry {
                 route: Arc::clone(route),
+                fault: not_executable(&rules),
                 rules,
-                fault: None,
             },
         );
     }
@@ -304,6 +304,18 @@ impl RuleCompiler<'_> {
         }
         found
     }
+}
+
+/// Parts of filters that cannot be executed, in words.
+fn not_executable(rules: &[Payload]) -> Option<String> {
+    let chains = rules.iter().flat_map(|rule| {
+        std::iter::once(&rule.filters).chain(rule.backends.iter().map(|backend| &backend.filters))
+    });
+    let refused: Vec<&str> = chains
+        .flat_map(FilterChain::refused)
+        .map(String::as_str)
+        .collect();
+    (!refused.is_empty()).then(|| refused.join("; "))
 }
 
 fn names_any(route: &HttpRoute, keys: &BTreeSet<BackendKey>) -> bool {

@@ -1,12 +1,13 @@
 //! Where the connections and datagrams of stream routes go.
 
-use crate::runtime::{BackendRuntime, EndpointRuntime};
+use crate::balance::{Lease, PickContext};
+use crate::runtime::{BackendRuntime, WorkerContext};
 use crate::tls::host_index::HostIndex;
 use gatewright_model::Str;
 use gatewright_model::key::RouteKey;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// The stream routes of one listener by server name. TCP and UDP listeners use only the entry for
 /// any name.
@@ -46,43 +47,16 @@ impl StreamTargets {
     }
 }
 
-/// An endpoint in use: counts in its load until dropped.
-#[derive(Debug)]
-pub struct InUse(Arc<EndpointRuntime>);
-
-impl InUse {
-    /// Where to connect to.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
-    }
-}
-
-impl Drop for InUse {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The less loaded of two random endpoints that are not excluded.
-pub fn pick(backend: &BackendRuntime, exclude: &[SocketAddr]) -> Option<InUse> {
-    let set = backend.endpoints();
-    let candidates = || {
-        set.endpoints
-            .iter()
-            .filter(|endpoint| !exclude.contains(&endpoint.address))
+/// An endpoint of a backend, by load, health and nearness; other than the excluded ones.
+pub fn pick(backend: &BackendRuntime, exclude: &[SocketAddr], context: &WorkerContext) -> Option<Lease> {
+    let options = context.options();
+    let choice = PickContext {
+        session: None,
+        exclude,
+        zone: options.zone.as_deref(),
+        node: options.node.as_deref(),
+        now: Instant::now(),
     };
-    let count = if exclude.is_empty() {
-        set.endpoints.len()
-    } else {
-        candidates().count()
-    };
-    if count == 0 {
-        return None;
-    }
-    let first = candidates().nth(fastrand::usize(..count))?;
-    let second = candidates().nth(fastrand::usize(..count))?;
-    let load = |endpoint: &EndpointRuntime| endpoint.active.load(Ordering::Relaxed);
-    let chosen = if load(second) < load(first) { second } else { first };
-    chosen.active.fetch_add(1, Ordering::Relaxed);
-    Some(InUse(Arc::clone(chosen)))
+    crate::balance::pick(&backend.endpoints(), &choice)
+        .filter(|lease| !exclude.contains(&lease.endpoint().address))
 }

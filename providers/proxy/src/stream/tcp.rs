@@ -1,8 +1,9 @@
 //! TCP connections, and what is inside or around TLS, to backends.
 
+use crate::balance::{Lease, Outcome};
 use crate::runtime::{BackendRuntime, ConnInfo, DrainPhase, DrainWatch, UpstreamTls, WorkerContext};
 use crate::stream::copy::{Cause, Ended, copy};
-use crate::stream::targets::{InUse, StreamTargets, pick};
+use crate::stream::targets::{StreamTargets, pick};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -109,7 +110,7 @@ where
             }
         }
     };
-    let endpoint = used.address();
+    let endpoint = used.endpoint().address;
     match ended {
         Some(Ended {
             upstream,
@@ -136,7 +137,7 @@ async fn connect(
     targets: &StreamTargets,
     inner: Inner,
     context: &WorkerContext,
-) -> Result<(InUse, Upstream), Refused> {
+) -> Result<(Lease, Upstream), Refused> {
     let backend = Arc::clone(targets.choose().ok_or(Refused::Invalid)?);
     let settings = backend.settings();
     let tls = match inner {
@@ -147,13 +148,17 @@ async fn connect(
     let mut failed: Vec<SocketAddr> = Vec::new();
     let mut last = Refused::NoEndpoint(Arc::clone(&backend.name));
     while failed.len() < TRIES {
-        let Some(used) = pick(&backend, &failed) else {
+        let Some(used) = pick(&backend, &failed, context) else {
             break;
         };
-        let address = used.address();
+        let address = used.endpoint().address;
         match dial(address, tls.as_ref(), context).await {
-            Ok(upstream) => return Ok((used, upstream)),
+            Ok(upstream) => {
+                used.report(Outcome::Success);
+                return Ok((used, upstream));
+            }
             Err(error) => {
+                used.report(Outcome::ConnectFailure);
                 failed.push(address);
                 last = refused(&backend, address, error);
             }

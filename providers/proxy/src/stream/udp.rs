@@ -3,9 +3,10 @@
 
 mod datagrams;
 
+use crate::balance::{Lease, Outcome};
 use crate::listen::port::{Front, PortRuntime};
 use crate::runtime::{BackendRuntime, EndpointSet, WorkerContext};
-use crate::stream::targets::{InUse, StreamTargets, pick};
+use crate::stream::targets::{StreamTargets, pick};
 use datagrams::{Datagram, Receiver, Source};
 use rustc_hash::FxHashMap;
 use socket2::SockRef;
@@ -40,6 +41,7 @@ pub struct Server {
     wildcard: bool,
     port: RefCell<Arc<PortRuntime>>,
     sessions: RefCell<FxHashMap<Peer, Rc<Session>>>,
+    context: Rc<WorkerContext>,
     idle: Duration,
     bound: usize,
     dropped: Cell<u64>,
@@ -55,7 +57,7 @@ struct Peer {
 #[derive(Debug)]
 struct Session {
     upstream: UdpSocket,
-    used: InUse,
+    used: Lease,
     backend: Arc<BackendRuntime>,
     /// Configuration under which the session is known to be right.
     seen: RefCell<(Arc<StreamTargets>, Arc<EndpointSet>)>,
@@ -68,7 +70,7 @@ impl Server {
     pub fn new(
         socket: std::net::UdpSocket,
         port: &Arc<PortRuntime>,
-        context: &WorkerContext,
+        context: &Rc<WorkerContext>,
     ) -> io::Result<Rc<Self>> {
         let wildcard = socket.local_addr()?.ip().is_unspecified();
         if wildcard {
@@ -80,6 +82,7 @@ impl Server {
             wildcard,
             port: RefCell::new(Arc::clone(port)),
             sessions: RefCell::default(),
+            context: Rc::clone(context),
             idle: options.timeouts.udp_idle,
             bound: options.limits.udp_sessions,
             dropped: Cell::new(0),
@@ -143,7 +146,8 @@ impl Server {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 // Refused: the endpoint is gone. The next datagram starts anew, elsewhere.
-                tracing::debug!(%client, endpoint = %session.used.address(), %error, "UDP session ended");
+                tracing::debug!(%client, endpoint = %session.used.endpoint().address, %error, "UDP session ended");
+                session.used.report(Outcome::ConnectFailure);
                 self.sessions.borrow_mut().remove(&peer);
             }
         }
@@ -167,7 +171,7 @@ impl Server {
         if self.sessions.borrow().len() >= self.bound {
             return None;
         }
-        let session = Rc::new(Session::open(targets)?);
+        let session = Rc::new(Session::open(targets, &self.context)?);
         self.sessions.borrow_mut().insert(peer, Rc::clone(&session));
         tokio::task::spawn_local(replies(
             Rc::downgrade(self),
@@ -193,12 +197,14 @@ impl Server {
 }
 
 impl Session {
-    fn open(targets: &Arc<StreamTargets>) -> Option<Self> {
+    fn open(targets: &Arc<StreamTargets>, context: &WorkerContext) -> Option<Self> {
         let backend = Arc::clone(targets.choose()?);
         let endpoints = Arc::clone(&backend.endpoints());
-        let used = pick(&backend, &[])?;
-        let upstream = connect(used.address())
-            .inspect_err(|error| tracing::debug!(endpoint = %used.address(), %error, "no UDP session"))
+        let used = pick(&backend, &[], context)?;
+        let upstream = connect(used.endpoint().address)
+            .inspect_err(
+                |error| tracing::debug!(endpoint = %used.endpoint().address, %error, "no UDP session"),
+            )
             .ok()?;
         Some(Self {
             upstream,
@@ -226,7 +232,7 @@ impl Session {
             seen.0 = Arc::clone(targets);
         }
         if !Arc::ptr_eq(&seen.1, &endpoints) {
-            let address = self.used.address();
+            let address = self.used.endpoint().address;
             if !endpoints
                 .endpoints
                 .iter()
