@@ -3,11 +3,13 @@
 //!
 //! Nothing here sleeps for luck: every wait polls a condition against a deadline.
 
+pub mod bystander;
 pub mod echo;
 pub mod gateway;
 pub mod grpc;
 pub mod manifest;
 pub mod ports;
+pub mod raw;
 pub mod wait;
 
 pub use echo::Echo;
