@@ -11,7 +11,6 @@ use crate::listen::port::{Front, FrontKind, PortRuntime, TlsListener};
 use crate::listen::socket::Transport;
 use crate::policy::ListenerFilters;
 use crate::runtime::{HttpListener, HttpPort, ObjectRefusal};
-use crate::tls::host_index::HostIndex;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::BackendTarget;
 use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey};
@@ -178,7 +177,7 @@ impl GatewayState {
             let listeners: Vec<Arc<HttpListener>> = members
                 .iter()
                 .filter_map(|state| match &state.traffic {
-                    Traffic::Http(listener, _) => Some(Arc::clone(listener)),
+                    Traffic::Http(listener) => Some(Arc::clone(listener)),
                     Traffic::Stream(_) => None,
                 })
                 .collect();
@@ -272,15 +271,14 @@ fn front(kind: FrontKind, members: &[&ListenerState]) -> Front {
         (FrontKind::Tcp, Some(first)) => Front::Tcp(first.stream()),
         (FrontKind::Udp, Some(first)) => Front::Udp(first.stream()),
         (FrontKind::Tls, _) => {
-            let mut index = HostIndex::default();
-            for state in members {
+            let listeners = members.iter().map(|state| {
                 let listener = TlsListener {
                     key: state.model.key.clone(),
                     action: state.action(),
                 };
-                index.insert(&state.model.hostname, listener);
-            }
-            Front::Tls(index)
+                (state.model.hostname.clone(), listener)
+            });
+            Front::Tls(listeners.collect())
         }
         _ => Front::Http,
     }

@@ -1,7 +1,6 @@
 //! Listeners of one load balancer, compiled one by one.
 
 use super::certificates::Certificates;
-use super::interim::ListenerRouter;
 use super::routes::{HttpRoutes, RouterChange};
 use super::streams::Streams;
 use super::{Refusals, Workshop};
@@ -14,6 +13,7 @@ use crate::tls::client_auth::ClientAuth;
 use crate::tls::server::{Inside, OPTION_MIN_VERSION};
 use arc_swap::ArcSwap;
 use gatewright_model::listener::{Listener, ListenerTls, Protocol, TlsTermination};
+use gatewright_model::router::ListenerRouter;
 use std::sync::Arc;
 
 /// What listeners are compiled from.
@@ -36,7 +36,7 @@ pub(super) struct ListenerState {
 /// What a listener does with what is inside.
 #[derive(Debug)]
 pub(super) enum Traffic {
-    Http(Arc<HttpListener>, ListenerRouter),
+    Http(Arc<HttpListener>),
     Stream(Arc<StreamRoutes>),
 }
 
@@ -57,16 +57,13 @@ impl ListenerState {
         let traffic = if model.protocol.is_http() {
             let router = ListenerRouter::new(model.key.clone())
                 .with_changes(parts.routes.attached(&model.key), std::iter::empty());
-            Traffic::Http(
-                Arc::new(HttpListener {
-                    key: model.key.clone(),
-                    name: model.key.to_string().into(),
-                    hostname: model.hostname.clone(),
-                    filters: Arc::new((parts.filters)(model)),
-                    routes: router.table(),
-                }),
+            Traffic::Http(Arc::new(HttpListener {
+                key: model.key.clone(),
+                name: model.key.to_string().into(),
+                hostname: model.hostname.clone(),
+                filters: Arc::new((parts.filters)(model)),
                 router,
-            )
+            }))
         } else {
             Traffic::Stream(Arc::new(parts.streams.of(&model.key)))
         };
@@ -81,22 +78,19 @@ impl ListenerState {
     pub(super) fn change(&mut self, model: &Arc<Listener>, parts: &Parts<'_>) {
         let same_kind = self.model.protocol.is_http() == model.protocol.is_http();
         match &self.traffic {
-            Traffic::Http(before, router) if same_kind => {
+            Traffic::Http(before) if same_kind => {
                 let filters = if self.model.filters == model.filters {
                     Arc::clone(&before.filters)
                 } else {
                     Arc::new((parts.filters)(model))
                 };
-                self.traffic = Traffic::Http(
-                    Arc::new(HttpListener {
-                        key: before.key.clone(),
-                        name: Arc::clone(&before.name),
-                        hostname: model.hostname.clone(),
-                        filters,
-                        routes: router.table(),
-                    }),
-                    router.clone(),
-                );
+                self.traffic = Traffic::Http(Arc::new(HttpListener {
+                    key: before.key.clone(),
+                    name: Arc::clone(&before.name),
+                    hostname: model.hostname.clone(),
+                    filters,
+                    router: before.router.clone(),
+                }));
             }
             Traffic::Stream(_) if same_kind => {}
             _ => {
@@ -110,35 +104,28 @@ impl ListenerState {
 
     /// Other routes on an HTTP listener.
     pub(super) fn reroute(&mut self, change: RouterChange) {
-        if let Traffic::Http(before, router) = &self.traffic {
+        if let Traffic::Http(before) = &self.traffic {
             let RouterChange { upserts, removals } = change;
-            let router = router.with_changes(upserts, removals);
-            self.traffic = Traffic::Http(
-                Arc::new(HttpListener {
-                    key: before.key.clone(),
-                    name: Arc::clone(&before.name),
-                    hostname: before.hostname.clone(),
-                    filters: Arc::clone(&before.filters),
-                    routes: router.table(),
-                }),
-                router,
-            );
+            self.traffic = Traffic::Http(Arc::new(HttpListener {
+                key: before.key.clone(),
+                name: Arc::clone(&before.name),
+                hostname: before.hostname.clone(),
+                filters: Arc::clone(&before.filters),
+                router: before.router.with_changes(upserts, removals),
+            }));
         }
     }
 
     /// Other backends behind the filters of the listener.
     pub(super) fn refilter(&mut self, parts: &Parts<'_>) {
-        if let Traffic::Http(before, router) = &self.traffic {
-            self.traffic = Traffic::Http(
-                Arc::new(HttpListener {
-                    key: before.key.clone(),
-                    name: Arc::clone(&before.name),
-                    hostname: before.hostname.clone(),
-                    filters: Arc::new((parts.filters)(&self.model)),
-                    routes: router.table(),
-                }),
-                router.clone(),
-            );
+        if let Traffic::Http(before) = &self.traffic {
+            self.traffic = Traffic::Http(Arc::new(HttpListener {
+                key: before.key.clone(),
+                name: Arc::clone(&before.name),
+                hostname: before.hostname.clone(),
+                filters: Arc::new((parts.filters)(&self.model)),
+                router: before.router.clone(),
+            }));
         }
     }
 
@@ -183,7 +170,7 @@ impl ListenerState {
     pub(super) fn stream(&self) -> StreamListener {
         let routes = match &self.traffic {
             Traffic::Stream(routes) => Arc::clone(routes),
-            Traffic::Http(..) => Arc::default(),
+            Traffic::Http(..) => Arc::new(std::iter::empty().collect()),
         };
         StreamListener {
             key: self.model.key.clone(),

@@ -12,7 +12,6 @@ mod backends;
 mod certificates;
 mod diff;
 mod gateway;
-mod interim;
 mod listeners;
 mod routes;
 mod streams;

@@ -2,14 +2,15 @@
 
 use super::backends::{Backends, Moved};
 use super::diff::{Change, changes};
-use super::interim::RoutePayload;
 use super::{Refusals, Workshop};
 use crate::policy::{FilterChain, RetryPolicy, SessionPolicy};
 use crate::runtime::{BackendRuntime, CompiledBackend, CompiledRule, RouteProtocol};
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::{BackendTarget, WeightedBackend};
 use gatewright_model::key::{BackendKey, ListenerKey, RouteKey, RouteKind};
+use gatewright_model::pattern::Pattern;
 use gatewright_model::route::{HttpRoute, HttpRule, PathMatch, SessionPersistence, ValueMatch};
+use gatewright_model::router::RoutePayload;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ struct Entry {
     /// The form in use: the newest, or the last that could be compiled.
     route: Arc<HttpRoute>,
     rules: Vec<Payload>,
+    /// The same for routers.
+    payload: Option<RoutePayload<Payload>>,
     /// Why the newest form is not in use.
     fault: Option<String>,
 }
@@ -106,10 +109,7 @@ impl HttpRoutes {
                     .iter()
                     .any(|attachment| attachment.listener == *listener)
             })
-            .map(|entry| RoutePayload {
-                route: Arc::clone(&entry.route),
-                payloads: entry.rules.clone(),
-            })
+            .filter_map(|entry| entry.payload.clone())
     }
 
     /// Says what is not in use and why.
@@ -143,6 +143,7 @@ impl HttpRoutes {
                     let entry = Entry {
                         route: Arc::new(nothing),
                         rules: Vec::new(),
+                        payload: None,
                         fault: Some(fault),
                     };
                     self.entries.insert(key.clone(), entry);
@@ -158,36 +159,31 @@ impl HttpRoutes {
             workshop,
             missing: &missing,
         };
-        let rules: Vec<Payload> = route
-            .rules
-            .iter()
-            .map(|rule| {
-                let known = before.filter(|_| afresh == Afresh::No).and_then(|before| {
-                    let at = before
-                        .route
-                        .rules
-                        .iter()
-                        .position(|known| Arc::ptr_eq(known, rule))?;
-                    before.rules.get(at)
-                });
-                known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)))
-            })
-            .collect();
+        let mut rules = Vec::with_capacity(route.rules.len());
+        let payload = RoutePayload::new(Arc::clone(route), |rule| {
+            let known = before.filter(|_| afresh == Afresh::No).and_then(|before| {
+                let at = before
+                    .route
+                    .rules
+                    .iter()
+                    .position(|known| Arc::ptr_eq(known, rule))?;
+                before.rules.get(at)
+            });
+            let compiled = known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)));
+            rules.push(Arc::clone(&compiled));
+            compiled
+        });
         if missing.get() {
             self.waiting.insert(key.clone());
         } else if afresh == Afresh::Yes {
             self.waiting.remove(key);
         }
         for attachment in &route.attachments {
-            let payload = RoutePayload {
-                route: Arc::clone(route),
-                payloads: rules.clone(),
-            };
             touched
                 .entry(attachment.listener.clone())
                 .or_default()
                 .upserts
-                .push(payload);
+                .push(payload.clone());
         }
         for former in before.iter().flat_map(|before| &before.route.attachments) {
             if !route
@@ -208,6 +204,7 @@ impl HttpRoutes {
                 route: Arc::clone(route),
                 fault: not_executable(&rules),
                 rules,
+                payload: Some(payload),
             },
         );
     }
@@ -335,11 +332,9 @@ fn check_patterns(route: &HttpRoute) -> Result<(), String> {
         for (number, condition) in rule.matches.iter().enumerate() {
             let at = |part: &str| format!("spec.rules[{}].matches[{number}].{part}", rule.index);
             let check = |part: &str, text: &str| {
-                if text.contains('(') && !text.contains(')') {
-                    Err(format!("{}: bad", at(part)))
-                } else {
-                    Ok(())
-                }
+                Pattern::compile(text)
+                    .map(drop)
+                    .map_err(|error| format!("{}: {error}", at(part)))
             };
             if let PathMatch::Regex(text) = &condition.path {
                 check("path.value", text)?;

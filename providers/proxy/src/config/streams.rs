@@ -6,6 +6,7 @@ use gatewright_model::LoadBalancer;
 use gatewright_model::backend::BackendTarget;
 use gatewright_model::key::{ListenerKey, RouteKey};
 use gatewright_model::route::StreamRoute;
+use gatewright_model::router::StreamEntry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,34 +44,25 @@ impl Streams {
         }
     }
 
-    /// The routes of one listener. Of several for the same name the oldest wins, then the first by
-    /// namespace and name (Gateway API v1.7.0, `TCPRouteSpec`, `TLSRouteSpec`).
+    /// The routes of one listener.
     pub(super) fn of(&self, listener: &ListenerKey) -> StreamRoutes {
-        let mut attached: Vec<(&StreamRoute, &Arc<StreamTargets>)> = self
-            .compiled
+        self.compiled
             .values()
-            .filter(|(route, _)| {
-                route
+            .flat_map(|(route, targets)| {
+                let attached = route
                     .attachments
                     .iter()
-                    .any(|attachment| attachment.listener == *listener)
+                    .filter(|attachment| attachment.listener == *listener);
+                attached
+                    .flat_map(|attachment| &attachment.hosts)
+                    .map(|host| StreamEntry {
+                        host: host.clone(),
+                        created: route.created,
+                        route: route.key.clone(),
+                        payload: Arc::clone(targets),
+                    })
             })
-            .map(|(route, targets)| (&**route, targets))
-            .collect();
-        attached.sort_by_key(|(route, _)| (route.created, route.key.object.clone()));
-        let mut routes = StreamRoutes::default();
-        for (route, targets) in attached {
-            for attachment in route
-                .attachments
-                .iter()
-                .filter(|attachment| attachment.listener == *listener)
-            {
-                for host in &attachment.hosts {
-                    routes.insert(&host.effective, Arc::clone(targets));
-                }
-            }
-        }
-        routes
+            .collect()
     }
 }
 

@@ -130,7 +130,7 @@ impl Headers {
     }
 
     /// All values of a field, in order; `name` in lower case.
-    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + Clone {
+    pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.fields
             .iter()
             .filter(move |field| self.is(field, name))
@@ -143,7 +143,7 @@ impl Headers {
     }
 
     /// All values joined with `,` (RFC 9110 section 5.3), as header matches compare them.
-    pub fn joined<'a>(&'a self, name: &'a str) -> Option<Cow<'a, [u8]>> {
+    pub fn joined<'a>(&'a self, name: &str) -> Option<Cow<'a, [u8]>> {
         let mut values = self.get_all(name);
         let first = values.next()?;
         let Some(second) = values.next() else {

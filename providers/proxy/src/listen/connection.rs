@@ -196,7 +196,7 @@ fn admit(mut arrival: Arrival) {
         }
         Front::Tcp(listener) => {
             let watch = arrival.port.watch(Some(&listener.key));
-            let targets = listener.routes.find(None).cloned();
+            let targets = listener.routes.select(None).cloned();
             let Arrival {
                 worker,
                 stream,
@@ -247,7 +247,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
         }
     };
     let name = hello.server_name.as_deref();
-    let Some(TlsListener { key, action }) = listeners.find(name) else {
+    let Some(TlsListener { key, action }) = listeners.select(name.unwrap_or_default()) else {
         tracing::debug!(%peer, name, "TLS connection refused: no listener for this server name");
         alert(arrival.stream, &ALERT_UNRECOGNIZED_NAME).await;
         return;
@@ -255,7 +255,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
     let watch = arrival.port.watch(Some(key));
     match action {
         TlsAction::Passthrough(routes) => {
-            let Some(targets) = routes.find(name).cloned() else {
+            let Some(targets) = routes.select(name).cloned() else {
                 tracing::debug!(%peer, name, "TLS connection refused: no route for this server name");
                 alert(arrival.stream, &ALERT_UNRECOGNIZED_NAME).await;
                 return;
@@ -280,7 +280,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
             });
         }
         TlsAction::Stream(termination, routes) => {
-            let targets = routes.find(name).cloned();
+            let targets = routes.select(name).cloned();
             let Some((stream, arrival)) = handshake(arrival, termination, &hello).await else {
                 return;
             };

@@ -3,9 +3,9 @@
 use crate::runtime::{DrainPhase, DrainSignal, DrainWatch, HttpPort, PortHandle};
 use crate::stream::targets::StreamRoutes;
 use crate::tls::client_auth::ClientAuth;
-use crate::tls::host_index::HostIndex;
 use arc_swap::ArcSwap;
 use gatewright_model::key::{ListenerKey, ObjectName};
+use gatewright_model::router::ListenerSelector;
 use rustc_hash::FxHashMap;
 use rustls::ServerConfig;
 use std::cell::RefCell;
@@ -50,7 +50,7 @@ pub enum Front {
     /// Cleartext HTTP.
     Http,
     /// TLS: the server name decides which listener takes it.
-    Tls(HostIndex<TlsListener>),
+    Tls(ListenerSelector<TlsListener>),
     /// Bytes, by the routes of the one listener.
     Tcp(StreamListener),
     /// Datagrams, by the routes of the one listener.

@@ -216,7 +216,7 @@ async fn drain_all(
     }
     let binds: Vec<u64> = worker.binds.borrow().keys().copied().collect();
     for bind in binds {
-        worker.close(bind);
+        worker.close(bind).await;
     }
     signals.extend(worker.drain_ports());
     finish(signals, grace).await
@@ -270,10 +270,14 @@ impl Worker {
                 self.release(&former, grace);
             }
             Command::Close { bind, grace, done } => {
-                if let Some(former) = self.close(bind) {
-                    self.release(&former, grace);
-                }
-                drop(done);
+                let worker = Rc::clone(self);
+                tokio::task::spawn_local(async move {
+                    let former = worker.close(bind).await;
+                    drop(done);
+                    if let Some(former) = former {
+                        worker.release(&former, grace);
+                    }
+                });
             }
             Command::DrainListener {
                 port,
@@ -348,12 +352,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Stops accepting on a socket and answers the port it belonged to. Connections that the kernel
-    /// has completed already are still served: closing a socket would reset them.
-    fn close(self: &Rc<Self>, bind: u64) -> Option<Rc<WorkerPort>> {
+    /// Stops accepting on a socket and answers the port it belonged to; the socket is closed when this
+    /// is done. Connections that the kernel has completed already are still served: closing a socket
+    /// would reset them.
+    async fn close(self: &Rc<Self>, bind: u64) -> Option<Rc<WorkerPort>> {
         let entry = self.binds.borrow_mut().remove(&bind)?;
         if let Some(task) = entry.task.take() {
             task.abort();
+            let _ = task.await;
         }
         let port = Rc::clone(&entry.port.borrow());
         match &entry.socket {

@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 use gatewright_model::Str;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
+use gatewright_model::router::{ListenerRouter, ListenerSelector, Request};
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,14 +23,17 @@ pub struct HttpPort {
     pub port: u16,
     /// Whether TLS is terminated on it.
     pub tls: bool,
-    /// Listeners, most specific hostname first.
-    pub listeners: Vec<Arc<HttpListener>>,
+    /// Listeners by hostname.
+    listeners: ListenerSelector<Arc<HttpListener>>,
 }
 
 impl HttpPort {
-    /// A snapshot of the given listeners, in any order.
-    pub fn new(gateway: ObjectName, port: u16, tls: bool, mut listeners: Vec<Arc<HttpListener>>) -> Self {
-        listeners.sort_by_key(|listener| std::cmp::Reverse(listener.hostname.specificity()));
+    /// A snapshot of the given listeners.
+    pub fn new(gateway: ObjectName, port: u16, tls: bool, listeners: Vec<Arc<HttpListener>>) -> Self {
+        let listeners = listeners
+            .into_iter()
+            .map(|listener| (listener.hostname.clone(), listener))
+            .collect();
         Self {
             gateway,
             port,
@@ -40,9 +45,7 @@ impl HttpPort {
     /// The listener for a lower-case host without port: the one with the most specific matching
     /// hostname, and only that one (listener isolation, Gateway API v1.7.0 `Listener.hostname`).
     pub fn listener(&self, host: &str) -> Option<&Arc<HttpListener>> {
-        self.listeners
-            .iter()
-            .find(|listener| listener.hostname.matches(host))
+        self.listeners.select(host)
     }
 }
 
@@ -58,34 +61,38 @@ pub struct HttpListener {
     /// Filters that run before routing.
     pub filters: Arc<ListenerFilters>,
     /// Routes attached to it.
-    pub routes: RouteTable,
+    pub router: ListenerRouter<Arc<CompiledRule>>,
 }
 
 impl HttpListener {
     /// The rule for a request to a lower-case host without port, and the path prefix that matched
     /// when it was matched by one.
     pub fn route(&self, head: &RequestHead, host: &str) -> Option<(&Arc<CompiledRule>, Option<&str>)> {
-        self.routes.find(head, host)
+        self.router
+            .find(host, head)
+            .map(|found| (found.payload, found.prefix))
     }
 }
 
-/// Routes in order of precedence.
-#[derive(Debug, Default)]
-pub struct RouteTable {
-    entries: Vec<(HostPattern, Str, Arc<CompiledRule>)>,
-}
-
-impl RouteTable {
-    /// Prefix matches, the first one that matches wins.
-    pub fn new(entries: Vec<(HostPattern, Str, Arc<CompiledRule>)>) -> Self {
-        Self { entries }
+impl Request for RequestHead {
+    fn method(&self) -> &str {
+        self.method.as_str()
     }
 
-    fn find(&self, head: &RequestHead, host: &str) -> Option<(&Arc<CompiledRule>, Option<&str>)> {
-        self.entries
-            .iter()
-            .find(|(pattern, prefix, _)| pattern.matches(host) && head.path().starts_with(&**prefix))
-            .map(|(_, prefix, rule)| (rule, Some(&**prefix)))
+    fn path(&self) -> &str {
+        Self::path(self)
+    }
+
+    fn query(&self) -> Option<&str> {
+        Self::query(self)
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        // The host is kept apart from the other fields.
+        if name == "host" {
+            return Some(Cow::Borrowed(self.authority.as_bytes()));
+        }
+        self.headers.joined(name)
     }
 }
 

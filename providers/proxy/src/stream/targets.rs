@@ -2,16 +2,16 @@
 
 use crate::balance::{Lease, PickContext};
 use crate::runtime::{BackendRuntime, WorkerContext};
-use crate::tls::host_index::HostIndex;
 use gatewright_model::Str;
 use gatewright_model::key::RouteKey;
+use gatewright_model::router::StreamRouter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The stream routes of one listener by server name. TCP and UDP listeners use only the entry for
 /// any name.
-pub type StreamRoutes = HostIndex<Arc<StreamTargets>>;
+pub type StreamRoutes = StreamRouter<Arc<StreamTargets>>;
 
 /// Backends of one stream route.
 #[derive(Debug)]

@@ -160,7 +160,7 @@ impl Server {
         let Front::Udp(listener) = &**front else {
             return None;
         };
-        let targets = listener.routes.find(None)?;
+        let targets = listener.routes.select(None)?;
         let existing = self.sessions.borrow().get(&peer).cloned();
         if let Some(session) = existing {
             if session.still_right(targets) {

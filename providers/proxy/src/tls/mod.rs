@@ -3,7 +3,6 @@
 pub mod certificates;
 pub mod client_auth;
 pub mod client_hello;
-pub mod host_index;
 pub mod replay;
 pub mod server;
 pub mod upstream;

@@ -8,13 +8,15 @@ use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
 };
+use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
+use gatewright_model::router::{ListenerRouter, RoutePayload};
 use gatewright_proxy::http::serve_connection;
 use gatewright_proxy::observe::Observer;
 use gatewright_proxy::policy::{FilterChain, ListenerFilters};
 use gatewright_proxy::runtime::{
     BackendRuntime, BackendSettings, CompiledBackend, CompiledRule, ConnInfo, DrainPhase, DrainSignal,
-    EndpointRuntime, EndpointSet, HttpListener, HttpPort, PortHandle, ProxyOptions, RouteProtocol,
-    RouteTable, Shared, WorkerContext,
+    EndpointRuntime, EndpointSet, HttpListener, HttpPort, PortHandle, ProxyOptions, RouteProtocol, Shared,
+    WorkerContext,
 };
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -179,19 +181,44 @@ fn port(rule: CompiledRule, port: u16) -> HttpPort {
         parent: ListenerParent::Gateway(gateway.clone()),
         name: "http".into(),
     };
+    let route = HttpRoute {
+        key: rule.route.clone(),
+        created: 0,
+        attachments: vec![Attachment {
+            listener: key.clone(),
+            hosts: vec![RouteHost {
+                effective: HostPattern::Any,
+                original: HostPattern::Any,
+            }],
+        }],
+        rules: vec![Arc::new(HttpRule {
+            index: 0,
+            name: None,
+            matches: vec![HttpMatch {
+                path: PathMatch::Prefix("/".into()),
+                method: None,
+                headers: Vec::new(),
+                query: Vec::new(),
+            }],
+            filters: Vec::new(),
+            backends: Vec::new(),
+            timeouts: Timeouts::default(),
+            retry: None,
+            session_persistence: None,
+            fault: None,
+        })],
+    };
+    let rule = Arc::new(rule);
+    let payload = RoutePayload::new(Arc::new(route), |_| Arc::clone(&rule));
+    let router = ListenerRouter::new(key.clone()).with_changes([payload], []);
     let listener = HttpListener {
         name: key.to_string().into(),
         key,
         hostname: HostPattern::Any,
         filters: ListenerFilters::default().into(),
-        routes: RouteTable::new(vec![(HostPattern::Any, "/".into(), Arc::new(rule))]),
+        router,
     };
-    HttpPort {
-        gateway,
-        port,
-        tls: false,
-        listeners: vec![Arc::new(listener)],
-    }
+    HttpPort::new(gateway, port, false, vec![Arc::new(listener)])
 }
 
 /// A client that writes and reads raw bytes.
