@@ -206,8 +206,10 @@ impl<'a> Run<'a> {
         // Before routing, so that no route matches what a client only claims.
         let forwarding = &self.cx.worker.options().forwarding;
         policy::forward::apply(&mut arrived.head, &self.cx.conn, self.port, forwarding);
+        let mut state = FilterState::default();
         for auth in listener.filters.auths() {
-            self.authorize(auth, client, arrived, &mut replay).await?;
+            self.authorize(auth, client, (arrived, &mut state), &mut replay)
+                .await?;
         }
         let found = listener.route(&arrived.head, &arrived.host);
         let (rule, prefix) = found.ok_or(Refusal::Status(
@@ -222,9 +224,9 @@ impl<'a> Run<'a> {
             ));
         }
         for auth in rule.filters.auths() {
-            self.authorize(auth, client, arrived, &mut replay).await?;
+            self.authorize(auth, client, (arrived, &mut state), &mut replay)
+                .await?;
         }
-        let mut state = FilterState::default();
         let context = FilterContext {
             conn: &self.cx.conn,
             port: self.port,
@@ -270,7 +272,7 @@ impl<'a> Run<'a> {
         &self,
         auth: &Arc<policy::CompiledExternalAuth>,
         client: &mut D,
-        arrived: &mut Arrived,
+        (arrived, state): (&mut Arrived, &mut FilterState),
         replay: &mut Replay,
     ) -> Result<(), Refusal> {
         let want = auth.body_limit();
@@ -302,7 +304,7 @@ impl<'a> Run<'a> {
         let front = front.get(..want).unwrap_or(front);
         let verdict = Box::pin(authz::check(
             auth,
-            &mut arrived.head,
+            (&mut arrived.head, state),
             front,
             &self.cx.conn,
             &self.cx.worker,

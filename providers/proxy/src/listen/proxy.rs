@@ -20,6 +20,9 @@ pub enum StartError {
     /// A worker thread or its runtime could not be made.
     #[error("worker threads: {0}")]
     Workers(#[from] std::io::Error),
+    /// The access log names an unknown field or cannot be opened.
+    #[error(transparent)]
+    AccessLog(#[from] crate::observe::LogError),
 }
 
 /// A running proxy. Dropping it cuts all connections; [`Proxy::drain`] lets them finish first.
@@ -45,7 +48,7 @@ impl Proxy {
         let options = Arc::new(options);
         let shared = Arc::new(Shared {
             options: Arc::clone(&options),
-            observer: Arc::new(Observer::default()),
+            observer: Arc::new(Observer::new(&options)?),
         });
         let (workers, threads) = worker::start(&shared)?;
         let state = State {

@@ -9,7 +9,7 @@
 //! [`FilterChain::request`] of the rule and then of the chosen backend reference. Responses pass
 //! [`FilterChain::response`] of the backend reference, then of the rule.
 
-mod chain;
+pub(crate) mod chain;
 pub mod cors;
 pub mod forward;
 mod headers;

@@ -1,0 +1,557 @@
+//! Counters and histograms of one worker, and their sum over all as Prometheus text.
+//!
+//! Cardinality is bounded by the configuration: series are labelled with listeners, routes and
+//! backends, never with anything a client sends. Beyond [`MAX_SERIES`] names of one kind further
+//! ones share the label `other`.
+
+use crate::observe::{RequestRecord, ResponseFlag};
+use gatewright_model::Str;
+use rustc_hash::FxHashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Names of one kind (route, backend, listener) that get series of their own.
+const MAX_SERIES: usize = 50_000;
+/// Label of the rest, and of what has no name.
+const OTHER: &str = "other";
+/// Entries of a worker's shortcut from a request's parts to its series.
+const MAX_SHORTCUTS: usize = 65_536;
+
+/// Upper bounds of the duration buckets, in microseconds.
+const BUCKETS_US: [u64; 14] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000,
+];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds, from the one thread that writes.
+    fn add(&self, count: u64) {
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(count),
+            Ordering::Relaxed,
+        );
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A histogram with one writer.
+#[derive(Debug, Default)]
+struct Histogram {
+    buckets: [Counter; BUCKETS_US.len() + 1],
+    sum_us: Counter,
+}
+
+impl Histogram {
+    fn observe(&self, duration: Duration) {
+        let micros = duration.as_micros() as u64;
+        let position = BUCKETS_US.partition_point(|bound| *bound < micros);
+        if let Some(bucket) = self.buckets.get(position) {
+            bucket.add(1);
+        }
+        self.sum_us.add(micros);
+    }
+}
+
+#[derive(Debug, Default)]
+struct ListenerSeries {
+    classes: [Counter; CLASSES.len()],
+    bytes_in: Counter,
+    bytes_out: Counter,
+    duration: Histogram,
+}
+
+#[derive(Debug, Default)]
+struct RouteSeries {
+    classes: [Counter; CLASSES.len()],
+}
+
+#[derive(Debug, Default)]
+struct BackendSeries {
+    classes: [Counter; CLASSES.len()],
+    retries: Counter,
+    connect_failures: Counter,
+    timeouts: Counter,
+    duration: Histogram,
+}
+
+/// What kind of stream a connection or session was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamKind {
+    /// TCP.
+    Tcp,
+    /// TLS, terminated or passed through.
+    Tls,
+    /// UDP.
+    Udp,
+}
+
+const STREAM_KINDS: [&str; 3] = ["tcp", "tls", "udp"];
+
+#[derive(Debug, Default)]
+struct StreamSeries {
+    opened: Counter,
+    closed: Counter,
+    received: Counter,
+    sent: Counter,
+}
+
+/// The series of one worker. The worker writes; anybody may read.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    listeners: Mutex<FxHashMap<Str, Arc<ListenerSeries>>>,
+    routes: Mutex<FxHashMap<Str, Arc<RouteSeries>>>,
+    backends: Mutex<FxHashMap<Str, Arc<BackendSeries>>>,
+    flags: [Counter; ResponseFlag::ALL.len()],
+    opened: Counter,
+    closed: Counter,
+    handshake_failures: Counter,
+    refused: Counter,
+    log_dropped: Counter,
+    spans_dropped: Counter,
+    streams: [StreamSeries; STREAM_KINDS.len()],
+}
+
+/// A worker's handle on its shard: finds the series of a request without a lock.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    shard: Arc<Shard>,
+    shortcuts: RefCell<FxHashMap<[usize; 3], Shortcut>>,
+    generation: Cell<u64>,
+}
+
+#[derive(Debug)]
+struct Shortcut {
+    /// The names are kept, so that no other name can come to lie at the same address.
+    _names: [Option<Str>; 3],
+    listener: Arc<ListenerSeries>,
+    route: Arc<RouteSeries>,
+    backend: Option<Arc<BackendSeries>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(shard: Arc<Shard>) -> Self {
+        Self {
+            shard,
+            shortcuts: RefCell::default(),
+            generation: Cell::new(0),
+        }
+    }
+
+    /// Counts a request. `generation` changes when series were dropped.
+    pub(crate) fn request(&self, record: &RequestRecord<'_>, generation: u64) {
+        let mut shortcuts = self.shortcuts.borrow_mut();
+        if self.generation.replace(generation) != generation || shortcuts.len() > MAX_SHORTCUTS {
+            shortcuts.clear();
+        }
+        let names = [
+            record.listener.map(|listener| &listener.name),
+            record.rule.map(|rule| &rule.route_name),
+            record.backend.map(|backend| &backend.name),
+        ];
+        let key = names.map(|name| name.map_or(0, |name| name.as_ptr().addr()));
+        let series = shortcuts.entry(key).or_insert_with(|| Shortcut {
+            _names: names.map(Option::<&Str>::cloned),
+            listener: find(&self.shard.listeners, names[0]),
+            route: find(&self.shard.routes, names[1]),
+            backend: names[2].map(|name| find(&self.shard.backends, Some(name))),
+        });
+        let class = usize::from(record.status / 100).saturating_sub(1);
+        for classes in [&series.listener.classes, &series.route.classes] {
+            if let Some(counter) = classes.get(class) {
+                counter.add(1);
+            }
+        }
+        series.listener.bytes_in.add(record.bytes_in);
+        series.listener.bytes_out.add(record.bytes_out);
+        series.listener.duration.observe(record.duration);
+        if let Some(backend) = &series.backend
+            && record.attempts > 0
+        {
+            if let Some(counter) = backend.classes.get(class) {
+                counter.add(1);
+            }
+            if record.attempts > 1 {
+                backend.retries.add(u64::from(record.attempts - 1));
+            }
+            if let Some(duration) = record.upstream_duration {
+                backend.duration.observe(duration);
+            }
+            match record.flag {
+                Some(ResponseFlag::ConnectFailure) => backend.connect_failures.add(1),
+                Some(ResponseFlag::UpstreamTimeout) => backend.timeouts.add(1),
+                _ => {}
+            }
+        }
+        if let Some(counter) = record.flag.and_then(|flag| {
+            let position = ResponseFlag::ALL.iter().position(|other| *other == flag)?;
+            self.shard.flags.get(position)
+        }) {
+            counter.add(1);
+        }
+    }
+
+    pub(crate) fn opened(&self) {
+        self.shard.opened.add(1);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.shard.closed.add(1);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.shard.handshake_failures.add(1);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.shard.refused.add(1);
+    }
+
+    pub(crate) fn stream_opened(&self, kind: StreamKind) {
+        if let Some(series) = self.shard.streams.get(kind as usize) {
+            series.opened.add(1);
+        }
+    }
+
+    pub(crate) fn stream_closed(&self, kind: StreamKind, (received, sent): (u64, u64)) {
+        if let Some(series) = self.shard.streams.get(kind as usize) {
+            series.closed.add(1);
+            series.received.add(received);
+            series.sent.add(sent);
+        }
+    }
+
+    pub(crate) fn log_dropped(&self) {
+        self.shard.log_dropped.add(1);
+    }
+}
+
+/// The series of a name, made when it is new.
+fn find<S: Default>(map: &Mutex<FxHashMap<Str, Arc<S>>>, name: Option<&Str>) -> Arc<S> {
+    let mut map = lock(map);
+    let name = name.map_or(OTHER, |name| name);
+    if let Some(series) = map.get(name) {
+        return Arc::clone(series);
+    }
+    let name = if map.len() < MAX_SERIES { name } else { OTHER };
+    Arc::clone(map.entry(name.into()).or_default())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shard {
+    /// Drops the series of names that are not kept.
+    pub(crate) fn retain(&self, keep: &dyn Fn(&str) -> bool) {
+        let keep = |name: &Str| &**name == OTHER || keep(name);
+        lock(&self.listeners).retain(|name, _| keep(name));
+        lock(&self.routes).retain(|name, _| keep(name));
+        lock(&self.backends).retain(|name, _| keep(name));
+    }
+}
+
+/// All shards' series as Prometheus text (exposition format 0.0.4).
+pub(crate) fn render(shards: &[Arc<Shard>], out: &mut String) {
+    let sum = |read: &dyn Fn(&Shard) -> u64| shards.iter().map(|shard| read(shard)).sum::<u64>();
+    let opened = sum(&|shard| shard.opened.get());
+    family(
+        out,
+        "connections_total",
+        "counter",
+        "Client connections accepted.",
+    );
+    sample(out, "connections_total", &[], opened);
+    family(out, "connections_active", "gauge", "Client connections open now.");
+    let closed = sum(&|shard| shard.closed.get());
+    sample(out, "connections_active", &[], opened.saturating_sub(closed));
+    for (name, help, read) in [
+        (
+            "connections_refused_total",
+            "Client connections closed because a limit was reached.",
+            (|shard| shard.refused.get()) as fn(&Shard) -> u64,
+        ),
+        (
+            "tls_handshake_failures_total",
+            "TLS handshakes that failed.",
+            |shard| shard.handshake_failures.get(),
+        ),
+        (
+            "access_log_dropped_total",
+            "Access log entries dropped because the log was too slow.",
+            |shard| shard.log_dropped.get(),
+        ),
+        (
+            "trace_spans_dropped_total",
+            "Spans dropped because the collector was too slow.",
+            |shard| shard.spans_dropped.get(),
+        ),
+    ] {
+        family(out, name, "counter", help);
+        sample(out, name, &[], sum(&read));
+    }
+    render_listeners(shards, out);
+    family(
+        out,
+        "route_requests_total",
+        "counter",
+        "Requests by route and status class.",
+    );
+    for (route, series) in merged(shards, |shard| &shard.routes) {
+        classes(
+            out,
+            "route_requests_total",
+            &[("route", &route)],
+            &series,
+            |one| &one.classes,
+        );
+    }
+    render_backends(shards, out);
+    family(
+        out,
+        "responses_by_reason_total",
+        "counter",
+        "Responses that the proxy made or cut itself, by reason.",
+    );
+    for (position, flag) in ResponseFlag::ALL.iter().enumerate() {
+        let count = sum(&|shard| shard.flags.get(position).map_or(0, Counter::get));
+        sample(
+            out,
+            "responses_by_reason_total",
+            &[("reason", flag.as_str())],
+            count,
+        );
+    }
+    render_streams(shards, out);
+}
+
+fn render_listeners(shards: &[Arc<Shard>], out: &mut String) {
+    let all = merged(shards, |shard| &shard.listeners);
+    family(
+        out,
+        "requests_total",
+        "counter",
+        "Requests by listener and status class.",
+    );
+    for (listener, series) in &all {
+        classes(out, "requests_total", &[("listener", listener)], series, |one| {
+            &one.classes
+        });
+    }
+    for (name, help, read) in [
+        (
+            "request_bytes_total",
+            "Bytes of request bodies.",
+            (|one| one.bytes_in.get()) as fn(&ListenerSeries) -> u64,
+        ),
+        ("response_bytes_total", "Bytes of response bodies.", |one| {
+            one.bytes_out.get()
+        }),
+    ] {
+        family(out, name, "counter", help);
+        for (listener, series) in &all {
+            let total: u64 = series.iter().map(|one| read(one)).sum();
+            sample(out, name, &[("listener", listener)], total);
+        }
+    }
+    let name = "request_duration_seconds";
+    family(
+        out,
+        name,
+        "histogram",
+        "Time from the first byte of a request to the last of its response.",
+    );
+    for (listener, series) in &all {
+        let histograms: Vec<&Histogram> = series.iter().map(|one| &one.duration).collect();
+        histogram(out, name, ("listener", listener), &histograms);
+    }
+}
+
+fn render_backends(shards: &[Arc<Shard>], out: &mut String) {
+    let all = merged(shards, |shard| &shard.backends);
+    family(
+        out,
+        "backend_requests_total",
+        "counter",
+        "Requests sent to a backend, by status class of the answer.",
+    );
+    for (backend, series) in &all {
+        classes(
+            out,
+            "backend_requests_total",
+            &[("backend", backend)],
+            series,
+            |one| &one.classes,
+        );
+    }
+    for (name, help, read) in [
+        (
+            "backend_retries_total",
+            "Tries after the first.",
+            (|one| one.retries.get()) as fn(&BackendSeries) -> u64,
+        ),
+        (
+            "backend_connect_failures_total",
+            "Requests that failed because no endpoint could be connected to.",
+            |one| one.connect_failures.get(),
+        ),
+        (
+            "backend_timeouts_total",
+            "Requests that a backend did not answer in time.",
+            |one| one.timeouts.get(),
+        ),
+    ] {
+        family(out, name, "counter", help);
+        for (backend, series) in &all {
+            let total: u64 = series.iter().map(|one| read(one)).sum();
+            sample(out, name, &[("backend", backend)], total);
+        }
+    }
+    let name = "backend_response_seconds";
+    family(out, name, "histogram", "Time until a backend's response head.");
+    for (backend, series) in &all {
+        let histograms: Vec<&Histogram> = series.iter().map(|one| &one.duration).collect();
+        histogram(out, name, ("backend", backend), &histograms);
+    }
+}
+
+fn render_streams(shards: &[Arc<Shard>], out: &mut String) {
+    for (name, kind, help, read) in [
+        (
+            "stream_sessions_total",
+            "counter",
+            "TCP and TLS connections and UDP sessions taken.",
+            (|one| one.opened.get()) as fn(&StreamSeries) -> u64,
+        ),
+        (
+            "stream_sessions_active",
+            "gauge",
+            "TCP and TLS connections and UDP sessions open now.",
+            |one| one.opened.get().saturating_sub(one.closed.get()),
+        ),
+        (
+            "stream_received_bytes_total",
+            "counter",
+            "Bytes from clients, of ended streams.",
+            |one| one.received.get(),
+        ),
+        (
+            "stream_sent_bytes_total",
+            "counter",
+            "Bytes to clients, of ended streams.",
+            |one| one.sent.get(),
+        ),
+    ] {
+        family(out, name, kind, help);
+        for (position, protocol) in STREAM_KINDS.iter().enumerate() {
+            let total: u64 = shards
+                .iter()
+                .filter_map(|shard| shard.streams.get(position))
+                .map(read)
+                .sum();
+            sample(out, name, &[("protocol", protocol)], total);
+        }
+    }
+}
+
+/// Series of one kind by name, each with one entry per worker that has it.
+fn merged<S>(
+    shards: &[Arc<Shard>],
+    map: impl Fn(&Shard) -> &Mutex<FxHashMap<Str, Arc<S>>>,
+) -> BTreeMap<Str, Vec<Arc<S>>> {
+    let mut merged: BTreeMap<Str, Vec<Arc<S>>> = BTreeMap::new();
+    for shard in shards {
+        for (name, series) in lock(map(shard)).iter() {
+            merged
+                .entry(Arc::clone(name))
+                .or_default()
+                .push(Arc::clone(series));
+        }
+    }
+    merged
+}
+
+fn classes<S>(
+    out: &mut String,
+    name: &str,
+    labels: &[(&str, &str)],
+    series: &[Arc<S>],
+    of: impl Fn(&S) -> &[Counter; CLASSES.len()],
+) {
+    for (position, class) in CLASSES.iter().enumerate() {
+        let total: u64 = series
+            .iter()
+            .filter_map(|one| of(one).get(position))
+            .map(Counter::get)
+            .sum();
+        if total > 0 {
+            let mut labels = labels.to_vec();
+            labels.push(("code", class));
+            sample(out, name, &labels, total);
+        }
+    }
+}
+
+fn histogram(out: &mut String, name: &str, label: (&str, &str), series: &[&Histogram]) {
+    let mut cumulative = 0;
+    for position in 0..=BUCKETS_US.len() {
+        cumulative += series
+            .iter()
+            .filter_map(|one| one.buckets.get(position))
+            .map(Counter::get)
+            .sum::<u64>();
+        let bound = BUCKETS_US
+            .get(position)
+            .map_or_else(|| "+Inf".to_owned(), |micros| (*micros as f64 / 1e6).to_string());
+        sample(
+            out,
+            &format!("{name}_bucket"),
+            &[label, ("le", &bound)],
+            cumulative,
+        );
+    }
+    let sum = series.iter().map(|one| one.sum_us.get()).sum::<u64>() as f64 / 1e6;
+    sample(out, &format!("{name}_sum"), &[label], sum);
+    sample(out, &format!("{name}_count"), &[label], cumulative);
+}
+
+/// Writes the head of a family.
+pub(crate) fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(
+        out,
+        "# HELP gatewright_{name} {help}\n# TYPE gatewright_{name} {kind}"
+    );
+}
+
+/// Writes one sample, with label values escaped.
+pub(crate) fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    let _ = write!(out, "gatewright_{name}");
+    for (position, (label, value)) in labels.iter().enumerate() {
+        out.push(if position == 0 { '{' } else { ',' });
+        let _ = write!(out, "{label}=\"");
+        for character in value.chars() {
+            match character {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\n' => out.push_str("\\n"),
+                other => out.push(other),
+            }
+        }
+        out.push('"');
+    }
+    if !labels.is_empty() {
+        out.push('}');
+    }
+    let _ = writeln!(out, " {value}");
+}
