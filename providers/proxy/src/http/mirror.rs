@@ -38,11 +38,9 @@ pub(crate) fn sampled(rule: &FilterChain, backend: &FilterChain) -> Mirrors {
 pub(crate) fn start(
     mirrors: Mirrors,
     head: &RequestHead,
-    trailers: bool,
     replay: &Replay,
     worker: &Rc<WorkerContext>,
 ) {
-    let _ = trailers;
     if mirrors.is_empty() {
         return;
     }

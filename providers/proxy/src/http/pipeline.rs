@@ -3,13 +3,13 @@
 use crate::authz;
 use crate::balance::{self, Lease, Outcome, PickContext};
 use crate::h1::BodyLength;
-use crate::http::attempt::{self, Attempted, Deadlines, Try};
+use crate::http::attempt::{self, Attempted, Deadlines, RelayError, Try};
 use crate::http::relay::{Pump, PumpError, Replay};
 use crate::http::timer::Timer;
 use crate::http::upstream::{Answer, Upstream, UpstreamError};
 use crate::http::{Downstream, LocalResponse, RequestHead, ResponseHead, StreamError, mirror, normalise};
 use crate::observe::{self, RequestRecord, ResponseFlag};
-use crate::policy::{self, FilterContext, FilterState, Verdict};
+use crate::policy::{self, FilterChain, FilterContext, FilterState, UpstreamFailure, Verdict};
 use crate::runtime::{
     BackendRuntime, CompiledRule, ConnInfo, HttpListener, HttpPort, PortHandle, RouteProtocol, WorkerContext,
 };
@@ -44,10 +44,10 @@ pub(crate) struct Arrived {
 
 /// What the log says about a request beyond its head.
 #[derive(Debug, Default)]
-struct Report {
-    listener: Option<Arc<HttpListener>>,
-    rule: Option<Arc<CompiledRule>>,
-    backend: Option<Arc<BackendRuntime>>,
+struct Report<'a> {
+    listener: Option<&'a Arc<HttpListener>>,
+    rule: Option<&'a Arc<CompiledRule>>,
+    backend: Option<&'a Arc<BackendRuntime>>,
     endpoint: Option<SocketAddr>,
     attempts: u32,
     upstream: Option<Duration>,
@@ -61,7 +61,9 @@ struct Report {
 enum Refusal {
     /// With the standard body of a status.
     Status(StatusCode, Option<ResponseFlag>),
-    /// With a response of a filter.
+    /// With a response of an authorization server.
+    Denied(Box<LocalResponse>),
+    /// With a response of a filter, which the response filters have seen already.
     Response(Box<LocalResponse>),
     /// Not at all: the client is gone or the response has begun.
     Silent(StatusCode, ResponseFlag),
@@ -79,47 +81,41 @@ pub(crate) async fn serve<D: Downstream>(
 ) {
     let started = Instant::now();
     let snapshot = cx.port.snapshot();
-    let mut report = Report::default();
     let to_head = arrived.head.method == Method::HEAD;
     let mut run = Run {
         cx,
         port: &snapshot,
         started,
-        report: &mut report,
+        report: Report::default(),
+        state: FilterState::default(),
+        chains: (None, None),
     };
     let status = match run.request(client, &mut arrived, timer).await {
         Ok(status) => status,
         Err(Refusal::Silent(status, flag)) => {
-            report.flag = Some(flag);
+            run.report.flag = Some(flag);
             client.abort();
             status
         }
         Err(refusal) => {
-            let response = match refusal {
-                Refusal::Response(response) => *response,
-                Refusal::Status(status, flag) => {
-                    report.flag = flag;
-                    let protocol = report
-                        .rule
-                        .as_ref()
-                        .map_or(RouteProtocol::Http, |rule| rule.protocol);
-                    observe::error_response(status, protocol, Some(&arrived.head))
-                }
-                Refusal::Silent(status, _) => LocalResponse::empty(status),
-            };
+            let response = run.refusal(refusal, &arrived.head);
             let status = response.head.status;
             match respond_local(client, response, to_head, cx, timer).await {
-                Ok(sent) => report.sent += sent,
-                Err(_) => report.flag = report.flag.or(Some(ResponseFlag::ClientGone)),
+                Ok(sent) => run.report.sent += sent,
+                Err(_) => {
+                    run.report.flag = run.report.flag.or(Some(ResponseFlag::ClientGone));
+                    client.abort();
+                }
             }
             status
         }
     };
+    let report = &run.report;
     cx.worker.observer.request(&RequestRecord {
         conn: &cx.conn,
-        listener: report.listener.as_deref(),
-        rule: report.rule.as_deref(),
-        backend: report.backend.as_deref(),
+        listener: report.listener.map(AsRef::as_ref),
+        rule: report.rule.map(AsRef::as_ref),
+        backend: report.backend.map(AsRef::as_ref),
         endpoint: report.endpoint,
         request: Some(&arrived.head),
         status: status.as_u16(),
@@ -179,24 +175,54 @@ struct Run<'a> {
     cx: &'a ConnContext,
     port: &'a HttpPort,
     started: Instant,
-    report: &'a mut Report,
+    report: Report<'a>,
+    state: FilterState,
+    /// Filters of the rule and of the backend reference, once they have seen the request: they see
+    /// the response too, whoever makes it.
+    chains: (Option<&'a FilterChain>, Option<&'a FilterChain>),
 }
 
 impl<'a> Run<'a> {
+    /// The response that says why a request is refused.
+    fn refusal(&mut self, refusal: Refusal, head: &RequestHead) -> LocalResponse {
+        let (mut response, filtered) = match refusal {
+            Refusal::Response(response) => (*response, true),
+            Refusal::Denied(response) => (*response, false),
+            Refusal::Status(status, flag) => {
+                self.report.flag = flag;
+                let protocol = self.report.rule.map_or(RouteProtocol::Http, |rule| rule.protocol);
+                (observe::error_response(status, protocol, Some(head)), false)
+            }
+            Refusal::Silent(status, _) => (LocalResponse::empty(status), false),
+        };
+        if !filtered {
+            self.filter_response(&mut response.head);
+        }
+        self.state.finish(&mut response.head);
+        response
+    }
+
+    fn filter_response(&self, head: &mut ResponseHead) {
+        for chain in [self.chains.1, self.chains.0].into_iter().flatten() {
+            chain.response(head, &self.state);
+        }
+    }
+
     async fn request<D: Downstream>(
         &mut self,
         client: &mut D,
         arrived: &mut Arrived,
         timer: &mut Timer,
     ) -> Result<StatusCode, Refusal> {
-        let limits = &self.cx.worker.options().limits;
+        let cx = self.cx;
+        let limits = &cx.worker.options().limits;
         if let (Some(max), BodyLength::Known(length)) = (limits.body_bytes, arrived.length)
             && length > max
         {
-            return Err(Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, None));
+            return Err(Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, Some(ResponseFlag::ClientError)));
         }
         let listener = self.listener(&arrived.host)?;
-        self.report.listener = Some(Arc::clone(listener));
+        self.report.listener = Some(listener);
         let keep = match arrived.length {
             BodyLength::None => 0,
             BodyLength::Known(length) if length > limits.replay_bytes as u64 => 0,
@@ -204,49 +230,30 @@ impl<'a> Run<'a> {
         };
         let mut replay = Replay::new(keep, limits.body_bytes);
         // Before routing, so that no route matches what a client only claims.
-        let forwarding = &self.cx.worker.options().forwarding;
-        policy::forward::apply(&mut arrived.head, &self.cx.conn, self.port, forwarding);
-        let mut state = FilterState::default();
+        policy::forward::apply(&mut arrived.head, &cx.conn, self.port, &cx.worker.options().forwarding);
         for auth in listener.filters.auths() {
-            self.authorize(auth, client, (arrived, &mut state), &mut replay)
-                .await?;
+            self.authorize(auth, client, arrived, &mut replay).await?;
         }
         let found = listener.route(&arrived.head, &arrived.host);
-        let (rule, prefix) = found.ok_or(Refusal::Status(
-            StatusCode::NOT_FOUND,
-            Some(ResponseFlag::NoRoute),
-        ))?;
-        self.report.rule = Some(Arc::clone(rule));
+        let (rule, prefix) = found.ok_or(Refusal::Status(StatusCode::NOT_FOUND, Some(ResponseFlag::NoRoute)))?;
+        self.report.rule = Some(rule);
         if rule.fault.is_some() {
-            return Err(Refusal::Status(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Some(ResponseFlag::RuleFault),
-            ));
+            return Err(Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(ResponseFlag::RuleFault)));
         }
-        for auth in rule.filters.auths() {
-            self.authorize(auth, client, (arrived, &mut state), &mut replay)
-                .await?;
-        }
-        let context = FilterContext {
-            conn: &self.cx.conn,
-            port: self.port,
-            matched_prefix: prefix,
-        };
-        if let Verdict::Respond(response) = rule.filters.request(&mut arrived.head, &mut state, &context) {
+        // A preflight carries no credentials that could be authorized.
+        if let Some(response) = rule.filters.preflight(&arrived.head) {
             return Err(Refusal::Response(Box::new(response)));
         }
-        self.forward(
-            client,
-            arrived,
-            Routed {
-                rule,
-                context,
-                state,
-                replay,
-            },
-            timer,
-        )
-        .await
+        self.chains.0 = Some(&rule.filters);
+        for auth in rule.filters.auths() {
+            self.authorize(auth, client, arrived, &mut replay).await?;
+        }
+        let context = FilterContext { conn: &cx.conn, port: self.port, matched_prefix: prefix };
+        let session = rule.session.as_ref().and_then(|session| session.token(&arrived.head));
+        if let Verdict::Respond(response) = rule.filters.request(&mut arrived.head, &mut self.state, &context) {
+            return Err(Refusal::Response(Box::new(response)));
+        }
+        self.forward(client, arrived, Routed { rule, context, session, replay }, timer).await
     }
 
     /// The listener by Host, and none but it. Over TLS it must also be the one that the server name
@@ -269,10 +276,10 @@ impl<'a> Run<'a> {
     }
 
     async fn authorize<D: Downstream>(
-        &self,
+        &mut self,
         auth: &Arc<policy::CompiledExternalAuth>,
         client: &mut D,
-        (arrived, state): (&mut Arrived, &mut FilterState),
+        arrived: &mut Arrived,
         replay: &mut Replay,
     ) -> Result<(), Refusal> {
         let want = auth.body_limit();
@@ -304,7 +311,7 @@ impl<'a> Run<'a> {
         let front = front.get(..want).unwrap_or(front);
         let verdict = Box::pin(authz::check(
             auth,
-            (&mut arrived.head, state),
+            &mut arrived.head,
             front,
             &self.cx.conn,
             &self.cx.worker,
@@ -312,7 +319,7 @@ impl<'a> Run<'a> {
         .await;
         match verdict {
             Verdict::Continue => Ok(()),
-            Verdict::Respond(response) => Err(Refusal::Response(Box::new(response))),
+            Verdict::Respond(response) => Err(Refusal::Denied(Box::new(response))),
         }
     }
 
@@ -320,140 +327,76 @@ impl<'a> Run<'a> {
         &mut self,
         client: &mut D,
         arrived: &mut Arrived,
-        mut routed: Routed<'_>,
+        mut routed: Routed<'a, '_>,
         timer: &mut Timer,
     ) -> Result<StatusCode, Refusal> {
         let rule = routed.rule;
         let fault = |flag| Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(flag));
         let chosen = balance::choose_weighted(&rule.backends, rule.total_weight)
             .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
-        let backend = chosen
-            .backend
-            .as_ref()
-            .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
-        self.report.backend = Some(Arc::clone(backend));
+        let backend = chosen.backend.as_ref().ok_or_else(|| fault(ResponseFlag::NoBackend))?;
+        self.report.backend = Some(backend);
         if backend.settings().fault.is_some() {
             return Err(fault(ResponseFlag::BackendFault));
         }
-        // What the client asked for: session persistence and CORS look at it afterwards.
+        let session = rule.session.as_ref().or(chosen.session.as_ref());
+        if rule.session.is_none() {
+            routed.session = chosen.session.as_ref().and_then(|session| session.token(&arrived.head));
+        }
+        self.chains.1 = Some(&chosen.filters);
         if let Verdict::Respond(response) =
-            chosen
-                .filters
-                .request(&mut arrived.head, &mut routed.state, &routed.context)
+            chosen.filters.request(&mut arrived.head, &mut self.state, &routed.context)
         {
             return Err(Refusal::Response(Box::new(response)));
         }
-        let session = rule.session.as_ref().or(chosen.session.as_ref());
-        let token = session.and_then(|session| session.token(&arrived.head));
         normalise::via(&mut arrived.head);
         let mirrors = mirror::sampled(&rule.filters, &chosen.filters);
         let deadlines = Deadlines::new(rule, self.cx.worker.options(), self.started);
-        backend
-            .retry_budget_state
-            .request(backend.settings().retry_budget.as_ref(), self.started.into_std());
-        let mut tried: SmallVec<[SocketAddr; 4]> = SmallVec::new();
-        let mut policy_retries = 0u32;
-        let mut connect_retries = 0u32;
-        let mut fresh = false;
+        let now = self.started.into_std();
+        backend.retry_budget_state.request(backend.settings().retry_budget.as_ref(), now);
+        let mut retries = Retries::new(rule.retry.as_ref());
         let mut same: Option<Lease> = None;
         loop {
             let lease = match same.take() {
                 Some(lease) => lease,
-                None => self.pick(backend, token.as_ref(), &tried).ok_or(Refusal::Status(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    Some(ResponseFlag::NoEndpoint),
-                ))?,
+                None => self
+                    .pick(backend, routed.session.as_ref(), &retries.tried)
+                    .ok_or(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, Some(ResponseFlag::NoEndpoint)))?,
             };
             self.report.attempts += 1;
             self.report.endpoint = Some(lease.endpoint().address);
             let begun = Instant::now();
-            let attempt = Try {
-                rule,
-                backend,
-                endpoint: lease.endpoint(),
-                fresh,
-                begun,
-            };
+            let attempt = Try { rule, backend, endpoint: lease.endpoint(), fresh: retries.fresh, begun };
             let mut request = Pump::default();
-            let tried_now = attempt::run(
-                client,
-                arrived,
-                &mut routed.replay,
-                &mut request,
-                attempt,
-                (self.cx, &deadlines, timer),
-            )
-            .await;
+            let attempted =
+                attempt::run(client, arrived, &mut routed.replay, &mut request, attempt, (self.cx, &deadlines, timer))
+                    .await;
             self.report.received = routed.replay.received();
-            match tried_now {
+            let (status, flag) = match attempted {
                 Attempted::Answered(upstream, answer) => {
-                    let status = answer_status(&answer);
                     self.report.upstream = Some(begun.elapsed());
-                    lease.report(if status.is_server_error() {
-                        Outcome::ServerError
-                    } else {
-                        Outcome::Success
-                    });
-                    let again = rule.retry.as_ref().filter(|retry| {
-                        policy_retries < retry.attempts()
-                            && retry.on_status(status)
-                            && routed.replay.possible()
-                            && self.within_budget(backend)
-                    });
-                    if let Some(retry) = again {
-                        policy_retries += 1;
-                        drop(upstream);
-                        tried.push(lease.endpoint().address);
-                        if wait(retry.backoff(policy_retries), &deadlines).await {
-                            routed.replay.rewind();
-                            fresh = false;
-                            continue;
-                        }
-                        return Err(Refusal::Status(
-                            StatusCode::GATEWAY_TIMEOUT,
-                            Some(ResponseFlag::RequestTimeout),
-                        ));
+                    lease.report(verdict(answer_status(&answer)));
+                    if !(retries.after_answer(&answer) && routed.replay.possible()) {
+                        mirror::start(mirrors, &arrived.head, &routed.replay, &self.cx.worker);
+                        let reply = Reply { session, token: routed.session, lease: &lease };
+                        let replay = routed.replay;
+                        return self
+                            .reply(client, arrived, (upstream, answer), (replay, request), reply, (&deadlines, timer))
+                            .await;
                     }
-                    mirror::start(
-                        mirrors,
-                        &arrived.head,
-                        arrived.trailers,
-                        &routed.replay,
-                        &self.cx.worker,
-                    );
-                    let reply = Reply {
-                        session,
-                        token: token.as_ref(),
-                        chosen,
-                        lease: &lease,
-                    };
-                    return self
-                        .reply(
-                            client,
-                            arrived,
-                            (upstream, answer),
-                            (routed, request),
-                            reply,
-                            (&deadlines, timer),
-                        )
-                        .await;
+                    drop(upstream);
+                    (answer_status(&answer), None)
                 }
                 Attempted::Client(error) => return Err(client_fault(&error)),
                 Attempted::ClientGone => {
                     return Err(Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::ClientGone));
                 }
                 Attempted::ClientTimeout => {
-                    return Err(Refusal::Status(
-                        StatusCode::REQUEST_TIMEOUT,
-                        Some(ResponseFlag::ClientTimeout),
-                    ));
+                    return Err(Refusal::Status(StatusCode::REQUEST_TIMEOUT, Some(ResponseFlag::ClientTimeout)));
                 }
                 Attempted::RequestTimeout => {
                     lease.report(Outcome::Timeout);
-                    return Err(Refusal::Status(
-                        StatusCode::GATEWAY_TIMEOUT,
-                        Some(ResponseFlag::RequestTimeout),
-                    ));
+                    return Err(Refusal::Status(StatusCode::GATEWAY_TIMEOUT, Some(ResponseFlag::RequestTimeout)));
                 }
                 Attempted::Failed { error, reused } => {
                     let (status, flag, outcome) = classify(&error);
@@ -461,75 +404,60 @@ impl<'a> Run<'a> {
                     if !routed.replay.possible() {
                         return Err(Refusal::Status(status, Some(flag)));
                     }
-                    if error.before_request() && connect_retries < CONNECT_RETRIES {
-                        connect_retries += 1;
-                        tried.push(lease.endpoint().address);
+                    if error.before_request() && retries.connect_again() {
+                        retries.failed_at(lease.endpoint().address);
                         routed.replay.rewind();
                         continue;
                     }
                     // A connection from the pool that the backend closed while we wrote: once more,
                     // on a new one, if that cannot do harm (RFC 9110 section 9.2.2).
-                    if reused && !fresh && stale(&error) && arrived.head.is_idempotent() {
-                        fresh = true;
+                    if reused && !retries.fresh && stale(&error) && arrived.head.is_idempotent() {
+                        retries.fresh = true;
                         same = Some(lease);
                         routed.replay.rewind();
                         continue;
                     }
-                    let again = rule.retry.as_ref().filter(|retry| {
-                        policy_retries < retry.attempts()
-                            && retry.on_status(status)
-                            && self.within_budget(backend)
-                    });
-                    if let Some(retry) = again {
-                        policy_retries += 1;
-                        tried.push(lease.endpoint().address);
-                        drop(lease);
-                        if wait(retry.backoff(policy_retries), &deadlines).await {
-                            routed.replay.rewind();
-                            fresh = false;
-                            continue;
-                        }
-                        return Err(Refusal::Status(
-                            StatusCode::GATEWAY_TIMEOUT,
-                            Some(ResponseFlag::RequestTimeout),
-                        ));
+                    if !retries.after_failure(&error, reused) {
+                        return Err(Refusal::Status(status, Some(flag)));
                     }
-                    return Err(Refusal::Status(status, Some(flag)));
+                    (status, Some(flag))
                 }
+            };
+            // A retry that the policy wants: the budget decides (GEP-3388: 503 beyond it).
+            if !self.within_budget(backend) {
+                return Err(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, Some(ResponseFlag::RetryBudget)));
             }
+            retries.failed_at(lease.endpoint().address);
+            drop(lease);
+            if !wait(retries.backoff(), &deadlines).await {
+                let flag = flag.unwrap_or(ResponseFlag::RequestTimeout);
+                let status = if status.is_server_error() { StatusCode::GATEWAY_TIMEOUT } else { status };
+                return Err(Refusal::Status(status, Some(flag)));
+            }
+            routed.replay.rewind();
         }
     }
 
     fn pick(
         &self,
         backend: &BackendRuntime,
-        token: Option<&policy::SessionToken>,
+        session: Option<&policy::SessionToken>,
         tried: &[SocketAddr],
     ) -> Option<Lease> {
         let options = self.cx.worker.options();
-        let context = |exclude| PickContext {
-            session: token,
-            exclude,
+        let context = PickContext {
+            session,
+            exclude: tried,
             zone: options.zone.as_deref(),
             node: options.node.as_deref(),
             now: self.started.into_std(),
         };
-        let endpoints = backend.endpoints();
-        // When every endpoint was tried, one of them is better than none.
-        balance::pick(&endpoints, &context(tried)).or_else(|| {
-            if tried.is_empty() {
-                None
-            } else {
-                balance::pick(&endpoints, &context(&[]))
-            }
-        })
+        balance::pick(&backend.endpoints(), &context)
     }
 
     fn within_budget(&self, backend: &BackendRuntime) -> bool {
         let settings = backend.settings();
-        backend
-            .retry_budget_state
-            .allow_retry(settings.retry_budget.as_ref(), std::time::Instant::now())
+        backend.retry_budget_state.allow_retry(settings.retry_budget.as_ref(), std::time::Instant::now())
     }
 
     /// Sends the response on, and what is left of the request.
@@ -538,24 +466,20 @@ impl<'a> Run<'a> {
         client: &mut D,
         arrived: &Arrived,
         (mut upstream, answer): (Upstream, Answer),
-        (mut routed, mut request): (Routed<'_>, Pump),
+        (mut replay, mut request): (Replay, Pump),
         reply: Reply<'_>,
         (deadlines, timer): (&Deadlines, &mut Timer),
     ) -> Result<StatusCode, Refusal> {
-        let broken = |_| Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::ClientGone);
+        let broken = |_| Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::UpstreamProtocol);
         let (mut head, body) = match answer {
-            Answer::Final {
-                head,
-                length,
-                declared,
-            } => (head, Some((length, declared))),
+            Answer::Final { head, length, declared } => (head, Some((length, declared))),
             Answer::Switched(head) => (head, None),
             Answer::Interim(head) => (head, Some((BodyLength::None, None))),
         };
-        reply.chosen.filters.response(&mut head, &routed.state);
-        routed.rule.filters.response(&mut head, &routed.state);
+        self.filter_response(&mut head);
+        self.state.finish(&mut head);
         if let Some(session) = reply.session {
-            session.respond(&mut head, &arrived.head, reply.lease.endpoint(), reply.token);
+            session.respond(&mut head, &arrived.head, reply.lease.endpoint(), reply.token.as_ref());
         }
         normalise::date(&mut head);
         let status = head.status;
@@ -563,43 +487,30 @@ impl<'a> Run<'a> {
             Some((length, declared)) => client.respond(&head, length, declared).map_err(broken)?,
             None => {
                 client.accept_upgrade(&head).map_err(broken)?;
-                // The tunnel is as good as its two ends: what follows is no longer a request.
+                // What follows is no longer a request body.
                 request = Pump::default();
-                routed.replay = Replay::new(0, None);
+                replay = Replay::new(0, None);
             }
         }
-        let tunnel = body.is_none();
-        let result = attempt::relay(
-            client,
-            &mut upstream,
-            (&mut routed.replay, &mut request),
-            attempt::Relay {
-                deadlines,
-                tunnel,
-                sent: &mut self.report.sent,
-            },
-            timer,
-        )
-        .await;
-        self.report.received = routed.replay.received();
+        // An extended CONNECT that was accepted is a tunnel like any other (RFC 8441 section 5).
+        let tunnel = body.is_none() || (arrived.head.method == Method::CONNECT && status.is_success());
+        let relay = attempt::Relay { deadlines, tunnel, sent: &mut self.report.sent };
+        let result = attempt::relay(client, &mut upstream, (&mut replay, &mut request), relay, timer).await;
+        self.report.received = replay.received();
         match result {
             Ok(()) => {
                 upstream.finish();
-                Ok(if tunnel {
-                    StatusCode::SWITCHING_PROTOCOLS
-                } else {
-                    status
-                })
+                Ok(status)
             }
             Err(failure) => {
                 let flag = match failure {
-                    attempt::RelayError::Pump(PumpError::Read(_)) => {
+                    RelayError::Pump(PumpError::Read(_)) => {
                         reply.lease.report(Outcome::Reset);
                         ResponseFlag::UpstreamReset
                     }
-                    attempt::RelayError::Pump(PumpError::Write(_)) => ResponseFlag::ClientGone,
-                    attempt::RelayError::Upstream => ResponseFlag::UpstreamTimeout,
-                    attempt::RelayError::Client => ResponseFlag::ClientTimeout,
+                    RelayError::Pump(PumpError::Write(_)) => ResponseFlag::ClientGone,
+                    RelayError::Upstream => ResponseFlag::UpstreamTimeout,
+                    RelayError::Client => ResponseFlag::ClientTimeout,
                 };
                 Err(Refusal::Silent(status, flag))
             }
@@ -607,20 +518,90 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A request on its way.
-struct Routed<'a> {
+/// How often and where a request may be tried again.
+struct Retries<'a> {
+    policy: Option<&'a policy::RetryPolicy>,
+    /// Endpoints that failed.
+    tried: SmallVec<[SocketAddr; 4]>,
+    by_policy: u32,
+    by_connect: u32,
+    /// Whether the next try needs a new connection.
+    fresh: bool,
+}
+
+impl<'a> Retries<'a> {
+    fn new(policy: Option<&'a policy::RetryPolicy>) -> Self {
+        Self { policy, tried: SmallVec::new(), by_policy: 0, by_connect: 0, fresh: false }
+    }
+
+    /// Nothing has reached a backend: another one is tried, unless the route forbids all retries
+    /// (`attempts: 0`, GEP-1731).
+    fn connect_again(&mut self) -> bool {
+        self.by_connect += 1;
+        self.by_connect <= CONNECT_RETRIES && self.policy.is_none_or(|policy| policy.attempts() > 0)
+    }
+
+    fn after_answer(&mut self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Final { head, .. } => self.by_policy(|policy| policy.on_response(head)),
+            Answer::Interim(_) | Answer::Switched(_) => false,
+        }
+    }
+
+    fn after_failure(&mut self, error: &UpstreamError, reused: bool) -> bool {
+        let failure = match error {
+            UpstreamError::NoEndpoint | UpstreamError::Overload | UpstreamError::Connect(_) => UpstreamFailure::Connect,
+            UpstreamError::ConnectTimeout => UpstreamFailure::Connect,
+            UpstreamError::Closed if reused => UpstreamFailure::Closed,
+            UpstreamError::Closed => UpstreamFailure::Reset,
+            UpstreamError::Stream(_) if error.before_request() => UpstreamFailure::RefusedStream,
+            UpstreamError::Stream(_) => UpstreamFailure::Reset,
+            UpstreamError::Head(_) | UpstreamError::TooLarge => UpstreamFailure::Protocol,
+            UpstreamError::Timeout => UpstreamFailure::Timeout,
+        };
+        self.by_policy(|policy| policy.on_failure(failure))
+    }
+
+    fn by_policy(&mut self, wanted: impl FnOnce(&policy::RetryPolicy) -> bool) -> bool {
+        let Some(policy) = self.policy else { return false };
+        if self.by_policy >= policy.attempts() || !wanted(policy) {
+            return false;
+        }
+        self.by_policy += 1;
+        true
+    }
+
+    fn failed_at(&mut self, endpoint: SocketAddr) {
+        self.fresh = false;
+        self.tried.push(endpoint);
+    }
+
+    fn backoff(&self) -> Duration {
+        self.policy.map_or(Duration::ZERO, |policy| policy.backoff(self.by_policy))
+    }
+}
+
+/// A request on its way. `'a` is the snapshot's life.
+struct Routed<'a, 'c> {
     rule: &'a Arc<CompiledRule>,
-    context: FilterContext<'a>,
-    state: FilterState,
+    context: FilterContext<'c>,
+    session: Option<policy::SessionToken>,
     replay: Replay,
 }
 
 /// What the response needs to know about the choice that was made.
 struct Reply<'a> {
     session: Option<&'a policy::SessionPolicy>,
-    token: Option<&'a policy::SessionToken>,
-    chosen: &'a crate::runtime::CompiledBackend,
+    token: Option<policy::SessionToken>,
     lease: &'a Lease,
+}
+
+/// What an answer says about its endpoint. A 500 is the application's own affair.
+fn verdict(status: StatusCode) -> Outcome {
+    match status {
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Outcome::ServerError,
+        _ => Outcome::Success,
+    }
 }
 
 fn answer_status(answer: &Answer) -> StatusCode {

@@ -79,7 +79,7 @@ where
             request.method == Method::HEAD,
             request.fields.body,
         );
-        let arrived = match normalise::from_h1(request, scheme) {
+        let arrived = match normalise::from_h1(request, scheme, &cx.worker.options().path) {
             Ok(arrived) => arrived,
             Err(status) => {
                 refuse(&mut h1, &cx, status, &mut timer).await;
@@ -91,6 +91,7 @@ where
         h1.start_recv(exchange_facts.2);
         let mut exchange = Exchange {
             h1: &mut h1,
+            drain: Some(&drain),
             version: exchange_facts.0,
             to_head: exchange_facts.1,
             upgrade: arrived.head.upgrade.clone(),
@@ -199,6 +200,7 @@ async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(
     let started = Instant::now();
     let mut exchange = Exchange {
         h1,
+        drain: None,
         version: Version::H11,
         to_head: false,
         upgrade: None,
@@ -280,6 +282,7 @@ async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(h1: &mut H1<IO>) {
 #[derive(Debug)]
 struct Exchange<'a, IO> {
     h1: &'a mut H1<IO>,
+    drain: Option<&'a DrainWatch>,
     version: Version,
     to_head: bool,
     upgrade: Option<String>,
@@ -353,6 +356,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Downstream for Exchange<'_, IO> {
             (BodyLength::UntilClose, None) => BodyLength::Chunked,
             (length, _) => length,
         };
+        if self.drain.is_some_and(|drain| drain.phase() > DrainPhase::Serving) {
+            self.keep_alive = false;
+        }
         // A client that waits for permission will not send its body now; what it sends next cannot
         // be told apart from it (RFC 9110 section 10.1.1).
         if self.waits && !self.h1.recv_done() {

@@ -16,6 +16,8 @@ pub struct ProxyOptions {
     pub timeouts: Timeouts,
     /// Whose forwarding headers are believed, and what is told to backends.
     pub forwarding: ForwardingOptions,
+    /// How request paths are normalised before they are matched and forwarded.
+    pub path: gatewright_model::path::Policy,
     /// Zone of this proxy, for endpoints that prefer their zone.
     pub zone: Option<String>,
     /// Node of this proxy, for endpoints that prefer their node.
@@ -37,6 +39,7 @@ impl Default for ProxyOptions {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             forwarding: ForwardingOptions::default(),
+            path: gatewright_model::path::Policy::default(),
             zone: None,
             node: None,
             access_log: None,
