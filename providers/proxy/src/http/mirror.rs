@@ -35,12 +35,7 @@ pub(crate) fn sampled(rule: &FilterChain, backend: &FilterChain) -> Mirrors {
 }
 
 /// Sends the copies, unless the body was too long to keep or too many are in flight.
-pub(crate) fn start(
-    mirrors: Mirrors,
-    head: &RequestHead,
-    replay: &Replay,
-    worker: &Rc<WorkerContext>,
-) {
+pub(crate) fn start(mirrors: Mirrors, head: &RequestHead, replay: &Replay, worker: &Rc<WorkerContext>) {
     if mirrors.is_empty() {
         return;
     }

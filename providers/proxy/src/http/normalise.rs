@@ -15,7 +15,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const PSEUDONYM: &str = "gatewright";
 
 /// Turns an HTTP/1 head into a request, or says with which status it is refused.
-pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: &path::Policy) -> Result<Arrived, StatusCode> {
+pub(crate) fn from_h1(
+    request: Request,
+    scheme: Scheme,
+    policy: &path::Policy,
+) -> Result<Arrived, StatusCode> {
     // RFC 9110 sections 9.3.6 and 9.3.8: neither makes sense towards a gateway.
     if request.method == Method::CONNECT || request.method == Method::TRACE {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
@@ -61,7 +65,10 @@ pub(crate) fn authority(authority: String, version: Version) -> Result<(String, 
     if authority.is_empty() && version == Version::H10 {
         return Ok((authority, String::new()));
     }
-    let host = host::parse(authority.as_bytes()).map_err(|_| HeadError::Host.status())?.name.into_owned();
+    let host = host::parse(authority.as_bytes())
+        .map_err(|_| HeadError::Host.status())?
+        .name
+        .into_owned();
     Ok((authority, host))
 }
 

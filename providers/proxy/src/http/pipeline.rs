@@ -219,7 +219,10 @@ impl<'a> Run<'a> {
         if let (Some(max), BodyLength::Known(length)) = (limits.body_bytes, arrived.length)
             && length > max
         {
-            return Err(Refusal::Status(StatusCode::PAYLOAD_TOO_LARGE, Some(ResponseFlag::ClientError)));
+            return Err(Refusal::Status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Some(ResponseFlag::ClientError),
+            ));
         }
         let listener = self.listener(&arrived.host)?;
         self.report.listener = Some(listener);
@@ -230,15 +233,26 @@ impl<'a> Run<'a> {
         };
         let mut replay = Replay::new(keep, limits.body_bytes);
         // Before routing, so that no route matches what a client only claims.
-        policy::forward::apply(&mut arrived.head, &cx.conn, self.port, &cx.worker.options().forwarding);
+        policy::forward::apply(
+            &mut arrived.head,
+            &cx.conn,
+            self.port,
+            &cx.worker.options().forwarding,
+        );
         for auth in listener.filters.auths() {
             self.authorize(auth, client, arrived, &mut replay).await?;
         }
         let found = listener.route(&arrived.head, &arrived.host);
-        let (rule, prefix) = found.ok_or(Refusal::Status(StatusCode::NOT_FOUND, Some(ResponseFlag::NoRoute)))?;
+        let (rule, prefix) = found.ok_or(Refusal::Status(
+            StatusCode::NOT_FOUND,
+            Some(ResponseFlag::NoRoute),
+        ))?;
         self.report.rule = Some(rule);
         if rule.fault.is_some() {
-            return Err(Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(ResponseFlag::RuleFault)));
+            return Err(Refusal::Status(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                Some(ResponseFlag::RuleFault),
+            ));
         }
         // A preflight carries no credentials that could be authorized.
         if let Some(response) = rule.filters.preflight(&arrived.head) {
@@ -248,12 +262,31 @@ impl<'a> Run<'a> {
         for auth in rule.filters.auths() {
             self.authorize(auth, client, arrived, &mut replay).await?;
         }
-        let context = FilterContext { conn: &cx.conn, port: self.port, matched_prefix: prefix };
-        let session = rule.session.as_ref().and_then(|session| session.token(&arrived.head));
-        if let Verdict::Respond(response) = rule.filters.request(&mut arrived.head, &mut self.state, &context) {
+        let context = FilterContext {
+            conn: &cx.conn,
+            port: self.port,
+            matched_prefix: prefix,
+        };
+        let session = rule
+            .session
+            .as_ref()
+            .and_then(|session| session.token(&arrived.head));
+        if let Verdict::Respond(response) = rule.filters.request(&mut arrived.head, &mut self.state, &context)
+        {
             return Err(Refusal::Response(Box::new(response)));
         }
-        self.forward(client, arrived, Routed { rule, context, session, replay }, timer).await
+        self.forward(
+            client,
+            arrived,
+            Routed {
+                rule,
+                context,
+                session,
+                replay,
+            },
+            timer,
+        )
+        .await
     }
 
     /// The listener by Host, and none but it. Over TLS it must also be the one that the server name
@@ -311,7 +344,7 @@ impl<'a> Run<'a> {
         let front = front.get(..want).unwrap_or(front);
         let verdict = Box::pin(authz::check(
             auth,
-            &mut arrived.head,
+            (&mut arrived.head, &mut self.state),
             front,
             &self.cx.conn,
             &self.cx.worker,
@@ -334,18 +367,26 @@ impl<'a> Run<'a> {
         let fault = |flag| Refusal::Status(StatusCode::INTERNAL_SERVER_ERROR, Some(flag));
         let chosen = balance::choose_weighted(&rule.backends, rule.total_weight)
             .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
-        let backend = chosen.backend.as_ref().ok_or_else(|| fault(ResponseFlag::NoBackend))?;
+        let backend = chosen
+            .backend
+            .as_ref()
+            .ok_or_else(|| fault(ResponseFlag::NoBackend))?;
         self.report.backend = Some(backend);
         if backend.settings().fault.is_some() {
             return Err(fault(ResponseFlag::BackendFault));
         }
         let session = rule.session.as_ref().or(chosen.session.as_ref());
         if rule.session.is_none() {
-            routed.session = chosen.session.as_ref().and_then(|session| session.token(&arrived.head));
+            routed.session = chosen
+                .session
+                .as_ref()
+                .and_then(|session| session.token(&arrived.head));
         }
         self.chains.1 = Some(&chosen.filters);
         if let Verdict::Respond(response) =
-            chosen.filters.request(&mut arrived.head, &mut self.state, &routed.context)
+            chosen
+                .filters
+                .request(&mut arrived.head, &mut self.state, &routed.context)
         {
             return Err(Refusal::Response(Box::new(response)));
         }
@@ -353,7 +394,9 @@ impl<'a> Run<'a> {
         let mirrors = mirror::sampled(&rule.filters, &chosen.filters);
         let deadlines = Deadlines::new(rule, self.cx.worker.options(), self.started);
         let now = self.started.into_std();
-        backend.retry_budget_state.request(backend.settings().retry_budget.as_ref(), now);
+        backend
+            .retry_budget_state
+            .request(backend.settings().retry_budget.as_ref(), now);
         let mut retries = Retries::new(rule.retry.as_ref());
         let mut same: Option<Lease> = None;
         loop {
@@ -361,16 +404,31 @@ impl<'a> Run<'a> {
                 Some(lease) => lease,
                 None => self
                     .pick(backend, routed.session.as_ref(), &retries.tried)
-                    .ok_or(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, Some(ResponseFlag::NoEndpoint)))?,
+                    .ok_or(Refusal::Status(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        Some(ResponseFlag::NoEndpoint),
+                    ))?,
             };
             self.report.attempts += 1;
             self.report.endpoint = Some(lease.endpoint().address);
             let begun = Instant::now();
-            let attempt = Try { rule, backend, endpoint: lease.endpoint(), fresh: retries.fresh, begun };
+            let attempt = Try {
+                rule,
+                backend,
+                endpoint: lease.endpoint(),
+                fresh: retries.fresh,
+                begun,
+            };
             let mut request = Pump::default();
-            let attempted =
-                attempt::run(client, arrived, &mut routed.replay, &mut request, attempt, (self.cx, &deadlines, timer))
-                    .await;
+            let attempted = attempt::run(
+                client,
+                arrived,
+                &mut routed.replay,
+                &mut request,
+                attempt,
+                (self.cx, &deadlines, timer),
+            )
+            .await;
             self.report.received = routed.replay.received();
             let (status, flag) = match attempted {
                 Attempted::Answered(upstream, answer) => {
@@ -378,10 +436,21 @@ impl<'a> Run<'a> {
                     lease.report(verdict(answer_status(&answer)));
                     if !(retries.after_answer(&answer) && routed.replay.possible()) {
                         mirror::start(mirrors, &arrived.head, &routed.replay, &self.cx.worker);
-                        let reply = Reply { session, token: routed.session, lease: &lease };
+                        let reply = Reply {
+                            session,
+                            token: routed.session,
+                            lease: &lease,
+                        };
                         let replay = routed.replay;
                         return self
-                            .reply(client, arrived, (upstream, answer), (replay, request), reply, (&deadlines, timer))
+                            .reply(
+                                client,
+                                arrived,
+                                (upstream, answer),
+                                (replay, request),
+                                reply,
+                                (&deadlines, timer),
+                            )
                             .await;
                     }
                     drop(upstream);
@@ -392,11 +461,17 @@ impl<'a> Run<'a> {
                     return Err(Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::ClientGone));
                 }
                 Attempted::ClientTimeout => {
-                    return Err(Refusal::Status(StatusCode::REQUEST_TIMEOUT, Some(ResponseFlag::ClientTimeout)));
+                    return Err(Refusal::Status(
+                        StatusCode::REQUEST_TIMEOUT,
+                        Some(ResponseFlag::ClientTimeout),
+                    ));
                 }
                 Attempted::RequestTimeout => {
                     lease.report(Outcome::Timeout);
-                    return Err(Refusal::Status(StatusCode::GATEWAY_TIMEOUT, Some(ResponseFlag::RequestTimeout)));
+                    return Err(Refusal::Status(
+                        StatusCode::GATEWAY_TIMEOUT,
+                        Some(ResponseFlag::RequestTimeout),
+                    ));
                 }
                 Attempted::Failed { error, reused } => {
                     let (status, flag, outcome) = classify(&error);
@@ -425,13 +500,20 @@ impl<'a> Run<'a> {
             };
             // A retry that the policy wants: the budget decides (GEP-3388: 503 beyond it).
             if !self.within_budget(backend) {
-                return Err(Refusal::Status(StatusCode::SERVICE_UNAVAILABLE, Some(ResponseFlag::RetryBudget)));
+                return Err(Refusal::Status(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    Some(ResponseFlag::RetryBudget),
+                ));
             }
             retries.failed_at(lease.endpoint().address);
             drop(lease);
             if !wait(retries.backoff(), &deadlines).await {
                 let flag = flag.unwrap_or(ResponseFlag::RequestTimeout);
-                let status = if status.is_server_error() { StatusCode::GATEWAY_TIMEOUT } else { status };
+                let status = if status.is_server_error() {
+                    StatusCode::GATEWAY_TIMEOUT
+                } else {
+                    status
+                };
                 return Err(Refusal::Status(status, Some(flag)));
             }
             routed.replay.rewind();
@@ -457,7 +539,9 @@ impl<'a> Run<'a> {
 
     fn within_budget(&self, backend: &BackendRuntime) -> bool {
         let settings = backend.settings();
-        backend.retry_budget_state.allow_retry(settings.retry_budget.as_ref(), std::time::Instant::now())
+        backend
+            .retry_budget_state
+            .allow_retry(settings.retry_budget.as_ref(), std::time::Instant::now())
     }
 
     /// Sends the response on, and what is left of the request.
@@ -472,14 +556,23 @@ impl<'a> Run<'a> {
     ) -> Result<StatusCode, Refusal> {
         let broken = |_| Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::UpstreamProtocol);
         let (mut head, body) = match answer {
-            Answer::Final { head, length, declared } => (head, Some((length, declared))),
+            Answer::Final {
+                head,
+                length,
+                declared,
+            } => (head, Some((length, declared))),
             Answer::Switched(head) => (head, None),
             Answer::Interim(head) => (head, Some((BodyLength::None, None))),
         };
         self.filter_response(&mut head);
         self.state.finish(&mut head);
         if let Some(session) = reply.session {
-            session.respond(&mut head, &arrived.head, reply.lease.endpoint(), reply.token.as_ref());
+            session.respond(
+                &mut head,
+                &arrived.head,
+                reply.lease.endpoint(),
+                reply.token.as_ref(),
+            );
         }
         normalise::date(&mut head);
         let status = head.status;
@@ -494,7 +587,11 @@ impl<'a> Run<'a> {
         }
         // An extended CONNECT that was accepted is a tunnel like any other (RFC 8441 section 5).
         let tunnel = body.is_none() || (arrived.head.method == Method::CONNECT && status.is_success());
-        let relay = attempt::Relay { deadlines, tunnel, sent: &mut self.report.sent };
+        let relay = attempt::Relay {
+            deadlines,
+            tunnel,
+            sent: &mut self.report.sent,
+        };
         let result = attempt::relay(client, &mut upstream, (&mut replay, &mut request), relay, timer).await;
         self.report.received = replay.received();
         match result {
@@ -531,7 +628,13 @@ struct Retries<'a> {
 
 impl<'a> Retries<'a> {
     fn new(policy: Option<&'a policy::RetryPolicy>) -> Self {
-        Self { policy, tried: SmallVec::new(), by_policy: 0, by_connect: 0, fresh: false }
+        Self {
+            policy,
+            tried: SmallVec::new(),
+            by_policy: 0,
+            by_connect: 0,
+            fresh: false,
+        }
     }
 
     /// Nothing has reached a backend: another one is tried, unless the route forbids all retries
@@ -550,7 +653,9 @@ impl<'a> Retries<'a> {
 
     fn after_failure(&mut self, error: &UpstreamError, reused: bool) -> bool {
         let failure = match error {
-            UpstreamError::NoEndpoint | UpstreamError::Overload | UpstreamError::Connect(_) => UpstreamFailure::Connect,
+            UpstreamError::NoEndpoint | UpstreamError::Overload | UpstreamError::Connect(_) => {
+                UpstreamFailure::Connect
+            }
             UpstreamError::ConnectTimeout => UpstreamFailure::Connect,
             UpstreamError::Closed if reused => UpstreamFailure::Closed,
             UpstreamError::Closed => UpstreamFailure::Reset,
@@ -577,7 +682,8 @@ impl<'a> Retries<'a> {
     }
 
     fn backoff(&self) -> Duration {
-        self.policy.map_or(Duration::ZERO, |policy| policy.backoff(self.by_policy))
+        self.policy
+            .map_or(Duration::ZERO, |policy| policy.backoff(self.by_policy))
     }
 }
 
@@ -599,7 +705,9 @@ struct Reply<'a> {
 /// What an answer says about its endpoint. A 500 is the application's own affair.
 fn verdict(status: StatusCode) -> Outcome {
     match status {
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Outcome::ServerError,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            Outcome::ServerError
+        }
         _ => Outcome::Success,
     }
 }

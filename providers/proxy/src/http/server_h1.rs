@@ -356,7 +356,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Downstream for Exchange<'_, IO> {
             (BodyLength::UntilClose, None) => BodyLength::Chunked,
             (length, _) => length,
         };
-        if self.drain.is_some_and(|drain| drain.phase() > DrainPhase::Serving) {
+        if self
+            .drain
+            .is_some_and(|drain| drain.phase() > DrainPhase::Serving)
+        {
             self.keep_alive = false;
         }
         // A client that waits for permission will not send its body now; what it sends next cannot
