@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod manifest;
 pub mod ports;
 pub mod raw;
+pub mod tls;
 pub mod wait;
 
 pub use echo::Echo;

@@ -7,3 +7,4 @@ mod attacks;
 mod external;
 mod quickstart;
 mod reload;
+mod zero_loss;
