@@ -7,4 +7,5 @@ mod attacks;
 mod external;
 mod quickstart;
 mod reload;
+mod websocket;
 mod zero_loss;
