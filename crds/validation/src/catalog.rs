@@ -3,6 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gatewright_crds::bundle::{self, Bundle, Channel, CrdText};
+use gatewright_crds::convert::{Gvk, check_served};
 use gatewright_crds::kinds::Scope;
 use serde_json::Value;
 
@@ -18,6 +19,9 @@ pub(crate) const OUR_GROUPS: [&str; 3] = [
     "gateway.networking.x-k8s.io",
     "gatewright.dev",
 ];
+
+/// The group of the first releases; what is written for it gets to know what replaced it.
+const FORMER_GROUP: &str = "networking.x-k8s.io";
 
 /// The kinds of one bundle and channel, and the built-in ones.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ impl Catalog {
     pub(crate) fn new(bundle: Bundle, channel: Channel) -> Self {
         let crds = bundle::crds(bundle, channel)
             .iter()
+            .chain(bundle::own_crds())
             .map(|crd| CrdKind {
                 crd,
                 versions: crd.versions.iter().map(|_| OnceLock::new()).collect(),
@@ -108,7 +113,7 @@ impl Catalog {
 
     /// Looks up `apiVersion` (split into group and version) and `kind`.
     pub(crate) fn find(&self, group: &str, version: &str, kind: &str) -> Lookup<'_> {
-        if OUR_GROUPS.contains(&group) {
+        if OUR_GROUPS.contains(&group) || FORMER_GROUP == group {
             return self.find_crd(group, version, kind);
         }
         if let Some((core, cell)) = self
@@ -148,7 +153,7 @@ impl Catalog {
             .iter()
             .find(|known| known.crd.group == group && known.crd.kind == kind)
         else {
-            return self.explain_absence(group, kind);
+            return self.explain_absence(group, version, kind);
         };
         let versions = found.crd.versions.iter().zip(&found.versions);
         for (known, cell) in versions {
@@ -190,7 +195,7 @@ impl Catalog {
         })
     }
 
-    fn explain_absence(&self, group: &str, kind: &str) -> Lookup<'_> {
+    fn explain_absence(&self, group: &str, version: &str, kind: &str) -> Lookup<'_> {
         let elsewhere = self.elsewhere(|crd| crd.group == group && crd.kind == kind);
         if !elsewhere.is_empty() {
             return Lookup::NotInBundle(format!(
@@ -204,21 +209,28 @@ impl Catalog {
                 .filter(|known| known.crd.group == group)
                 .map(|known| known.crd.kind.as_str())
         };
-        let near = suggestion(kind, known());
-        let moved = self
-            .crds
-            .iter()
-            .find(|known| known.crd.kind == kind)
-            .map(|other| format!("; {kind} is in group {}", other.crd.group))
-            .unwrap_or_default();
+        let near = match self.renamed(group, version, kind) {
+            Some(now) => format!("; it is {now} now"),
+            None => suggestion(kind, known()),
+        };
         let names = listed(known().map(str::to_owned));
         let names = if names.is_empty() {
             "the group has no kinds here".to_owned()
         } else {
             format!("known kinds: {names}")
         };
-        let text = format!("no kind {kind} in group {group}{near}{moved}; {names}");
+        let text = format!("no kind {kind} in group {group}{near}; {names}");
         Lookup::UnknownKind(text)
+    }
+
+    /// The present `apiVersion kind` of a kind that was renamed or moved.
+    fn renamed(&self, group: &str, version: &str, kind: &str) -> Option<String> {
+        let gvk = Gvk {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: kind.to_owned(),
+        };
+        check_served(&gvk, self.bundle, self.channel).err()?.instead
     }
 
     /// The other bundles and channels that have what `wanted` looks for.
@@ -264,7 +276,9 @@ impl Catalog {
 
     fn compile(&self, source: &Value) -> Compiled {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        Schema::compile(source, &mut shared).map_err(|error| error.to_string())
+        Schema::compile(source, &mut shared)
+            .map(Schema::with_type_meta)
+            .map_err(|error| error.to_string())
     }
 }
 

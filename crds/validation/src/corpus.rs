@@ -176,6 +176,9 @@ fn every_rule_holds_somewhere_and_fails_somewhere() {
     for (bundle, channel) in combinations() {
         let validator = Validator::new(bundle, channel, Mode::Strict);
         for (crd, version, schema) in validator.catalog().schemas() {
+            if crd.group == "gatewright.dev" {
+                continue;
+            }
             let schema = schema.unwrap();
             let mut sites: BTreeMap<(String, String), Seen> = BTreeMap::new();
             let mut total = 0;

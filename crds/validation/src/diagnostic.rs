@@ -57,6 +57,8 @@ pub enum Code {
     ConversionFailed,
     /// A version that is served but deprecated.
     DeprecatedVersion,
+    /// An object in the shape of an older release, which was converted.
+    OlderRelease,
     /// A schema of the bundle cannot be used: a defect of the program.
     Internal,
     /// A field that the schema does not know.
@@ -129,6 +131,7 @@ impl Code {
             Self::VersionNotServed => "version-not-served",
             Self::ConversionFailed => "conversion-failed",
             Self::DeprecatedVersion => "deprecated-version",
+            Self::OlderRelease => "older-release",
             Self::Internal => "internal",
             Self::UnknownField => "unknown-field",
             Self::Required => "required",

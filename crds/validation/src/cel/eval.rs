@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::compile::{Binary, Expr, Flat, Program, Quantifier};
-use super::value::Val;
+use super::value::{Elements, Val};
 
 /// Why an expression has no value.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ type Evaluated<'a> = Result<Val<'a>, EvalError>;
 
 impl Program {
     /// The value of the expression for `self_value` and `old_self`.
-    pub(super) fn evaluate<'a>(&self, self_value: Val<'a>, old_self: Val<'a>) -> Evaluated<'a> {
+    pub(super) fn evaluate<'a>(&'a self, self_value: Val<'a>, old_self: Val<'a>) -> Evaluated<'a> {
         let mut frame = Frame {
             self_value,
             old_self,
@@ -42,8 +42,9 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn eval(&mut self, expr: &Expr) -> Evaluated<'a> {
+    fn eval(&mut self, expr: &'a Expr) -> Evaluated<'a> {
         match expr {
+            Expr::Const(Val::Str(text)) => Ok(Val::Str(Cow::Borrowed(text))),
             Expr::Const(value) => Ok(value.clone()),
             Expr::SelfValue => Ok(self.self_value.clone()),
             Expr::OldSelf => Ok(self.old_self.clone()),
@@ -200,7 +201,7 @@ impl<'a> Frame<'a> {
 
     /// `&&` and `||` do not depend on the order of their operands: an error counts only if the other side does not
     /// decide (CEL specification, "Logical Operators").
-    fn logic(&mut self, left: &Expr, right: &Expr, decisive: bool) -> Evaluated<'a> {
+    fn logic(&mut self, left: &'a Expr, right: &'a Expr, decisive: bool) -> Evaluated<'a> {
         let left = self.eval(left);
         if matches!(left, Ok(Val::Bool(flag)) if flag == decisive) {
             return Ok(Val::Bool(decisive));
@@ -221,11 +222,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn range(&mut self, range: &Expr) -> Result<Vec<Val<'a>>, EvalError> {
+    fn range(&mut self, range: &'a Expr) -> Result<Elements<'a>, EvalError> {
         let range = self.eval(range)?;
-        range
-            .elements()
-            .ok_or_else(|| EvalError::no_overload("comprehension", &[&range]))
+        Elements::of(&range).ok_or_else(|| EvalError::no_overload("comprehension", &[&range]))
     }
 
     fn set(&mut self, slot: usize, value: Val<'a>) {
@@ -234,7 +233,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn quantify(&mut self, kind: Quantifier, range: &Expr, slot: usize, predicate: &Expr) -> Evaluated<'a> {
+    fn quantify(
+        &mut self,
+        kind: Quantifier,
+        range: &'a Expr,
+        slot: usize,
+        predicate: &'a Expr,
+    ) -> Evaluated<'a> {
         let mut error = None;
         let mut count = 0_usize;
         for item in self.range(range)? {
@@ -312,8 +317,10 @@ fn binary<'a>(operator: Binary, left: &Val<'a>, right: &Val<'a>) -> Evaluated<'a
         Binary::GreaterEqual => ordered("_>=_", &[Greater, Equal]),
         Binary::In => match right.type_name() {
             "list" => {
-                let items = right.elements().unwrap_or_default();
-                Ok(Val::Bool(items.iter().any(|item| item.equals(left))))
+                let items = Elements::of(right);
+                Ok(Val::Bool(
+                    items.into_iter().flatten().any(|item| item.equals(left)),
+                ))
             }
             "map" => Ok(Val::Bool(right.lookup(left).is_some())),
             _ => Err(EvalError::no_overload("@in", &[left, right])),

@@ -11,15 +11,21 @@ use crate::{Mode, Validator};
 fn every_rule_of_every_bundle_compiles() {
     let mut sites = 0;
     let mut texts = BTreeSet::new();
+    let mut own = BTreeSet::new();
     for bundle in Bundle::ALL {
         for channel in Channel::ALL {
             let validator = Validator::new(*bundle, *channel, Mode::Strict);
             for (crd, version, schema) in validator.catalog().schemas() {
+                let ours = crd.group == "gatewright.dev";
                 let schema = schema.unwrap_or_else(|error| panic!("{} {version}: {error}", crd.kind));
                 schema.walk("", &mut |path, node| {
                     for rule in &node.rules {
-                        sites += 1;
-                        texts.insert(rule.source.clone());
+                        if ours {
+                            own.insert(rule.source.clone());
+                        } else {
+                            sites += 1;
+                            texts.insert(rule.source.clone());
+                        }
                         if let Err(error) = rule.program() {
                             panic!("{} {version} {path}: {}: {error}", crd.kind, rule.source);
                         }
@@ -36,6 +42,7 @@ fn every_rule_of_every_bundle_compiles() {
     }
     // The numbers of the published CRDs: a rule that the schema compiler lost would show here.
     assert_eq!((sites, texts.len()), (1388, 123));
+    assert!(!own.is_empty());
 }
 
 fn outcome(rule: &str, schema: &Value, value: &Value) -> Outcome {

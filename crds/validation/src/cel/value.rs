@@ -10,6 +10,50 @@ use serde_json::Value;
 use super::named::NamedFormat;
 use crate::schema::{ListType, Schema, Type};
 
+/// Steps through the items of a list, or the keys of a map, without copying them first.
+pub(crate) struct Elements<'a> {
+    source: Source<'a>,
+    next: usize,
+}
+
+enum Source<'a> {
+    Json(&'a [Value], Option<&'a Schema>),
+    Keys(serde_json::map::Keys<'a>),
+    List(Arc<[Val<'a>]>),
+    Map(Arc<[(Val<'a>, Val<'a>)]>),
+}
+
+impl<'a> Elements<'a> {
+    /// `None` for what a comprehension cannot run over.
+    pub(crate) fn of(value: &Val<'a>) -> Option<Self> {
+        let source = match value {
+            Val::Json(Value::Array(items), schema) => {
+                Source::Json(items, schema.and_then(|schema| schema.items.as_deref()))
+            }
+            Val::Json(Value::Object(map), _) => Source::Keys(map.keys()),
+            Val::List(items) => Source::List(Arc::clone(items)),
+            Val::Map(entries) => Source::Map(Arc::clone(entries)),
+            _ => return None,
+        };
+        Some(Self { source, next: 0 })
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Val<'a>;
+
+    fn next(&mut self) -> Option<Val<'a>> {
+        let at = self.next;
+        self.next += 1;
+        match &mut self.source {
+            Source::Json(items, schema) => items.get(at).map(|item| Val::of(item, *schema)),
+            Source::Keys(keys) => keys.next().map(|key| Val::Str(Cow::Borrowed(key))),
+            Source::List(items) => items.get(at).cloned(),
+            Source::Map(entries) => entries.get(at).map(|(key, _)| key.clone()),
+        }
+    }
+}
+
 /// A value during evaluation.
 #[derive(Clone, Debug)]
 pub(crate) enum Val<'a> {
@@ -103,16 +147,7 @@ impl<'a> Val<'a> {
 
     /// The items of a list, or the keys of a map: what a comprehension runs over.
     pub(crate) fn elements(&self) -> Option<Vec<Val<'a>>> {
-        Some(match self {
-            Val::Json(Value::Array(items), schema) => {
-                let items_schema = schema.and_then(|schema| schema.items.as_deref());
-                items.iter().map(|item| Val::of(item, items_schema)).collect()
-            }
-            Val::Json(Value::Object(map), _) => map.keys().map(|key| Val::Str(Cow::Borrowed(key))).collect(),
-            Val::List(items) => items.to_vec(),
-            Val::Map(entries) => entries.iter().map(|(key, _)| key.clone()).collect(),
-            _ => return None,
-        })
+        Elements::of(self).map(Iterator::collect)
     }
 
     /// Length of a string (code points), bytes, list or map.

@@ -127,36 +127,45 @@ impl Schema {
     }
 
     fn check_unique(&self, items: &[Value], path: &Path<'_>, out: &mut Vec<Finding>) {
+        if items.len() < 2 || matches!(self.list_type, ListType::Atomic) {
+            return;
+        }
         let mut seen = HashSet::new();
-        match &self.list_type {
-            ListType::Atomic => {}
-            ListType::Set => {
-                for (index, item) in items.iter().enumerate() {
-                    if !seen.insert(item.to_string()) {
-                        out.push(duplicate(&path.index(index), &excerpt(item)));
-                    }
-                }
-            }
-            ListType::Map(keys) => {
-                for (index, item) in items.iter().enumerate() {
-                    let key: Vec<(&str, &Value)> = keys
-                        .iter()
-                        .filter_map(|key| item.get(&**key).map(|value| (&**key, value)))
-                        .collect();
-                    let identity: Vec<String> = key
-                        .iter()
-                        .map(|(name, value)| format!("{name}={value}"))
-                        .collect();
-                    if item.is_object() && !seen.insert(identity.join(",")) {
-                        let shown: Vec<String> = key
-                            .iter()
-                            .map(|(name, value)| format!("{name:?}:{}", excerpt(value)))
-                            .collect();
-                        out.push(duplicate(&path.index(index), &format!("{{{}}}", shown.join(","))));
-                    }
-                }
+        for (index, item) in items.iter().enumerate() {
+            if !seen.insert(self.identity(item)) {
+                out.push(duplicate(&path.index(index), &self.shown_identity(item)));
             }
         }
+    }
+
+    /// What makes an item of a list unique: its value, or its keys.
+    fn identity(&self, item: &Value) -> String {
+        match &self.list_type {
+            ListType::Map(keys) if item.is_object() => {
+                let mut identity = String::new();
+                for key in keys {
+                    identity.push_str(&item.get(&**key).unwrap_or(&Value::Null).to_string());
+                    identity.push(',');
+                }
+                identity
+            }
+            _ => item.to_string(),
+        }
+    }
+
+    /// What makes an item of a list unique, as the API server shows it.
+    fn shown_identity(&self, item: &Value) -> String {
+        let ListType::Map(keys) = &self.list_type else {
+            return excerpt(item);
+        };
+        let parts: Vec<String> = keys
+            .iter()
+            .filter_map(|key| {
+                item.get(&**key)
+                    .map(|value| format!("{key:?}:{}", excerpt(value)))
+            })
+            .collect();
+        format!("{{{}}}", parts.join(","))
     }
 
     fn check_string(&self, text: &str, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {

@@ -35,9 +35,25 @@ const IGNORED: [&str; 6] = [
 ];
 
 impl Schema {
-    /// Compiles `source`, the `openAPIV3Schema` of a CRD version.
+    /// Compiles `source`, the `openAPIV3Schema` of a CRD version or a part of one.
     pub(crate) fn compile(source: &Value, shared: &mut Shared) -> Result<Schema, SchemaError> {
         compile(source, "", shared)
+    }
+
+    /// The same for the root of a resource, which has these fields whether its schema names them or not.
+    pub(crate) fn with_type_meta(mut self) -> Schema {
+        for (name, kind) in [
+            ("apiVersion", Type::String),
+            ("kind", Type::String),
+            ("metadata", Type::Object),
+        ] {
+            let field = Schema {
+                kind,
+                ..Schema::default()
+            };
+            self.properties.entry(name.into()).or_insert(field);
+        }
+        self
     }
 }
 

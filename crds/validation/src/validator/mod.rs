@@ -6,7 +6,7 @@ mod session;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gatewright_crds::bundle::{Bundle, Channel};
 use serde_json::Value;
@@ -21,7 +21,8 @@ use crate::load::{self, Limits};
 pub enum Mode {
     /// They are errors.
     Strict,
-    /// They are warnings: unknown fields are dropped, and the last of two equal keys counts.
+    /// They are warnings: unknown fields are dropped, and the last of two equal keys counts. Also, an object that has
+    /// the shape of the Gateway API release before is taken and converted, with a warning.
     Lenient,
 }
 
@@ -96,6 +97,8 @@ impl Loaded {
 #[derive(Debug)]
 pub struct Validator {
     catalog: Catalog,
+    /// The kinds of the release before, for objects in an older shape.
+    older: OnceLock<Catalog>,
     bundle: Bundle,
     channel: Channel,
     mode: Mode,
@@ -115,6 +118,7 @@ impl Validator {
     pub fn new(bundle: Bundle, channel: Channel, mode: Mode) -> Self {
         Self {
             catalog: Catalog::new(bundle, channel),
+            older: OnceLock::new(),
             bundle,
             channel,
             mode,
@@ -163,6 +167,11 @@ impl Validator {
         });
         session.text(found);
         session.finish()
+    }
+
+    fn older(&self) -> &Catalog {
+        self.older
+            .get_or_init(|| Catalog::new(Bundle::V1_6_3, self.channel))
     }
 
     #[cfg(test)]

@@ -9,6 +9,53 @@ use crate::finding::Finding;
 use crate::path::{Path, PathBuf};
 use crate::schema::Schema;
 
+/// True when nothing found is an error.
+pub(super) fn is_sound(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity != Severity::Error)
+}
+
+/// Reads `apiVersion` and `kind`; what is wrong with them is found.
+pub(super) fn type_meta(map: &Map<String, Value>, findings: &mut Vec<Finding>) -> Gvk {
+    let root = Path::Root;
+    let mut text = |field: &str| match map.get(field) {
+        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+        Some(Value::String(_) | Value::Null) | None => {
+            findings.push(Finding {
+                code: Code::MissingTypeMeta,
+                ..Finding::required(&root.field(field), "every object needs apiVersion and kind")
+            });
+            String::new()
+        }
+        Some(other) => {
+            findings.push(Finding::invalid(
+                Code::MissingTypeMeta,
+                &root.field(field),
+                other,
+                "must be a string",
+            ));
+            String::new()
+        }
+    };
+    let api_version = text("apiVersion");
+    let kind = text("kind");
+    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+    if findings.is_empty() && (version.is_empty() || version.contains('/') || api_version.starts_with('/')) {
+        let value = Value::from(api_version.as_str());
+        let detail = "must be of the form version or group/version";
+        findings.push(Finding::invalid(
+            Code::MissingTypeMeta,
+            &root.field("apiVersion"),
+            &value,
+            detail,
+        ));
+    }
+    Gvk {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind,
+    }
+}
+
 /// Adds what replaced a field or value of an older release.
 pub(super) fn explain_old(kind: &str, finding: &mut Finding) {
     let path = finding.path.to_string();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::object::{convert, explain_old, reference, restore_status};
-use super::{Gvk, Loaded, LoadedObject, Mode, Source, Status, Validator};
+use super::object::{convert, explain_old, is_sound, reference, restore_status, type_meta};
+use super::{Bundle, Gvk, Loaded, LoadedObject, Mode, Source, Status, Validator};
 use crate::catalog::{Found, Lookup};
 use crate::core_kinds::CoreKind;
 use crate::diagnostic::{Code, Diagnostic, ObjectRef, Position, Severity};
@@ -27,6 +27,17 @@ struct Report {
     object: Option<ObjectRef>,
     prefix: Vec<Step>,
     findings: Vec<Finding>,
+}
+
+impl Report {
+    /// `None` without findings.
+    fn of(object: Option<ObjectRef>, prefix: Vec<Step>, findings: Vec<Finding>) -> Option<Self> {
+        (!findings.is_empty()).then_some(Self {
+            object,
+            prefix,
+            findings,
+        })
+    }
 }
 
 impl<'a> Session<'a> {
@@ -219,130 +230,44 @@ impl<'a> Session<'a> {
         map: Map<String, Value>,
         prefix: Vec<Step>,
     ) -> (Option<Report>, Option<LoadedObject>) {
-        let root = Path::Root;
         let mut findings = Vec::new();
-        let text = |field: &str, findings: &mut Vec<Finding>| match map.get(field) {
-            Some(Value::String(text)) if !text.is_empty() => text.clone(),
-            Some(Value::String(_) | Value::Null) | None => {
-                findings.push(Finding {
-                    code: Code::MissingTypeMeta,
-                    ..Finding::required(&root.field(field), "every object needs apiVersion and kind")
-                });
-                String::new()
-            }
-            Some(other) => {
-                findings.push(Finding::invalid(
-                    Code::MissingTypeMeta,
-                    &root.field(field),
-                    other,
-                    "must be a string",
-                ));
-                String::new()
-            }
-        };
-        let api_version = text("apiVersion", &mut findings);
-        let kind = text("kind", &mut findings);
-        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-        if findings.is_empty()
-            && (version.is_empty() || version.contains('/') || api_version.starts_with('/'))
-        {
-            let value = Value::from(api_version.as_str());
-            let detail = "must be of the form version or group/version";
-            findings.push(Finding::invalid(
-                Code::MissingTypeMeta,
-                &root.field("apiVersion"),
-                &value,
-                detail,
-            ));
-        }
-        let reference = reference(&map, &kind);
-        let report = |findings| {
-            Some(Report {
-                object: reference.clone(),
-                prefix: prefix.clone(),
-                findings,
-            })
-        };
+        let gvk = type_meta(&map, &mut findings);
+        let name = reference(&map, &gvk.kind);
         if !findings.is_empty() {
-            return (report(findings), None);
+            return (Report::of(name, prefix, findings), None);
         }
-        let api_version_path = root.field("apiVersion");
-        let (found, core) = match self.validator.catalog.find(group, version, &kind) {
-            Lookup::Crd(found) => (found, None),
-            Lookup::Core(found, core) => (found, Some(core)),
-            lookup @ (Lookup::Foreign | Lookup::Suspicious(_)) => {
-                let name = if group.is_empty() {
-                    kind.clone()
-                } else {
-                    format!("{kind}.{group}")
-                };
-                *self.loaded.skipped.entry(name).or_default() += 1;
-                if let Lookup::Suspicious(ours) = lookup {
-                    let message =
-                        format!("group {group} is not known and the object is skipped; did you mean {ours}?");
-                    return (
-                        report(vec![Finding::warning(
-                            Code::SuspiciousGroup,
-                            &api_version_path,
-                            message,
-                        )]),
-                        None,
-                    );
-                }
-                return (None, None);
-            }
-            Lookup::UnknownKind(text) => {
-                return (
-                    report(vec![Finding::error(Code::UnknownKind, &root.field("kind"), text)]),
-                    None,
-                );
-            }
-            Lookup::NotInBundle(text) => {
-                return (
-                    report(vec![Finding::error(Code::NotInBundle, &root.field("kind"), text)]),
-                    None,
-                );
-            }
-            Lookup::NotServed(text) => {
-                return (
-                    report(vec![Finding::error(
-                        Code::VersionNotServed,
-                        &api_version_path,
-                        text,
-                    )]),
-                    None,
-                );
-            }
+        let (found, core) = match self.resolve(&gvk) {
+            Ok(resolved) => resolved,
+            Err(finding) => return (Report::of(name, prefix, finding.into_iter().collect()), None),
         };
         if let Some(warning) = &found.deprecation {
+            let path = Path::Root;
             findings.push(Finding::warning(
                 Code::DeprecatedVersion,
-                &api_version_path,
+                &path.field("apiVersion"),
                 warning.clone(),
             ));
         }
-        let gvk = Gvk {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            kind,
-        };
         let mut value = Value::Object(map);
+        let original = self.may_be_older(&gvk, &value).then(|| value.clone());
         self.check(&mut value, &found, core, &mut findings);
+        if let Some(original) = original {
+            self.try_older(&gvk, original, &mut value, &mut findings);
+        }
         if core.is_none() {
             for finding in &mut findings {
                 explain_old(&gvk.kind, finding);
             }
-        }
-        if gvk.kind == "Secret" && gvk.group.is_empty() {
+        } else if gvk.kind == "Secret" {
             findings.iter_mut().for_each(Finding::redact);
         }
         // Named as it is now: the namespace may have come by default.
-        let reference = value
+        let name = value
             .as_object()
-            .and_then(|map| super::object::reference(map, &gvk.kind))
-            .or(reference);
+            .and_then(|map| reference(map, &gvk.kind))
+            .or(name);
         let mut object = None;
-        if findings.iter().all(|finding| finding.severity != Severity::Error) {
+        if is_sound(&findings) {
             let converted = if core.is_some() {
                 Ok((gvk.clone(), value))
             } else {
@@ -353,12 +278,81 @@ impl<'a> Session<'a> {
                 Err(finding) => findings.push(finding),
             }
         }
-        let report = (!findings.is_empty()).then_some(Report {
-            object: reference,
-            prefix,
-            findings,
-        });
-        (report, object)
+        (Report::of(name, prefix, findings), object)
+    }
+
+    /// What checks objects of this type. `Err` holds the finding, if any, when nothing does.
+    fn resolve(&mut self, gvk: &Gvk) -> Result<(Found<'a>, Option<CoreKind>), Option<Finding>> {
+        let root = Path::Root;
+        let (api_version, kind) = (root.field("apiVersion"), root.field("kind"));
+        let validator = self.validator;
+        match validator.catalog.find(&gvk.group, &gvk.version, &gvk.kind) {
+            Lookup::Crd(found) => Ok((found, None)),
+            Lookup::Core(found, core) => Ok((found, Some(core))),
+            lookup @ (Lookup::Foreign | Lookup::Suspicious(_)) => {
+                let name = match gvk.group.as_str() {
+                    "" => gvk.kind.clone(),
+                    group => format!("{}.{group}", gvk.kind),
+                };
+                *self.loaded.skipped.entry(name).or_default() += 1;
+                Err(match lookup {
+                    Lookup::Suspicious(ours) => Some(Finding::warning(
+                        Code::SuspiciousGroup,
+                        &api_version,
+                        format!(
+                            "group {} is not known and the object is skipped; did you mean {ours}?",
+                            gvk.group
+                        ),
+                    )),
+                    _ => None,
+                })
+            }
+            Lookup::UnknownKind(text) => Err(Some(Finding::error(Code::UnknownKind, &kind, text))),
+            Lookup::NotInBundle(text) => Err(Some(Finding::error(Code::NotInBundle, &kind, text))),
+            Lookup::NotServed(text) => Err(Some(Finding::error(Code::VersionNotServed, &api_version, text))),
+        }
+    }
+
+    /// Whether the object may have the shape that its kind had in an older release. Only lenient reading cares.
+    fn may_be_older(&self, gvk: &Gvk, value: &Value) -> bool {
+        if self.validator.mode != Mode::Lenient || self.validator.bundle != Bundle::V1_7_0 {
+            return false;
+        }
+        let rules = value.pointer("/spec/rules").and_then(Value::as_array);
+        match gvk.kind.as_str() {
+            "XBackend" | "XBackendTrafficPolicy" => true,
+            "HTTPRoute" | "GRPCRoute" => rules
+                .into_iter()
+                .flatten()
+                .any(|rule| rule.get("sessionPersistence").is_some()),
+            _ => false,
+        }
+    }
+
+    /// Takes an object that the present release refuses, or would drop a part of, as one of the release before, if
+    /// that has nothing against it. Conversion brings it to the present shape.
+    fn try_older(&self, gvk: &Gvk, mut original: Value, value: &mut Value, findings: &mut Vec<Finding>) {
+        if findings
+            .iter()
+            .all(|found| found.severity != Severity::Error && found.code != Code::UnknownField)
+        {
+            return;
+        }
+        let Lookup::Crd(found) = self.validator.older().find(&gvk.group, &gvk.version, &gvk.kind) else {
+            return;
+        };
+        let mut older = Vec::new();
+        self.check(&mut original, &found, None, &mut older);
+        if !is_sound(&older) || older.iter().any(|found| found.code == Code::UnknownField) {
+            return;
+        }
+        let text = format!(
+            "written for Gateway API {}: it is taken in the shape of that release and converted",
+            Bundle::V1_6_3
+        );
+        older.push(Finding::warning(Code::OlderRelease, &Path::Root, text));
+        *value = original;
+        *findings = older;
     }
 
     /// Everything the API server does to an object between receiving and storing it.

@@ -117,14 +117,14 @@ fn kinds_of_others_are_counted_and_ours_are_known() {
     let loaded = load("apiVersion: gateway.networking.k8s.io/v1\nkind: HttpRoute\nmetadata: {name: a}\n");
     assert_eq!(loaded.diagnostics[0].code, Code::UnknownKind);
     assert!(
-        shown(&loaded)[0].contains("did you mean \"HTTPRoute\"?")
+        shown(&loaded)[0].contains("it is gateway.networking.k8s.io/v1 HTTPRoute now")
             && shown(&loaded)[0].contains("known kinds: BackendTLSPolicy, GRPCRoute, Gateway,"),
         "{:?}",
         shown(&loaded)
     );
     let loaded = load("apiVersion: gateway.networking.k8s.io/v1\nkind: XBackend\nmetadata: {name: a}\n");
     assert!(
-        shown(&loaded)[0].contains("XBackend is in group gateway.networking.x-k8s.io"),
+        shown(&loaded)[0].contains("it is gateway.networking.x-k8s.io/v1alpha1 XBackend now"),
         "{:?}",
         shown(&loaded)
     );
@@ -169,6 +169,74 @@ fn versions_and_bundles_decide_what_is_served() {
     );
     let text = "apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: HTTPRoute\nmetadata: {name: a}\n";
     assert!(shown(&load(text))[0].contains("is not known by Gateway API v1.7.0 (experimental channel); served: gateway.networking.k8s.io/v1, gateway.networking.k8s.io/v1beta1"), "{:?}", shown(&load(text)));
+}
+
+#[test]
+fn own_kinds_and_former_groups_are_known() {
+    let text = gatewright_crds::own::document::EXAMPLE;
+    let loaded = load(text);
+    assert_eq!(shown(&loaded), Vec::<String>::new());
+    assert!(
+        loaded
+            .objects
+            .iter()
+            .any(|object| object.gvk.group == "gatewright.dev")
+    );
+    let loaded = load("apiVersion: networking.x-k8s.io/v1alpha1\nkind: HTTPRoute\nmetadata: {name: a}\n");
+    assert_eq!(loaded.diagnostics[0].code, Code::UnknownKind);
+    assert!(
+        shown(&loaded)[0].contains("it is gateway.networking.k8s.io/v1 HTTPRoute now"),
+        "{:?}",
+        shown(&loaded)
+    );
+}
+
+/// What is read to be served may have the shape of the release before; a verdict may not.
+#[test]
+fn lenient_mode_takes_objects_of_the_release_before() {
+    let text = "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: old}
+spec: {rules: [{sessionPersistence: {sessionName: cart, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}}]}
+---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: old}
+spec: {type: ExternalHostname, externalHostname: {hostname: a.example}, port: {port: 443}}
+";
+    assert_eq!(load(text).objects.len(), 0);
+    let loaded = lenient(text);
+    assert_eq!(
+        loaded
+            .diagnostics
+            .iter()
+            .map(|d| (d.code, d.severity))
+            .collect::<Vec<_>>(),
+        [(Code::OlderRelease, Severity::Warning); 2]
+    );
+    assert_eq!(
+        loaded.objects[0]
+            .value
+            .pointer("/spec/rules/0/sessionPersistence/cookie/name"),
+        Some(&json!("cart"))
+    );
+    assert_eq!(
+        loaded.objects[1].value.pointer("/spec/port"),
+        Some(&json!({"number": 443}))
+    );
+    // What neither release accepts gets the present one's findings.
+    let loaded = lenient(&text.replace("443", "0"));
+    assert_eq!(loaded.objects.len(), 1);
+    assert!(
+        shown(&loaded)
+            .iter()
+            .any(|text| text.contains("it is spec.port.number now")),
+        "{:?}",
+        shown(&loaded)
+    );
+    // And the present shape is not taken for an old one.
+    let present = text.replace("port: {port: 443}", "port: {number: 443}");
+    assert_eq!(lenient(&present).diagnostics.len(), 1);
 }
 
 /// Fields and values of older releases are named with what replaced them.
