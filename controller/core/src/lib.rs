@@ -13,6 +13,8 @@ pub mod lookup;
 pub mod policy;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod translate;
 
 pub use engine::{Delta, Engine, EngineOptions};

@@ -263,7 +263,14 @@ fn a_client_certificate_of_an_xbackend_reaches_the_model() {
     let world = with_xbackend(&spec).secret_object(secret(&certificate, &private));
     let built = build(&world, &key(BackendKind::XBackend, "x", 8080), IN_CLUSTER);
     assert_eq!(
-        built.backend.tls.unwrap().client_certificate.clone().unwrap().to_string(),
+        built
+            .backend
+            .tls
+            .unwrap()
+            .client_certificate
+            .clone()
+            .unwrap()
+            .to_string(),
         "Secret/ns/tls"
     );
 }

@@ -68,6 +68,8 @@ pub struct Engine {
     programming: BTreeMap<ObjectName, Programming>,
     /// Statuses as they are or as we last wanted them.
     statuses: BTreeMap<ObjectKey, Arc<Status>>,
+    /// Objects whose status is known but no longer ours to say: kept, because it may become ours again.
+    silent: BTreeSet<ObjectKey>,
     delta: Delta,
 }
 
@@ -92,6 +94,7 @@ impl Engine {
             policies: BTreeMap::new(),
             programming: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            silent: BTreeSet::new(),
             delta: Delta::default(),
         }
     }
@@ -141,14 +144,14 @@ impl Engine {
         self.gateways.get(gateway)?.balancer.as_ref()
     }
 
-    /// The statuses of all objects that have one.
+    /// The statuses of all objects that we have something to say about.
     pub fn statuses(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Status>)> {
-        self.statuses.iter()
+        self.statuses.iter().filter(|(key, _)| !self.silent.contains(key))
     }
 
     /// The status of an object.
     pub fn status(&self, key: &ObjectKey) -> Option<&Arc<Status>> {
-        self.statuses.get(key)
+        self.statuses.get(key).filter(|_| !self.silent.contains(key))
     }
 
     /// The input objects.
@@ -191,6 +194,7 @@ impl Engine {
                 self.mark_own(&key);
                 self.mark_users(&deps);
                 self.statuses.remove(&key);
+                self.silent.remove(&key);
                 (key, None)
             }
         };
@@ -223,7 +227,9 @@ impl Engine {
             _ => {}
         }
         // The generation is part of every condition.
-        self.dirty.insert(Unit::Status(key.clone()));
+        if key.kind.has_status() {
+            self.dirty.insert(Unit::Status(key.clone()));
+        }
     }
 
     fn mark_users<'a>(&mut self, deps: impl IntoIterator<Item = &'a crate::snapshot::Dep>) {
@@ -258,3 +264,6 @@ impl Engine {
         self.snapshot.get(key.kind, &key.name).map(|object| &**object)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ impl Engine {
     pub(super) fn publish(&mut self, key: ObjectKey, now: Timestamp) {
         let Some(object) = self.object(&key) else {
             self.statuses.remove(&key);
+            self.silent.remove(&key);
             return;
         };
         let stamp = Stamp {
@@ -31,8 +32,12 @@ impl Engine {
             at: now,
         };
         let Some(status) = self.computed(&key, stamp) else {
+            if self.statuses.contains_key(&key) {
+                self.silent.insert(key);
+            }
             return;
         };
+        self.silent.remove(&key);
         if self.statuses.get(&key).is_some_and(|known| **known == status) {
             return;
         }

@@ -141,6 +141,25 @@ impl Kind {
         }
     }
 
+    /// Whether objects of the kind get a status from here.
+    pub const fn has_status(self) -> bool {
+        matches!(
+            self,
+            Self::GatewayClass
+                | Self::Gateway
+                | Self::ListenerSet
+                | Self::HttpRoute
+                | Self::GrpcRoute
+                | Self::TlsRoute
+                | Self::TcpRoute
+                | Self::UdpRoute
+                | Self::BackendTlsPolicy
+                | Self::XBackend
+                | Self::XBackendTrafficPolicy
+                | Self::XTelemetryPolicy
+        )
+    }
+
     /// The route kind, if it is one.
     pub const fn route(self) -> Option<RouteKind> {
         match self {

@@ -31,6 +31,11 @@ pub fn status(
     context: GatewayContext<'_>,
     stamp: Stamp,
 ) -> GatewayStatus {
+    // What is not accepted is not served, whatever it was before.
+    let context = GatewayContext {
+        programming: context.programming.filter(|_| node.refused.is_none()),
+        ..context
+    };
     let addresses = Addresses::of(node, context.programming);
     let before = existing
         .and_then(|status| status.conditions.as_deref())
@@ -167,21 +172,17 @@ fn programmed(node: &GatewayNode, programming: Option<&Programming>, addresses: 
         let message = "no address is assigned to the Gateway".to_owned();
         return no(reason::ADDRESS_NOT_ASSIGNED, message);
     }
-    let served = programming
-        .listeners
-        .values()
-        .filter(|outcome| **outcome == ListenerOutcome::Programmed);
-    if served.count() > 0 {
-        return Wanted::yes(
-            condition::PROGRAMMED,
-            reason::PROGRAMMED,
-            "the Gateway accepts traffic",
-        );
+    let outcomes = node.listeners.iter().filter(|listener| listener.model.is_some());
+    let mut failure = None;
+    for outcome in outcomes.filter_map(|listener| programming.listeners.get(&listener.key)) {
+        match outcome {
+            ListenerOutcome::Programmed => {
+                let message = "the Gateway accepts traffic";
+                return Wanted::yes(condition::PROGRAMMED, reason::PROGRAMMED, message);
+            }
+            ListenerOutcome::Failed { message, .. } => failure = Some(message.clone()),
+        }
     }
-    let failure = programming.listeners.values().find_map(|outcome| match outcome {
-        ListenerOutcome::Failed { message, .. } => Some(message.clone()),
-        ListenerOutcome::Programmed => None,
-    });
     match failure {
         Some(message) => no(
             reason::INVALID,

@@ -14,7 +14,7 @@ pub mod programming;
 pub mod route;
 
 pub use condition::{Truth, Wanted, merge};
-pub use programming::{AssignedAddress, ListenerOutcome, Programming};
+pub use programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
 
 use gatewright_crds::api::{
     GatewayClassStatus, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, XBackendStatus,

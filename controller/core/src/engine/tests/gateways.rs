@@ -1,0 +1,403 @@
+//! Gateways, listeners, ListenerSets and classes.
+
+use crate::snapshot::{Change, Kind};
+use crate::status::{AssignedAddress, ListenerOutcome, Programming};
+use crate::testing::{GATEWAY, at, engine, engine_with, key, program, short, status, upserts};
+use gatewright_model::key::ObjectName;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn gateway(extra: &str) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {{name: ours, generation: 2}}
+spec: {{controllerName: gatewright.dev/software}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw, generation: 3}}
+spec:
+  gatewayClassName: ours
+{extra}
+---
+"
+    )
+}
+
+fn listener<'a>(status: &'a Value, name: &str) -> &'a Value {
+    status["listeners"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|listener| listener["name"] == name)
+        .unwrap()
+}
+
+/// Checklist items 4 and 5.
+#[test]
+fn a_class_of_ours_is_accepted_with_sorted_features_and_others_are_ignored() {
+    let others = "{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: theirs}, spec: {controllerName: example.net/x}}";
+    let engine = engine_with(&(GATEWAY.to_owned() + others));
+    let class = status(&engine, Kind::GatewayClass, "ours");
+    assert_eq!(
+        short(&class["conditions"]),
+        ["Accepted=True/Accepted", "SupportedVersion=True/SupportedVersion"]
+    );
+    assert_eq!(
+        class["supportedFeatures"],
+        json!([{"name": "Gateway"}, {"name": "HTTPRoute"}])
+    );
+    assert_eq!(status(&engine, Kind::GatewayClass, "theirs"), Value::Null);
+}
+
+/// Checklist items 7, 12, 13, 14: conflicts within one Gateway have no winner.
+#[test]
+fn listeners_in_conflict_all_lose_and_the_others_are_served() {
+    let spec = "
+  listeners:
+  - {name: a, port: 80, protocol: HTTP, hostname: x.example}
+  - {name: b, port: 80, protocol: HTTP, hostname: x.example}
+  - {name: c, port: 80, protocol: HTTP}
+  - {name: d, port: 90, protocol: HTTP}
+  - {name: e, port: 90, protocol: TCP}
+  - {name: f, port: 80, protocol: UDP}
+  - {name: odd, port: 91, protocol: example.net/odd}";
+    let mut engine = engine_with(&gateway(spec));
+    program(&mut engine, at(1));
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(short(&found["conditions"])[0], "Accepted=True/ListenersNotValid");
+    assert_eq!(short(&found["conditions"])[1], "Programmed=True/Programmed");
+    assert_eq!(found["listeners"].as_array().unwrap().len(), 7);
+    let conditions = |name| short(&listener(&found, name)["conditions"]);
+    for name in ["a", "b"] {
+        assert_eq!(
+            conditions(name),
+            [
+                "Accepted=False/HostnameConflict",
+                "Programmed=False/HostnameConflict",
+                "ResolvedRefs=True/ResolvedRefs",
+                "Conflicted=True/HostnameConflict"
+            ]
+        );
+    }
+    for name in ["d", "e"] {
+        assert_eq!(conditions(name)[3], "Conflicted=True/ProtocolConflict");
+    }
+    for name in ["c", "f"] {
+        assert_eq!(
+            conditions(name)[..2],
+            ["Accepted=True/Accepted", "Programmed=True/Programmed"]
+        );
+    }
+    assert_eq!(
+        conditions("odd")[..2],
+        ["Accepted=False/UnsupportedProtocol", "Programmed=False/Invalid"]
+    );
+    assert_eq!(listener(&found, "odd")["supportedKinds"], json!([]));
+    assert_eq!(listener(&found, "f")["supportedKinds"][0]["kind"], "UDPRoute");
+}
+
+/// Checklist item 14 (test GatewayInvalidRouteKind).
+#[test]
+fn invalid_route_kinds_are_named_and_the_valid_ones_stay() {
+    let spec = "
+  listeners:
+  - {name: none, port: 80, protocol: HTTP, allowedRoutes: {kinds: [{kind: InvalidRoute}]}}
+  - {name: some, port: 81, protocol: HTTP, allowedRoutes: {kinds: [{kind: InvalidRoute}, {kind: HTTPRoute}]}}";
+    let engine = engine_with(&gateway(spec));
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(listener(&found, "none")["supportedKinds"], json!([]));
+    let kinds = json!([{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute"}]);
+    assert_eq!(listener(&found, "some")["supportedKinds"], kinds);
+    for name in ["none", "some"] {
+        assert_eq!(
+            short(&listener(&found, name)["conditions"])[2],
+            "ResolvedRefs=False/InvalidRouteKinds"
+        );
+    }
+}
+
+/// Checklist item 6: before the data plane had a word, nobody knows.
+#[test]
+fn programmed_is_unknown_before_and_follows_the_outcome() {
+    let mut engine = engine_with(GATEWAY);
+    let name = ObjectName::new("default", "gw");
+    let programmed = |engine: &crate::Engine| {
+        let found = status(engine, Kind::Gateway, "gw");
+        (
+            short(&found["conditions"])[1].clone(),
+            short(&found["listeners"][0]["conditions"])[..2].to_vec(),
+        )
+    };
+    assert_eq!(programmed(&engine).0, "Programmed=Unknown/Pending");
+    let key = engine
+        .balancer(&name)
+        .unwrap()
+        .listeners
+        .keys()
+        .next()
+        .unwrap()
+        .clone();
+    let address = |value: &str| AssignedAddress {
+        kind: "IPAddress".into(),
+        value: value.into(),
+        routability: "".into(),
+    };
+    let outcome = |outcome, addresses| {
+        BTreeMap::from([(
+            name.clone(),
+            Programming {
+                listeners: BTreeMap::from([(key.clone(), outcome)]),
+                addresses,
+                fault: None,
+            },
+        )])
+    };
+    engine.set_programming(outcome(ListenerOutcome::Programmed, Vec::new()), at(1));
+    assert_eq!(programmed(&engine).0, "Programmed=False/AddressNotAssigned");
+    let failed = ListenerOutcome::Failed {
+        reason: "PortUnavailable".into(),
+        message: "port 80 is taken".into(),
+    };
+    engine.set_programming(outcome(failed, vec![address("192.0.2.1")]), at(2));
+    let (whole, one) = programmed(&engine);
+    assert_eq!(whole, "Programmed=False/Invalid");
+    assert_eq!(
+        one,
+        [
+            "Accepted=False/PortUnavailable",
+            "Programmed=False/PortUnavailable"
+        ]
+    );
+    let delta = engine.set_programming(
+        outcome(ListenerOutcome::Programmed, vec![address("192.0.2.1")]),
+        at(3),
+    );
+    assert_eq!(delta.statuses.len(), 1);
+    assert_eq!(programmed(&engine).0, "Programmed=True/Programmed");
+}
+
+/// Checklist item 9 and GEP-5093 (test GatewayStaticAddresses).
+#[test]
+fn addresses_are_matched_with_what_was_asked_for() {
+    let spec = |addresses: &str| {
+        gateway(&format!(
+            "  addresses: {addresses}\n  listeners: [{{name: http, port: 80, protocol: HTTP}}]"
+        ))
+    };
+    let conditions = |engine: &crate::Engine| short(&status(engine, Kind::Gateway, "gw")["conditions"]);
+    let mut engine = engine_with(&spec("[{type: example.net/Odd, value: x}]"));
+    assert_eq!(
+        conditions(&engine)[..2],
+        ["Accepted=False/UnsupportedAddress", "Programmed=False/Invalid"]
+    );
+    assert!(
+        engine.balancers().next().is_none(),
+        "what is not accepted is not served"
+    );
+
+    engine.update(
+        upserts(&spec(
+            "[{type: IPAddress, value: 198.51.100.9}, {type: IPAddress, value: 192.0.2.1}]",
+        )),
+        at(1),
+    );
+    program(&mut engine, at(2));
+    assert_eq!(
+        conditions(&engine),
+        [
+            "Accepted=True/Accepted",
+            "Programmed=False/AddressNotUsable",
+            "AddressesAssigned=False/PartiallyAssigned"
+        ]
+    );
+    assert_eq!(
+        status(&engine, Kind::Gateway, "gw")["addresses"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    engine.update(upserts(&spec("[{type: IPAddress, value: 192.0.2.1}]")), at(3));
+    program(&mut engine, at(3));
+    assert_eq!(
+        conditions(&engine)[1..],
+        [
+            "Programmed=True/Programmed",
+            "AddressesAssigned=True/AddressesAssigned"
+        ]
+    );
+
+    engine.update(upserts(&spec("[{type: IPAddress, routability: Cluster}]")), at(4));
+    program(&mut engine, at(4));
+    assert_eq!(
+        conditions(&engine)[1..],
+        [
+            "Programmed=False/AddressNotAssigned",
+            "AddressesAssigned=False/NotAssigned"
+        ]
+    );
+}
+
+/// Checklist items 11, 13 and 20.
+#[test]
+fn listener_sets_are_merged_by_precedence() {
+    let spec = "
+  allowedListeners: {namespaces: {from: Same}}
+  listeners: [{name: http, port: 80, protocol: HTTP, hostname: x.example}]";
+    let set = |name: &str, namespace: &str, created: &str, listeners: &str| {
+        format!(
+            "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {{name: {name}, namespace: {namespace}, creationTimestamp: '{created}'}}
+spec:
+  parentRef: {{name: gw, namespace: default}}
+  listeners: {listeners}
+---
+"
+        )
+    };
+    let clash = "[{name: clash, port: 80, protocol: HTTP, hostname: x.example}]";
+    let own = "[{name: own, port: 80, protocol: HTTP, hostname: y.example}]";
+    let yaml = gateway(spec)
+        + &set("young", "default", "2024-02-01T00:00:00Z", own)
+        + &set("old", "default", "2024-01-01T00:00:00Z", own)
+        + &set("loser", "default", "2023-01-01T00:00:00Z", clash)
+        + &set("foreign", "other", "2023-01-01T00:00:00Z", own);
+    let mut engine = engine_with(&yaml);
+    program(&mut engine, at(1));
+    let of =
+        |engine: &crate::Engine, name: &str| short(&status(engine, Kind::ListenerSet, name)["conditions"]);
+    assert_eq!(
+        of(&engine, "old"),
+        ["Accepted=True/Accepted", "Programmed=True/Programmed"]
+    );
+    for name in ["young", "loser"] {
+        assert_eq!(
+            of(&engine, name),
+            [
+                "Accepted=False/ListenersNotValid",
+                "Programmed=False/ListenersNotValid"
+            ]
+        );
+        let listeners = status(&engine, Kind::ListenerSet, name)["listeners"].clone();
+        assert_eq!(
+            short(&listeners[0]["conditions"]),
+            [
+                "Accepted=False/HostnameConflict",
+                "Programmed=False/HostnameConflict",
+                "ResolvedRefs=True/ResolvedRefs",
+                "Conflicted=True/HostnameConflict"
+            ]
+        );
+    }
+    let foreign = crate::snapshot::ObjectKey {
+        kind: Kind::ListenerSet,
+        name: ObjectName::new("other", "foreign"),
+    };
+    let value = serde_json::to_value(&**engine.status(&foreign).unwrap()).unwrap();
+    assert_eq!(
+        short(&value["conditions"]),
+        ["Accepted=False/NotAllowed", "Programmed=False/NotAllowed"]
+    );
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(found["attachedListenerSets"], 1);
+    assert_eq!(short(&found["conditions"])[0], "Accepted=True/Accepted");
+    assert_eq!(
+        found["listeners"].as_array().unwrap().len(),
+        1,
+        "listeners of sets are in their own status"
+    );
+    engine.update([Change::Delete(key(Kind::ListenerSet, "old"))], at(2));
+    assert_eq!(of(&engine, "young")[0], "Accepted=True/Accepted");
+}
+
+/// Routes with a parentRef to the Gateway never attach to listeners of its sets, nor the other way
+/// round (GEP-1713; test ListenerSetGatewayParentSectionNameNotFound).
+#[test]
+fn parents_keep_to_their_own_listeners() {
+    let spec = "
+  allowedListeners: {namespaces: {from: All}}
+  listeners: [{name: http, port: 80, protocol: HTTP}]";
+    let more = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: set}
+spec:
+  parentRef: {name: gw}
+  listeners: [{name: more, port: 81, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: up}
+spec: {parentRefs: [{name: gw, sectionName: more}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: down}
+spec: {parentRefs: [{kind: ListenerSet, name: set}, {kind: ListenerSet, name: set, sectionName: http}]}
+";
+    let engine = engine_with(&(gateway(spec) + more));
+    let reasons = |name: &str| {
+        let found = status(&engine, Kind::HttpRoute, name);
+        let parents = found["parents"].as_array().unwrap().clone();
+        parents
+            .iter()
+            .map(|parent| parent["conditions"][0]["reason"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(reasons("up"), ["NoMatchingParent"]);
+    assert_eq!(reasons("down"), ["Accepted", "NoMatchingParent"]);
+    assert_eq!(
+        status(&engine, Kind::Gateway, "gw")["listeners"][0]["attachedRoutes"],
+        0
+    );
+    assert_eq!(
+        status(&engine, Kind::ListenerSet, "set")["listeners"][0]["attachedRoutes"],
+        1
+    );
+}
+
+/// Checklist item 8.
+#[test]
+fn parameters_must_exist_and_be_of_the_right_kind() {
+    let spec = |kind: &str| {
+        gateway(&format!(
+            "  infrastructure: {{parametersRef: {{group: gatewright.dev, kind: {kind}, name: p}}}}\n  listeners: [{{name: http, port: 80, protocol: HTTP}}]"
+        ))
+    };
+    let accepted =
+        |engine: &crate::Engine| short(&status(engine, Kind::Gateway, "gw")["conditions"])[0].clone();
+    let mut engine = engine_with(&spec("Other"));
+    assert_eq!(accepted(&engine), "Accepted=False/InvalidParameters");
+    engine.update(upserts(&spec("SoftwareGatewayParameters")), at(1));
+    assert_eq!(accepted(&engine), "Accepted=False/InvalidParameters");
+    let found = "{apiVersion: gatewright.dev/v1alpha1, kind: SoftwareGatewayParameters, metadata: {name: p}, spec: {allowExternalName: true}}";
+    engine.update(upserts(found), at(2));
+    assert_eq!(accepted(&engine), "Accepted=True/Accepted");
+    let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
+    assert_eq!(parameters.allow_external_name, Some(true));
+}
+
+/// Checklist item 1: a newer generation is observed although nothing else differs, and a condition
+/// that somebody observed at a later generation is left alone.
+#[test]
+fn observed_generations_follow_and_never_go_back() {
+    let mut engine = engine();
+    engine.update(upserts(GATEWAY), at(0));
+    let delta = engine.update(upserts(&GATEWAY.replace("generation: 3", "generation: 4")), at(1));
+    assert_eq!(delta.statuses.len(), 1);
+    assert!(delta.balancers.is_empty());
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(found["conditions"][0]["observedGeneration"], 4);
+    assert_eq!(
+        found["conditions"][0]["lastTransitionTime"],
+        "1970-01-01T00:00:00Z"
+    );
+    let delta = engine.update(upserts(GATEWAY), at(2));
+    assert!(delta.statuses.is_empty(), "an older generation writes nothing");
+}
