@@ -95,7 +95,7 @@ fn gatewright(bench: &Bench, peer: &Peer, contestant: &Contestant) -> Result<Com
 fn nginx(bench: &Bench, peer: &Peer, _: &Contestant) -> Result<Command> {
     let dir = bench.dir();
     let text = format!(
-        "daemon off; master_process on; worker_processes 1; pid {dir}/nginx.pid; error_log stderr;
+        "daemon off; user root; master_process on; worker_processes 1; pid {dir}/nginx.pid; error_log stderr;
 load_module modules/ngx_stream_module.so;
 worker_rlimit_nofile 65536;
 events {{ worker_connections 30000; }}
@@ -131,7 +131,7 @@ fn haproxy(bench: &Bench, peer: &Peer, _: &Contestant) -> Result<Command> {
     let text = format!(
         "global
   nbthread 1
-  maxconn 20000
+  maxconn 9000
 defaults
   mode http
   timeout connect 5s
@@ -160,7 +160,7 @@ listen tcp
     let file = bench.dir().join("haproxy.cfg");
     std::fs::write(&file, text)?;
     let mut command = Command::new("haproxy");
-    command.args(["-db", "-n", "20000", "-f"]).arg(file);
+    command.args(["-db", "-n", "9000", "-f"]).arg(file);
     Ok(command)
 }
 

@@ -16,6 +16,10 @@ impl Server {
     /// Starts `command` on `core` and waits until `port` answers on loopback.
     pub fn start(command: &mut Command, core: usize, port: u16, log: &Path) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
+            bail!("{address}, which {name} needs, is taken by another process");
+        }
         let mut pinned = Command::new("taskset");
         pinned
             .arg("-c")
@@ -78,8 +82,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Children first: nginx's worker would outlive a killed master.
-        for pid in family(self.child.id()).iter().rev() {
+        // The parent first: it would start another worker in place of a killed one.
+        for pid in family(self.child.id()) {
             let _ = Command::new("kill")
                 .args(["-KILL", &pid.to_string()])
                 .stderr(Stdio::null())

@@ -122,7 +122,7 @@ impl Report {
         )?;
         writeln!(
             head,
-            "- machine: {} cores,{}",
+            "- machine: {} cores, {}",
             std::thread::available_parallelism()?,
             cpu.trim_start_matches([' ', '\t', ':']).trim()
         )?;

@@ -123,7 +123,7 @@ impl Bench {
         std::fs::create_dir_all(&large)?;
         std::fs::write(large.join("100k"), vec![b'x'; 100 * 1024])?;
         let text = format!(
-            "daemon off; worker_processes 1; pid {dir}/origin.pid; error_log stderr; worker_rlimit_nofile 65536;
+            "daemon off; user root; worker_processes 1; pid {dir}/origin.pid; error_log stderr; worker_rlimit_nofile 65536;
 events {{ worker_connections 20000; }}
 http {{
   access_log off; keepalive_requests 100000000; keepalive_timeout 300s; sendfile on; tcp_nodelay on;
