@@ -24,6 +24,21 @@ pub enum HttpFilter {
     ExternalAuth(Arc<ExternalAuth>),
 }
 
+impl HttpFilter {
+    /// The filter's `type` in manifests.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RequestHeaders(_) => "RequestHeaderModifier",
+            Self::ResponseHeaders(_) => "ResponseHeaderModifier",
+            Self::Redirect(_) => "RequestRedirect",
+            Self::UrlRewrite(_) => "URLRewrite",
+            Self::Mirror(_) => "RequestMirror",
+            Self::Cors(_) => "CORS",
+            Self::ExternalAuth(_) => "ExternalAuth",
+        }
+    }
+}
+
 /// Header changes. Names are lower case; `set` replaces, `add` appends, `remove` deletes.
 ///
 /// Names repeated within `set` or `add` keep only the first entry (spec: `HTTPHeaderFilter`).

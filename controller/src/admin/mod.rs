@@ -46,7 +46,9 @@ pub fn parse_address(text: &str) -> Result<Option<SocketAddr>, AdminError> {
     if text == "off" {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| AdminError::Address(text.to_owned()))
+    text.parse()
+        .map(Some)
+        .map_err(|_| AdminError::Address(text.to_owned()))
 }
 
 /// Binds the address and serves until the returned task is aborted.
@@ -73,8 +75,14 @@ pub fn router(inspect: Arc<dyn Inspect>) -> Router {
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .route("/config", get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.config())))
-        .route("/status", get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.status())))
+        .route(
+            "/config",
+            get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.config())),
+        )
+        .route(
+            "/status",
+            get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.status())),
+        )
         .route("/log-level", put(log_level))
         .layer(axum::extract::DefaultBodyLimit::max(4096))
         .with_state(inspect)
@@ -100,7 +108,7 @@ async fn ready(State(inspect): State<Arc<dyn Inspect>>) -> Response {
 }
 
 async fn metrics(State(inspect): State<Arc<dyn Inspect>>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], inspect.metrics()).into_response()
 }
 
@@ -112,5 +120,9 @@ async fn log_level(State(inspect): State<Arc<dyn Inspect>>, filter: String) -> R
 }
 
 fn json(value: &serde_json::Value) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], format!("{value:#}\n")).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        format!("{value:#}\n"),
+    )
+        .into_response()
 }

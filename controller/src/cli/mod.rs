@@ -198,5 +198,15 @@ pub struct ExplainArgs {
 }
 
 fn humantime_duration(text: &str) -> Result<std::time::Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; accepted is, for example, 30s, 2m, 500ms"))
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; accepted is, for example, 30s, 2m, 500ms"))
+}
+
+/// The core's decision for `--allow-external-name`.
+pub const fn external_names(allow: bool) -> gatewright_core::backend::ExternalNames {
+    if allow {
+        gatewright_core::backend::ExternalNames::Allow
+    } else {
+        gatewright_core::backend::ExternalNames::Refuse
+    }
 }

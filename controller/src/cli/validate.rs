@@ -14,7 +14,11 @@ use std::io::Write;
 pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
     let schema = &args.input.schema;
     let validator = Validator::new(schema.bundle, schema.channel, Mode::Strict);
-    let mut world = World::new(args.input.paths.clone(), validator, schema.max_file_size * 1024 * 1024);
+    let mut world = World::new(
+        args.input.paths.clone(),
+        validator,
+        schema.max_file_size * 1024 * 1024,
+    );
     let look = world.look();
     let objects = world.objects().count();
     let (errors, warnings) = problems::count(&look.diagnostics);
@@ -34,15 +38,26 @@ pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
         }
         TextOrJson::Text => text(&look, objects, out)?,
     }
-    Ok(if errors > 0 { Exit::InvalidInput } else { Exit::Success })
+    Ok(if errors > 0 {
+        Exit::InvalidInput
+    } else {
+        Exit::Success
+    })
 }
 
 fn text(look: &Look, objects: usize, out: &mut dyn Write) -> Result<()> {
     problems::print(&look.diagnostics, out)?;
     let (errors, warnings) = problems::count(&look.diagnostics);
-    write!(out, "{objects} valid objects, {errors} errors, {warnings} warnings")?;
+    write!(
+        out,
+        "{objects} valid objects, {errors} errors, {warnings} warnings"
+    )?;
     if !look.skipped.is_empty() {
-        let kinds: Vec<String> = look.skipped.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let kinds: Vec<String> = look
+            .skipped
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
         write!(out, "; skipped, not ours: {}", kinds.join(", "))?;
     }
     writeln!(out)?;

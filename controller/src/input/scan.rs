@@ -54,7 +54,11 @@ impl Stamp {
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
         #[cfg(not(unix))]
         let inode = 0;
-        Self { modified: metadata.modified().ok(), len: metadata.len(), inode }
+        Self {
+            modified: metadata.modified().ok(),
+            len: metadata.len(),
+            inode,
+        }
     }
 }
 
@@ -91,13 +95,18 @@ impl Scan {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path, 0),
             Ok(metadata) => self.file(path, &metadata),
-            Err(source) => self.errors.push(ScanError::Io { path: path.to_path_buf(), source }),
+            Err(source) => self.errors.push(ScanError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
         }
     }
 
     fn folder(&mut self, path: &Path, depth: usize) {
         if depth > MAX_DEPTH {
-            self.errors.push(ScanError::TooDeep { path: path.to_path_buf() });
+            self.errors.push(ScanError::TooDeep {
+                path: path.to_path_buf(),
+            });
             return;
         }
         let entries = std::fs::canonicalize(path).and_then(|real| {
@@ -112,12 +121,17 @@ impl Scan {
         });
         match entries {
             Ok(entries) => entries.iter().for_each(|entry| self.entry(entry, depth)),
-            Err(source) => self.errors.push(ScanError::Io { path: path.to_path_buf(), source }),
+            Err(source) => self.errors.push(ScanError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
         }
     }
 
     fn entry(&mut self, path: &Path, depth: usize) {
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if hidden || self.full {
             return;
         }
@@ -127,27 +141,39 @@ impl Scan {
             Ok(_) => {}
             // Gone between listing and looking: the next look decides.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => self.errors.push(ScanError::Io { path: path.to_path_buf(), source }),
+            Err(source) => self.errors.push(ScanError::Io {
+                path: path.to_path_buf(),
+                source,
+            }),
         }
     }
 
     fn file(&mut self, path: &Path, metadata: &std::fs::Metadata) {
         if self.found.len() >= MAX_FILES {
             if !std::mem::replace(&mut self.full, true) {
-                self.errors.push(ScanError::TooMany { path: path.to_path_buf() });
+                self.errors.push(ScanError::TooMany {
+                    path: path.to_path_buf(),
+                });
             }
             return;
         }
         if self.files.insert(path.to_path_buf()) {
-            self.found.push(Found { path: path.to_path_buf(), stamp: Stamp::of(metadata) });
+            self.found.push(Found {
+                path: path.to_path_buf(),
+                stamp: Stamp::of(metadata),
+            });
         }
     }
 }
 
 fn is_manifest(path: &Path) -> bool {
-    path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| {
-        ["yaml", "yml", "json"].iter().any(|known| ending.eq_ignore_ascii_case(known))
-    })
+    path.extension()
+        .and_then(|ending| ending.to_str())
+        .is_some_and(|ending| {
+            ["yaml", "yml", "json"]
+                .iter()
+                .any(|known| ending.eq_ignore_ascii_case(known))
+        })
 }
 
 #[cfg(test)]
@@ -159,12 +185,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::create_dir_all(path("b/.hidden")).unwrap();
-        for name in ["z.yaml", "a.YML", "b/c.json", "b/.hidden/x.yaml", "readme.md", ".x.yaml"] {
+        for name in [
+            "z.yaml",
+            "a.YML",
+            "b/c.json",
+            "b/.hidden/x.yaml",
+            "readme.md",
+            ".x.yaml",
+        ] {
             std::fs::write(path(name), "").unwrap();
         }
         std::os::unix::fs::symlink(dir.path(), path("b/loop")).unwrap();
         let (found, errors) = scan(&[dir.path().to_path_buf(), path("readme.md"), path("missing")]);
-        let names: Vec<_> = found.iter().map(|file| file.path.strip_prefix(dir.path()).unwrap()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|file| file.path.strip_prefix(dir.path()).unwrap())
+            .collect();
         assert_eq!(names, ["a.YML", "b/c.json", "z.yaml", "readme.md"].map(Path::new));
         assert_eq!(errors.len(), 1);
         assert!(errors[0].to_string().contains("missing"), "{}", errors[0]);

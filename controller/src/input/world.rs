@@ -1,8 +1,9 @@
 //! What the files hold, and what changed since the last look.
 //!
-//! A file is read again only when its stamp changed. A file that cannot be read keeps what it held before
-//! (the last good objects), so that a vanishing or half-written file never takes routes away; a file that
-//! is gone takes its objects with it. An object that two files define is taken from the file that comes
+//! A file is read again only when its stamp changed. A file that cannot be read keeps what it held before,
+//! and an object whose new version is invalid keeps its last good one, as it would in an API server, which
+//! refuses the update: a half-written file never takes routes away. A file that is gone takes its objects
+//! with it. An object that two files define is taken from the file that comes
 //! first, and the second is reported.
 
 use super::scan::{self, Found, Stamp};
@@ -107,7 +108,13 @@ pub struct World {
 impl World {
     /// A world that has not looked yet.
     pub fn new(paths: Vec<PathBuf>, validator: Validator, max_file_bytes: u64) -> Self {
-        Self { paths, validator, max_file_bytes, files: BTreeMap::new(), objects: BTreeMap::new() }
+        Self {
+            paths,
+            validator,
+            max_file_bytes,
+            files: BTreeMap::new(),
+            objects: BTreeMap::new(),
+        }
     }
 
     /// All objects as of the last look.
@@ -119,10 +126,12 @@ impl World {
     pub fn look(&mut self) -> Look {
         let mut look = Look::default();
         let (found, errors) = scan::scan(&self.paths);
-        look.diagnostics.extend(errors.iter().map(|error| Problem::Unreadable(error.to_string())));
+        look.diagnostics
+            .extend(errors.iter().map(|error| Problem::Unreadable(error.to_string())));
         if errors.is_empty() {
             let present: BTreeSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
-            self.files.retain(|path, _| path.as_os_str() == "-" || present.contains(path.as_path()));
+            self.files
+                .retain(|path, _| path.as_os_str() == "-" || present.contains(path.as_path()));
         }
         for file in &found {
             look.read += usize::from(self.refresh(file));
@@ -138,13 +147,22 @@ impl World {
 
     /// Reads a file when it changed; says whether it did.
     fn refresh(&mut self, file: &Found) -> bool {
-        if self.files.get(&file.path).is_some_and(|known| known.stamp == Some(file.stamp)) {
+        if self
+            .files
+            .get(&file.path)
+            .is_some_and(|known| known.stamp == Some(file.stamp))
+        {
             return false;
         }
         let bytes = std::fs::File::open(&file.path)
             .map_err(|error| error.to_string())
             .and_then(|handle| read_bounded(handle, self.max_file_bytes));
-        self.store(&file.path, &file.path.display().to_string(), bytes, Some(file.stamp));
+        self.store(
+            &file.path,
+            &file.path.display().to_string(),
+            bytes,
+            Some(file.stamp),
+        );
         true
     }
 
@@ -152,9 +170,16 @@ impl World {
         let state = match bytes {
             Ok(bytes) => {
                 let loaded = self.validator.load(shown, &bytes);
+                let mut objects: Vec<Arc<LoadedObject>> = loaded.objects.into_iter().map(Arc::new).collect();
+                let last = self
+                    .files
+                    .remove(path)
+                    .map(|last| last.objects)
+                    .unwrap_or_default();
+                keep_last_good(&mut objects, last, &loaded.diagnostics);
                 FileState {
                     stamp,
-                    objects: loaded.objects.into_iter().map(Arc::new).collect(),
+                    objects,
                     diagnostics: loaded.diagnostics,
                     skipped: loaded.skipped,
                     unreadable: None,
@@ -178,8 +203,10 @@ impl World {
     fn merge(&mut self, look: &mut Look) {
         let mut merged: BTreeMap<ObjectId, Arc<LoadedObject>> = BTreeMap::new();
         for file in self.files.values() {
-            look.diagnostics.extend(file.unreadable.clone().map(Problem::Unreadable));
-            look.diagnostics.extend(file.diagnostics.iter().cloned().map(Problem::Manifest));
+            look.diagnostics
+                .extend(file.unreadable.clone().map(Problem::Unreadable));
+            look.diagnostics
+                .extend(file.diagnostics.iter().cloned().map(Problem::Manifest));
             for (kind, count) in &file.skipped {
                 *look.skipped.entry(kind.clone()).or_default() += count;
             }
@@ -213,14 +240,49 @@ impl World {
     }
 }
 
+/// Adds the last good version of every object whose new version was refused. Where an error names no
+/// object (malformed YAML), any object that the file held before and does not hold now may be meant.
+fn keep_last_good(
+    objects: &mut Vec<Arc<LoadedObject>>,
+    last: Vec<Arc<LoadedObject>>,
+    diagnostics: &[Diagnostic],
+) {
+    let errors: Vec<&Diagnostic> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .collect();
+    if errors.is_empty() {
+        return;
+    }
+    let present: BTreeSet<ObjectId> = objects.iter().map(|object| ObjectId::of(object)).collect();
+    let refused = |object: &LoadedObject| {
+        errors.iter().any(|error| match &error.object {
+            None => true,
+            Some(named) => {
+                named.kind == object.gvk.kind
+                    && named.name == object.name
+                    && named.namespace.as_deref().unwrap_or_default()
+                        == object.namespace.as_deref().unwrap_or_default()
+            }
+        })
+    };
+    let kept = last
+        .into_iter()
+        .filter(|object| !present.contains(&ObjectId::of(object)) && refused(object));
+    objects.extend(kept);
+}
+
 fn place(object: &LoadedObject) -> String {
-    format!("{}:{}", object.source.file, object.source.line)
+    format!("{}:{}", object.source.file, object.source.position.line)
 }
 
 /// Reads all bytes, but not more than `limit`.
 fn read_bounded(source: impl Read, limit: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    source.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    source
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > limit {
         return Err(format!(
             "larger than the limit of {} MiB; split it or raise --max-file-size",
@@ -228,4 +290,100 @@ fn read_bounded(source: impl Read, limit: u64) -> Result<Vec<u8>, String> {
         ));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_validation::Mode;
+
+    const SERVICE: &str =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\nspec: {ports: [{port: 80}]}\n";
+
+    fn world(dir: &Path) -> World {
+        let validator = Validator::new(
+            gatewright_validation::Bundle::V1_7_0,
+            gatewright_validation::Channel::Experimental,
+            Mode::Lenient,
+        );
+        World::new(vec![dir.to_path_buf()], validator, 1024 * 1024)
+    }
+
+    fn names(world: &World) -> Vec<String> {
+        world.objects().map(|(id, _)| id.name.clone()).collect()
+    }
+
+    #[test]
+    fn only_what_changed_is_a_change() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
+        std::fs::write(dir.path().join("b.yaml"), SERVICE.replace("NAME", "b")).unwrap();
+        let mut world = world(dir.path());
+        assert_eq!(world.look().changes.len(), 2);
+        assert_eq!(world.look().changes.len(), 0);
+        std::fs::write(
+            dir.path().join("b.yaml"),
+            SERVICE.replace("NAME", "b").replace("80", "8080"),
+        )
+        .unwrap();
+        std::fs::remove_file(dir.path().join("a.yaml")).unwrap();
+        let look = world.look();
+        assert_eq!(
+            (look.changes.len(), look.read),
+            (2, 1),
+            "one edited, one gone, one read"
+        );
+        assert_eq!(names(&world), ["b"]);
+    }
+
+    #[test]
+    fn an_invalid_update_keeps_the_last_good_object() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        let two = SERVICE.replace("NAME", "a") + "---\n" + &SERVICE.replace("NAME", "b");
+        std::fs::write(&file, &two).unwrap();
+        let mut world = world(dir.path());
+        world.look();
+        for broken in [
+            two.replacen("80", "no-number", 1),
+            two.replacen("spec: {", "spec: {{", 1),
+            "kind: [".to_owned(),
+        ] {
+            std::fs::write(&file, &broken).unwrap();
+            let look = world.look();
+            assert!(!look.diagnostics.is_empty(), "{broken}");
+            assert_eq!(names(&world), ["a", "b"], "{broken}");
+        }
+        std::fs::write(&file, SERVICE.replace("NAME", "b")).unwrap();
+        world.look();
+        assert_eq!(names(&world), ["b"], "a valid file without the object removes it");
+    }
+
+    #[test]
+    fn an_object_that_two_files_define_is_taken_from_the_first_and_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.yaml"), SERVICE.replace("NAME", "x")).unwrap();
+        std::fs::write(
+            dir.path().join("b.yaml"),
+            SERVICE.replace("NAME", "x").replace("80", "90"),
+        )
+        .unwrap();
+        let mut world = world(dir.path());
+        let look = world.look();
+        assert_eq!(look.changes.len(), 1);
+        let text = look.diagnostics[0].to_string();
+        assert!(text.contains("b.yaml:1") && text.contains("a.yaml:1"), "{text}");
+    }
+
+    #[test]
+    fn a_file_past_the_limit_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.yaml"), vec![b' '; 1024 * 1024 + 1]).unwrap();
+        let look = world(dir.path()).look();
+        assert!(
+            look.diagnostics[0].to_string().contains("limit of 1 MiB"),
+            "{}",
+            look.diagnostics[0]
+        );
+    }
 }

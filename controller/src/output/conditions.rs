@@ -25,14 +25,25 @@ pub struct Row {
 
 /// `Kind namespace/name` of an object.
 pub fn object_name(object: &Value) -> String {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let (kind, namespace, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-    if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
+    if namespace.is_empty() {
+        format!("{kind} {name}")
+    } else {
+        format!("{kind} {namespace}/{name}")
+    }
 }
 
 /// All conditions of an object, in the order of its status.
 pub fn rows(object: &Value) -> Vec<Row> {
-    let Some(status) = object.get("status") else { return Vec::new() };
+    let Some(status) = object.get("status") else {
+        return Vec::new();
+    };
     let name = object_name(object);
     let mut rows = Vec::new();
     collect(&name, "", status, &mut rows);
@@ -40,9 +51,14 @@ pub fn rows(object: &Value) -> Vec<Row> {
         let part = format!("listener {}", text(listener, "name"));
         collect(&name, &part, listener, &mut rows);
     }
-    for (list_name, reference, word) in [("parents", "parentRef", "parent"), ("ancestors", "ancestorRef", "ancestor")] {
+    for (list_name, reference, word) in [
+        ("parents", "parentRef", "parent"),
+        ("ancestors", "ancestorRef", "ancestor"),
+    ] {
         for entry in list(status, list_name) {
-            let part = entry.get(reference).map(|parent| format!("{word} {}", parent_name(parent)));
+            let part = entry
+                .get(reference)
+                .map(|parent| format!("{word} {}", parent_name(parent)));
             collect(&name, &part.unwrap_or_default(), entry, &mut rows);
         }
     }
@@ -104,7 +120,10 @@ pub fn changes(before: &[Row], after: &[Row]) -> Vec<Change> {
     for row in after {
         match known.remove(&key(row)) {
             Some(old) if old == row => {}
-            Some(old) => changes.push(Change::Now(row.clone(), Some((old.status.clone(), old.reason.clone())))),
+            Some(old) => changes.push(Change::Now(
+                row.clone(),
+                Some((old.status.clone(), old.reason.clone())),
+            )),
             None => changes.push(Change::Now(row.clone(), None)),
         }
     }
@@ -138,7 +157,10 @@ mod tests {
             },
         });
         let rows = super::rows(&gateway);
-        assert_eq!(rows.iter().map(|row| row.part.as_str()).collect::<Vec<_>>(), ["", "listener http"]);
+        assert_eq!(
+            rows.iter().map(|row| row.part.as_str()).collect::<Vec<_>>(),
+            ["", "listener http"]
+        );
     }
 
     #[test]
@@ -151,12 +173,19 @@ mod tests {
             reason: "R".to_owned(),
             message: String::new(),
         };
-        let before = [row("Accepted", "True"), row("Programmed", "False"), row("Old", "True")];
+        let before = [
+            row("Accepted", "True"),
+            row("Programmed", "False"),
+            row("Old", "True"),
+        ];
         let after = [row("Accepted", "True"), row("Programmed", "True")];
         assert_eq!(
             changes(&before, &after),
             [
-                Change::Now(row("Programmed", "True"), Some(("False".to_owned(), "R".to_owned()))),
+                Change::Now(
+                    row("Programmed", "True"),
+                    Some(("False".to_owned(), "R".to_owned()))
+                ),
                 Change::Gone(row("Old", "True")),
             ]
         );

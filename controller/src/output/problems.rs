@@ -22,7 +22,11 @@ impl Problem {
             Self::Unreadable(message) => {
                 json!({"severity": "error", "code": "unreadable", "message": message})
             }
-            Self::Duplicate { object, kept, ignored } => json!({
+            Self::Duplicate {
+                object,
+                kept,
+                ignored,
+            } => json!({
                 "severity": "error",
                 "code": "duplicate-object",
                 "object": object.to_string(),
@@ -40,8 +44,15 @@ impl std::fmt::Display for Problem {
         match self {
             Self::Manifest(diagnostic) => write!(f, "{diagnostic}"),
             Self::Unreadable(message) => write!(f, "error: {message} [unreadable]"),
-            Self::Duplicate { object, kept, ignored } => {
-                write!(f, "error: {ignored}: {object} is defined twice; the one at {kept} counts [duplicate-object]")
+            Self::Duplicate {
+                object,
+                kept,
+                ignored,
+            } => {
+                write!(
+                    f,
+                    "error: {ignored}: {object} is defined twice; the one at {kept} counts [duplicate-object]"
+                )
             }
         }
     }
@@ -49,7 +60,10 @@ impl std::fmt::Display for Problem {
 
 /// Errors and warnings.
 pub fn count(problems: &[Problem]) -> (usize, usize) {
-    let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity() == Severity::Error)
+        .count();
     (errors, problems.len() - errors)
 }
 

@@ -6,7 +6,10 @@ use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 /// An empty table in the house style; colours only on a terminal.
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header.iter().copied());
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().copied());
     table
 }
 
@@ -34,7 +37,12 @@ pub fn conditions(rows: &[Row]) -> Table {
 /// Green for what is well, red for what is not, yellow for what is not known yet. Conditions with
 /// negative polarity are good when False.
 pub fn color(row: &Row) -> Color {
-    let negative = ["Conflicted", "PartiallyInvalid", "OverlappingTLSConfig", "InsecureFrontendValidationMode"];
+    let negative = [
+        "Conflicted",
+        "PartiallyInvalid",
+        "OverlappingTLSConfig",
+        "InsecureFrontendValidationMode",
+    ];
     match (row.status.as_str(), negative.contains(&row.condition.as_str())) {
         ("True", false) | ("False", true) => Color::Green,
         ("Unknown", _) | ("True", true) => Color::Yellow,

@@ -1,5 +1,166 @@
 //! Serving manifests without a cluster: files in, traffic out, statuses told.
 
+pub mod inspect;
 pub mod place;
+pub mod program;
+pub mod report;
 pub mod sample;
+pub mod site;
 pub mod watch;
+
+use crate::admin;
+use crate::cli::exit::Exit;
+use crate::cli::options::{AccessLog, SchemaOptions};
+use crate::cli::{ProxyArgs, RunArgs, ServeOptions};
+use crate::features;
+use crate::input::world::World;
+use anyhow::{Context, Result};
+use gatewright_core::Engine;
+use gatewright_proxy::listen::Proxy;
+use gatewright_proxy::runtime::{AccessLogFormat, AccessLogOptions, ForwardingOptions, ProxyOptions};
+use gatewright_validation::{Mode, Validator};
+use place::Placing;
+use report::Reporter;
+use sample::SampleBackends;
+use site::Site;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use watch::{Wake, Wakes};
+
+/// `gatewright run`.
+pub fn run(args: RunArgs) -> Result<Exit> {
+    let watched = if args.no_watch {
+        Vec::new()
+    } else {
+        args.paths.clone()
+    };
+    let service = Service {
+        paths: args.paths,
+        watched,
+        schema: args.schema,
+        serve: args.serve,
+        reporter: Reporter::terminal(),
+        samples: args.sample_backends.then(SampleBackends::default),
+    };
+    service.run()
+}
+
+/// `gatewright proxy`.
+pub fn proxy(args: ProxyArgs) -> Result<Exit> {
+    let watched = if args.watch {
+        args.paths.clone()
+    } else {
+        Vec::new()
+    };
+    let service = Service {
+        paths: args.paths,
+        watched,
+        schema: args.schema,
+        serve: args.serve,
+        reporter: Reporter::logs(),
+        samples: None,
+    };
+    service.run()
+}
+
+/// A serving process before it starts.
+struct Service {
+    paths: Vec<PathBuf>,
+    watched: Vec<PathBuf>,
+    schema: SchemaOptions,
+    serve: ServeOptions,
+    reporter: Reporter,
+    samples: Option<SampleBackends>,
+}
+
+impl Service {
+    /// Serves until a signal ends it.
+    fn run(self) -> Result<Exit> {
+        let admin = admin::parse_address(&self.serve.admin)?;
+        // The data plane has its own threads; everything else is little work.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(self.serve(admin))
+    }
+
+    async fn serve(mut self, admin: Option<std::net::SocketAddr>) -> Result<Exit> {
+        let mut wakes = Wakes::new(&self.watched).context("cannot handle signals")?;
+        let validator = Validator::new(self.schema.bundle, self.schema.channel, Mode::Lenient);
+        let world = World::new(self.paths, validator, self.schema.max_file_size * 1024 * 1024);
+        let placing = Placing {
+            address: self.serve.address,
+            port_offset: self.serve.port_offset,
+        };
+        let external_names = crate::cli::external_names(self.serve.allow_external_name);
+        let engine = Engine::new(features::standalone(
+            self.schema.bundle,
+            self.schema.channel,
+            external_names,
+        ));
+        let proxy = Proxy::start(proxy_options(&self.serve)?).context("cannot start the proxy")?;
+        let mut site = Site::new(world, engine, proxy, placing);
+        let server = match admin {
+            Some(address) => {
+                let server = admin::serve(address, site.inspect()).await?;
+                self.reporter.admin(address);
+                Some(server)
+            }
+            None => None,
+        };
+        loop {
+            let step = site.look();
+            self.reporter.step(&step);
+            if let Some(samples) = &mut self.samples {
+                let balancers: Vec<_> = site.balancers().cloned().collect();
+                for (address, backend) in samples.follow(&balancers).await {
+                    self.reporter.sample(address, &backend);
+                }
+            }
+            match wakes.next().await {
+                Wake::Look => {}
+                Wake::Reload => self.reporter.reload(),
+                Wake::Stop => break,
+            }
+        }
+        self.reporter.stopping(self.serve.grace);
+        let grace = self.serve.grace;
+        // A second signal ends the wait.
+        let drained = tokio::task::spawn_blocking(move || site.drain(grace));
+        tokio::select! {
+            result = drained => result.context("draining")?,
+            _ = wakes.next() => std::process::exit(0),
+        }
+        if let Some(server) = server {
+            server.abort();
+        }
+        Ok(Exit::Success)
+    }
+}
+
+fn proxy_options(serve: &ServeOptions) -> Result<ProxyOptions> {
+    let mut options = ProxyOptions::default();
+    if let Some(workers) = serve.workers {
+        options.workers = NonZeroUsize::new(workers).context("--workers: found 0, accepted is 1 or more")?;
+    }
+    options.zone.clone_from(&serve.zone);
+    options.node.clone_from(&serve.node);
+    options.forwarding = ForwardingOptions {
+        trusted_hops: u32::from(serve.trusted_hops),
+        ..ForwardingOptions::default()
+    };
+    let format = match serve.access_log {
+        AccessLog::Off => None,
+        AccessLog::Json => Some(AccessLogFormat::Json),
+        AccessLog::Text => Some(AccessLogFormat::Text),
+    };
+    options.access_log = format.map(|format| AccessLogOptions {
+        format,
+        path: None,
+        fields: Vec::new(),
+    });
+    options.otlp_endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT")
+        .ok()
+        .filter(|value| !value.is_empty());
+    Ok(options)
+}

@@ -23,7 +23,12 @@ impl Placing {
             .addresses
             .iter()
             .filter(|request| &*request.kind == "IPAddress")
-            .map(|request| request.value.as_deref().map_or(Some(self.address), |value| value.parse().ok()))
+            .map(|request| {
+                request
+                    .value
+                    .as_deref()
+                    .map_or(Some(self.address), |value| value.parse().ok())
+            })
             .collect::<Option<Vec<_>>>()
             .unwrap_or_default();
         if balancer.addresses.is_empty() {
@@ -31,6 +36,10 @@ impl Placing {
         }
         addresses.sort_unstable();
         addresses.dedup();
-        Placement { balancer: Arc::clone(balancer), addresses, port_offset: self.port_offset }
+        Placement {
+            balancer: Arc::clone(balancer),
+            addresses,
+            port_offset: self.port_offset,
+        }
     }
 }

@@ -43,7 +43,10 @@ pub struct SampleBackends {
 
 impl Default for SampleBackends {
     fn default() -> Self {
-        Self { running: BTreeMap::new(), connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+        Self {
+            running: BTreeMap::new(),
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        }
     }
 }
 
@@ -83,7 +86,9 @@ impl SampleBackends {
         Some(tokio::spawn(async move {
             let sample = Arc::new(sample);
             loop {
-                let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+                let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+                    return;
+                };
                 let Ok((stream, _)) = listener.accept().await else {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -121,14 +126,19 @@ fn wanted(balancers: &[Arc<LoadBalancer>]) -> BTreeMap<(Kind, SocketAddr), Sampl
             })
             .collect();
         for (key, backend) in &balancer.backends {
-            let Endpoints::Static(endpoints) = &backend.endpoints else { continue };
+            let Endpoints::Static(endpoints) = &backend.endpoints else {
+                continue;
+            };
             let kind = match (udp.contains(key), backend.protocol) {
                 (true, _) => Kind::Udp,
                 (false, BackendProtocol::Stream) => Kind::Tcp,
                 (false, _) => Kind::Http,
             };
             for endpoint in endpoints.iter().filter(|endpoint| endpoint.address.is_loopback()) {
-                let sample = Sample { backend: key.object.to_string().into(), kind };
+                let sample = Sample {
+                    backend: key.object.to_string().into(),
+                    kind,
+                };
                 wanted.insert((kind, SocketAddr::new(endpoint.address, endpoint.port)), sample);
             }
         }
@@ -152,9 +162,15 @@ async fn answer_http(stream: TcpStream, address: SocketAddr, sample: Arc<Sample>
 fn describe(request: &Request<Incoming>, address: SocketAddr, sample: &Sample) -> Response<Full<Bytes>> {
     let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in request.headers() {
-        headers.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+        headers
+            .entry(name.as_str())
+            .or_default()
+            .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let host = request.headers().get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .map(|host| String::from_utf8_lossy(host.as_bytes()));
     let body = json!({
         "backend": &*sample.backend,
         "endpoint": address.to_string(),
@@ -164,7 +180,10 @@ fn describe(request: &Request<Incoming>, address: SocketAddr, sample: &Sample) -
         "headers": headers,
     });
     let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     response
 }
 

@@ -44,12 +44,22 @@ impl Wakes {
         let watched: Vec<&PathBuf> = paths.iter().filter(|path| path.as_os_str() != "-").collect();
         let mut watcher = None;
         if !watched.is_empty() {
-            match notify::recommended_watcher(move |_| drop(sender.try_send(()))) {
+            match notify::recommended_watcher(move |_| {
+                let _ = sender.try_send(());
+            }) {
                 Ok(mut started) => {
                     for path in watched {
                         // A file is replaced by renaming: its folder tells, the file itself does not.
-                        let target = if path.is_file() { path.parent().map_or(path.clone(), PathBuf::from) } else { path.clone() };
-                        let target = if target.as_os_str().is_empty() { PathBuf::from(".") } else { target };
+                        let target = if path.is_file() {
+                            path.parent().map_or(path.clone(), PathBuf::from)
+                        } else {
+                            path.clone()
+                        };
+                        let target = if target.as_os_str().is_empty() {
+                            PathBuf::from(".")
+                        } else {
+                            target
+                        };
                         if let Err(error) = started.watch(&target, RecursiveMode::Recursive) {
                             tracing::warn!(path = %target.display(), %error, "cannot watch; looking every {PERIOD:?}");
                         }
@@ -87,7 +97,10 @@ impl Wakes {
     /// Waits until a burst of events is over.
     async fn settle(&mut self) {
         let _ = tokio::time::timeout(BURST, async {
-            while tokio::time::timeout(QUIET, self.events.recv()).await.is_ok_and(|event| event.is_some()) {}
+            while tokio::time::timeout(QUIET, self.events.recv())
+                .await
+                .is_ok_and(|event| event.is_some())
+            {}
         })
         .await;
     }

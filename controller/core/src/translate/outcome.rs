@@ -69,13 +69,9 @@ impl RouteFindings {
         if self.dropped.len() < self.rules {
             return None;
         }
-        let parts = self
-            .dropped
-            .iter()
-            .map(|rule| format!("{}: {}", rule.field, rule.why));
         Some(Refusal {
             reason: first.reason,
-            message: join(parts, self.dropped.len()),
+            message: self.dropped_list(),
         })
     }
 

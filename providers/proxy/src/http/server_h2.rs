@@ -252,7 +252,6 @@ async fn stream(request: Request<RecvStream>, respond: SendResponse<Bytes>, cx: 
                 upstream_duration: None,
                 attempts: 0,
                 flag: Some(ResponseFlag::ClientError),
-                span: None,
             });
         }
     }

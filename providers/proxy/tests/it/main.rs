@@ -8,7 +8,6 @@
 //! Traffic through the proxy over real sockets on loopback.
 
 mod http1;
-mod http2;
 mod net;
 mod smuggling;
 mod smuggling_cases;

@@ -1,0 +1,39 @@
+//! What this program claims to support, per class.
+
+use gatewright_core::EngineOptions;
+use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
+use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_provider_api::Provider;
+
+/// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
+pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
+    let features: Vec<_> = gatewright_crds::features::all(bundle)
+        .iter()
+        .filter(|feature| feature.channel == Channel::Standard || channel == Channel::Experimental)
+        // `status.supportedFeatures` of a GatewayClass holds no mesh features.
+        .filter(|feature| !feature.name.starts_with("Mesh"))
+        .map(|feature| feature.name.into())
+        .collect();
+    EngineOptions {
+        profiles: Provider::ALL
+            .into_iter()
+            .map(|provider| ClassProfile {
+                controller: provider.controller_name().into(),
+                // The standalone mode serves every class with the bundled proxy.
+                features: if provider == Provider::Software {
+                    features.clone()
+                } else {
+                    Vec::new()
+                },
+            })
+            .collect(),
+        bundle: BundleVersion::Known(bundle.as_str().into()),
+        channel,
+        backends: BackendOptions {
+            external_names,
+            location: Location::Standalone,
+        },
+        trust_bundles: true,
+    }
+}

@@ -1,0 +1,54 @@
+//! Logs: structured, filtered by `GATEWRIGHT_LOG` (or `RUST_LOG`), the filter changeable at run time.
+
+use std::sync::OnceLock;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+static HANDLE: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line.
+    Json,
+    /// For people, on standard error.
+    Text,
+}
+
+/// Starts logging. `default` is the filter when the environment names none.
+pub fn start(format: Format, default: &str) {
+    let text = std::env::var("GATEWRIGHT_LOG")
+        .or_else(|_| std::env::var("RUST_LOG"))
+        .unwrap_or_default();
+    let filter = EnvFilter::try_new(if text.is_empty() { default } else { &text })
+        .unwrap_or_else(|_| EnvFilter::new(default));
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match format {
+        Format::Json => registry
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_writer(std::io::stderr),
+            )
+            .try_init(),
+        Format::Text => registry
+            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .try_init(),
+    };
+    // A second start (in tests) keeps the first subscriber.
+    if started.is_ok() {
+        let _ = HANDLE.set(handle);
+    }
+}
+
+/// Replaces the filter.
+pub fn set_filter(text: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(text).map_err(|error| {
+        format!("found `{text}`: {error}; accepted is, for example, info or gatewright_proxy=debug")
+    })?;
+    let handle = HANDLE.get().ok_or("logging has not started")?;
+    handle.reload(filter).map_err(|error| error.to_string())
+}

@@ -1,0 +1,69 @@
+//! The pure pipeline on files: load, translate, and assume that everything could be programmed.
+
+use crate::cli::options::InputOptions;
+use crate::features;
+use crate::input::world::{Problem, World};
+use crate::objects;
+use crate::serve::{place::Placing, program, site};
+use anyhow::Result;
+use gatewright_core::Engine;
+use gatewright_core::backend::ExternalNames;
+use gatewright_model::LoadBalancer;
+use gatewright_validation::{Mode, Validator};
+use serde_json::Value;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// A translated world.
+pub struct Offline {
+    engine: Engine,
+    /// Everything wrong with the input.
+    pub problems: Vec<Problem>,
+}
+
+impl Offline {
+    /// Loads and translates.
+    pub fn load(input: &InputOptions, external_names: ExternalNames, now: jiff::Timestamp) -> Result<Self> {
+        let validator = Validator::new(input.schema.bundle, input.schema.channel, Mode::Lenient);
+        let mut world = World::new(
+            input.paths.clone(),
+            validator,
+            input.schema.max_file_size * 1024 * 1024,
+        );
+        let look = world.look();
+        let mut problems = look.diagnostics;
+        let changes: Vec<_> = look
+            .changes
+            .into_iter()
+            .filter_map(|change| site::input(change, &mut problems))
+            .collect();
+        let mut engine = Engine::new(features::standalone(
+            input.schema.bundle,
+            input.schema.channel,
+            external_names,
+        ));
+        engine.update(changes, now);
+        let placing = Placing {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port_offset: 0,
+        };
+        let placements: Vec<_> = engine
+            .balancers()
+            .map(|(_, balancer)| placing.place(balancer))
+            .collect();
+        engine.set_programming(program::assumed(&placements), now);
+        Ok(Self { engine, problems })
+    }
+
+    /// Every Gateway API object with its computed status, sorted.
+    pub fn objects(&self) -> impl Iterator<Item = Value> {
+        objects::with_status(&self.engine)
+            .into_iter()
+            .map(|(_, object)| object)
+    }
+
+    /// The load balancers.
+    pub fn balancers(&self) -> impl Iterator<Item = &Arc<LoadBalancer>> {
+        self.engine.balancers().map(|(_, balancer)| balancer)
+    }
+}

@@ -1,0 +1,279 @@
+//! Telling a person (or the log) what happens.
+
+use super::site::Step;
+use crate::output::conditions::Change;
+use crate::output::{problems, style, table};
+use gatewright_proxy::runtime::{ListenerOutcome, Placement};
+use gatewright_validation::Severity;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How many lines of one step are printed; the rest is counted.
+const LINES: usize = 60;
+
+/// Where messages go.
+pub enum Reporter {
+    /// A person at a terminal.
+    Terminal,
+    /// Structured logs.
+    Logs,
+}
+
+impl Reporter {
+    /// For `run`.
+    pub const fn terminal() -> Self {
+        Self::Terminal
+    }
+
+    /// For `proxy`.
+    pub const fn logs() -> Self {
+        Self::Logs
+    }
+
+    /// The admin server listens.
+    pub fn admin(&self, address: SocketAddr) {
+        match self {
+            Self::Terminal => print(|out| writeln!(out, "{0}admin{0:#} http://{address}/", style::DIM)),
+            Self::Logs => tracing::info!(%address, "admin server listens"),
+        }
+    }
+
+    /// A sample backend was started.
+    pub fn sample(&self, address: SocketAddr, backend: &str) {
+        match self {
+            Self::Terminal => {
+                print(|out| writeln!(out, "{0}sample backend{0:#} {backend} on {address}", style::DIM))
+            }
+            Self::Logs => tracing::info!(%address, backend, "sample backend started"),
+        }
+    }
+
+    /// SIGHUP.
+    pub fn reload(&self) {
+        match self {
+            Self::Terminal => print(|out| writeln!(out, "reloading")),
+            Self::Logs => tracing::info!("reloading"),
+        }
+    }
+
+    /// The end.
+    pub fn stopping(&self, grace: Duration) {
+        match self {
+            Self::Terminal => print(|out| {
+                writeln!(
+                    out,
+                    "stopping: open connections have up to {} to finish",
+                    humantime::format_duration(grace)
+                )
+            }),
+            Self::Logs => tracing::info!(grace_s = grace.as_secs(), "stopping"),
+        }
+    }
+
+    /// One look at the files.
+    pub fn step(&self, step: &Step) {
+        match self {
+            Self::Terminal => print(|out| terminal(step, out)),
+            Self::Logs => logs(step),
+        }
+    }
+}
+
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    let mut out = anstream::stdout().lock();
+    // A closed terminal is no reason to stop serving.
+    let _ = write(&mut out).and_then(|()| out.flush());
+}
+
+fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
+    problems::print(&step.problems, out)?;
+    for (gateway, provider, found) in step.notices.iter().filter(|(_, _, found)| !found.is_empty()) {
+        let name = style::NAME;
+        writeln!(
+            out,
+            "{name}Gateway {gateway}{name:#} is served here in place of {}, which differs:",
+            provider.title()
+        )?;
+        for item in found.iter().take(LINES) {
+            writeln!(out, "  {0}-{0:#} {item}", style::WARNING)?;
+        }
+        rest(found.len(), out)?;
+    }
+    if step.first {
+        if !step.skipped.is_empty() {
+            let kinds: Vec<String> = step
+                .skipped
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"))
+                .collect();
+            writeln!(
+                out,
+                "{0}skipped, not ours: {1}{0:#}",
+                style::DIM,
+                kinds.join(", ")
+            )?;
+        }
+        listeners(step, out)?;
+    }
+    if step.first {
+        let shown = step.rows.get(..LINES).unwrap_or(&step.rows);
+        if !shown.is_empty() {
+            writeln!(out, "{}", table::conditions(shown))?;
+        }
+        rest(step.rows.len(), out)?;
+        writeln!(out, "{0}ready{0:#} after {1:.1?}", style::GOOD, step.took)?;
+        return Ok(());
+    }
+    for change in step.conditions.iter().take(LINES) {
+        match change {
+            Change::Now(row, before) => {
+                let part = if row.part.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {}", row.part)
+                };
+                let before = before
+                    .as_ref()
+                    .map(|(status, reason)| format!(" (was {status} {reason})"))
+                    .unwrap_or_default();
+                let paint = if table::color(row) == comfy_table::Color::Green {
+                    style::GOOD
+                } else {
+                    style::WARNING
+                };
+                let name = style::NAME;
+                writeln!(
+                    out,
+                    "{name}{}{name:#}{part}: {} {paint}{}{paint:#} {}{before} {}",
+                    row.object, row.condition, row.status, row.reason, row.message
+                )?;
+            }
+            Change::Gone(row) => {
+                writeln!(
+                    out,
+                    "{0}{1} {2}: {3} is gone{0:#}",
+                    style::DIM,
+                    row.object,
+                    row.part,
+                    row.condition
+                )?;
+            }
+        }
+    }
+    rest(step.conditions.len(), out)?;
+    if step.changed > 0 {
+        writeln!(
+            out,
+            "{0}{1} objects changed, applied in {2:.1?}{0:#}",
+            style::DIM,
+            step.changed,
+            step.took
+        )?;
+    }
+    Ok(())
+}
+
+fn rest(total: usize, out: &mut dyn Write) -> io::Result<()> {
+    if total > LINES {
+        writeln!(out, "  ... and {} more", total - LINES)
+    } else {
+        Ok(())
+    }
+}
+
+/// Every listener with its address, or why it is not served.
+fn listeners(step: &Step, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = table::table(&["GATEWAY", "LISTENER", "ADDRESS", "HOSTNAME", "STATE"]);
+    for placement in &step.placements {
+        for (key, listener) in &placement.balancer.listeners {
+            let outcome =
+                step.report.listeners.iter().find(|outcome| {
+                    outcome.gateway == placement.balancer.gateway && outcome.listener == *key
+                });
+            table.add_row([
+                placement.balancer.gateway.to_string(),
+                key.name.to_string(),
+                addresses(placement, listener.protocol, listener.port),
+                listener.hostname.to_string(),
+                state(outcome),
+            ]);
+        }
+    }
+    if table.row_iter().next().is_some() {
+        writeln!(out, "{table}\n")?;
+    }
+    Ok(())
+}
+
+fn addresses(placement: &Placement, protocol: gatewright_model::listener::Protocol, port: u16) -> String {
+    use gatewright_model::listener::Protocol;
+    let scheme = match protocol {
+        Protocol::Http => "http",
+        Protocol::Https => "https",
+        Protocol::Tls => "tls",
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    };
+    let bound = port.saturating_add(placement.port_offset);
+    let list: Vec<String> = placement
+        .addresses
+        .iter()
+        .map(|ip| format!("{scheme}://{}", SocketAddr::new(*ip, bound)))
+        .collect();
+    if list.is_empty() {
+        "no usable address".to_owned()
+    } else {
+        list.join(" ")
+    }
+}
+
+fn state(outcome: Option<&ListenerOutcome>) -> String {
+    match outcome.map(|outcome| &outcome.failure) {
+        Some(None) => "serving".to_owned(),
+        Some(Some(failure)) => failure.message.clone(),
+        None => "not programmed".to_owned(),
+    }
+}
+
+fn logs(step: &Step) {
+    for problem in &step.problems {
+        match problem.severity() {
+            Severity::Error => tracing::error!("{problem}"),
+            Severity::Warning => tracing::warn!("{problem}"),
+        }
+    }
+    for outcome in &step.report.listeners {
+        if let Some(failure) = &outcome.failure {
+            tracing::error!(gateway = %outcome.gateway, listener = %outcome.listener, "{}", failure.message);
+        }
+    }
+    for change in &step.conditions {
+        match change {
+            Change::Now(row, _) => tracing::info!(
+                object = row.object,
+                part = row.part,
+                condition = row.condition,
+                status = row.status,
+                reason = row.reason,
+                "{}",
+                row.message
+            ),
+            Change::Gone(row) => {
+                tracing::info!(
+                    object = row.object,
+                    part = row.part,
+                    condition = row.condition,
+                    "condition gone"
+                );
+            }
+        }
+    }
+    if step.changed > 0 || step.first {
+        tracing::info!(
+            objects = step.changed,
+            took_us = step.took.as_micros() as u64,
+            "configuration applied"
+        );
+    }
+}
