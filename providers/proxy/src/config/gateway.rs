@@ -65,13 +65,7 @@ impl GatewayState {
     pub fn client_validations(&self) -> impl Iterator<Item = [u8; 32]> {
         self.listeners
             .values()
-            .filter_map(|listener| match &listener.model.tls {
-                Some(ListenerTls::Terminate(settings)) => settings
-                    .client_validation
-                    .as_deref()
-                    .map(crate::tls::client_auth::identity),
-                _ => None,
-            })
+            .filter_map(ListenerState::client_validation)
     }
 
     /// Brings everything up to date with `new`.

@@ -135,6 +135,17 @@ impl ListenerState {
         self.tls = TlsState::new(&model, self.tls.take(), parts);
     }
 
+    /// Identity of the client validation in use.
+    pub(super) fn client_validation(&self) -> Option<[u8; 32]> {
+        match &self.tls {
+            Some(TlsState::Terminate {
+                termination: Ok(termination),
+                ..
+            }) => termination.client_auth.as_ref().map(|auth| auth.identity),
+            _ => None,
+        }
+    }
+
     /// Why the listener does not serve.
     pub(super) fn failure(&self) -> Option<&str> {
         match &self.tls {

@@ -133,21 +133,20 @@ impl HttpRoutes {
         let before = self.entries.get(key);
         if let Err(fault) = check_patterns(route) {
             // The last good form stays; a route without one does not exist yet and answers 404.
-            match self.entries.get_mut(key) {
-                Some(entry) => entry.fault = Some(format!("{fault}; its last good form stays in use")),
-                None => {
-                    let nothing = HttpRoute {
-                        attachments: Vec::new(),
-                        ..HttpRoute::clone(route)
-                    };
-                    let entry = Entry {
-                        route: Arc::new(nothing),
-                        rules: Vec::new(),
-                        payload: None,
-                        fault: Some(fault),
-                    };
-                    self.entries.insert(key.clone(), entry);
-                }
+            if let Some(entry) = self.entries.get_mut(key) {
+                entry.fault = Some(format!("{fault}; its last good form stays in use"));
+            } else {
+                let nothing = HttpRoute {
+                    attachments: Vec::new(),
+                    ..HttpRoute::clone(route)
+                };
+                let entry = Entry {
+                    route: Arc::new(nothing),
+                    rules: Vec::new(),
+                    payload: None,
+                    fault: Some(fault),
+                };
+                self.entries.insert(key.clone(), entry);
             }
             return;
         }

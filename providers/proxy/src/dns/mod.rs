@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Bounds on the time between two resolutions, whatever the records say.
-const REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// First and longest time to the next try after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -49,9 +49,12 @@ pub struct Watch {
     first: Mutex<Option<blocking::Receiver<()>>>,
 }
 
+/// Told the addresses after each resolution.
+type Found = Box<dyn Fn(&[IpAddr]) + Send>;
+
 struct Request {
     name: Name,
-    found: Box<dyn Fn(&[IpAddr]) + Send>,
+    found: Found,
     stop: oneshot::Receiver<()>,
     first: blocking::SyncSender<()>,
 }

@@ -109,27 +109,19 @@ impl Bindings {
                 .is_some_and(|held| held.port.gateway == wanted.port.gateway)
         };
         let (holders, others): (Vec<&Wanted>, Vec<&Wanted>) = wanted.iter().partition(|wanted| holds(wanted));
-        let mut granted: Vec<&Wanted> = Vec::new();
-        let mut by_port: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        let mut granted: BTreeMap<u16, Vec<&Wanted>> = BTreeMap::new();
         for wanted in holders.into_iter().chain(others) {
-            let same_port = by_port.entry(wanted.key.0.port()).or_default();
-            let rival = same_port
+            let same_port = granted.entry(wanted.key.0.port()).or_default();
+            match same_port
                 .iter()
-                .filter_map(|at| granted.get(*at).copied())
-                .find(|granted| overlap(&granted.key, &wanted.key));
-            match rival {
-                None => {
-                    same_port.push(granted.len());
-                    granted.push(wanted);
-                }
+                .find(|granted| overlap(&granted.key, &wanted.key))
+            {
+                None => same_port.push(wanted),
                 Some(rival) if rival.port.id == wanted.port.id => {
                     if wanted.key.0.ip().is_unspecified() && rival.key != wanted.key {
-                        // All addresses are wanted, and one of them by itself as well: widen.
-                        if let Some(at) = granted.iter().position(|known| std::ptr::eq(*known, rival))
-                            && let Some(slot) = granted.get_mut(at)
-                        {
-                            *slot = wanted;
-                        }
+                        // All addresses are wanted, and some of them by themselves as well: widen.
+                        same_port.retain(|granted| !overlap(&granted.key, &wanted.key));
+                        same_port.push(wanted);
                     }
                 }
                 Some(rival) => {
@@ -144,15 +136,16 @@ impl Bindings {
                             "{address} is held by Gateway {owner}; give one of the two another port or spec.addresses"
                         )
                     };
-                    let failure = Failure {
-                        reason: FailureReason::PortInUseByGateway(owner),
-                        message,
-                    };
-                    failures.push((wanted.key, wanted.port.gateway.clone(), failure));
+                    let reason = FailureReason::PortInUseByGateway(owner);
+                    failures.push((
+                        wanted.key,
+                        wanted.port.gateway.clone(),
+                        Failure { reason, message },
+                    ));
                 }
             }
         }
-        granted
+        granted.into_values().flatten().collect()
     }
 
     fn take(

@@ -5,6 +5,7 @@ use crate::http;
 use crate::listen::port::{Admitted, Bounds, Front, Termination, TlsAction, TlsListener, WorkerPort};
 use crate::listen::proxy_protocol::{self, Header, Progress};
 use crate::listen::worker::Worker;
+use crate::observe::StreamKind;
 use crate::runtime::{ConnInfo, TlsInfo};
 use crate::stream;
 use crate::tls::client_hello::{self, Hello, Peek};
@@ -158,14 +159,13 @@ fn admit(mut arrival: Arrival) {
         port: limits.connections_per_port,
         client: limits.connections_per_client,
     };
-    match arrival.port.admit(arrival.conn.client.ip(), &bounds) {
-        Some(admitted) => arrival.places.admitted = Some(admitted),
-        None => {
-            tracing::debug!(client = %arrival.conn.client, port = arrival.port.runtime.port, "connection refused: too many");
-            reset(&arrival.stream);
-            return;
-        }
-    }
+    let Some(admitted) = arrival.port.admit(arrival.conn.client.ip(), &bounds) else {
+        arrival.worker.context.observer.connection_refused();
+        tracing::debug!(client = %arrival.conn.client, port = arrival.port.runtime.port, "connection refused: too many");
+        reset(&arrival.stream);
+        return;
+    };
+    arrival.places.admitted = Some(admitted);
     let front = arrival.port.runtime.front.load_full();
     match &*front {
         Front::Http => {
@@ -209,6 +209,7 @@ fn admit(mut arrival: Arrival) {
                 match targets {
                     Some(targets) => {
                         let client = stream::tcp::Client {
+                            kind: StreamKind::Tcp,
                             io: stream,
                             first,
                             conn,
@@ -270,6 +271,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
             } = arrival;
             tokio::task::spawn_local(async move {
                 let client = stream::tcp::Client {
+                    kind: StreamKind::Tls,
                     io: stream,
                     first,
                     conn,
@@ -290,6 +292,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
                     worker, conn, places, ..
                 } = arrival;
                 let client = stream::tcp::Client {
+                    kind: StreamKind::Tls,
                     io: stream,
                     first: Vec::new(),
                     conn,
@@ -378,10 +381,12 @@ async fn handshake(
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
+            worker.context.observer.handshake_failed();
             tracing::debug!(%peer, %error, "TLS handshake failed");
             return None;
         }
         Err(_) => {
+            worker.context.observer.handshake_failed();
             tracing::debug!(%peer, "TLS handshake not finished in time");
             return None;
         }

@@ -164,9 +164,9 @@ impl WorkerPort {
             .remove(&Some(listener.clone()))
             .into_iter()
             .collect();
-        taken
-            .iter()
-            .for_each(|signal| signal.advance(DrainPhase::Draining));
+        for signal in &taken {
+            signal.advance(DrainPhase::Draining);
+        }
         taken
     }
 
@@ -175,9 +175,9 @@ impl WorkerPort {
         let taken: Vec<DrainSignal> = std::mem::take(&mut *self.signals.borrow_mut())
             .into_values()
             .collect();
-        taken
-            .iter()
-            .for_each(|signal| signal.advance(DrainPhase::Draining));
+        for signal in &taken {
+            signal.advance(DrainPhase::Draining);
+        }
         taken
     }
 

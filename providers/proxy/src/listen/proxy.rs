@@ -6,7 +6,7 @@ use crate::listen::worker::{self, Command, WorkerHandle};
 use crate::observe::Observer;
 use crate::runtime::{ApplyReport, Failure, FailureReason, ListenerOutcome, Placement, ProxyOptions, Shared};
 use gatewright_model::key::ObjectName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -85,11 +85,11 @@ impl Proxy {
             bindings,
         } = &mut *state;
         let grace = self.shared.options.timeouts.listener_grace;
-        gateways.retain(|name, _| {
-            placements
-                .iter()
-                .any(|placement| placement.balancer.gateway == *name)
-        });
+        let named: BTreeSet<&ObjectName> = placements
+            .iter()
+            .map(|placement| &placement.balancer.gateway)
+            .collect();
+        gateways.retain(|name, _| named.contains(name));
         let mut report = ApplyReport::default();
         let mut wanted = Vec::new();
         let mut retired = Vec::new();
@@ -169,8 +169,12 @@ impl Proxy {
     /// then close; what is not finished `grace` later is cut. Blocks until all is done and the
     /// workers have stopped. Answers the number of connections that were cut.
     pub fn drain(&self, grace: Duration) -> usize {
-        self.draining.store(true, Ordering::Release);
         let accept = self.shared.options.timeouts.drain_accept;
+        self.stop(accept, grace)
+    }
+
+    fn stop(&self, accept: Duration, grace: Duration) -> usize {
+        self.draining.store(true, Ordering::Release);
         let (done, finished) = mpsc::channel();
         for worker in &self.workers {
             worker.send(Command::Drain {
@@ -187,6 +191,12 @@ impl Proxy {
             let _ = thread.join();
         }
         cut
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO, Duration::ZERO);
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 const BACKLOG: i32 = 4096;
 
 /// Silence before the kernel asks whether a peer is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Receive and send buffer asked for on UDP sockets, bytes; the kernel caps it.
 const UDP_BUFFER: usize = 4 * 1024 * 1024;

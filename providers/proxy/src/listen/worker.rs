@@ -233,9 +233,9 @@ async fn finish(signals: Vec<DrainSignal>, grace: Duration) -> usize {
         pause = (pause * 2).min(Duration::from_millis(100));
     }
     let cut = left();
-    signals
-        .iter()
-        .for_each(|signal| signal.advance(DrainPhase::Closing));
+    for signal in &signals {
+        signal.advance(DrainPhase::Closing);
+    }
     // Connections see the signal when they run next; after that nothing is waited for.
     for _ in 0..100 {
         if left() == 0 {

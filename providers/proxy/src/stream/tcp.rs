@@ -1,6 +1,7 @@
 //! TCP connections, and what is inside or around TLS, to backends.
 
 use crate::balance::{Lease, Outcome};
+use crate::observe::StreamKind;
 use crate::runtime::{BackendRuntime, ConnInfo, DrainPhase, DrainWatch, UpstreamTls, WorkerContext};
 use crate::stream::copy::{Cause, Ended, copy};
 use crate::stream::targets::{StreamTargets, pick};
@@ -33,6 +34,8 @@ pub struct Client<IO> {
     pub first: Vec<u8>,
     /// What is known about it.
     pub conn: ConnInfo,
+    /// What it counts as.
+    pub kind: StreamKind,
     /// Says when it must go.
     pub watch: DrainWatch,
 }
@@ -95,6 +98,7 @@ where
         }
     };
     let first = std::mem::take(&mut client.first);
+    context.observer.stream_opened(client.kind);
     let idle = context.options().timeouts.tcp_idle;
     let ended = match backend {
         Upstream::Plain(mut backend) => {
@@ -111,20 +115,20 @@ where
         }
     };
     let endpoint = used.endpoint().address;
-    match ended {
-        Some(Ended {
-            upstream,
-            downstream,
-            cause,
-        }) => {
-            if let Cause::Backend(_) = &cause {
-                // The client learns that the end was not a regular one.
-                client.io.reset();
-            }
-            tracing::debug!(%peer, %route, %endpoint, upstream, downstream, ?cause, "stream ended");
-        }
-        None => tracing::debug!(%peer, %route, %endpoint, "stream cut: its listener is gone"),
+    let Some(Ended {
+        upstream,
+        downstream,
+        cause,
+    }) = ended
+    else {
+        tracing::debug!(%peer, %route, %endpoint, "stream cut: its listener is gone");
+        return;
+    };
+    if let Cause::Backend(_) = &cause {
+        // The client learns that the end was not a regular one.
+        client.io.reset();
     }
+    tracing::debug!(%peer, %route, %endpoint, upstream, downstream, ?cause, "stream ended");
 }
 
 enum Upstream {

@@ -5,6 +5,7 @@ mod datagrams;
 
 use crate::balance::{Lease, Outcome};
 use crate::listen::port::{Front, PortRuntime};
+use crate::observe::StreamKind;
 use crate::runtime::{BackendRuntime, EndpointSet, WorkerContext};
 use crate::stream::targets::{StreamTargets, pick};
 use datagrams::{Datagram, Receiver, Source};
@@ -63,6 +64,18 @@ struct Session {
     seen: RefCell<(Arc<StreamTargets>, Arc<EndpointSet>)>,
     last: Cell<Instant>,
     answered: Cell<bool>,
+    /// Bytes from and to the client.
+    passed: Cell<(u64, u64)>,
+    context: Rc<WorkerContext>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let (received, sent) = self.passed.get();
+        self.context
+            .observer
+            .stream_closed(StreamKind::Udp, received, sent);
+    }
 }
 
 impl Server {
@@ -139,6 +152,8 @@ impl Server {
             return;
         };
         session.last.set(Instant::now());
+        let (received, sent) = session.passed.get();
+        session.passed.set((received + bytes.len() as u64, sent));
         // Straight to the system: a new socket is not known to be writable yet, though it is.
         match SockRef::from(&session.upstream).send(bytes) {
             // A full buffer loses the datagram, as any hop may.
@@ -197,7 +212,7 @@ impl Server {
 }
 
 impl Session {
-    fn open(targets: &Arc<StreamTargets>, context: &WorkerContext) -> Option<Self> {
+    fn open(targets: &Arc<StreamTargets>, context: &Rc<WorkerContext>) -> Option<Self> {
         let backend = Arc::clone(targets.choose()?);
         let endpoints = Arc::clone(&backend.endpoints());
         let used = pick(&backend, &[], context)?;
@@ -206,6 +221,7 @@ impl Session {
                 |error| tracing::debug!(endpoint = %used.endpoint().address, %error, "no UDP session"),
             )
             .ok()?;
+        context.observer.stream_opened(StreamKind::Udp);
         Some(Self {
             upstream,
             used,
@@ -213,6 +229,8 @@ impl Session {
             seen: RefCell::new((Arc::clone(targets), endpoints)),
             last: Cell::new(Instant::now()),
             answered: Cell::new(false),
+            passed: Cell::new((0, 0)),
+            context: Rc::clone(context),
         })
     }
 
@@ -313,6 +331,8 @@ fn pass_on(server: &Server, session: &Session, peer: Peer) -> bool {
             match session.upstream.try_recv(buffer) {
                 Ok(length) => {
                     session.answered.set(true);
+                    let (received, sent) = session.passed.get();
+                    session.passed.set((received, sent + length as u64));
                     session.last.set(Instant::now());
                     server.reply(peer, buffer.get(..length).unwrap_or_default());
                 }

@@ -37,7 +37,7 @@ fn a_foreign_port_is_reported() {
     world.http("taken", taken);
     let proxy = Proxy::start(options()).unwrap();
     let placement = world.placement();
-    let report = proxy.apply(&[placement.clone()]);
+    let report = proxy.apply(std::slice::from_ref(&placement));
     assert_eq!(
         reasons(&report),
         [None, Some(FailureReason::PortInUseByOtherProcess)]
@@ -154,7 +154,9 @@ fn listeners_come_and_go_under_traffic() {
         eventually("refused", || TcpStream::connect(local(other)).err());
     }
     stop.store(true, Ordering::Relaxed);
-    load.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in load {
+        thread.join().unwrap();
+    }
     assert!(served.load(Ordering::Relaxed) > 100);
 }
 

@@ -2,6 +2,7 @@
 
 mod lifecycle;
 mod proxy_protocol;
+mod scale;
 mod stream;
 mod tls;
 mod udp;

@@ -12,7 +12,7 @@ fn echo(name: &'static str) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
-        let mut buffer = [0; 65_535];
+        let mut buffer = vec![0; 65_535];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let answer = [name.as_bytes(), b":", &buffer[..length]].concat();
             let _ = socket.send_to(&answer, from);
@@ -38,7 +38,7 @@ fn client(to: SocketAddr) -> UdpSocket {
 
 fn ask(socket: &UdpSocket, text: &str) -> String {
     socket.send(text.as_bytes()).unwrap();
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     let length = socket.recv(&mut buffer).unwrap();
     String::from_utf8(buffer[..length].to_vec()).unwrap()
 }
@@ -115,9 +115,9 @@ fn sessions_follow_endpoints_and_are_bounded() {
     assert_eq!(ask(&first, "b"), "two:b");
 
     let others: Vec<UdpSocket> = (0..9).map(|_| client(local(port))).collect();
-    others
-        .iter()
-        .for_each(|other| assert_eq!(ask(other, "x"), "two:x"));
+    for other in &others {
+        assert_eq!(ask(other, "x"), "two:x");
+    }
     let late = client(local(port));
     late.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     late.send(b"late").unwrap();

@@ -1,11 +1,14 @@
 //! Load balancers built by hand, a running proxy, and plain backends.
 
+#![allow(clippy::too_many_arguments)]
+
 use gatewright_model::LoadBalancer;
 use gatewright_model::Str;
 use gatewright_model::backend::{
     Backend, BackendProtocol, BackendTarget, BackendTls, Endpoint, Endpoints, TrafficDistribution,
     WeightedBackend,
 };
+use gatewright_model::balancer::Infrastructure;
 use gatewright_model::certificate::{Certificate, Secret, TrustAnchors};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
@@ -62,7 +65,7 @@ impl World {
             class: "test".into(),
             controller: "gatewright.dev/software".into(),
             addresses: Vec::new(),
-            infrastructure: Default::default(),
+            infrastructure: Infrastructure::default(),
             listeners: BTreeMap::new(),
             http_routes: BTreeMap::new(),
             stream_routes: BTreeMap::new(),
@@ -362,10 +365,9 @@ impl Issued {
     }
 
     pub fn model(&self, key: CertificateKey) -> Certificate {
-        let fingerprint: String = Sha256::digest(self.leaf())
+        let fingerprint = Sha256::digest(self.leaf())
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         Certificate {
             key,
             chain: self.chain.iter().map(|der| Arc::from(der.as_ref())).collect(),
