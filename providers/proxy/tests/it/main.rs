@@ -9,6 +9,7 @@
 
 mod http1;
 mod net;
+mod retries;
 mod smuggling;
 mod smuggling_cases;
 mod support;

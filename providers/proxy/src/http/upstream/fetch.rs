@@ -3,11 +3,11 @@
 use super::UpstreamError;
 use super::exchange::{Answer, Start, Upstream};
 use super::pool::{Fresh, acquire};
-use crate::balance::{self, Outcome, PickContext};
+use crate::balance::{self, Lease, Outcome, PickContext};
 use crate::h1::BodyLength;
 use crate::http::relay::{Pump, PumpError};
 use crate::http::{Fill, Headers, Incoming, RequestHead, ResponseHead, StreamError};
-use crate::runtime::{AlpnOffer, BackendRuntime, WorkerContext};
+use crate::runtime::{AlpnOffer, BackendRuntime, UpstreamTls, WorkerContext};
 use bytes::Bytes;
 use gatewright_model::backend::BackendProtocol;
 use std::future::poll_fn;
@@ -83,31 +83,99 @@ async fn exchange(
             });
         (settings.tls.clone(), offer)
     };
-    let wire = match acquire(worker, lease.endpoint(), tls.as_ref(), offer, Fresh::Yes).await {
-        Ok(wire) => wire,
-        Err(error) => {
-            lease.report(Outcome::ConnectFailure);
-            return Err(error);
+    let request = Whole { head, body, offer };
+    let mut fetched = once(
+        worker,
+        &lease,
+        tls.as_ref(),
+        &request,
+        (Fresh::No, limits.max_body),
+    )
+    .await;
+    // A pooled connection that the backend closed meanwhile: once more, on a new one.
+    if let Err((_, true)) = fetched {
+        fetched = once(
+            worker,
+            &lease,
+            tls.as_ref(),
+            &request,
+            (Fresh::Yes, limits.max_body),
+        )
+        .await;
+    }
+    match fetched {
+        Ok(fetched) => {
+            lease.report(match fetched.head.status.as_u16() {
+                502..=504 => Outcome::ServerError,
+                _ => Outcome::Success,
+            });
+            Ok(fetched)
         }
+        Err((error, _)) => {
+            lease.report(if error.before_request() {
+                Outcome::ConnectFailure
+            } else {
+                Outcome::Reset
+            });
+            Err(error)
+        }
+    }
+}
+
+/// A whole request.
+struct Whole {
+    head: RequestHead,
+    body: Bytes,
+    offer: AlpnOffer,
+}
+
+/// One try; an error says whether it may be the pooled connection's fault alone.
+async fn once(
+    worker: &Rc<WorkerContext>,
+    lease: &Lease,
+    tls: Option<&Arc<UpstreamTls>>,
+    request: &Whole,
+    (fresh, max_body): (Fresh, usize),
+) -> Result<Fetched, (UpstreamError, bool)> {
+    let wire = acquire(worker, lease.endpoint(), tls, request.offer, fresh)
+        .await
+        .map_err(|error| (error, false))?;
+    let length = match request.body.len() as u64 {
+        0 => BodyLength::None,
+        length => BodyLength::Known(length),
     };
-    let length = if body.is_empty() {
-        BodyLength::None
-    } else {
-        BodyLength::Known(body.len() as u64)
-    };
+    let trailers = request.offer == AlpnOffer::H2;
     let start = Start {
         length,
         expect_continue: false,
-        trailers: offer == AlpnOffer::H2,
+        trailers,
         upgrade: None,
     };
-    let mut upstream = Upstream::start(wire, &head, &start)?;
-    let mut whole = Whole(body);
+    let mut upstream = Upstream::start(wire, &request.head, &start).map_err(|error| (error, false))?;
+    let reused = upstream.reused();
+    let (head, declared) = answer(&mut upstream, request.body.clone())
+        .await
+        .map_err(|error| {
+            let stale = reused
+                && matches!(
+                    error,
+                    UpstreamError::Closed | UpstreamError::Stream(StreamError::Io(_))
+                );
+            (error, stale)
+        })?;
+    rest(upstream, head, declared, max_body)
+        .await
+        .map_err(|error| (error, false))
+}
+
+/// Sends the body and waits for the head of the response.
+async fn answer(upstream: &mut Upstream, body: Bytes) -> Result<(ResponseHead, Option<u64>), UpstreamError> {
+    let mut body = Body(body);
     let mut pump = Pump::default();
-    let (head, declared) = poll_fn(|cx| {
+    poll_fn(|cx| {
         loop {
             if let Poll::Ready(Err(PumpError::Read(error) | PumpError::Write(error))) =
-                pump.poll(cx, &mut whole, &mut upstream)
+                pump.poll(cx, &mut body, upstream)
             {
                 return Poll::Ready(Err(UpstreamError::Stream(error)));
             }
@@ -118,16 +186,24 @@ async fn exchange(
             }
         }
     })
-    .await?;
-    let mut received =
-        Vec::with_capacity(declared.map_or(0, |length| (length as usize).min(limits.max_body)));
+    .await
+}
+
+/// Reads the body of the response.
+async fn rest(
+    mut upstream: Upstream,
+    head: ResponseHead,
+    declared: Option<u64>,
+    max_body: usize,
+) -> Result<Fetched, UpstreamError> {
+    let mut received = Vec::with_capacity(declared.map_or(0, |length| (length as usize).min(max_body)));
     poll_fn(|cx| {
         loop {
             match ready!(upstream.poll_fill(cx))? {
-                Fill::End => return Poll::Ready(Ok(())),
+                Fill::End => return Poll::Ready(Ok::<_, UpstreamError>(())),
                 Fill::Data => {
                     let data = upstream.data();
-                    if received.len() + data.len() > limits.max_body {
+                    if received.len() + data.len() > max_body {
                         return Poll::Ready(Err(UpstreamError::TooLarge));
                     }
                     received.extend_from_slice(data);
@@ -143,11 +219,6 @@ async fn exchange(
         .map(|trailers| *trailers)
         .unwrap_or_default();
     upstream.finish();
-    lease.report(if head.status.is_server_error() {
-        Outcome::ServerError
-    } else {
-        Outcome::Success
-    });
     Ok(Fetched {
         head,
         body: received.into(),
@@ -156,9 +227,9 @@ async fn exchange(
 }
 
 /// A body that is all there.
-struct Whole(Bytes);
+struct Body(Bytes);
 
-impl Incoming for Whole {
+impl Incoming for Body {
     fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<Fill, StreamError>> {
         Poll::Ready(Ok(if self.0.is_empty() { Fill::End } else { Fill::Data }))
     }

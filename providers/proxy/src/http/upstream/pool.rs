@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What connections can be shared within.
@@ -31,6 +32,8 @@ struct Slot {
     h2: Vec<H2Connection>,
     /// Open HTTP/1 connections, idle or not.
     open: usize,
+    /// Told when the HTTP/2 connection that is being made is there, or is not to be.
+    dialing: Option<Rc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl Pools {
                 .retain_mut(|idle| now < idle.since + self.idle && idle.connection.is_alive());
             slot.open = slot.open.saturating_sub(before - slot.idle.len());
             slot.h2.retain(|connection| connection.keep(now, self.idle));
-            slot.open > 0 || !slot.idle.is_empty() || !slot.h2.is_empty()
+            slot.open > 0 || slot.dialing.is_some() || !slot.idle.is_empty() || !slot.h2.is_empty()
         });
     }
 
@@ -108,6 +111,13 @@ impl Pools {
         let slot = slots.get_mut(&key)?;
         slot.h2.retain(H2Connection::is_open);
         slot.h2.iter().find(|connection| connection.has_room()).cloned()
+    }
+
+    fn dialing(&self, key: Key) -> Option<Rc<Notify>> {
+        self.slots
+            .borrow()
+            .get(&key)
+            .and_then(|slot| slot.dialing.clone())
     }
 
     fn reserve(&self, key: Key) -> bool {
@@ -202,10 +212,21 @@ pub(crate) async fn acquire(
         tls: tls.map_or(0, |tls| tls.identity),
         offer,
     };
-    if offer != AlpnOffer::H1
-        && let Some(connection) = pools.take_h2(key)
-    {
-        return Ok(Wire::H2(connection));
+    let mut announced = None;
+    if offer != AlpnOffer::H1 {
+        if let Some(connection) = pools.take_h2(key) {
+            return Ok(Wire::H2(connection));
+        }
+        if offer == AlpnOffer::H2 {
+            // Requests that come while a connection is being made share it.
+            if let Some(dialing) = pools.dialing(key) {
+                dialing.notified().await;
+                if let Some(connection) = pools.take_h2(key) {
+                    return Ok(Wire::H2(connection));
+                }
+            }
+            announced = Some(Announced::new(worker, key));
+        }
     }
     if fresh == Fresh::No
         && let Some(connection) = pools.take_idle(key)
@@ -231,9 +252,14 @@ pub(crate) async fn acquire(
     if net.is_h2() || (tls.is_none() && offer == AlpnOffer::H2) {
         drop(reservation);
         let connection = Box::pin(H2Connection::handshake(net, worker)).await?;
-        if let Some(slot) = pools.slots.borrow_mut().get_mut(&key) {
-            slot.h2.push(connection.clone());
-        }
+        pools
+            .slots
+            .borrow_mut()
+            .entry(key)
+            .or_default()
+            .h2
+            .push(connection.clone());
+        drop(announced);
         return Ok(Wire::H2(connection));
     }
     reservation.keep();
@@ -244,6 +270,35 @@ pub(crate) async fn acquire(
         key,
         reused: false,
     }))
+}
+
+/// An HTTP/2 connection being made; dropped, whoever waits for it is told.
+struct Announced<'a> {
+    worker: &'a Rc<WorkerContext>,
+    key: Key,
+    notify: Rc<Notify>,
+}
+
+impl<'a> Announced<'a> {
+    fn new(worker: &'a Rc<WorkerContext>, key: Key) -> Self {
+        let notify = Rc::new(Notify::new());
+        worker.pools.slots.borrow_mut().entry(key).or_default().dialing = Some(Rc::clone(&notify));
+        Self { worker, key, notify }
+    }
+}
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.worker.pools.slots.borrow_mut().get_mut(&self.key)
+            && slot
+                .dialing
+                .as_ref()
+                .is_some_and(|dialing| Rc::ptr_eq(dialing, &self.notify))
+        {
+            slot.dialing = None;
+        }
+        self.notify.notify_waiters();
+    }
 }
 
 /// Whether a pooled HTTP/1 connection will do.
