@@ -197,7 +197,7 @@ fn every_rule_holds_somewhere_and_fails_somewhere() {
             });
             for object in of_kind {
                 let mut object = object.clone();
-                schema.admit(&mut object, &Path::Root, &mut Vec::new());
+                schema.admit(&mut object, &Path::Root, &mut crate::finding::Findings::default());
                 evaluate(schema, &object, "", &mut sites);
             }
             for ((path, source), seen) in sites {
@@ -241,12 +241,11 @@ fn every_rule_holds_somewhere_and_fails_somewhere() {
 
 fn value_of(text: &str) -> Value {
     let mut value = Value::Null;
-    load::read(
-        text.as_bytes(),
-        &Limits::default(),
-        &mut Vec::new(),
-        |document, _| value = document.value,
-    );
+    load::read(text.as_bytes(), &Limits::default(), &mut |piece| {
+        if let load::Read::Document(document) = piece {
+            value = document.value;
+        }
+    });
     value
 }
 
@@ -280,7 +279,7 @@ fn evaluate(schema: &Schema, value: &Value, path: &str, sites: &mut BTreeMap<(St
     if schema.rules.is_empty() {
         return;
     }
-    let mut found = Vec::new();
+    let mut found = crate::finding::Findings::default();
     schema.check(value, &Path::Root, &mut found);
     if value.is_null() || found.iter().any(crate::schema::check::blocks_rules) {
         return;

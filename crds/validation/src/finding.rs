@@ -8,6 +8,86 @@ use crate::path::{Path, PathBuf};
 /// The longest excerpt of a value that a message shows, in characters.
 const EXCERPT: usize = 96;
 
+/// The findings about one object. Bounded: an object with more than [`Findings::MAX`] is refused for that.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    list: Vec<Finding>,
+    dropped: usize,
+}
+
+impl Findings {
+    /// So many findings about one object are kept.
+    const MAX: usize = 1_000;
+
+    /// True when further findings only count.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= Self::MAX
+    }
+
+    /// Takes a finding, or its mere existence.
+    pub(crate) fn push(&mut self, finding: Finding) {
+        if self.is_full() {
+            self.dropped += 1;
+        } else {
+            self.list.push(finding);
+        }
+    }
+
+    /// Counts a finding that is not worth making when [`Findings::is_full`].
+    pub(crate) fn drop_one(&mut self) {
+        self.dropped += 1;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len() + self.dropped
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// True when a finding from the `from`th on satisfies `test`, or was not kept.
+    pub(crate) fn any_since(&self, from: usize, test: impl Fn(&Finding) -> bool) -> bool {
+        self.dropped > 0 || self.list.iter().skip(from).any(test)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Finding> {
+        self.list.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Finding> {
+        self.list.iter_mut()
+    }
+
+    /// True when nothing found is an error.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.dropped == 0
+            && self
+                .list
+                .iter()
+                .all(|finding| finding.severity != Severity::Error)
+    }
+
+    /// The findings, and what was not kept as one more.
+    pub(crate) fn into_list(mut self) -> Vec<Finding> {
+        if self.dropped > 0 {
+            let text = format!("{} more findings in this object are not shown", self.dropped);
+            self.list
+                .push(Finding::error(Code::TooManyDiagnostics, &Path::Root, text));
+        }
+        self.list
+    }
+}
+
+impl From<Finding> for Findings {
+    fn from(finding: Finding) -> Self {
+        Self {
+            list: vec![finding],
+            dropped: 0,
+        }
+    }
+}
+
 /// What a walk over one object reports.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {

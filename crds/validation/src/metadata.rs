@@ -1,9 +1,11 @@
 //! `metadata`: what `k8s.io/apimachinery/pkg/api/validation.ValidateObjectMeta` accepts.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Code;
-use crate::finding::{Finding, excerpt, suggestion, type_name};
+use crate::finding::{Finding, Findings, excerpt, suggestion, type_name};
 use crate::names;
 use crate::path::Path;
 use crate::schema::format;
@@ -49,7 +51,7 @@ pub(crate) struct Naming {
 
 /// Checks `metadata` of `object` and brings it into the form the API server would store: unknown fields and nulls are
 /// gone, and the namespace is set for namespaced kinds (`default` when absent, as with kubectl) and only for those.
-pub(crate) fn check(object: &mut Map<String, Value>, naming: Naming, out: &mut Vec<Finding>) {
+pub(crate) fn check(object: &mut Map<String, Value>, naming: Naming, out: &mut Findings) {
     let root = Path::Root;
     let path = root.field("metadata");
     let metadata = object
@@ -82,19 +84,23 @@ fn wrong_type(value: &Value, path: &Path<'_>, accepted: &str) -> Finding {
     finding
 }
 
-fn check_fields(metadata: &mut Map<String, Value>, path: &Path<'_>, out: &mut Vec<Finding>) {
-    let mut remove = Vec::new();
+fn check_fields(metadata: &mut Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
+    let mut remove = HashSet::new();
     for (name, value) in metadata.iter_mut() {
         let field = path.field(name);
         let Some((_, holds)) = FIELDS.iter().find(|(known, _)| known == name) else {
+            remove.insert(name.clone());
+            if out.is_full() {
+                out.drop_one();
+                continue;
+            }
             let near = suggestion(name, FIELDS.iter().map(|(known, _)| *known));
             let message = format!("unknown field {}{near}", Value::from(format!("metadata.{name}")));
             out.push(Finding::error(Code::UnknownField, &field, message));
-            remove.push(name.clone());
             continue;
         };
         if value.is_null() {
-            remove.push(name.clone());
+            remove.insert(name.clone());
             continue;
         }
         match holds {
@@ -115,12 +121,12 @@ fn check_fields(metadata: &mut Map<String, Value>, path: &Path<'_>, out: &mut Ve
             Holds::Text | Holds::Integer => {}
         }
     }
-    for name in remove {
-        metadata.shift_remove(&name);
+    if !remove.is_empty() {
+        metadata.retain(|name, _| !remove.contains(name));
     }
 }
 
-fn check_texts(value: &mut Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+fn check_texts(value: &mut Value, path: &Path<'_>, out: &mut Findings) {
     let Value::Object(map) = value else {
         out.push(wrong_type(value, path, "object"));
         return;
@@ -136,7 +142,7 @@ fn check_texts(value: &mut Value, path: &Path<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-fn check_list(value: &Value, holds: Holds, path: &Path<'_>, out: &mut Vec<Finding>) {
+fn check_list(value: &Value, holds: Holds, path: &Path<'_>, out: &mut Findings) {
     let Value::Array(items) = value else {
         out.push(wrong_type(value, path, "array"));
         return;
@@ -150,7 +156,7 @@ fn check_list(value: &Value, holds: Holds, path: &Path<'_>, out: &mut Vec<Findin
     }
 }
 
-fn check_name(metadata: &Map<String, Value>, naming: Naming, path: &Path<'_>, out: &mut Vec<Finding>) {
+fn check_name(metadata: &Map<String, Value>, naming: Naming, path: &Path<'_>, out: &mut Findings) {
     let field = path.field("name");
     match metadata.get("name") {
         Some(Value::String(name)) if !name.is_empty() => {
@@ -174,12 +180,7 @@ fn check_name(metadata: &Map<String, Value>, naming: Naming, path: &Path<'_>, ou
     }
 }
 
-fn check_namespace(
-    metadata: &mut Map<String, Value>,
-    naming: Naming,
-    path: &Path<'_>,
-    out: &mut Vec<Finding>,
-) {
+fn check_namespace(metadata: &mut Map<String, Value>, naming: Naming, path: &Path<'_>, out: &mut Findings) {
     let field = path.field("namespace");
     let namespace = match metadata.get("namespace") {
         Some(Value::String(namespace)) => namespace.clone(),
@@ -210,7 +211,7 @@ fn check_namespace(
 }
 
 /// Label keys and values ("Labels and Selectors", syntax and character set).
-pub(crate) fn check_labels(labels: &Map<String, Value>, path: &Path<'_>, out: &mut Vec<Finding>) {
+pub(crate) fn check_labels(labels: &Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
     for (key, value) in labels {
         let entry = path.key(key);
         for problem in names::qualified_name(key) {
@@ -229,7 +230,7 @@ pub(crate) fn check_labels(labels: &Map<String, Value>, path: &Path<'_>, out: &m
     }
 }
 
-fn check_annotations(annotations: &Map<String, Value>, path: &Path<'_>, out: &mut Vec<Finding>) {
+fn check_annotations(annotations: &Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
     let mut size = 0_usize;
     for (key, value) in annotations {
         // Keys are compared in lower case: upper case is accepted in the prefix.

@@ -71,7 +71,7 @@ impl<'a> Frame<'a> {
                         optional.is_some_and(|value| value.field(field).is_some()),
                     ));
                 }
-                Ok(Val::Bool(operand.field(field).is_some()))
+                Ok(Val::Bool(operand.has(field)))
             }
             Expr::OptionalSelect { operand, field } => {
                 let operand = self.eval(operand)?;

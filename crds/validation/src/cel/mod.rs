@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::Value;
 
 use crate::diagnostic::Code;
-use crate::finding::{Finding, excerpt};
+use crate::finding::{Finding, Findings, excerpt};
 use crate::path::{Path, PathBuf, Step};
 use crate::schema::Schema;
 
@@ -170,13 +170,7 @@ impl Rule {
 }
 
 /// Runs the rules of a node that is structurally sound.
-pub(crate) fn run(
-    rules: &[Arc<Rule>],
-    schema: &Schema,
-    value: &Value,
-    path: &Path<'_>,
-    out: &mut Vec<Finding>,
-) {
+pub(crate) fn run(rules: &[Arc<Rule>], schema: &Schema, value: &Value, path: &Path<'_>, out: &mut Findings) {
     for rule in rules {
         let (code, detail) = match rule.evaluate(value, schema) {
             Outcome::Holds | Outcome::Transition => continue,

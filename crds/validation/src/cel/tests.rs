@@ -240,7 +240,7 @@ fn messages_reasons_and_field_paths() {
         {"rule": "self.a < 2"},
     ]});
     let schema = Schema::compile(&schema, &mut crate::schema::Shared::default()).unwrap();
-    let mut found = Vec::new();
+    let mut found = crate::finding::Findings::default();
     schema.check(&json!({"a": 5}), &Path::Root, &mut found);
     let shown: Vec<String> = found
         .iter()

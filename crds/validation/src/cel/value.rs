@@ -166,14 +166,29 @@ impl<'a> Val<'a> {
     /// The field or map entry `name`.
     pub(crate) fn field(&self, name: &str) -> Option<Val<'a>> {
         match self {
-            Val::Json(Value::Object(map), schema) => map
-                .get(name)
-                .map(|value| Val::of(value, schema.and_then(|schema| schema.child(name)))),
+            Val::Json(Value::Object(map), schema) => {
+                // Most objects have few fields; looking at each is quicker than hashing the name.
+                let value = if map.len() <= 8 {
+                    map.iter().find(|(key, _)| *key == name).map(|(_, value)| value)?
+                } else {
+                    map.get(name)?
+                };
+                Some(Val::of(value, schema.and_then(|schema| schema.child(name))))
+            }
             Val::Map(entries) => entries
                 .iter()
                 .find(|(key, _)| matches!(key, Val::Str(key) if key == name))
                 .map(|(_, value)| value.clone()),
             _ => None,
+        }
+    }
+
+    /// Whether the field or map entry `name` is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Val::Json(Value::Object(map), _) if map.len() <= 8 => map.keys().any(|key| key == name),
+            Val::Json(Value::Object(map), _) => map.contains_key(name),
+            other => other.field(name).is_some(),
         }
     }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Code;
-use crate::finding::Finding;
+use crate::finding::{Finding, Findings};
 use crate::names;
 use crate::path::Path;
 
@@ -28,7 +28,7 @@ pub(crate) struct CoreKind {
     pub(crate) namespaced: bool,
     pub(crate) name: fn(&str) -> Vec<String>,
     /// Rules beyond the schema. The value has passed it.
-    pub(crate) check: fn(&mut Value, &mut Vec<Finding>),
+    pub(crate) check: fn(&mut Value, &mut Findings),
 }
 
 /// The built-in kinds.
@@ -98,15 +98,15 @@ fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
-fn push_problems(out: &mut Vec<Finding>, code: Code, path: &Path<'_>, value: &Value, problems: Vec<String>) {
+fn push_problems(out: &mut Findings, code: Code, path: &Path<'_>, value: &Value, problems: Vec<String>) {
     for problem in problems {
         out.push(Finding::invalid(code, path, value, &problem));
     }
 }
 
-fn namespace(_value: &mut Value, _out: &mut Vec<Finding>) {}
+fn namespace(_value: &mut Value, _out: &mut Findings) {}
 
-fn service(value: &mut Value, out: &mut Vec<Finding>) {
+fn service(value: &mut Value, out: &mut Findings) {
     let root = Path::Root;
     let spec_path = root.field("spec");
     let Some(spec) = value.get_mut("spec") else { return };
@@ -206,7 +206,7 @@ fn duplicate(path: &Path<'_>, value: &Value) -> Finding {
     finding
 }
 
-fn endpoint_slice(value: &mut Value, out: &mut Vec<Finding>) {
+fn endpoint_slice(value: &mut Value, out: &mut Findings) {
     let root = Path::Root;
     let kind = text(value, "addressType");
     let endpoints_path = root.field("endpoints");
@@ -267,7 +267,7 @@ fn required_keys(kind: &str) -> &'static [&'static str] {
 }
 
 /// Checks keys and base64, and folds `stringData` into `data`, where it wins over an entry of the same key.
-fn secret(value: &mut Value, out: &mut Vec<Finding>) {
+fn secret(value: &mut Value, out: &mut Findings) {
     let Value::Object(map) = value else { return };
     let root = Path::Root;
     let mut data = entries(map, "data");
@@ -347,7 +347,7 @@ fn entries(map: &Map<String, Value>, name: &str) -> Map<String, Value> {
         .collect()
 }
 
-fn check_size(size: usize, path: &Path<'_>, out: &mut Vec<Finding>) {
+fn check_size(size: usize, path: &Path<'_>, out: &mut Findings) {
     if size > MAX_DATA {
         let message = format!("Too long: {size} bytes of data: may not be more than {MAX_DATA} bytes");
         out.push(
@@ -357,7 +357,7 @@ fn check_size(size: usize, path: &Path<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-fn config_map(value: &mut Value, out: &mut Vec<Finding>) {
+fn config_map(value: &mut Value, out: &mut Findings) {
     let Value::Object(map) = value else { return };
     let root = Path::Root;
     let data = entries(map, "data");
@@ -411,7 +411,7 @@ fn trust_bundle_name(name: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn cluster_trust_bundle(value: &mut Value, out: &mut Vec<Finding>) {
+fn cluster_trust_bundle(value: &mut Value, out: &mut Findings) {
     let root = Path::Root;
     let spec = value.get("spec").unwrap_or(&Value::Null);
     let signer = text(spec, "signerName");

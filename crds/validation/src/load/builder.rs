@@ -75,7 +75,7 @@ enum FrameKind {
     },
 }
 
-type Entries = Vec<(String, Position, PositionTree)>;
+type Entries = HashMap<String, (Position, PositionTree)>;
 
 /// Builds the documents of one part.
 pub(super) struct Builder<'a> {
@@ -210,7 +210,7 @@ impl<'a> Builder<'a> {
             entries: Map::new(),
             merged: BTreeSet::new(),
             key: None,
-            positions: Vec::new(),
+            positions: Entries::new(),
         };
         self.open(at, anchor, kind);
     }
@@ -359,7 +359,7 @@ impl<'a> Builder<'a> {
             } => match key.take() {
                 Some((Key::Name(name), at)) => {
                     if let Some(tree) = node.positions {
-                        positions.push((name.clone(), at, tree));
+                        positions.insert(name.clone(), (at, tree));
                     }
                     frame.bytes = frame.bytes.saturating_add(name.len());
                     self.bytes = self.bytes.saturating_add(name.len());

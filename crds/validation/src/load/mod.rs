@@ -114,23 +114,24 @@ impl Document<'_> {
     }
 }
 
-/// Reads a file. `found` gets the findings, `document` each document that could be read, in order.
-pub(crate) fn read<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-    found: &mut Vec<TextFinding>,
-    mut document: impl FnMut(Document<'a>, &mut Vec<TextFinding>),
-) {
+/// What reading a file gives, in the order of the file.
+#[derive(Debug)]
+pub(crate) enum Read<'a> {
+    /// Something is wrong with the text.
+    Found(TextFinding),
+    /// A document that could be read.
+    Document(Document<'a>),
+}
+
+/// Reads a file and hands over what it gives, piece by piece, so that nothing piles up.
+pub(crate) fn read<'a>(bytes: &'a [u8], limits: &Limits, emit: &mut dyn FnMut(Read<'a>)) {
     if bytes.len() > limits.file_bytes {
-        found.push(TextFinding::error(
-            Code::FileTooLarge,
-            None,
-            format!(
-                "the file has {} bytes, more than the {} that are read from one file; split it",
-                bytes.len(),
-                limits.file_bytes
-            ),
-        ));
+        let text = format!(
+            "the file has {} bytes, more than the {} that are read from one file; split it",
+            bytes.len(),
+            limits.file_bytes
+        );
+        emit(Read::Found(TextFinding::error(Code::FileTooLarge, None, text)));
         return;
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -141,69 +142,27 @@ pub(crate) fn read<'a>(
     };
     let mut count = 0_usize;
     for raw in split::parts(bytes) {
-        let line = Position {
-            line: raw.line_offset.saturating_add(1),
-            column: 1,
-        };
-        if raw.bytes.len() > limits.document_bytes {
-            found.push(TextFinding::error(
-                Code::DocumentTooLarge,
-                Some(line),
-                format!(
-                    "the document has {} bytes, more than the {} that are accepted",
-                    raw.bytes.len(),
-                    limits.document_bytes
-                ),
-            ));
-            continue;
-        }
-        let text = match std::str::from_utf8(raw.bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let before = raw.bytes.get(..error.valid_up_to()).unwrap_or_default();
-                found.push(TextFinding::error(
-                    Code::InvalidUtf8,
-                    Some(split::position_after(before, raw.line_offset)),
-                    "invalid UTF-8; manifests are UTF-8 text",
-                ));
+        let part = match accept(&raw, limits, syntax) {
+            Ok(Some(part)) => part,
+            Ok(None) => continue,
+            Err(finding) => {
+                emit(Read::Found(finding));
                 continue;
             }
         };
-        if split::is_blank(text) {
-            continue;
-        }
-        let mut part = Part {
-            text,
-            line_offset: raw.line_offset,
-            syntax,
-        };
-        let mut reader = builder::Builder::new(limits, raw.line_offset);
-        parse_part(&part, limits, &mut reader);
-        if syntax == Syntax::Json && reader.failed() && reader.documents.is_empty() {
-            // Like kubectl: what starts with a brace but is not JSON may be YAML in flow style.
-            let yaml = Part {
-                syntax: Syntax::Yaml,
-                ..part
-            };
-            let mut second = builder::Builder::new(limits, raw.line_offset);
-            parse_part(&yaml, limits, &mut second);
-            if !second.failed() {
-                reader = second;
-                part = yaml;
-            }
-        }
-        found.append(&mut reader.findings);
+        let (part, reader) = parse(part, limits);
         for (index, built) in reader.documents.into_iter().enumerate() {
             count += 1;
             if count > limits.documents {
-                found.push(TextFinding::error(
+                let text = format!(
+                    "more than {} documents in one file; the rest is not read",
+                    limits.documents
+                );
+                emit(Read::Found(TextFinding::error(
                     Code::TooManyDocuments,
                     Some(built.start),
-                    format!(
-                        "more than {} documents in one file; the rest is not read",
-                        limits.documents
-                    ),
-                ));
+                    text,
+                )));
                 return;
             }
             let Built {
@@ -212,18 +171,72 @@ pub(crate) fn read<'a>(
                 duplicates,
                 positions: _,
             } = built;
-            document(
-                Document {
-                    value,
-                    start,
-                    duplicates,
-                    part,
-                    index,
-                },
-                found,
-            );
+            emit(Read::Document(Document {
+                value,
+                start,
+                duplicates,
+                part,
+                index,
+            }));
+        }
+        // A part ends with what went wrong in it.
+        reader
+            .findings
+            .into_iter()
+            .for_each(|finding| emit(Read::Found(finding)));
+    }
+}
+
+/// Checks the size and the encoding of a part. `None` for a part that holds no document.
+fn accept<'a>(
+    raw: &split::RawPart<'a>,
+    limits: &Limits,
+    syntax: Syntax,
+) -> Result<Option<Part<'a>>, TextFinding> {
+    if raw.bytes.len() > limits.document_bytes {
+        let line = Position {
+            line: raw.line_offset.saturating_add(1),
+            column: 1,
+        };
+        let text = format!(
+            "the document has {} bytes, more than the {} that are accepted",
+            raw.bytes.len(),
+            limits.document_bytes
+        );
+        return Err(TextFinding::error(Code::DocumentTooLarge, Some(line), text));
+    }
+    let text = std::str::from_utf8(raw.bytes).map_err(|error| {
+        let before = raw.bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let position = split::position_after(before, raw.line_offset);
+        TextFinding::error(
+            Code::InvalidUtf8,
+            Some(position),
+            "invalid UTF-8; manifests are UTF-8 text",
+        )
+    })?;
+    Ok((!split::is_blank(text)).then_some(Part {
+        text,
+        line_offset: raw.line_offset,
+        syntax,
+    }))
+}
+
+/// Parses a part. Like kubectl, what starts with a brace but is not JSON may be YAML in flow style.
+fn parse<'a, 'l>(part: Part<'a>, limits: &'l Limits) -> (Part<'a>, builder::Builder<'l>) {
+    let mut reader = builder::Builder::new(limits, part.line_offset);
+    parse_part(&part, limits, &mut reader);
+    if part.syntax == Syntax::Json && reader.failed() && reader.documents.is_empty() {
+        let yaml = Part {
+            syntax: Syntax::Yaml,
+            ..part
+        };
+        let mut second = builder::Builder::new(limits, part.line_offset);
+        parse_part(&yaml, limits, &mut second);
+        if !second.failed() {
+            return (yaml, second);
         }
     }
+    (part, reader)
 }
 
 fn parse_part(part: &Part<'_>, limits: &Limits, reader: &mut builder::Builder<'_>) {

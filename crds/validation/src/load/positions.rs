@@ -1,5 +1,7 @@
 //! Where each value of a document stands.
 
+use std::collections::HashMap;
+
 use crate::diagnostic::Position;
 use crate::path::{PathBuf, Step};
 
@@ -17,8 +19,8 @@ pub(crate) enum Parts {
     None,
     /// Items of a sequence.
     Items(Vec<PositionTree>),
-    /// Keys of a mapping, the position of the key, and the value.
-    Entries(Vec<(String, Position, PositionTree)>),
+    /// Entries of a mapping: the position of the key, and the value.
+    Entries(HashMap<String, (Position, PositionTree)>),
 }
 
 impl PositionTree {
@@ -30,11 +32,9 @@ impl PositionTree {
         for step in &path.0 {
             let next = match (&tree.parts, step) {
                 (Parts::Items(items), Step::Index(index)) => items.get(*index).map(|item| (None, item)),
-                (Parts::Entries(entries), Step::Field(name) | Step::Key(name)) => entries
-                    .iter()
-                    .rev()
-                    .find(|(key, _, _)| **key == **name)
-                    .map(|(_, at, value)| (Some(*at), value)),
+                (Parts::Entries(entries), Step::Field(name) | Step::Key(name)) => {
+                    entries.get(&**name).map(|(at, value)| (Some(*at), value))
+                }
                 _ => None,
             };
             let Some((key, value)) = next else {

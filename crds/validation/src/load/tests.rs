@@ -5,33 +5,36 @@ use serde_json::{Value, json};
 use super::*;
 use crate::path::{PathBuf, Step};
 
-type Shown = (Code, Option<(u32, u32)>, String);
+type Finding = (Code, Option<(u32, u32)>, String);
 
-struct Read {
+struct Shown {
     values: Vec<Value>,
     duplicates: Vec<(Position, String)>,
-    found: Vec<Shown>,
+    found: Vec<Finding>,
 }
 
-fn read_with(text: impl AsRef<[u8]>, limits: &Limits) -> Read {
-    let mut found = Vec::new();
+fn read_with(text: impl AsRef<[u8]>, limits: &Limits) -> Shown {
+    let mut found: Vec<TextFinding> = Vec::new();
     let (mut values, mut duplicates) = (Vec::new(), Vec::new());
-    read(text.as_ref(), limits, &mut found, |document, _| {
-        duplicates.extend(document.duplicates);
-        values.push(document.value);
+    read(text.as_ref(), limits, &mut |piece| match piece {
+        super::Read::Document(document) => {
+            duplicates.extend(document.duplicates);
+            values.push(document.value);
+        }
+        super::Read::Found(finding) => found.push(finding),
     });
     let found = found
         .into_iter()
         .map(|f| (f.code, f.position.map(|p| (p.line, p.column)), f.message))
         .collect();
-    Read {
+    Shown {
         values,
         duplicates,
         found,
     }
 }
 
-fn read_all(text: impl AsRef<[u8]>) -> Read {
+fn read_all(text: impl AsRef<[u8]>) -> Shown {
     read_with(text, &Limits::default())
 }
 
@@ -327,8 +330,10 @@ fn every_value_has_its_place() {
     let text = "a: 1\n---\nkind: X\nspec:\n  rules:\n  - name: one\n    port:   80\n  - {name: two}\n";
     let limits = Limits::default();
     let mut trees = Vec::new();
-    read(text.as_bytes(), &limits, &mut Vec::new(), |document, _| {
-        trees.extend(document.positions(&limits));
+    read(text.as_bytes(), &limits, &mut |piece| {
+        if let super::Read::Document(document) = piece {
+            trees.extend(document.positions(&limits));
+        }
     });
     let path = |steps: &[&str]| {
         PathBuf(

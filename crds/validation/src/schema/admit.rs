@@ -1,10 +1,12 @@
 //! What happens to an object before it is checked: unknown fields and nulls go, defaults come.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{Additional, Schema};
 use crate::diagnostic::Code;
-use crate::finding::{Finding, suggestion};
+use crate::finding::{Finding, Findings, suggestion};
 use crate::path::Path;
 
 impl Schema {
@@ -12,7 +14,7 @@ impl Schema {
     /// defaults, as the API server does when it decodes a request: a default below an absent parent is not applied.
     ///
     /// Every unknown field is reported as an error; callers lower it where unknown fields are only warned about.
-    pub(crate) fn admit(&self, value: &mut Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+    pub(crate) fn admit(&self, value: &mut Value, path: &Path<'_>, out: &mut Findings) {
         match value {
             Value::Object(map) => {
                 self.prune(map, path, out);
@@ -41,7 +43,7 @@ impl Schema {
         }
     }
 
-    fn prune(&self, map: &mut Map<String, Value>, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn prune(&self, map: &mut Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
         let mut unknown: Vec<String> = Vec::new();
         let mut null: Vec<String> = Vec::new();
         for (name, value) in map.iter() {
@@ -53,12 +55,17 @@ impl Schema {
                 _ => {}
             }
         }
-        for name in unknown {
-            out.push(self.unknown_field(&name, path));
-            map.shift_remove(&name);
+        for name in &unknown {
+            if out.is_full() {
+                out.drop_one();
+            } else {
+                out.push(self.unknown_field(name, path));
+            }
         }
-        for name in null {
-            map.shift_remove(&name);
+        if !unknown.is_empty() || !null.is_empty() {
+            // One pass: removing one by one would move the rest of a large object each time.
+            let gone: HashSet<&str> = unknown.iter().chain(&null).map(String::as_str).collect();
+            map.retain(|name, _| !gone.contains(name.as_str()));
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Additional, Bound, ListType, Schema, Type, format};
 use crate::cel;
 use crate::diagnostic::Code;
-use crate::finding::{Finding, excerpt, type_name};
+use crate::finding::{Finding, Findings, excerpt, type_name};
 use crate::path::Path;
 
 /// The longest list of accepted values that a message spells out.
@@ -16,7 +16,7 @@ const MAX_LISTED: usize = 40;
 impl Schema {
     /// Checks `value`, an object after [`Schema::admit`], and appends what is wrong. Validation rules run on what is
     /// sound enough for them.
-    pub(crate) fn check(&self, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+    pub(crate) fn check(&self, value: &Value, path: &Path<'_>, out: &mut Findings) {
         if value.is_null() && (self.nullable || self.kind == Type::Any) {
             return;
         }
@@ -70,7 +70,7 @@ impl Schema {
         self.check_alternatives(value, path, out);
         // As in the API server, some findings rule out evaluating rules on the value, others (an unsupported value, a
         // duplicate) do not. There one of the former anywhere stops all rules; here it stops those around it.
-        let sound = !out.get(before..).unwrap_or_default().iter().any(blocks_rules);
+        let sound = !out.any_since(before, blocks_rules);
         if sound && !self.rules.is_empty() {
             cel::run(&self.rules, self, value, path, out);
         }
@@ -89,7 +89,7 @@ impl Schema {
         }
     }
 
-    fn check_required(&self, map: &serde_json::Map<String, Value>, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_required(&self, map: &serde_json::Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
         for name in &self.limits.required {
             if !map.contains_key(&**name) {
                 out.push(Finding::required(&path.field(name), ""));
@@ -97,7 +97,7 @@ impl Schema {
         }
     }
 
-    fn check_size(&self, size: Size, found: usize, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_size(&self, size: Size, found: usize, path: &Path<'_>, out: &mut Findings) {
         let limits = &self.limits;
         let (min, max, unit, few, many) = match size {
             Size::Items => (
@@ -126,7 +126,7 @@ impl Schema {
         }
     }
 
-    fn check_unique(&self, items: &[Value], path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_unique(&self, items: &[Value], path: &Path<'_>, out: &mut Findings) {
         if items.len() < 2 || matches!(self.list_type, ListType::Atomic) {
             return;
         }
@@ -168,7 +168,7 @@ impl Schema {
         format!("{{{}}}", parts.join(","))
     }
 
-    fn check_string(&self, text: &str, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_string(&self, text: &str, value: &Value, path: &Path<'_>, out: &mut Findings) {
         let limits = &self.limits;
         if limits.min_length.is_some() || limits.max_length.is_some() {
             // The API server counts Unicode code points.
@@ -212,13 +212,7 @@ impl Schema {
         }
     }
 
-    fn check_number(
-        &self,
-        number: &serde_json::Number,
-        value: &Value,
-        path: &Path<'_>,
-        out: &mut Vec<Finding>,
-    ) {
+    fn check_number(&self, number: &serde_json::Number, value: &Value, path: &Path<'_>, out: &mut Findings) {
         let limits = &self.limits;
         if let Some(format) = &limits.format
             && !format::number_has_format(number, format)
@@ -259,7 +253,7 @@ impl Schema {
         }
     }
 
-    fn check_enum(&self, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_enum(&self, value: &Value, path: &Path<'_>, out: &mut Findings) {
         let values = &self.limits.one_of_values;
         if values.is_empty() || values.contains(value) {
             return;
@@ -280,13 +274,13 @@ impl Schema {
         out.push(finding);
     }
 
-    fn check_alternatives(&self, value: &Value, path: &Path<'_>, out: &mut Vec<Finding>) {
+    fn check_alternatives(&self, value: &Value, path: &Path<'_>, out: &mut Findings) {
         let limits = &self.limits;
         for schema in &limits.all_of {
             schema.check(value, path, out);
         }
         let fits = |schema: &Schema| {
-            let mut found = Vec::new();
+            let mut found = Findings::default();
             schema.check(value, path, &mut found);
             found.is_empty()
         };

@@ -9,9 +9,10 @@ fn schema(source: &Value) -> Schema {
 }
 
 fn check(source: &Value, value: &Value) -> Vec<(String, Code, String)> {
-    let mut found = Vec::new();
+    let mut found = crate::finding::Findings::default();
     schema(source).check(value, &Path::Root, &mut found);
     found
+        .into_list()
         .into_iter()
         .map(|f| (f.path.to_string(), f.code, f.message))
         .collect()
@@ -283,11 +284,12 @@ fn messages_are_the_api_servers() {
 }
 
 fn admitted(source: &Value, mut value: Value) -> (Value, Vec<String>) {
-    let mut found = Vec::new();
+    let mut found = crate::finding::Findings::default();
     schema(source).admit(&mut value, &Path::Root, &mut found);
     (
         value,
         found
+            .into_list()
             .into_iter()
             .map(|f| format!("{}: {}", f.path, f.message))
             .collect(),

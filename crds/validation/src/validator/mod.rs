@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::session::Session;
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Position};
-use crate::load::{self, Limits};
+use crate::load::{self, Limits, Read};
 
 /// What unknown fields and duplicate keys count as (`fieldValidation` of the API server).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,12 +160,10 @@ impl Validator {
     /// wrong is in the diagnostics, and the objects without errors are returned.
     pub fn load(&self, file_name: &str, bytes: &[u8]) -> Loaded {
         let mut session = Session::new(self, file_name);
-        let mut found = Vec::new();
-        load::read(bytes, &self.limits, &mut found, |document, found| {
-            session.text(std::mem::take(found));
-            session.document(document);
+        load::read(bytes, &self.limits, &mut |piece| match piece {
+            Read::Found(finding) => session.text(finding),
+            Read::Document(document) => session.document(document),
         });
-        session.text(found);
         session.finish()
     }
 

@@ -5,17 +5,12 @@ use serde_json::{Map, Value};
 
 use super::Gvk;
 use crate::diagnostic::{Code, ObjectRef, Severity};
-use crate::finding::Finding;
+use crate::finding::{Finding, Findings};
 use crate::path::{Path, PathBuf};
 use crate::schema::Schema;
 
-/// True when nothing found is an error.
-pub(super) fn is_sound(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.severity != Severity::Error)
-}
-
 /// Reads `apiVersion` and `kind`; what is wrong with them is found.
-pub(super) fn type_meta(map: &Map<String, Value>, findings: &mut Vec<Finding>) -> Gvk {
+pub(super) fn type_meta(map: &Map<String, Value>, findings: &mut Findings) -> Gvk {
     let root = Path::Root;
     let mut text = |field: &str| match map.get(field) {
         Some(Value::String(text)) if !text.is_empty() => text.clone(),
@@ -127,26 +122,26 @@ fn gvk_of(value: &Value) -> Option<Gvk> {
 }
 
 /// Puts a status back if it is valid. If not, the findings become warnings and the status is what a new object has.
-pub(super) fn restore_status(value: &mut Value, status: Value, schema: &Schema, findings: &mut Vec<Finding>) {
+pub(super) fn restore_status(value: &mut Value, status: Value, schema: &Schema, findings: &mut Findings) {
     let Value::Object(map) = value else { return };
     let Some(status_schema) = schema.child("status") else {
         return;
     };
     let root = Path::Root;
     let path = root.field("status");
-    let mut found = Vec::new();
+    let mut found = Findings::default();
     status_schema.check(&status, &path, &mut found);
     if found.is_empty() {
         map.insert("status".to_owned(), status);
         return;
     }
-    for finding in &mut found {
+    for mut finding in found.into_list() {
         finding.severity = Severity::Warning;
         finding
             .message
             .push_str(" (an API server ignores the status of a new object; it is dropped)");
+        findings.push(finding);
     }
-    findings.append(&mut found);
     if let Some(default) = &status_schema.default {
         map.insert("status".to_owned(), default.clone());
     }

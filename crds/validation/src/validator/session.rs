@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::object::{convert, explain_old, is_sound, reference, restore_status, type_meta};
+use super::object::{convert, explain_old, reference, restore_status, type_meta};
 use super::{Bundle, Gvk, Loaded, LoadedObject, Mode, Source, Status, Validator};
 use crate::catalog::{Found, Lookup};
 use crate::core_kinds::CoreKind;
 use crate::diagnostic::{Code, Diagnostic, ObjectRef, Position, Severity};
-use crate::finding::Finding;
+use crate::finding::{Finding, Findings};
 use crate::load::{self, Prefer, TextFinding};
 use crate::metadata;
 use crate::path::{Path, PathBuf, Step};
@@ -31,7 +31,8 @@ struct Report {
 
 impl Report {
     /// `None` without findings.
-    fn of(object: Option<ObjectRef>, prefix: Vec<Step>, findings: Vec<Finding>) -> Option<Self> {
+    fn of(object: Option<ObjectRef>, prefix: Vec<Step>, findings: Findings) -> Option<Self> {
+        let findings = findings.into_list();
         (!findings.is_empty()).then_some(Self {
             object,
             prefix,
@@ -50,26 +51,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, found: Vec<TextFinding>) {
-        for TextFinding {
+    pub(super) fn text(&mut self, finding: TextFinding) {
+        let TextFinding {
             severity,
             code,
             position,
             message,
-        } in found
-        {
-            self.push(Diagnostic {
-                severity,
-                code,
-                file: Arc::clone(&self.file),
-                position,
-                object: None,
-                field: None,
-                found: None,
-                accepted: None,
-                message,
-            });
-        }
+        } = finding;
+        self.push(Diagnostic {
+            severity,
+            code,
+            file: Arc::clone(&self.file),
+            position,
+            object: None,
+            field: None,
+            found: None,
+            accepted: None,
+            message,
+        });
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {
@@ -230,7 +229,7 @@ impl<'a> Session<'a> {
         map: Map<String, Value>,
         prefix: Vec<Step>,
     ) -> (Option<Report>, Option<LoadedObject>) {
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         let gvk = type_meta(&map, &mut findings);
         let name = reference(&map, &gvk.kind);
         if !findings.is_empty() {
@@ -238,7 +237,12 @@ impl<'a> Session<'a> {
         }
         let (found, core) = match self.resolve(&gvk) {
             Ok(resolved) => resolved,
-            Err(finding) => return (Report::of(name, prefix, finding.into_iter().collect()), None),
+            Err(finding) => {
+                return (
+                    Report::of(name, prefix, finding.map(Findings::from).unwrap_or_default()),
+                    None,
+                );
+            }
         };
         if let Some(warning) = &found.deprecation {
             let path = Path::Root;
@@ -255,7 +259,7 @@ impl<'a> Session<'a> {
             self.try_older(&gvk, original, &mut value, &mut findings);
         }
         if core.is_none() {
-            for finding in &mut findings {
+            for finding in findings.iter_mut() {
                 explain_old(&gvk.kind, finding);
             }
         } else if gvk.kind == "Secret" {
@@ -267,7 +271,7 @@ impl<'a> Session<'a> {
             .and_then(|map| reference(map, &gvk.kind))
             .or(name);
         let mut object = None;
-        if is_sound(&findings) {
+        if findings.is_sound() {
             let converted = if core.is_some() {
                 Ok((gvk.clone(), value))
             } else {
@@ -331,7 +335,7 @@ impl<'a> Session<'a> {
 
     /// Takes an object that the present release refuses, or would drop a part of, as one of the release before, if
     /// that has nothing against it. Conversion brings it to the present shape.
-    fn try_older(&self, gvk: &Gvk, mut original: Value, value: &mut Value, findings: &mut Vec<Finding>) {
+    fn try_older(&self, gvk: &Gvk, mut original: Value, value: &mut Value, findings: &mut Findings) {
         if findings
             .iter()
             .all(|found| found.severity != Severity::Error && found.code != Code::UnknownField)
@@ -341,9 +345,9 @@ impl<'a> Session<'a> {
         let Lookup::Crd(found) = self.validator.older().find(&gvk.group, &gvk.version, &gvk.kind) else {
             return;
         };
-        let mut older = Vec::new();
+        let mut older = Findings::default();
         self.check(&mut original, &found, None, &mut older);
-        if !is_sound(&older) || older.iter().any(|found| found.code == Code::UnknownField) {
+        if !older.is_sound() || older.iter().any(|found| found.code == Code::UnknownField) {
             return;
         }
         let text = format!(
@@ -356,13 +360,7 @@ impl<'a> Session<'a> {
     }
 
     /// Everything the API server does to an object between receiving and storing it.
-    fn check(
-        &self,
-        value: &mut Value,
-        found: &Found<'_>,
-        core: Option<CoreKind>,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn check(&self, value: &mut Value, found: &Found<'_>, core: Option<CoreKind>, findings: &mut Findings) {
         let root = Path::Root;
         let schema = match found.schema {
             Ok(schema) => schema,

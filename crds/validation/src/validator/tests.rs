@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::*;
@@ -513,6 +515,42 @@ fn objects_need_type_meta() {
     for text in ["- a\n- b\n", "just text\n", "5\n"] {
         assert_eq!(load(text).diagnostics[0].code, Code::NotAnObject, "{text}");
     }
+}
+
+/// One object with a million mistakes, a file of nothing but broken documents: bounded output, no quadratic time.
+#[test]
+fn findings_of_an_object_are_bounded() {
+    let mut text = ROUTE.replace("spec:\n", "spec:\n  hostnames: [a.example]\n");
+    for n in 0..20_000 {
+        writeln!(text, "  unknown{n}: x").unwrap();
+    }
+    for mode in [Mode::Strict, Mode::Lenient] {
+        let limits = Limits {
+            diagnostics: usize::MAX,
+            ..Limits::default()
+        };
+        let validator = Validator::new(Bundle::default(), Channel::default(), mode).with_limits(limits);
+        let loaded = validator.load("m.yaml", text.as_bytes());
+        assert_eq!((loaded.objects.len(), loaded.diagnostics.len()), (0, 1_001));
+        assert!(
+            shown(&loaded)[1_000].contains("19000 more findings in this object"),
+            "{}",
+            shown(&loaded)[1_000]
+        );
+        let metadata = ROUTE.replace(
+            "  name: shop\n",
+            &text
+                .lines()
+                .filter(|line| line.contains("unknown"))
+                .fold("  name: shop\n".to_owned(), |all, line| all + line + "\n"),
+        );
+        let loaded = validator.load("m.yaml", metadata.as_bytes());
+        assert_eq!((loaded.objects.len(), loaded.diagnostics.len()), (0, 1_001));
+    }
+    let broken = "a: [\n---\n".repeat(50_000);
+    let loaded = load(&broken);
+    assert_eq!(loaded.diagnostics.len(), 1_001);
+    assert!(shown(&loaded)[1_000].contains("49000 more findings"));
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn collect(root: &Path, files: &mut Vec<std::path::PathBuf>) -> std::io::Result<
 pub fn check(validator: &gatewright_validation::Validator, input: &[u8]) -> Result<Counts, String> {
     use gatewright_validation::{Bundle, Channel, Diagnostic};
     let loaded = validator.load("mutant.yaml", input);
-    let lines = input.iter().filter(|byte| **byte == b'\n').count() + 2;
+    let lines = input.split(|byte| *byte == b'\n').count() + 1;
     for diagnostic in &loaded.diagnostics {
         let text = diagnostic.to_string();
         if text.len() > 8 << 10 {
