@@ -50,24 +50,31 @@ fn conflict(one: &ListenerNode, other: &ListenerNode) -> Option<&'static str> {
 pub fn resolve(groups: &mut [Vec<ListenerNode>]) {
     let mut settled: Vec<ListenerNode> = Vec::new();
     for group in groups {
-        let marks: Vec<Option<Refusal>> = group
+        let against = |one: &ListenerNode, other: &ListenerNode| {
+            conflict(one, other).map(|reason| refusal(reason, one, other))
+        };
+        // Those that lose to an object of higher precedence are out of the way of their neighbours.
+        let mut marks: Vec<Option<Refusal>> = group
+            .iter()
+            .map(|one| settled.iter().find_map(|other| against(one, other)))
+            .collect();
+        let left: Vec<(usize, &ListenerNode)> = group
             .iter()
             .enumerate()
-            .map(|(at, one)| {
-                let before = settled
-                    .iter()
-                    .find_map(|other| Some((conflict(one, other)?, other)));
-                let beside = || {
-                    let others = group.iter().enumerate().filter(|(index, _)| *index != at);
-                    others
-                        .map(|(_, other)| other)
-                        .find_map(|other| Some((conflict(one, other)?, other)))
-                };
-                before
-                    .or_else(beside)
-                    .map(|(reason, other)| refusal(reason, one, other))
+            .filter(|(at, _)| marks.get(*at).is_some_and(Option::is_none))
+            .collect();
+        let beside: Vec<(usize, Refusal)> = left
+            .iter()
+            .filter_map(|(at, one)| {
+                let mut others = left.iter().filter(|(other, _)| other != at);
+                Some((*at, others.find_map(|(_, other)| against(one, other))?))
             })
             .collect();
+        for (at, refusal) in beside {
+            if let Some(mark) = marks.get_mut(at) {
+                *mark = Some(refusal);
+            }
+        }
         for (node, mark) in group.iter_mut().zip(marks) {
             if mark.is_some() {
                 node.refused.clone_from(&mark);

@@ -1,6 +1,6 @@
 //! Matches of HTTPRoutes and GRPCRoutes.
 
-use super::pattern::{self, Element};
+use super::pattern;
 use super::rules::RuleFault;
 use gatewright_crds::api::{
     GrpcMethodMatch, GrpcRouteMatch, HttpPathMatch, HttpPathMatchType, HttpRouteMatch, NameValueMatch,
@@ -134,9 +134,9 @@ fn grpc_path(method: &GrpcMethodMatch, field: &str) -> Result<PathMatch, RuleFau
             if service.is_none() && method.is_none() {
                 return Ok(everything().path);
             }
-            let service = service.map_or(Element::Any, Element::Regex);
-            let method = method.map_or(Element::Any, Element::Regex);
-            Ok(PathMatch::Regex(pattern::grpc_path(service, method).into()))
+            let expression = pattern::grpc_path(service, method);
+            pattern::check(&expression).map_err(|why| RuleFault::value(field, why))?;
+            Ok(PathMatch::Regex(expression.into()))
         }
     }
 }

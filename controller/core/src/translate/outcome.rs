@@ -69,9 +69,13 @@ impl RouteFindings {
         if self.dropped.len() < self.rules {
             return None;
         }
+        let parts = self
+            .dropped
+            .iter()
+            .map(|rule| format!("{}: {}", rule.field, rule.why));
         Some(Refusal {
             reason: first.reason,
-            message: self.dropped_list(),
+            message: join(parts, self.dropped.len()),
         })
     }
 

@@ -9,6 +9,7 @@ use super::streams::Streams;
 use super::{Refusals, Workshop};
 use crate::listen::port::{Front, FrontKind, PortRuntime, TlsListener};
 use crate::listen::socket::Transport;
+use crate::observe::TracePolicy;
 use crate::policy::ListenerFilters;
 use crate::runtime::{HttpListener, HttpPort, ObjectRefusal};
 use gatewright_model::LoadBalancer;
@@ -43,6 +44,7 @@ pub struct GatewayState {
     backends: Backends,
     routes: HttpRoutes,
     streams: Streams,
+    tracing: Option<Arc<TracePolicy>>,
     listeners: BTreeMap<ListenerKey, ListenerState>,
     /// Ports to bind.
     pub ports: BTreeMap<PortKey, PortState>,
@@ -145,9 +147,42 @@ impl GatewayState {
                 }
             }
         }
+        if self.retrace(pair, &moved.keys, workshop) {
+            let ports = self
+                .listeners
+                .values()
+                .filter(|state| state.model.protocol.is_http());
+            touched.routes.extend(ports.map(|state| port_of(&state.model)));
+        }
         let retired = self.publish(new, &touched);
         self.report(new);
         retired
+    }
+
+    /// Compiles the tracing settings when they or their collector changed; says whether they did.
+    fn retrace(
+        &mut self,
+        (old, new): (Option<&LoadBalancer>, &LoadBalancer),
+        moved: &BTreeSet<BackendKey>,
+        workshop: &Workshop,
+    ) -> bool {
+        let key = new.tracing.as_ref().and_then(|tracing| match &tracing.collector {
+            Some(BackendTarget::Backend(key)) => Some(key),
+            _ => None,
+        });
+        let same = old.is_some_and(|old| old.tracing == new.tracing);
+        if same && !key.is_some_and(|key| moved.contains(key)) {
+            return false;
+        }
+        let collector = key.and_then(|key| self.backends.get(key).cloned());
+        let default = workshop.options.otlp_endpoint.as_deref();
+        let before = self.tracing.take();
+        self.tracing = new
+            .tracing
+            .as_ref()
+            .and_then(|tracing| TracePolicy::compile(tracing, collector, default))
+            .map(Arc::new);
+        before.is_some() || self.tracing.is_some()
     }
 
     /// Makes the touched ports' snapshots and puts them in place.
@@ -175,7 +210,8 @@ impl GatewayState {
                     Traffic::Stream(_) => None,
                 })
                 .collect();
-            let http = HttpPort::new(new.gateway.clone(), port.0, kind == FrontKind::Tls, listeners);
+            let http = HttpPort::new(new.gateway.clone(), port.0, kind == FrontKind::Tls, listeners)
+                .with_tracing(self.tracing.clone());
             let keys: Vec<ListenerKey> = members.iter().map(|state| state.model.key.clone()).collect();
             match self
                 .ports

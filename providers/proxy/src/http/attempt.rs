@@ -4,7 +4,7 @@ use crate::http::pipeline::{Arrived, ConnContext};
 use crate::http::relay::{Pump, PumpError, Replay};
 use crate::http::timer::Timer;
 use crate::http::upstream::{Answer, Fresh, Start, Upstream, UpstreamError, Wire, acquire};
-use crate::http::{Downstream, ResponseHead, StreamError};
+use crate::http::{Downstream, Outgoing, ResponseHead, StreamError};
 use crate::runtime::{AlpnOffer, BackendRuntime, CompiledRule, EndpointRuntime, ProxyOptions, RouteProtocol};
 use gatewright_model::backend::BackendProtocol;
 use http::StatusCode;
@@ -95,11 +95,17 @@ pub(crate) async fn run<D: Downstream>(
         Err(attempted) => return attempted,
     };
     let limit = deadlines.attempt.map(|limit| attempt.begun + limit);
+    // RFC 9931: until the backend accepts the upgrade nothing behind the head is its business.
+    let upgrading = arrived.head.upgrade.is_some();
     let mut write_failed: Option<StreamError> = None;
     let mut moved = request.moved;
     let mut silent_since = attempt.begun;
     let outcome = poll_fn(|task| {
-        if write_failed.is_none() && !request.done {
+        if upgrading {
+            if let Poll::Ready(Err(error)) = upstream.poll_flush(task) {
+                write_failed = Some(error);
+            }
+        } else if write_failed.is_none() && !request.done {
             match request.poll(task, &mut replay.body(client), &mut upstream) {
                 Poll::Ready(Err(PumpError::Read(error))) => {
                     return Poll::Ready(Err(Attempted::Client(error)));
@@ -129,15 +135,16 @@ pub(crate) async fn run<D: Downstream>(
         }
         // An interim response is on its way, or nothing.
         let _ = client.poll_flush(task);
-        if request.done && client.poll_gone(task).is_ready() {
+        if request.done && !upgrading && client.poll_gone(task).is_ready() {
             return Poll::Ready(Err(Attempted::ClientGone));
         }
         if moved != request.moved {
             moved = request.moved;
             silent_since = Instant::now();
         }
+        let waiting = request.done || upgrading;
         let silence = silent_since
-            + if request.done {
+            + if waiting {
                 deadlines.upstream
             } else {
                 deadlines.client
@@ -151,7 +158,7 @@ pub(crate) async fn run<D: Downstream>(
         }
         Poll::Ready(Err(if deadlines.request == Some(next) {
             Attempted::RequestTimeout
-        } else if limit == Some(next) || request.done {
+        } else if limit == Some(next) || waiting {
             Attempted::Failed {
                 error: UpstreamError::Timeout,
                 reused: false,
@@ -206,6 +213,11 @@ async fn connect<D: Downstream>(
         // HTTP/2 backends take the body as it comes: the client need not wait.
         arrived.expect_continue = false;
         client.interim(&ResponseHead::new(StatusCode::CONTINUE));
+    }
+    if let Wire::H2(connection) = &wire
+        && arrived.head.upgrade.is_some()
+    {
+        let _ = tokio::time::timeout(cx.worker.options().timeouts.connect, connection.settled()).await;
     }
     let start = Start {
         length: arrived.length,
@@ -270,6 +282,12 @@ pub(crate) async fn relay<D: Downstream>(
             if relay.tunnel && request_failed {
                 return Poll::Ready(Ok(()));
             }
+        }
+        // A client that goes away while the backend is silent must not keep it busy.
+        let listening = !relay.tunnel && (request.done || request_failed);
+        if listening && client.poll_gone(task).is_ready() {
+            let gone = StreamError::Io(std::io::ErrorKind::ConnectionReset.into());
+            return Poll::Ready(Err(RelayError::Pump(PumpError::Write(gone))));
         }
         if silent_since.is_none() || moved != response.moved + request.moved {
             moved = response.moved + request.moved;

@@ -14,6 +14,7 @@ mod server_h2;
 mod stream;
 mod timer;
 pub mod upstream;
+mod websocket;
 
 pub(crate) use fields::trailer_allowed;
 pub(crate) use h2_body::H2Body;

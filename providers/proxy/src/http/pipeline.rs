@@ -82,6 +82,7 @@ pub(crate) async fn serve<D: Downstream>(
     let started = Instant::now();
     let snapshot = cx.port.snapshot();
     let to_head = arrived.head.method == Method::HEAD;
+    let span = cx.worker.observer.start_span(&snapshot, &mut arrived.head);
     let mut run = Run {
         cx,
         port: &snapshot,
@@ -125,6 +126,7 @@ pub(crate) async fn serve<D: Downstream>(
         upstream_duration: report.upstream,
         attempts: report.attempts,
         flag: report.flag,
+        span: span.as_ref(),
     });
 }
 

@@ -225,6 +225,7 @@ async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(
         upstream_duration: None,
         attempts: 0,
         flag: Some(ResponseFlag::ClientError),
+        span: None,
     });
     linger(h1).await;
 }

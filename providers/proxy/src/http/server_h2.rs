@@ -252,6 +252,7 @@ async fn stream(request: Request<RecvStream>, respond: SendResponse<Bytes>, cx: 
                 upstream_duration: None,
                 attempts: 0,
                 flag: Some(ResponseFlag::ClientError),
+                span: None,
             });
         }
     }

@@ -232,6 +232,10 @@ impl Recorder {
         }
     }
 
+    pub(crate) fn span_dropped(&self) {
+        self.shard.spans_dropped.add(1);
+    }
+
     pub(crate) fn log_dropped(&self) {
         self.shard.log_dropped.add(1);
     }

@@ -1,11 +1,13 @@
 //! Metrics, access log and traces of the process, and each worker's part of them.
 
+use crate::http::RequestHead;
 use crate::observe::log::{AccessLog, LogError, LogHandle};
 use crate::observe::metrics::{self, Recorder, Shard, StreamKind};
-use crate::observe::{RequestRecord, process};
-use crate::runtime::{ConnInfo, ForwardingOptions, ProxyOptions};
+use crate::observe::trace::export::Exporter;
+use crate::observe::{RequestRecord, Span, process};
+use crate::runtime::{ConnInfo, ForwardingOptions, HttpPort, ProxyOptions};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 /// Metrics, access log and traces of the process.
@@ -15,6 +17,8 @@ pub struct Observer {
     /// Changes when series were dropped: workers then forget their shortcuts.
     generation: AtomicU64,
     log: Option<AccessLog>,
+    /// Started with the first sampled span; none when that failed.
+    exporter: OnceLock<Option<Exporter>>,
     forwarding: ForwardingOptions,
     started: SystemTime,
 }
@@ -26,6 +30,7 @@ impl Default for Observer {
             shards: Mutex::default(),
             generation: AtomicU64::new(0),
             log: None,
+            exporter: OnceLock::new(),
             forwarding: ForwardingOptions::default(),
             started: SystemTime::now(),
         }
@@ -62,6 +67,10 @@ impl Observer {
             &[],
             self.log.as_ref().map_or(0, AccessLog::failures),
         );
+        let name = "trace_spans_failed_total";
+        metrics::family(&mut out, name, "counter", "Spans that no collector took.");
+        let failed = self.exporter.get().and_then(Option::as_ref);
+        metrics::sample(&mut out, name, &[], failed.map_or(0, Exporter::failed));
         process::render(self.started, &mut out);
         out
     }
@@ -80,6 +89,18 @@ impl Observer {
         if let Some(log) = &self.log {
             log.reopen();
         }
+    }
+
+    fn exporter(&self) -> Option<&Exporter> {
+        self.exporter
+            .get_or_init(|| match Exporter::start() {
+                Ok(exporter) => Some(exporter),
+                Err(error) => {
+                    tracing::error!(%error, "traces are not exported");
+                    None
+                }
+            })
+            .as_ref()
     }
 
     fn shards(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Shard>>> {
@@ -138,6 +159,11 @@ impl WorkerObserver {
         self.recorder.stream_closed(kind, (received, sent));
     }
 
+    /// Begins the span of a request, when its port has tracing.
+    pub fn start_span(&self, port: &HttpPort, head: &mut RequestHead) -> Option<Span> {
+        port.tracing.as_ref().map(|policy| policy.start(head))
+    }
+
     /// A request is over.
     pub fn request(&self, record: &RequestRecord<'_>) {
         self.recorder
@@ -146,6 +172,16 @@ impl WorkerObserver {
             && !log.log(record, &self.observer.forwarding)
         {
             self.recorder.log_dropped();
+        }
+        if let Some(span) = record.span.filter(|span| span.is_sampled()) {
+            let data = span.finish(record, &self.observer.forwarding);
+            let taken = self
+                .observer
+                .exporter()
+                .is_some_and(|exporter| exporter.export(span.policy(), data));
+            if !taken {
+                self.recorder.span_dropped();
+            }
         }
     }
 }

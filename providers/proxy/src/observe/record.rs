@@ -34,6 +34,8 @@ pub struct RequestRecord<'a> {
     pub attempts: u32,
     /// Why the proxy answered itself, or broke off.
     pub flag: Option<ResponseFlag>,
+    /// The request's span, when the port has tracing.
+    pub span: Option<&'a crate::observe::Span>,
 }
 
 /// Why the proxy answered itself, or broke off.

@@ -1,6 +1,7 @@
 //! The compiled configuration of one bound HTTP port: an immutable snapshot.
 
 use crate::http::RequestHead;
+use crate::observe::TracePolicy;
 use crate::policy::{FilterChain, ListenerFilters, RetryPolicy, SessionPolicy};
 use crate::runtime::BackendRuntime;
 use arc_swap::ArcSwap;
@@ -25,6 +26,8 @@ pub struct HttpPort {
     pub tls: bool,
     /// Listeners by hostname.
     listeners: ListenerSelector<Arc<HttpListener>>,
+    /// Tracing of the Gateway.
+    pub tracing: Option<Arc<TracePolicy>>,
 }
 
 impl HttpPort {
@@ -39,7 +42,13 @@ impl HttpPort {
             port,
             tls,
             listeners,
+            tracing: None,
         }
+    }
+
+    /// The same with tracing.
+    pub fn with_tracing(self, tracing: Option<Arc<TracePolicy>>) -> Self {
+        Self { tracing, ..self }
     }
 
     /// The listener for a lower-case host without port: the one with the most specific matching

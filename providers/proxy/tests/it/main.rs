@@ -8,6 +8,7 @@
 //! Traffic through the proxy over real sockets on loopback.
 
 mod http1;
+mod http2;
 mod net;
 mod retries;
 mod smuggling;

@@ -281,10 +281,11 @@ impl Client {
             loop {
                 let size = usize::from_str_radix(&self.line()?, 16).unwrap();
                 response.body.extend(self.exactly(size)?);
-                self.line()?;
                 if size == 0 {
+                    while !self.line()?.is_empty() {}
                     break;
                 }
+                self.line()?;
             }
         } else {
             while self.fill() {}

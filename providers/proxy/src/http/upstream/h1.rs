@@ -5,8 +5,8 @@ use super::exchange::{Answer, Start};
 use super::{UpstreamError, dial};
 use crate::h1::conn::{H1, HeadRead};
 use crate::h1::parse::{self, HeadLimits};
-use crate::h1::{HeadError, encode};
-use crate::http::{RequestHead, ResponseHead, StreamError};
+use crate::h1::{BodyLength, HeadError, encode};
+use crate::http::{RequestHead, ResponseHead, StreamError, websocket};
 use http::{Method, StatusCode};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -17,6 +17,8 @@ pub(crate) struct H1Upstream {
     method: Method,
     /// Whether an upgrade was asked for.
     upgrade: bool,
+    /// The `Sec-WebSocket-Accept` that answers a key of ours.
+    accept: Option<String>,
     /// Whether the backend lets us use the connection again.
     keep_alive: bool,
     /// Interim responses so far: bounded, so that a backend cannot keep us busy for ever.
@@ -32,6 +34,7 @@ impl H1Upstream {
             h1: H1::new(net, limits),
             method: Method::GET,
             upgrade: false,
+            accept: None,
             keep_alive: true,
             interims: 0,
         }
@@ -53,16 +56,40 @@ impl H1Upstream {
     pub(crate) fn start(&mut self, head: &RequestHead, start: &Start<'_>) {
         self.method = head.method.clone();
         self.upgrade = start.upgrade.is_some();
+        self.accept = None;
         self.keep_alive = true;
         self.interims = 0;
+        let length = if self.upgrade {
+            BodyLength::None
+        } else {
+            start.length
+        };
         let framing = encode::RequestFraming {
-            length: start.length,
+            length,
             expect_continue: start.expect_continue,
             trailers: start.trailers,
             upgrade: start.upgrade,
         };
+        if head.method == Method::CONNECT {
+            // An extended CONNECT becomes the handshake of HTTP/1.1 (RFC 8441 section 5).
+            let key = websocket::key();
+            self.accept = Some(websocket::accept(key.as_bytes()));
+            self.method = Method::GET;
+            let mut get = head.clone();
+            get.method = Method::GET;
+            for (name, value) in [
+                ("sec-websocket-key", key.as_str()),
+                ("sec-websocket-version", "13"),
+            ] {
+                // Both are valid by construction.
+                let _ = get.headers.set_raw(name, value.as_bytes());
+            }
+            self.h1
+                .start_send(length, |out| encode::request(out, &get, framing));
+            return;
+        }
         self.h1
-            .start_send(start.length, |out| encode::request(out, head, framing));
+            .start_send(length, |out| encode::request(out, head, framing));
     }
 
     /// Waits for the next response head.
@@ -84,6 +111,14 @@ impl H1Upstream {
             // RFC 9110 section 15.2.2: only in answer to Upgrade.
             if !self.upgrade || response.fields.upgrade.is_none() {
                 return Poll::Ready(Err(HeadError::StatusLine.into()));
+            }
+            if self
+                .accept
+                .as_deref()
+                .is_some_and(|accept| head.headers.get_str("sec-websocket-accept") != Some(accept))
+            {
+                // RFC 6455 section 4.1: a wrong answer fails the connection.
+                return Poll::Ready(Err(HeadError::FieldValue.into()));
             }
             self.keep_alive = false;
             self.h1.start_tunnel();

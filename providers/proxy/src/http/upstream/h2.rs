@@ -4,7 +4,7 @@ use super::UpstreamError;
 use super::dial::Net;
 use super::exchange::{Answer, Start};
 use crate::h1::{BodyLength, HeadError};
-use crate::http::{H2Body, Headers, RequestHead, ResponseHead, StreamError};
+use crate::http::{H2Body, Headers, RequestHead, ResponseHead, StreamError, websocket};
 use crate::runtime::WorkerContext;
 use bytes::Bytes;
 use h2::Reason;
@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// A shared connection. Clones are the same connection.
@@ -32,6 +33,9 @@ struct State {
     streams: Cell<usize>,
     last_used: Cell<Instant>,
     tls: bool,
+    /// Whether the backend's settings have arrived.
+    settled: Cell<bool>,
+    settling: Notify,
 }
 
 impl H2Connection {
@@ -54,6 +58,8 @@ impl H2Connection {
             streams: Cell::new(0),
             last_used: Cell::new(Instant::now()),
             tls,
+            settled: Cell::new(false),
+            settling: Notify::new(),
         });
         let driven = Rc::clone(&state);
         let ping = connection.ping_pong();
@@ -73,8 +79,16 @@ impl H2Connection {
                 None => drop(connection.await),
             }
             driven.closed.set(true);
+            driven.settling.notify_waiters();
         });
         Ok(Self { send, state })
+    }
+
+    /// Waits until the backend's settings are known, or the connection is closed.
+    pub(crate) async fn settled(&self) {
+        while !self.state.settled.get() && self.is_open() {
+            self.state.settling.notified().await;
+        }
     }
 
     /// Whether new streams can be tried on it.
@@ -104,6 +118,14 @@ impl H2Connection {
             self.state.closed.set(true);
             return Err(UpstreamError::Connect(std::io::Error::other(error)));
         }
+        let mut accept = None;
+        if let Some(protocol) = start.upgrade {
+            // RFC 8441 section 3: only when the backend has said that it understands it.
+            if protocol != "websocket" || !self.send.is_extended_connect_protocol_enabled() {
+                return Err(StreamError::Unwritable.into());
+            }
+            accept = head.headers.get("sec-websocket-key").map(websocket::accept);
+        }
         let request = self.request(head, start).ok_or(StreamError::Unwritable)?;
         let bodiless =
             matches!(start.length, BodyLength::None | BodyLength::Known(0)) && start.upgrade.is_none();
@@ -124,6 +146,8 @@ impl H2Connection {
             response: Some(response),
             body,
             interims: true,
+            accept,
+            upgrade: start.upgrade.is_some() && head.method != Method::CONNECT,
             method: head.method.clone(),
             state: self.state,
         })
@@ -172,6 +196,9 @@ pub(crate) struct H2Exchange {
     response: Option<ResponseFuture>,
     pub(super) body: H2Body,
     interims: bool,
+    /// Whether an HTTP/1.1 client asked for an upgrade, and what answers its key.
+    upgrade: bool,
+    accept: Option<String>,
     method: Method,
     state: Rc<State>,
 }
@@ -225,10 +252,17 @@ impl H2Exchange {
             (true, false) => BodyLength::Known(0),
             (false, false) => BodyLength::Chunked,
         };
-        let head = ResponseHead {
+        let mut head = ResponseHead {
             status: parts.status,
             headers,
         };
+        if self.upgrade && head.status.is_success() {
+            if let Some(accept) = &self.accept {
+                // Base64 text is a valid value.
+                let _ = head.headers.set_raw("sec-websocket-accept", accept.as_bytes());
+            }
+            return Poll::Ready(Ok(Answer::Switched(head)));
+        }
         Poll::Ready(Ok(Answer::Final {
             head,
             length,
@@ -251,6 +285,15 @@ impl Drop for H2Exchange {
 
 /// Finishes when a busy connection does not answer a ping in time.
 async fn keep_alive(mut ping: h2::PingPong, state: Rc<State>, interval: Duration, timeout: Duration) {
+    // The answer to a first ping comes behind the backend's settings (RFC 9113 section 3.4).
+    if !matches!(
+        tokio::time::timeout(timeout, ping.ping(h2::Ping::opaque())).await,
+        Ok(Ok(_))
+    ) {
+        return;
+    }
+    state.settled.set(true);
+    state.settling.notify_waiters();
     loop {
         tokio::time::sleep(interval).await;
         if state.streams.get() == 0 {

@@ -25,6 +25,7 @@ fn record<'a>(conn: &'a ConnInfo, head: &'a RequestHead) -> RequestRecord<'a> {
         upstream_duration: None,
         attempts: 2,
         flag: Some(ResponseFlag::ConnectFailure),
+        span: None,
     }
 }
 

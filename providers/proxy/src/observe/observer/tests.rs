@@ -39,6 +39,7 @@ fn record<'a>(conn: &'a ConnInfo, backend: Option<&'a BackendRuntime>, status: u
         upstream_duration: Some(Duration::from_millis(2)),
         attempts: 2,
         flag: (status == 504).then_some(ResponseFlag::UpstreamTimeout),
+        span: None,
     }
 }
 
