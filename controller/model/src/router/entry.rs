@@ -16,6 +16,9 @@ pub(crate) struct Entry<P> {
     pub path: PathRank,
     /// Position in the rule's matches.
     pub index: u32,
+    /// Whether there are conditions other than the path's. Most matches have none, and knowing it
+    /// here saves them the way to the rule.
+    pub beyond_path: bool,
 }
 
 impl<P> Entry<P> {
@@ -53,6 +56,9 @@ impl<P> Entry<P> {
 
     /// Whether everything except the path matches.
     pub fn holds<R: Request>(&self, lookup: &Lookup<'_, R>) -> bool {
+        if !self.beyond_path {
+            return true;
+        }
         let Some(conditions) = self.conditions() else {
             return false;
         };

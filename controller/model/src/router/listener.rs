@@ -47,13 +47,18 @@ pub struct Found<'a, P> {
     pub rule: &'a Arc<HttpRule>,
     /// Position of the match in [`HttpRule::matches`].
     pub match_index: u32,
-    /// The match itself.
-    pub matched: &'a HttpMatch,
     /// Hostname of the route that the request matched.
     pub host: &'a RouteHost,
     /// The prefix that the request's path matched, without trailing slash except for `/` itself:
     /// what `ReplacePrefixMatch` replaces. `None` unless the path condition is a prefix.
     pub prefix: Option<&'a str>,
+}
+
+impl<'a, P> Found<'a, P> {
+    /// The match itself.
+    pub fn matched(&self) -> Option<&'a HttpMatch> {
+        self.rule.matches.get(self.match_index as usize)
+    }
 }
 
 /// Index over the HTTPRoutes and GRPCRoutes of one listener. Cheap to clone.
@@ -211,6 +216,9 @@ impl<P: Clone> Inner<P> {
                     payload: payload.clone(),
                     path: PathRank::of(&conditions.path),
                     index,
+                    beyond_path: conditions.method.is_some()
+                        || !conditions.headers.is_empty()
+                        || !conditions.query.is_empty(),
                 });
             }
         }
@@ -333,7 +341,6 @@ fn find_in<'a, P: Clone, R: Request>(
             route: &entry.route,
             rule: &entry.rule,
             match_index: entry.index,
-            matched: entry.conditions()?,
             host,
             prefix: hit.prefix,
         })

@@ -28,7 +28,7 @@ pub fn answer(router: &ListenerRouter<(usize, usize)>, request: &Request) -> Opt
         headers: &headers,
     };
     let found = router.find(&request.host, &view)?;
-    if let PathMatch::Prefix(value) = &found.matched.path {
+    if let PathMatch::Prefix(value) = &found.matched().unwrap().path {
         assert_eq!(found.prefix, Some(&**value));
         assert!(request.path.starts_with(&**value));
     } else {
