@@ -40,6 +40,7 @@ impl Placing {
             balancer: Arc::clone(balancer),
             addresses,
             port_offset: self.port_offset,
+            options: None,
         }
     }
 }

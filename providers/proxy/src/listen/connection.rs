@@ -6,7 +6,7 @@ use crate::listen::port::{Admitted, Bounds, Front, Termination, TlsAction, TlsLi
 use crate::listen::proxy_protocol::{self, Header, Progress};
 use crate::listen::worker::Worker;
 use crate::observe::StreamKind;
-use crate::runtime::{ConnInfo, TlsInfo};
+use crate::runtime::{ConnInfo, TlsInfo, WorkerContext};
 use crate::stream;
 use crate::tls::client_hello::{self, Hello, Peek};
 use crate::tls::replay::Replay;
@@ -60,6 +60,7 @@ struct Places {
 /// A connection before it is known what it carries.
 struct Arrival {
     worker: Rc<Worker>,
+    context: Rc<WorkerContext>,
     port: Rc<WorkerPort>,
     stream: TcpStream,
     conn: ConnInfo,
@@ -86,24 +87,26 @@ pub fn start(
         tls: None,
         accepted: Instant::now(),
     };
-    let options = worker.context.options();
+    let context = worker.context_of(&port.runtime);
+    let options = context.options();
+    let relayed_by = options
+        .proxy_protocol_from
+        .iter()
+        .any(|net| net.contains(&peer.ip()));
     let places = Places {
         _load: load,
         admitted: None,
     };
     let arrival = Arrival {
         worker: Rc::clone(worker),
+        context,
         port: Rc::clone(port),
         stream,
         conn,
         places,
         first: Vec::new(),
     };
-    if options
-        .proxy_protocol_from
-        .iter()
-        .any(|net| net.contains(&peer.ip()))
-    {
+    if relayed_by {
         tokio::task::spawn_local(async move {
             let deadline = arrival.deadline();
             match timeout_at(deadline, relayed(arrival)).await {
@@ -124,7 +127,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 impl Arrival {
     fn deadline(&self) -> tokio::time::Instant {
-        (self.conn.accepted + self.worker.context.options().timeouts.handshake).into()
+        (self.conn.accepted + self.context.options().timeouts.handshake).into()
     }
 }
 
@@ -154,13 +157,13 @@ async fn read_more(stream: &mut TcpStream, into: &mut Vec<u8>) -> io::Result<()>
 }
 
 fn admit(mut arrival: Arrival) {
-    let limits = &arrival.worker.context.options().limits;
+    let limits = &arrival.context.options().limits;
     let bounds = Bounds {
         port: limits.connections_per_port,
         client: limits.connections_per_client,
     };
     let Some(admitted) = arrival.port.admit(arrival.conn.client.ip(), &bounds) else {
-        arrival.worker.context.observer.connection_refused();
+        arrival.context.observer.connection_refused();
         tracing::debug!(client = %arrival.conn.client, port = arrival.port.runtime.port, "connection refused: too many");
         reset(&arrival.stream);
         return;
@@ -170,16 +173,16 @@ fn admit(mut arrival: Arrival) {
     match &*front {
         Front::Http => {
             let Arrival {
-                worker,
+                context,
                 port,
                 stream,
                 conn,
                 places,
                 first,
+                ..
             } = arrival;
             let watch = port.watch(None);
             tokio::task::spawn_local(async move {
-                let context = Rc::clone(&worker.context);
                 http::serve_connection(
                     Replay::new(first, stream),
                     conn,
@@ -198,7 +201,7 @@ fn admit(mut arrival: Arrival) {
             let watch = arrival.port.watch(Some(&listener.key));
             let targets = listener.routes.select(None).cloned();
             let Arrival {
-                worker,
+                context,
                 stream,
                 conn,
                 places,
@@ -215,7 +218,7 @@ fn admit(mut arrival: Arrival) {
                             conn,
                             watch,
                         };
-                        stream::tcp::serve(client, &targets, stream::tcp::Inner::Raw, &worker.context).await;
+                        stream::tcp::serve(client, &targets, stream::tcp::Inner::Raw, &context).await;
                     }
                     None => reset(&stream),
                 }
@@ -262,7 +265,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
                 return;
             };
             let Arrival {
-                worker,
+                context,
                 stream,
                 conn,
                 places,
@@ -277,7 +280,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
                     conn,
                     watch,
                 };
-                stream::tcp::serve(client, &targets, stream::tcp::Inner::Raw, &worker.context).await;
+                stream::tcp::serve(client, &targets, stream::tcp::Inner::Raw, &context).await;
                 drop(places);
             });
         }
@@ -289,7 +292,10 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
             let Some(targets) = targets else { return };
             tokio::task::spawn_local(async move {
                 let Arrived {
-                    worker, conn, places, ..
+                    context,
+                    conn,
+                    places,
+                    ..
                 } = arrival;
                 let client = stream::tcp::Client {
                     kind: StreamKind::Tls,
@@ -298,7 +304,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
                     conn,
                     watch,
                 };
-                stream::tcp::serve(client, &targets, stream::tcp::Inner::Decrypted, &worker.context).await;
+                stream::tcp::serve(client, &targets, stream::tcp::Inner::Decrypted, &context).await;
                 drop(places);
             });
         }
@@ -308,12 +314,11 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
             };
             tokio::task::spawn_local(async move {
                 let Arrived {
-                    worker,
+                    context,
                     port,
                     conn,
                     places,
                 } = arrival;
-                let context = Rc::clone(&worker.context);
                 http::serve_connection(stream, conn, Rc::clone(&port.handle), context, watch).await;
                 drop(places);
             });
@@ -349,7 +354,7 @@ async fn alert(mut stream: TcpStream, alert: &[u8]) {
 
 /// What is left of an [`Arrival`] once its stream has become a TLS stream.
 struct Arrived {
-    worker: Rc<Worker>,
+    context: Rc<WorkerContext>,
     port: Rc<WorkerPort>,
     conn: ConnInfo,
     places: Places,
@@ -363,6 +368,7 @@ async fn handshake(
     let deadline = arrival.deadline();
     let Arrival {
         worker,
+        context,
         port,
         stream,
         mut conn,
@@ -381,12 +387,12 @@ async fn handshake(
     let stream = match accepted {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
-            worker.context.observer.handshake_failed();
+            context.observer.handshake_failed();
             tracing::debug!(%peer, %error, "TLS handshake failed");
             return None;
         }
         Err(_) => {
-            worker.context.observer.handshake_failed();
+            context.observer.handshake_failed();
             tracing::debug!(%peer, "TLS handshake not finished in time");
             return None;
         }
@@ -413,7 +419,7 @@ async fn handshake(
     Some((
         stream,
         Arrived {
-            worker,
+            context,
             port,
             conn,
             places,

@@ -1,9 +1,9 @@
 //! A bound port at run time: what is done with its connections, and one worker's view of it.
 
-use crate::runtime::{DrainPhase, DrainSignal, DrainWatch, HttpPort, PortHandle};
+use crate::runtime::{DrainPhase, DrainSignal, DrainWatch, HttpPort, PortHandle, ProxyOptions};
 use crate::stream::targets::StreamRoutes;
 use crate::tls::client_auth::ClientAuth;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_model::router::ListenerSelector;
 use rustc_hash::FxHashMap;
@@ -26,6 +26,8 @@ pub struct PortRuntime {
     pub port: u16,
     /// What is done with a new connection or datagram.
     pub front: ArcSwap<Front>,
+    /// Options of its connections; `None` for those of the process.
+    pub options: ArcSwapOption<ProxyOptions>,
     /// HTTP listeners; empty on a port without any.
     pub http: Arc<ArcSwap<HttpPort>>,
 }
@@ -39,6 +41,7 @@ impl PortRuntime {
             gateway,
             port,
             front: ArcSwap::from_pointee(front),
+            options: ArcSwapOption::empty(),
             http: Arc::new(ArcSwap::from_pointee(http)),
         })
     }

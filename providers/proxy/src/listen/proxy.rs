@@ -98,8 +98,12 @@ impl Proxy {
                 balancer,
                 addresses,
                 port_offset,
+                options,
             } = placement;
             let gateway = gateways.entry(balancer.gateway.clone()).or_default();
+            workshop.options = options
+                .clone()
+                .unwrap_or_else(|| Arc::clone(&self.shared.options));
             if !gateway
                 .balancer()
                 .is_some_and(|known| Arc::ptr_eq(known, balancer))
@@ -108,6 +112,7 @@ impl Proxy {
             }
             report.refusals.extend(gateway.refusals.iter().cloned());
             for ((port, transport), state) in &gateway.ports {
+                state.runtime.options.store(options.clone());
                 // A port beyond the range is reported with its listeners.
                 let Some(bound) = port.checked_add(*port_offset) else {
                     continue;

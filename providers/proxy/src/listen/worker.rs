@@ -118,6 +118,8 @@ pub struct Worker {
     all: Vec<WorkerHandle>,
     binds: RefCell<FxHashMap<u64, Rc<Bind>>>,
     ports: RefCell<FxHashMap<u64, Rc<WorkerPort>>>,
+    /// State for ports with options of their own; shared by the ports with the same ones.
+    contexts: RefCell<Vec<Rc<WorkerContext>>>,
 }
 
 #[derive(Debug)]
@@ -190,6 +192,7 @@ async fn run(
         all,
         binds: RefCell::default(),
         ports: RefCell::default(),
+        contexts: RefCell::default(),
     });
     while let Some(command) = commands.recv().await {
         if let Command::Drain { accept, grace, done } = command {
@@ -314,6 +317,30 @@ impl Worker {
         }
     }
 
+    /// What connections of a port are served with.
+    pub fn context_of(&self, port: &PortRuntime) -> Rc<WorkerContext> {
+        let own = port.options.load();
+        let Some(options) = own.as_ref() else {
+            return Rc::clone(&self.context);
+        };
+        let mut contexts = self.contexts.borrow_mut();
+        if let Some(known) = contexts
+            .iter()
+            .find(|known| Arc::ptr_eq(&known.shared.options, options))
+        {
+            return Rc::clone(known);
+        }
+        // Those that no connection and no port uses any more.
+        contexts.retain(|known| Rc::strong_count(known) > 1 || Arc::strong_count(&known.shared.options) > 2);
+        let shared = Shared {
+            options: Arc::clone(options),
+            observer: Arc::clone(&self.context.shared.observer),
+        };
+        let context = WorkerContext::new(self.context.index, Arc::new(shared));
+        contexts.push(Rc::clone(&context));
+        context
+    }
+
     fn port(&self, port: &Arc<PortRuntime>) -> Rc<WorkerPort> {
         let mut ports = self.ports.borrow_mut();
         Rc::clone(
@@ -332,7 +359,7 @@ impl Worker {
     ) -> io::Result<()> {
         let socket = match socket {
             Listening::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
-            Listening::Udp(socket) => Socket::Udp(udp::Server::new(socket, port, &self.context)?),
+            Listening::Udp(socket) => Socket::Udp(udp::Server::new(socket, port, &self.context_of(port))?),
         };
         let entry = Rc::new(Bind {
             address,

@@ -1,5 +1,6 @@
 //! What `apply` takes and answers.
 
+use crate::runtime::ProxyOptions;
 use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_model::{LoadBalancer, Str};
 use std::net::IpAddr;
@@ -14,6 +15,10 @@ pub struct Placement {
     pub addresses: Vec<IpAddr>,
     /// Added to listener ports when binding; redirects and `X-Forwarded-Port` use the listener's.
     pub port_offset: u16,
+    /// Options of this Gateway's connections, complete; `None` for those of the process. Limits,
+    /// timeouts, forwarding and the PROXY protocol count; what belongs to the process (workers, zone,
+    /// node, access log, drain times) does not. The same `Arc` means nothing changed.
+    pub options: Option<Arc<ProxyOptions>>,
 }
 
 /// What became of a configuration.

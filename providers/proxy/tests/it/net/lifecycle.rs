@@ -308,3 +308,26 @@ fn few_connections_are_spread_over_workers() {
     assert_eq!(loads.iter().sum::<usize>(), 8, "{loads:?}");
     assert!(loads.iter().all(|load| (3..=5).contains(load)), "{loads:?}");
 }
+
+/// Options of one Gateway count for its connections only, also when they change under way.
+#[test]
+fn gateways_have_options_of_their_own() {
+    let (port, other) = (free_port(), free_port());
+    let (world, neighbour) = (
+        simple("own", port, "own"),
+        simple("neighbour", other, "neighbour"),
+    );
+    let proxy = Proxy::start(options()).unwrap();
+    let mut small = options();
+    small.limits.target_bytes = 64;
+    let mut placements = [world.placement(), neighbour.placement()];
+    placements[0].options = Some(Arc::new(small));
+    assert_served(&proxy.apply(&placements));
+    let long = format!("/{}", "x".repeat(100));
+    assert_eq!(get(&mut connect(local(port)), "a", &long).0, 414);
+    assert_eq!(get(&mut connect(local(port)), "a", "/").0, 200);
+    assert_eq!(get(&mut connect(local(other)), "a", &long).0, 200);
+    placements[0].options = None;
+    assert_served(&proxy.apply(&placements));
+    assert_eq!(get(&mut connect(local(port)), "a", &long).0, 200);
+}

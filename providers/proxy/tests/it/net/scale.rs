@@ -41,8 +41,20 @@ fn scale_one_route_changes_among_ten_thousand() {
     for (gateways, bound) in [(100, 2), (1, 10)] {
         let proxy = Proxy::start(options()).unwrap();
         let before = resident();
+        let mut ports = std::collections::BTreeSet::new();
+        while ports.len() < gateways {
+            ports.insert(free_port());
+        }
+        let mut ports = ports.into_iter();
         let mut worlds: Vec<World> = (0..gateways)
-            .map(|number| many(&format!("gw-{number}"), 10_000 / gateways, free_port(), backend))
+            .map(|number| {
+                many(
+                    &format!("gw-{number}"),
+                    10_000 / gateways,
+                    ports.next().unwrap(),
+                    backend,
+                )
+            })
             .collect();
         let mut placements: Vec<_> = worlds.iter().map(World::placement).collect();
         let start = Instant::now();
@@ -136,6 +148,6 @@ fn scale_idle_connections() {
         eventually("all closed", || (proxy.connections() == 0).then_some(()));
         println!("{what}: all closed after {:?}", start.elapsed());
     };
-    measure("plain", 10_000, 8, &open_plain);
+    measure("plain", 9_000, 8, &open_plain);
     measure("TLS", 4_000, 16, &open_tls);
 }

@@ -220,6 +220,7 @@ impl World {
             balancer: Arc::new(self.0.clone()),
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port_offset: 0,
+            options: None,
         }
     }
 }
