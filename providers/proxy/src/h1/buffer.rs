@@ -13,7 +13,13 @@ pub(crate) const LARGE: usize = 64 * 1024;
 const KEPT: usize = 64;
 
 thread_local! {
-    static SPARE: RefCell<(Vec<Vec<u8>>, Vec<Vec<u8>>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { small: Vec::new(), large: Vec::new() }) };
+}
+
+/// Buffers of a thread that are not in use.
+struct Spare {
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
 }
 
 /// A buffer with a filled part; empty and without memory when new.
@@ -102,26 +108,19 @@ impl Drop for Buffer {
 }
 
 fn take(size: usize) -> Vec<u8> {
-    let spare = SPARE
-        .try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            match size {
-                ..=SMALL => spare.0.pop(),
-                ..=LARGE => spare.1.pop(),
-                _ => None,
-            }
-        })
-        .ok()
-        .flatten();
-    spare.unwrap_or_else(|| {
-        vec![
-            0;
-            match size {
-                ..=SMALL => SMALL,
-                ..=LARGE => LARGE,
-                _ => size,
-            }
-        ]
+    let spare = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if size <= SMALL {
+            spare.small.pop()
+        } else if size <= LARGE {
+            spare.large.pop()
+        } else {
+            None
+        }
+    });
+    spare.ok().flatten().unwrap_or_else(|| {
+        let size = if size <= SMALL { SMALL } else { size.max(LARGE) };
+        vec![0; size]
     })
 }
 
@@ -130,8 +129,8 @@ fn give(memory: Vec<u8>) {
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         let list = match memory.len() {
-            SMALL => &mut spare.0,
-            LARGE => &mut spare.1,
+            SMALL => &mut spare.small,
+            LARGE => &mut spare.large,
             _ => return,
         };
         if list.len() < KEPT {

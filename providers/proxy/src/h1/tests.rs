@@ -442,7 +442,7 @@ fn an_idle_connection_holds_no_buffers() {
     );
     h1.consume_input(end);
     h1.start_send(BodyLength::None, |out| {
-        out.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n")
+        out.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n");
     });
     assert!(h1.poll_end(&mut cx(), None).is_ready());
     h1.rest();

@@ -85,8 +85,7 @@ fn offer(protocol: BackendProtocol, tls: bool, route: RouteProtocol, upgrade: bo
 pub(crate) async fn run<D: Downstream>(
     client: &mut D,
     arrived: &mut Arrived,
-    replay: &mut Replay,
-    request: &mut Pump,
+    (replay, request): (&mut Replay, &mut Pump),
     attempt: Try<'_>,
     (cx, deadlines, timer): (&ConnContext, &Deadlines, &mut Timer),
 ) -> Attempted {

@@ -15,11 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const PSEUDONYM: &str = "gatewright";
 
 /// Turns an HTTP/1 head into a request, or says with which status it is refused.
-pub(crate) fn from_h1(
-    request: Request,
-    scheme: Scheme,
-    policy: &path::Policy,
-) -> Result<Arrived, StatusCode> {
+pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: path::Policy) -> Result<Arrived, StatusCode> {
     // RFC 9110 sections 9.3.6 and 9.3.8: neither makes sense towards a gateway.
     if request.method == Method::CONNECT || request.method == Method::TRACE {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
@@ -73,8 +69,8 @@ pub(crate) fn authority(authority: String, version: Version) -> Result<(String, 
 }
 
 /// Normalises the path of a target; the query stays as it is.
-pub(crate) fn target(target: String, policy: &path::Policy) -> Result<String, StatusCode> {
-    let split = path::split_target(target.as_bytes(), policy).map_err(|_| StatusCode::BAD_REQUEST)?;
+pub(crate) fn target(target: String, policy: path::Policy) -> Result<String, StatusCode> {
+    let split = path::split_target(target.as_bytes(), &policy).map_err(|_| StatusCode::BAD_REQUEST)?;
     match (split.path, split.query) {
         (Cow::Borrowed(_), _) => Ok(target),
         (Cow::Owned(path), None) => Ok(path),

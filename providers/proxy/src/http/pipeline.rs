@@ -425,8 +425,7 @@ impl<'a> Run<'a> {
             let attempted = attempt::run(
                 client,
                 arrived,
-                &mut routed.replay,
-                &mut request,
+                (&mut routed.replay, &mut request),
                 attempt,
                 (self.cx, &deadlines, timer),
             )
@@ -439,21 +438,15 @@ impl<'a> Run<'a> {
                     if !(retries.after_answer(&answer) && routed.replay.possible()) {
                         mirror::start(mirrors, &arrived.head, &routed.replay, &self.cx.worker);
                         let reply = Reply {
+                            upstream,
+                            answer,
+                            replay: routed.replay,
+                            request,
                             session,
                             token: routed.session,
                             lease: &lease,
                         };
-                        let replay = routed.replay;
-                        return self
-                            .reply(
-                                client,
-                                arrived,
-                                (upstream, answer),
-                                (replay, request),
-                                reply,
-                                (&deadlines, timer),
-                            )
-                            .await;
+                        return self.reply(client, arrived, reply, (&deadlines, timer)).await;
                     }
                     drop(upstream);
                     (answer_status(&answer), None)
@@ -501,7 +494,7 @@ impl<'a> Run<'a> {
                 }
             };
             // A retry that the policy wants: the budget decides (GEP-3388: 503 beyond it).
-            if !self.within_budget(backend) {
+            if !Self::within_budget(backend) {
                 return Err(Refusal::Status(
                     StatusCode::SERVICE_UNAVAILABLE,
                     Some(ResponseFlag::RetryBudget),
@@ -539,7 +532,7 @@ impl<'a> Run<'a> {
         balance::pick(&backend.endpoints(), &context)
     }
 
-    fn within_budget(&self, backend: &BackendRuntime) -> bool {
+    fn within_budget(backend: &BackendRuntime) -> bool {
         let settings = backend.settings();
         backend
             .retry_budget_state
@@ -551,11 +544,18 @@ impl<'a> Run<'a> {
         &mut self,
         client: &mut D,
         arrived: &Arrived,
-        (mut upstream, answer): (Upstream, Answer),
-        (mut replay, mut request): (Replay, Pump),
         reply: Reply<'_>,
         (deadlines, timer): (&Deadlines, &mut Timer),
     ) -> Result<StatusCode, Refusal> {
+        let Reply {
+            mut upstream,
+            answer,
+            mut replay,
+            mut request,
+            session,
+            token,
+            lease,
+        } = reply;
         let broken = |_| Refusal::Silent(StatusCode::BAD_GATEWAY, ResponseFlag::UpstreamProtocol);
         let (mut head, body) = match answer {
             Answer::Final {
@@ -568,13 +568,8 @@ impl<'a> Run<'a> {
         };
         self.filter_response(&mut head);
         self.state.finish(&mut head);
-        if let Some(session) = reply.session {
-            session.respond(
-                &mut head,
-                &arrived.head,
-                reply.lease.endpoint(),
-                reply.token.as_ref(),
-            );
+        if let Some(session) = session {
+            session.respond(&mut head, &arrived.head, lease.endpoint(), token.as_ref());
         }
         normalise::date(&mut head);
         let status = head.status;
@@ -604,7 +599,7 @@ impl<'a> Run<'a> {
             Err(failure) => {
                 let flag = match failure {
                     RelayError::Pump(PumpError::Read(_)) => {
-                        reply.lease.report(Outcome::Reset);
+                        lease.report(Outcome::Reset);
                         ResponseFlag::UpstreamReset
                     }
                     RelayError::Pump(PumpError::Write(_)) => ResponseFlag::ClientGone,
@@ -697,8 +692,12 @@ struct Routed<'a, 'c> {
     replay: Replay,
 }
 
-/// What the response needs to know about the choice that was made.
+/// An answer on its way back, and what it needs to know about the choice that was made.
 struct Reply<'a> {
+    upstream: Upstream,
+    answer: Answer,
+    replay: Replay,
+    request: Pump,
     session: Option<&'a policy::SessionPolicy>,
     token: Option<policy::SessionToken>,
     lease: &'a Lease,

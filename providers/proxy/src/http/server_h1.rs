@@ -79,7 +79,7 @@ where
             request.method == Method::HEAD,
             request.fields.body,
         );
-        let arrived = match normalise::from_h1(request, scheme, &cx.worker.options().path) {
+        let arrived = match normalise::from_h1(request, scheme, cx.worker.options().path) {
             Ok(arrived) => arrived,
             Err(status) => {
                 refuse(&mut h1, &cx, status, &mut timer).await;
@@ -388,7 +388,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Downstream for Exchange<'_, IO> {
         self.responded = true;
         self.keep_alive = false;
         self.h1.start_send(BodyLength::None, |out| {
-            encode::interim(out, &switching, Some(&protocol))
+            encode::interim(out, &switching, Some(&protocol));
         });
         self.h1.start_tunnel();
         Ok(())

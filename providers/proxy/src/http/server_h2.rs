@@ -310,7 +310,7 @@ fn arrived(parts: http::request::Parts, ended: bool, cx: &ConnContext) -> Result
     let target = match target {
         "*" if parts.method == Method::OPTIONS => "*".to_owned(),
         _ if !target.starts_with('/') => return Err(BAD),
-        _ => normalise::target(target.to_owned(), &cx.worker.options().path)?,
+        _ => normalise::target(target.to_owned(), cx.worker.options().path)?,
     };
     let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
     let declared: Option<u64> = lengths

@@ -163,6 +163,8 @@ pub struct CompiledBackend {
 #[derive(Debug)]
 pub struct PortHandle {
     shared: Arc<ArcSwap<HttpPort>>,
+    // Counted without atomics within the worker, and shared with the others once per change.
+    #[expect(clippy::redundant_allocation)]
     cached: RefCell<Rc<Arc<HttpPort>>>,
     connections: Cell<usize>,
 }

@@ -3,6 +3,7 @@
 use crate::support::{Client, Origin, Proxy, backend, options, refusing, rule};
 use gatewright_model::backend::BackendProtocol;
 use gatewright_proxy::runtime::DrainPhase;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
 
@@ -255,14 +256,13 @@ fn a_refused_connection_is_tried_elsewhere() {
 #[test]
 fn a_connection_closed_by_the_backend_while_idle_is_not_noticed_by_the_client() {
     let origin = Origin::raw(|client, connection, seen| {
-        while let Some(head) = client.head() {
+        if let Some(head) = client.head() {
             let _ = seen.send(crate::support::Request {
                 head,
                 body: Vec::new(),
                 connection,
             });
             client.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-            return;
         }
     });
     let proxy = Proxy::to(origin.address);
@@ -377,7 +377,7 @@ fn pipelined_requests_are_answered_in_order() {
     let mut client = proxy.connect();
     let mut all = String::new();
     for index in 0..50 {
-        all += &format!("GET /{index} HTTP/1.1\r\nHost: a\r\n\r\n");
+        write!(all, "GET /{index} HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     }
     client.send(all);
     for index in 0..50 {

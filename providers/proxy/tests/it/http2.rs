@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build_local(Default::default())
+        .build_local(tokio::runtime::LocalOptions::default())
         .unwrap();
     runtime.block_on(async {
         tokio::time::timeout(crate::support::PATIENCE, future)
@@ -73,7 +73,7 @@ fn h2_origin() -> SocketAddr {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build_local(Default::default())
+            .build_local(tokio::runtime::LocalOptions::default())
             .unwrap();
         runtime.block_on(async move {
             let listener = TcpListener::from_std(listener).unwrap();

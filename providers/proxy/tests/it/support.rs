@@ -55,7 +55,7 @@ impl Proxy {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .build_local(Default::default())
+                .build_local(tokio::runtime::LocalOptions::default())
                 .unwrap();
             runtime.block_on(async move {
                 let shared = Shared {
@@ -336,7 +336,7 @@ impl Client {
     }
 
     fn fill(&mut self) -> bool {
-        let mut buffer = [0; 65536];
+        let mut buffer = vec![0; 65536];
         match self.stream.read(&mut buffer) {
             Ok(0) | Err(_) => false,
             Ok(count) => {

@@ -247,9 +247,9 @@ impl H2Exchange {
         let bodiless = self.method == Method::HEAD
             || parts.status == StatusCode::NO_CONTENT
             || parts.status == StatusCode::NOT_MODIFIED;
-        let length = match (ended, bodiless) {
-            (true, true) | (_, true) => BodyLength::None,
-            (true, false) => BodyLength::Known(0),
+        let length = match (bodiless, ended) {
+            (true, _) => BodyLength::None,
+            (false, true) => BodyLength::Known(0),
             (false, false) => BodyLength::Chunked,
         };
         let mut head = ResponseHead {

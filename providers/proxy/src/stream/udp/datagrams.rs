@@ -119,7 +119,7 @@ fn source(control: &ControlMessageOwned) -> Option<Source> {
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
             let interface = if address.is_unicast_link_local() {
-                info.ipi6_ifindex as u32
+                info.ipi6_ifindex
             } else {
                 0
             };
