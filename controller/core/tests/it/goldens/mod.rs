@@ -10,8 +10,11 @@ mod coverage;
 mod render;
 pub(crate) mod world;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+use world::World;
 
 /// Start of the document with the expectation.
 const MARKER: &str =
@@ -68,13 +71,29 @@ pub(crate) fn all() -> Vec<Golden> {
     found
 }
 
+/// What each golden became, computed once for all tests.
+fn outcomes() -> &'static [(Golden, Arc<World>, World)] {
+    static OUTCOMES: LazyLock<Vec<(Golden, Arc<World>, World)>> = LazyLock::new(|| {
+        let mut before: BTreeMap<String, Arc<World>> = BTreeMap::new();
+        let with_world = |golden: Golden| {
+            let defaults = golden.defaults.clone();
+            let before = before
+                .entry(defaults)
+                .or_insert_with_key(|defaults| Arc::new(world::run(defaults, "")));
+            let after = world::run(&golden.defaults, &golden.manifests);
+            (golden, Arc::clone(before), after)
+        };
+        all().into_iter().map(with_world).collect()
+    });
+    &OUTCOMES
+}
+
 #[test]
 fn every_golden_becomes_what_it_says() {
     let bless = std::env::var_os("GATEWRIGHT_BLESS").is_some();
     let mut wrong = Vec::new();
-    let goldens = all();
-    for golden in &goldens {
-        let after = world::run(&golden.defaults, &golden.manifests);
+    let goldens = outcomes();
+    for (golden, before, after) in goldens {
         // Whoever means to show a refusal says so in the name; anywhere else it is a mistake.
         assert!(
             after.refused.is_empty() || golden.name.ends_with("-refused"),
@@ -82,7 +101,7 @@ fn every_golden_becomes_what_it_says() {
             golden.name,
             after.refused
         );
-        let outcome = render::expectation(&world::run(&golden.defaults, ""), &after);
+        let outcome = render::expectation(before, after);
         let expected = golden.expected.as_deref().unwrap_or_default();
         if outcome == expected {
             continue;
