@@ -20,7 +20,7 @@ pub(super) fn expectation(before: &World, after: &World) -> String {
         expected.insert("balancers".to_owned(), Value::Object(balancers));
     }
     let text = serde_yaml_ng::to_string(&Value::Object(expected)).unwrap();
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().flat_map(|line| ["  ", line, "\n"]).collect()
 }
 
 fn changed(

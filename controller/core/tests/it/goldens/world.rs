@@ -50,7 +50,7 @@ pub(crate) fn load(texts: &[&str]) -> (Vec<Object>, Vec<String>) {
             let mut value = object.value;
             let metadata = value["metadata"].as_object_mut().unwrap();
             metadata.entry("generation").or_insert(json!(1));
-            let age = NOW - 3600 + objects.len() as i64;
+            let age = NOW - 3600 + i64::try_from(objects.len()).unwrap();
             let created = jiff::Timestamp::from_second(age).unwrap().to_string();
             metadata.entry("creationTimestamp").or_insert(json!(created));
             objects.push(Object::read(kind, value).unwrap());
