@@ -13,6 +13,9 @@ mod split;
 mod tests;
 mod yaml;
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use self::builder::Built;
@@ -98,21 +101,28 @@ pub(crate) struct Document<'a> {
     part: Part<'a>,
     /// Which document of the part it is.
     index: usize,
+    trees: Trees,
 }
 
 impl Document<'_> {
     /// The position of every value of the document. The text is parsed a second time for it: positions are wanted
-    /// for documents with findings only, and those are few.
-    pub(crate) fn positions(&self, limits: &Limits) -> Option<PositionTree> {
-        let mut reader = builder::Builder::new(limits, self.part.line_offset).tracking_positions();
-        parse_part(&self.part, limits, &mut reader);
-        reader
-            .documents
-            .into_iter()
-            .nth(self.index)
-            .and_then(|document| document.positions)
+    /// for documents with findings only, and those are few. Once for a part, however many documents it holds.
+    pub(crate) fn positions(&self, limits: &Limits) -> Option<&PositionTree> {
+        let trees = self.trees.get_or_init(|| {
+            let mut reader = builder::Builder::new(limits, self.part.line_offset).tracking_positions();
+            parse_part(&self.part, limits, &mut reader);
+            reader
+                .documents
+                .into_iter()
+                .map(|document| document.positions)
+                .collect()
+        });
+        trees.get(self.index)?.as_ref()
     }
 }
+
+/// The position trees of the documents of a part, built when first asked for.
+type Trees = Rc<OnceCell<Vec<Option<PositionTree>>>>;
 
 /// What reading a file gives, in the order of the file.
 #[derive(Debug)]
@@ -151,6 +161,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], limits: &Limits, emit: &mut dyn FnMut(Re
             }
         };
         let (part, reader) = parse(part, limits);
+        let trees = Trees::default();
         for (index, built) in reader.documents.into_iter().enumerate() {
             count += 1;
             if count > limits.documents {
@@ -171,12 +182,14 @@ pub(crate) fn read<'a>(bytes: &'a [u8], limits: &Limits, emit: &mut dyn FnMut(Re
                 duplicates,
                 positions: _,
             } = built;
+            let trees = Rc::clone(&trees);
             emit(Read::Document(Document {
                 value,
                 start,
                 duplicates,
                 part,
                 index,
+                trees,
             }));
         }
         // A part ends with what went wrong in it.

@@ -305,6 +305,23 @@ fn json_is_read_with_positions_and_streams() {
     assert_eq!(read_all("{\"a\": ").found[0].0, Code::MalformedJson);
 }
 
+/// Positions of a stream of many documents are found in one pass, not in one for each.
+#[test]
+fn many_documents_of_one_part_share_their_positions() {
+    let limits = Limits::default();
+    for text in ["{}".repeat(20_000), "a: 1\n...\n".repeat(20_000)] {
+        let (mut count, mut last) = (0, 0);
+        read(text.as_bytes(), &limits, &mut |piece| {
+            if let super::Read::Document(document) = piece {
+                let at = document.positions(&limits).unwrap().at;
+                (count, last) = (count + 1, at.line + at.column);
+            }
+        });
+        assert_eq!(count, 20_000);
+        assert!(last > 39_000, "{last}");
+    }
+}
+
 #[test]
 fn tags_and_numbers_without_json_form_are_refused() {
     for text in [
@@ -332,7 +349,7 @@ fn every_value_has_its_place() {
     let mut trees = Vec::new();
     read(text.as_bytes(), &limits, &mut |piece| {
         if let super::Read::Document(document) = piece {
-            trees.extend(document.positions(&limits));
+            trees.extend(document.positions(&limits).cloned());
         }
     });
     let path = |steps: &[&str]| {

@@ -43,6 +43,27 @@ impl Schema {
         }
     }
 
+    /// Applies defaults alone, as when a stored object is read.
+    pub(crate) fn apply_defaults(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                self.fill(map);
+                for (name, value) in map.iter_mut() {
+                    if let Some(schema) = self.child(name) {
+                        schema.apply_defaults(value);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let Some(schema) = &self.items else { return };
+                for item in items {
+                    schema.apply_defaults(item);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn prune(&self, map: &mut Map<String, Value>, path: &Path<'_>, out: &mut Findings) {
         let mut unknown: Vec<String> = Vec::new();
         let mut null: Vec<String> = Vec::new();

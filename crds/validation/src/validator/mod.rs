@@ -99,6 +99,8 @@ pub struct Validator {
     catalog: Catalog,
     /// The kinds of the release before, for objects in an older shape.
     older: OnceLock<Catalog>,
+    /// The kinds of the newest release with everything, whose shape converted objects have.
+    present: OnceLock<Catalog>,
     bundle: Bundle,
     channel: Channel,
     mode: Mode,
@@ -119,6 +121,7 @@ impl Validator {
         Self {
             catalog: Catalog::new(bundle, channel),
             older: OnceLock::new(),
+            present: OnceLock::new(),
             bundle,
             channel,
             mode,
@@ -170,6 +173,14 @@ impl Validator {
     fn older(&self) -> &Catalog {
         self.older
             .get_or_init(|| Catalog::new(Bundle::V1_6_3, self.channel))
+    }
+
+    fn present(&self) -> &Catalog {
+        if (self.bundle, self.channel) == (Bundle::V1_7_0, Channel::Experimental) {
+            return &self.catalog;
+        }
+        self.present
+            .get_or_init(|| Catalog::new(Bundle::V1_7_0, Channel::Experimental))
     }
 
     #[cfg(test)]

@@ -255,8 +255,12 @@ impl<'a> Session<'a> {
         let mut value = Value::Object(map);
         let original = self.may_be_older(&gvk, &value).then(|| value.clone());
         self.check(&mut value, &found, core, &mut findings);
-        if let Some(original) = original {
-            self.try_older(&gvk, original, &mut value, &mut findings);
+        let mut older = false;
+        if let Some(original) = original
+            && let Some(taken) = self.try_older(&gvk, original, &findings)
+        {
+            (value, findings) = taken;
+            older = true;
         }
         if core.is_none() {
             for finding in findings.iter_mut() {
@@ -278,7 +282,12 @@ impl<'a> Session<'a> {
                 convert(value)
             };
             match converted {
-                Ok((now, value)) => object = Some(self.loaded_object(now, gvk.version, value)),
+                Ok((now, mut value)) => {
+                    if older || self.validator.bundle == Bundle::V1_6_3 {
+                        self.apply_present_defaults(&now, &mut value);
+                    }
+                    object = Some(self.loaded_object(now, gvk.version, value));
+                }
                 Err(finding) => findings.push(finding),
             }
         }
@@ -335,28 +344,34 @@ impl<'a> Session<'a> {
 
     /// Takes an object that the present release refuses, or would drop a part of, as one of the release before, if
     /// that has nothing against it. Conversion brings it to the present shape.
-    fn try_older(&self, gvk: &Gvk, mut original: Value, value: &mut Value, findings: &mut Findings) {
-        if findings
-            .iter()
-            .all(|found| found.severity != Severity::Error && found.code != Code::UnknownField)
-        {
-            return;
+    fn try_older(&self, gvk: &Gvk, mut original: Value, findings: &Findings) -> Option<(Value, Findings)> {
+        if findings.is_sound() && findings.iter().all(|found| found.code != Code::UnknownField) {
+            return None;
         }
         let Lookup::Crd(found) = self.validator.older().find(&gvk.group, &gvk.version, &gvk.kind) else {
-            return;
+            return None;
         };
         let mut older = Findings::default();
         self.check(&mut original, &found, None, &mut older);
         if !older.is_sound() || older.iter().any(|found| found.code == Code::UnknownField) {
-            return;
+            return None;
         }
         let text = format!(
             "written for Gateway API {}: it is taken in the shape of that release and converted",
             Bundle::V1_6_3
         );
         older.push(Finding::warning(Code::OlderRelease, &Path::Root, text));
-        *value = original;
-        *findings = older;
+        Some((original, older))
+    }
+
+    /// Fields that conversion made have the defaults of the present release.
+    fn apply_present_defaults(&self, gvk: &Gvk, value: &mut Value) {
+        if let Lookup::Crd(Found {
+            schema: Ok(schema), ..
+        }) = self.validator.present().find(&gvk.group, &gvk.version, &gvk.kind)
+        {
+            schema.apply_defaults(value);
+        }
     }
 
     /// Everything the API server does to an object between receiving and storing it.

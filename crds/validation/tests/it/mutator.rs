@@ -104,9 +104,9 @@ impl Mutator {
         })
     }
 
-    /// How many manifests it starts from.
-    pub fn seeds(&self) -> usize {
-        self.seeds.len()
+    /// The manifests it starts from.
+    pub fn seeds(&self) -> &[Vec<u8>] {
+        &self.seeds
     }
 
     /// The next mutant: one manifest, or two joined, with one to eight changes.
