@@ -2,7 +2,6 @@
 
 use gatewright_model::Str;
 use gatewright_model::key::BackendKey;
-use gatewright_model::unsupported::Unsupported;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -46,8 +45,6 @@ pub struct RouteFindings {
     pub dropped: Vec<DroppedRule>,
     /// References that do not resolve, in the order written.
     pub unresolved: Vec<RefFault>,
-    /// What is not, or only roughly, served.
-    pub unsupported: Vec<Unsupported>,
     /// Backends that the served rules refer to, filters included.
     pub backends: BTreeSet<BackendKey>,
 }

@@ -105,7 +105,6 @@ pub(super) fn settle<T>(
     match rule {
         Ok((rule, found)) => {
             findings.unresolved.extend(found.unresolved);
-            findings.unsupported.extend(found.unsupported);
             findings.backends.extend(found.backends);
             Some(rule)
         }
