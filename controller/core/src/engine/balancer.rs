@@ -4,6 +4,7 @@ use super::Engine;
 use super::delta::{BalancerChange, Parts};
 use super::unit::Unit;
 use crate::graph::gateway::GatewayNode;
+use crate::graph::listener::ListenerNode;
 use crate::lookup::Lookup;
 use crate::snapshot::View;
 use gatewright_model::LoadBalancer;
@@ -143,7 +144,7 @@ fn certificates(
     extra: Vec<Arc<Certificate>>,
 ) -> BTreeMap<CertificateKey, Arc<Certificate>> {
     let served = node.listeners.iter().filter(|listener| listener.model.is_some());
-    let served = served.flat_map(|listener| listener.model_certificates()).cloned();
+    let served = served.flat_map(ListenerNode::model_certificates).cloned();
     let client = node
         .client_certificate
         .iter()

@@ -47,17 +47,15 @@ impl Engine {
         let node = class::evaluate(&view, &name, &self.options.profiles);
         let asked = view.asked();
         let unit = Unit::Class(name.clone());
-        match &node {
-            Some(_) => self.tracker.set(&unit, asked),
-            // A class that is not there is only looked at again when it appears.
-            None if self
-                .snapshot
-                .get(Kind::GatewayClass, &ObjectName::new("", &name))
-                .is_none() =>
-            {
-                self.tracker.forget(&unit);
-            }
-            None => self.tracker.set(&unit, asked),
+        // A class that is not there is looked at again when it appears.
+        let exists = self
+            .snapshot
+            .get(Kind::GatewayClass, &ObjectName::new("", &name))
+            .is_some();
+        if exists {
+            self.tracker.set(&unit, asked);
+        } else {
+            self.tracker.forget(&unit);
         }
         if self.classes.get(&name) == node.as_ref() {
             return;

@@ -198,7 +198,9 @@ impl Engine {
                 (key, None)
             }
         };
-        if let Some(status) = status {
+        // Defaults of the CRD say nothing: files have them at every look, clusters once.
+        let known = self.statuses.contains_key(&key);
+        if let Some(status) = status.filter(|status| !(known && status.is_default())) {
             if self.statuses.get(&key).is_none_or(|known| **known != status) {
                 self.statuses.insert(key.clone(), Arc::new(status));
             }

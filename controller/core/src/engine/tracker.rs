@@ -103,15 +103,12 @@ impl<K: Clone + Eq + Hash> Interner<K> {
             .free
             .pop()
             .and_then(|id| Some((id, self.keys.get_mut(id as usize)?)));
-        let id = match reused {
-            Some((id, slot)) => {
-                *slot = Some(key.clone());
-                id
-            }
-            None => {
-                self.keys.push(Some(key.clone()));
-                (self.keys.len() - 1) as u32
-            }
+        let id = if let Some((id, slot)) = reused {
+            *slot = Some(key.clone());
+            id
+        } else {
+            self.keys.push(Some(key.clone()));
+            (self.keys.len() - 1) as u32
         };
         self.ids.insert(key.clone(), id);
         id

@@ -22,10 +22,9 @@ impl NamespaceRule {
     /// Whether objects in `namespace` may attach.
     pub fn allows(&self, view: &View<'_>, namespace: &str) -> bool {
         match self {
-            Self::None => false,
+            Self::None | Self::Selector(None) => false,
             Self::Same(own) => **own == *namespace,
             Self::All => true,
-            Self::Selector(None) => false,
             Self::Selector(Some(selector)) => {
                 let mut labels = view.namespace_labels(namespace).clone();
                 // The API server labels every namespace with its name; files may leave the object out.

@@ -153,23 +153,20 @@ pub fn evaluate(
             });
         }
     }
-    let tls_model = match tls_settings(view, referrer, protocol, tls.as_ref(), &mut node) {
-        Ok(tls) => tls,
-        Err(()) => return node,
+    let Ok(tls_model) = tls_settings(view, referrer, protocol, tls.as_ref(), &mut node) else {
+        return node;
     };
     let tls_model = match (protocol, frontend, tls_model) {
         (Protocol::Https, Some(frontend), Some(ListenerTls::Terminate(mut terminate))) => {
             if let Some(fault) = &frontend.unresolved {
                 node.unresolved.get_or_insert_with(|| fault.clone());
             }
-            match &frontend.validation {
-                Some(validation) => terminate.client_validation = Some(Arc::clone(validation)),
-                None => {
-                    // Without any authority the listener must not accept traffic (`NoValidCACertificate`).
-                    node.refused = frontend.refused.clone();
-                    return node;
-                }
-            }
+            let Some(validation) = &frontend.validation else {
+                // Without any authority the listener must not accept traffic (`NoValidCACertificate`).
+                node.refused.clone_from(&frontend.refused);
+                return node;
+            };
+            terminate.client_validation = Some(Arc::clone(validation));
             Some(ListenerTls::Terminate(terminate))
         }
         (_, _, tls) => tls,

@@ -49,20 +49,22 @@ pub fn evaluate(
 ) -> SetNode {
     let name = crate::snapshot::name_of(&set.metadata);
     let parent = &set.spec.parent_ref;
-    let refused = if !rule.allows(view, &name.namespace) {
-        Some(Refusal {
-            reason: reason::NOT_ALLOWED,
-            message: format!(
-                "Gateway {} takes in ListenerSets {} (its spec.allowedListeners.namespaces)",
-                parent.name,
-                rule.describe()
-            ),
-        })
+    let not_allowed = || Refusal {
+        reason: reason::NOT_ALLOWED,
+        message: format!(
+            "Gateway {} takes in ListenerSets {} (its spec.allowedListeners.namespaces)",
+            parent.name,
+            rule.describe()
+        ),
+    };
+    let not_accepted = |refusal: &Refusal| Refusal {
+        reason: reason::PARENT_NOT_ACCEPTED,
+        message: format!("Gateway {} is not accepted: {}", parent.name, refusal.message),
+    };
+    let refused = if rule.allows(view, &name.namespace) {
+        gateway_refused.map(not_accepted)
     } else {
-        gateway_refused.map(|refusal| Refusal {
-            reason: reason::PARENT_NOT_ACCEPTED,
-            message: format!("Gateway {} is not accepted: {}", parent.name, refusal.message),
-        })
+        Some(not_allowed())
     };
     SetNode { name, refused }
 }

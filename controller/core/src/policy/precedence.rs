@@ -1,12 +1,14 @@
 //! Which of several policies wins.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::cmp::Ordering;
 
-/// Place of an object in the order that decides conflicts: older first, then by namespace and name.
+/// Place of an object in the order that decides conflicts: older first, then by "namespace/name" as one
+/// text, so that `a-b/x` comes before `a/x`.
 /// An object without a creation time (one that was never stored) counts as the youngest.
 ///
 /// Gateway API v1.7.0, `BackendTLSPolicySpec.targetRefs`, `XTelemetryPolicy`, GEP-713.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Precedence<'a> {
     /// Creation, seconds since the Unix epoch; `i64::MAX` without one.
     pub created: i64,
@@ -25,6 +27,21 @@ impl<'a> Precedence<'a> {
             namespace: metadata.namespace.as_deref().unwrap_or_default(),
             name: metadata.name.as_deref().unwrap_or_default(),
         }
+    }
+}
+
+impl Ord for Precedence<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let text = |of: &Self| of.namespace.bytes().chain(*b"/").chain(of.name.bytes());
+        self.created
+            .cmp(&other.created)
+            .then_with(|| text(self).cmp(text(other)))
+    }
+}
+
+impl PartialOrd for Precedence<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -52,5 +69,11 @@ mod tests {
         for pair in order.windows(2) {
             assert!(Precedence::of(&pair[0]) < Precedence::of(&pair[1]), "{pair:?}");
         }
+    }
+
+    #[test]
+    fn namespace_and_name_are_compared_as_one_text() {
+        let (first, second) = (metadata(None, "a-b", "x"), metadata(None, "a", "x"));
+        assert!(Precedence::of(&first) < Precedence::of(&second));
     }
 }

@@ -19,8 +19,8 @@ pub use programming::{AssignedAddress, ListenerOutcome, Programming, Programming
 use gatewright_crds::api::{
     GatewayClassStatus, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, XBackendStatus,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// Our own condition of routes: some backends have fewer endpoints than their owner may expect. Only
 /// present when true.
@@ -44,6 +44,35 @@ pub enum Status {
     Backend(XBackendStatus),
 }
 
+impl Status {
+    /// Whether it is what the CRDs of GatewayClass and Gateway give to objects that nobody has looked
+    /// at: conditions with status `Unknown` since 1970.
+    pub fn is_default(&self) -> bool {
+        let (conditions, more) = match self {
+            Self::Class(GatewayClassStatus {
+                conditions,
+                supported_features,
+            }) => (conditions, supported_features.is_some()),
+            Self::Gateway(GatewayStatus {
+                addresses,
+                attached_listener_sets,
+                conditions,
+                listeners,
+            }) => {
+                let more = addresses.is_some() || attached_listener_sets.is_some() || listeners.is_some();
+                (conditions, more)
+            }
+            _ => return false,
+        };
+        let blank = |found: &Condition| {
+            found.status == "Unknown"
+                && found.observed_generation.is_none()
+                && found.last_transition_time.0 == jiff::Timestamp::UNIX_EPOCH
+        };
+        !more && conditions.iter().flatten().all(blank)
+    }
+}
+
 /// When and for which generation a status is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -55,14 +84,10 @@ pub struct Stamp {
 
 impl Stamp {
     /// Merges conditions with this stamp.
-    pub fn merge(
-        self,
-        existing: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
-        wanted: Vec<Wanted>,
-    ) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+    pub fn merge(self, existing: &[Condition], wanted: Vec<Wanted>) -> Vec<Condition> {
         merge(existing, wanted, self.generation, self.at)
     }
 }
 
-/// Controller names that are ours.
-pub type Controllers = Arc<[gatewright_model::Str]>;
+#[cfg(test)]
+mod tests;

@@ -376,11 +376,34 @@ fn parameters_must_exist_and_be_of_the_right_kind() {
     assert_eq!(accepted(&engine), "Accepted=False/InvalidParameters");
     engine.update(upserts(&spec("SoftwareGatewayParameters")), at(1));
     assert_eq!(accepted(&engine), "Accepted=False/InvalidParameters");
-    let found = "{apiVersion: gatewright.dev/v1alpha1, kind: SoftwareGatewayParameters, metadata: {name: p}, spec: {allowExternalName: true}}";
+    let found = "{apiVersion: gatewright.dev/v1alpha1, kind: SoftwareGatewayParameters, metadata: {name: p}, spec: {forwarding: {trustedHops: 1}}}";
     engine.update(upserts(found), at(2));
     assert_eq!(accepted(&engine), "Accepted=True/Accepted");
     let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
-    assert_eq!(parameters.allow_external_name, Some(true));
+    assert!(parameters.forwarding.is_some());
+}
+
+/// Files are read with the defaults of the CRDs each time; times of transitions survive that.
+#[test]
+fn default_statuses_do_not_hide_what_is_known() {
+    let mut value = upserts(GATEWAY).into_iter().find_map(|change| match change {
+        Change::Upsert(object) if object.kind() == Kind::Gateway => Some(object.to_value().unwrap()),
+        _ => None,
+    });
+    let value = value.as_mut().unwrap();
+    value["status"] = json!({"conditions": [{"type": "Accepted", "status": "Unknown", "reason": "Pending",
+        "message": "Waiting for controller", "lastTransitionTime": "1970-01-01T00:00:00Z"}]});
+    let mut engine = engine();
+    engine.update(upserts(GATEWAY), at(5));
+    value["metadata"]["generation"] = 9.into();
+    let changed = crate::snapshot::Object::read(Kind::Gateway, value.clone()).unwrap();
+    engine.update([Change::Upsert(Box::new(changed))], at(6));
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(found["conditions"][0]["observedGeneration"], 9);
+    assert_eq!(
+        found["conditions"][0]["lastTransitionTime"],
+        "1970-01-01T00:00:05Z"
+    );
 }
 
 /// Checklist item 1: a newer generation is observed although nothing else differs, and a condition

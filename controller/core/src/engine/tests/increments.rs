@@ -139,14 +139,14 @@ proptest! {
             present.insert(key.clone(), versions[0].clone());
         }
         incremental.update(present.values().cloned().map(|object| Change::Upsert(Box::new(object))), at(0));
-        for (time, batch) in steps.iter().enumerate() {
+        for (time, batch) in (0_i64..).zip(&steps) {
             let mut changes = Vec::new();
             for step in batch {
                 match step {
                     Step::Upsert(object, version) => {
                         let (key, versions) = object.get(palette);
                         // As the API server does: every change is a new generation.
-                        let object = regenerated(version.get(versions), time as i64 + 10);
+                        let object = regenerated(version.get(versions), time + 10);
                         present.insert(key.clone(), object.clone());
                         changes.push(Change::Upsert(Box::new(object)));
                     }
@@ -157,7 +157,7 @@ proptest! {
                     }
                 }
             }
-            let now = at(time as i64);
+            let now = at(time);
             incremental.update(changes, now);
             program(&mut incremental, now);
             let mut full = engine();
