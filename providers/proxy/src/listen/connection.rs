@@ -319,7 +319,8 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
                     conn,
                     places,
                 } = arrival;
-                http::serve_connection(stream, conn, Rc::clone(&port.handle), context, watch).await;
+                // Boxed: each layer of the future would hold a place for the session's two kilobytes.
+                http::serve_connection(Box::new(stream), conn, Rc::clone(&port.handle), context, watch).await;
                 drop(places);
             });
         }
