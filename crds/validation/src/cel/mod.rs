@@ -11,6 +11,7 @@ pub(crate) mod duration;
 mod eval;
 mod functions;
 mod named;
+mod net;
 #[cfg(test)]
 mod tests;
 mod value;
