@@ -6,7 +6,7 @@
 //! whatever options that one set. Only once the socket is ours (for TCP once it listens, since two
 //! bound sockets that do not listen may share with `SO_REUSEADDR`) is `SO_REUSEPORT` switched on, and
 //! the sockets of the other workers join. A second process that probes in the same way fails as long
-//! as one of our sockets exists. Verified on Linux 5.15 to 6.18 by the tests of this module.
+//! as one of our sockets exists. The tests of this module check it on the running kernel.
 
 use crate::runtime::{Failure, FailureReason};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
