@@ -17,6 +17,8 @@ pub mod authz;
 pub mod balance;
 pub mod config;
 pub mod dns;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod h1;
 pub mod http;
 pub mod listen;

@@ -158,3 +158,45 @@ impl Decoder {
         }
     }
 }
+
+/// What became of a chunked body.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Decoded {
+    /// Data bytes, in order.
+    pub data: Vec<u8>,
+    /// Bytes of input that the whole body took; `None` while it is not complete.
+    pub complete: Option<usize>,
+    /// Whether it was refused.
+    pub refused: bool,
+}
+
+/// Decodes `input` as it would arrive in reads of `cut` bytes.
+pub(crate) fn decode(input: &[u8], cut: usize, limits: HeadLimits) -> Decoded {
+    let mut decoder = Decoder::new(limits);
+    let mut decoded = Decoded::default();
+    let (mut at, mut arrived) = (0, 0);
+    loop {
+        let step = decoder.step(input.get(at..arrived).unwrap_or_default());
+        match step {
+            Ok(Step::Skip(count)) => at += count,
+            Ok(Step::Data(0) | Step::More) if arrived < input.len() => {
+                arrived = arrived.saturating_add(cut).min(input.len());
+            }
+            Ok(Step::Data(0) | Step::More) => return decoded,
+            Ok(Step::Data(count)) => {
+                let data = input.get(at..at + count).unwrap_or_default();
+                decoded.data.extend_from_slice(data);
+                decoder.took(count);
+                at += count;
+            }
+            Ok(Step::End(count, _)) => {
+                decoded.complete = Some(at + count);
+                return decoded;
+            }
+            Err(_) => {
+                decoded.refused = true;
+                return decoded;
+            }
+        }
+    }
+}

@@ -13,5 +13,6 @@ pub mod parse;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chunked::decode as decode_chunked;
 pub use error::{BodyError, HeadError};
 pub use framing::{BodyLength, RequestFields, ResponseFields};
