@@ -3,6 +3,7 @@
 mod bench;
 mod crds;
 mod docs;
+mod fuzz;
 mod layers;
 mod run;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Layers,
     /// Generate the Gateway API types and bundles of crds/, or check that they have not drifted.
     Crds(crds::Args),
+    /// Fuzz the readers of hostile input under coverage guidance.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> Result<()> {
@@ -43,5 +46,6 @@ fn main() -> Result<()> {
         Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
         Command::Crds(args) => crds::run_command(&args),
+        Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: what CI runs, step by step.
 
 use crate::run::{cargo, run};
-use crate::{crds, layers, tools};
+use crate::{crds, fuzz, layers, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -80,6 +80,12 @@ const STEPS: &[Step] = &[
         about: "unit, property, golden and traffic tests of all crates",
         full: false,
         run: |_| unit(),
+    },
+    Step {
+        name: "fuzz",
+        about: "coverage-guided fuzzing, five minutes for each target",
+        full: true,
+        run: |_| fuzz::run_targets(&fuzz::Args::all(300)),
     },
 ];
 
