@@ -26,8 +26,6 @@ spec:
     requiredFrom: [10.0.0.0/8]
   forwarding:
     trustedCidrs: [10.0.0.0/8]
-  accessLog:
-    format: Json
   limits:
     bodyBytes: 10485760
   timeouts:

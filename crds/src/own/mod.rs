@@ -9,8 +9,7 @@ mod parameters;
 mod tests;
 
 pub use parameters::{
-    AccessLog, AccessLogFormat, Forwarding, Limits, ProxyProtocol, SoftwareGatewayParameters,
-    SoftwareGatewayParametersSpec, Timeouts,
+    Forwarding, Limits, ProxyProtocol, SoftwareGatewayParameters, SoftwareGatewayParametersSpec, Timeouts,
 };
 
 use crate::bundle::{CrdText, CrdVersion};

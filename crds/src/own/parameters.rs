@@ -1,7 +1,6 @@
 //! `SoftwareGatewayParameters`: what the software proxy needs and the Gateway API has no field for.
 
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the software proxy for a GatewayClass (`spec.parametersRef`) or one Gateway
@@ -21,19 +20,12 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SoftwareGatewayParametersSpec {
-    /// Whether routes may use Services of type ExternalName. Off by default: whoever may write a Service
-    /// could make the proxy reach any host (CVE-2021-25740).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow_external_name: Option<bool>,
     /// PROXY protocol on incoming connections. Off unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocol>,
     /// Whose forwarding headers are believed and which are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarding: Option<Forwarding>,
-    /// Access log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_log: Option<AccessLog>,
     /// Bounds on size and number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
@@ -75,37 +67,6 @@ pub struct Forwarding {
     /// Whether a client's own `X-Request-Id` is kept. Off by default; a trusted peer's always is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_request_id: Option<bool>,
-}
-
-/// Access log.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.format != 'Off' || !has(self.fields) || size(self.fields) == 0")
-    .message("fields has no meaning when format is Off"))]
-pub struct AccessLog {
-    /// How a line is written.
-    pub format: AccessLogFormat,
-    /// Names of the fields, in order; absent or empty selects the default set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 32),
-        inner(length(min = 1, max = 64), regex(pattern = "^[a-z0-9_]+$"))
-    )]
-    pub fields: Option<Vec<String>>,
-}
-
-/// How a line of the access log is written.
-#[derive(
-    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord,
-)]
-pub enum AccessLogFormat {
-    /// One JSON object a line.
-    #[default]
-    Json,
-    /// `key=value` pairs.
-    Text,
-    /// Nothing is written.
-    Off,
 }
 
 /// Bounds on size and number; bytes unless said otherwise.
@@ -162,18 +123,14 @@ impl SoftwareGatewayParametersSpec {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let Self {
-            allow_external_name,
             proxy_protocol,
             forwarding,
-            access_log,
             limits,
             timeouts,
         } = self;
         Self {
-            allow_external_name: allow_external_name.or(base.allow_external_name),
             proxy_protocol: proxy_protocol.or_else(|| base.proxy_protocol.clone()),
             forwarding: both(forwarding, base.forwarding.as_ref(), Forwarding::over),
-            access_log: access_log.or_else(|| base.access_log.clone()),
             limits: both(limits, base.limits.as_ref(), Limits::over),
             timeouts: both(timeouts, base.timeouts.as_ref(), Timeouts::over),
         }
