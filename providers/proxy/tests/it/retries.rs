@@ -179,3 +179,28 @@ fn a_reused_connection_that_breaks_is_tried_once_more_only_when_harmless() {
         assert_eq!(client.response().unwrap().status, status, "{method}");
     }
 }
+
+#[test]
+fn idle_connections_to_a_backend_are_closed_in_time() {
+    let (closed, was_closed) = std::sync::mpsc::channel();
+    let origin = Origin::raw(move |client, _, _| {
+        client.head().unwrap();
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        if client.closed() {
+            closed.send(Instant::now()).unwrap();
+        }
+    });
+    let mut short = options();
+    short.timeouts.upstream_idle = Duration::from_millis(100);
+    let proxy = Proxy::start(
+        rule(vec![backend(&[origin.address], BackendProtocol::Http1)]),
+        short,
+    );
+    let mut client = proxy.connect();
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response().unwrap().status, 200);
+    // No other request makes the proxy look at it.
+    was_closed
+        .recv_timeout(crate::support::PATIENCE / 2)
+        .expect("the connection stayed open");
+}

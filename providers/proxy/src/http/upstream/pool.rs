@@ -6,13 +6,16 @@ use super::{UpstreamError, h1::H1Upstream};
 use crate::h1::parse::HeadLimits;
 use crate::runtime::{AlpnOffer, EndpointRuntime, ProxyOptions, UpstreamTls, WorkerContext};
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// How often idle connections are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// What connections can be shared within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +49,8 @@ struct Idle {
 #[derive(Debug)]
 pub struct Pools {
     slots: RefCell<FxHashMap<Key, Slot>>,
+    /// Whether a task looks after the idle connections.
+    swept: Cell<bool>,
     idle_per_endpoint: usize,
     per_endpoint: usize,
     idle: Duration,
@@ -58,6 +63,7 @@ impl Pools {
     pub fn new(options: &ProxyOptions) -> Self {
         Self {
             slots: RefCell::default(),
+            swept: Cell::new(false),
             idle_per_endpoint: options.limits.upstream_idle_per_endpoint,
             per_endpoint: options.limits.upstream_per_endpoint,
             idle: options.timeouts.upstream_idle,
@@ -70,9 +76,28 @@ impl Pools {
         }
     }
 
-    /// Closes connections that were idle for too long or that the backend closed. The worker calls
-    /// it about once a second.
-    pub fn sweep(&self) {
+    /// Makes sure that idle connections are looked after, for as long as there are any.
+    fn keep_swept(worker: &Rc<WorkerContext>) {
+        if worker.pools.swept.replace(true) {
+            return;
+        }
+        let worker = Rc::downgrade(worker);
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                // With its worker, or when nothing is left to look after, the task ends.
+                let Some(worker) = worker.upgrade() else { return };
+                worker.pools.sweep();
+                if worker.pools.slots.borrow().is_empty() {
+                    worker.pools.swept.set(false);
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Closes connections that were idle for too long or that the backend closed.
+    fn sweep(&self) {
         let now = Instant::now();
         self.slots.borrow_mut().retain(|_, slot| {
             let before = slot.idle.len();
@@ -173,6 +198,7 @@ impl H1Lease {
             return;
         };
         connection.rest();
+        Pools::keep_swept(&self.worker);
         let pools = &self.worker.pools;
         if let Some(slot) = pools.slots.borrow_mut().get_mut(&self.key) {
             if slot.idle.len() < pools.idle_per_endpoint {
@@ -250,6 +276,7 @@ pub(crate) async fn acquire(
     let net = Box::pin(dial(key.address, tls.map(|tls| (tls, offer)), pools.connect)).await?;
     // Cleartext HTTP/2 by prior knowledge (RFC 9113 section 3.3), else what ALPN picked.
     if net.is_h2() || (tls.is_none() && offer == AlpnOffer::H2) {
+        Pools::keep_swept(worker);
         drop(reservation);
         let connection = Box::pin(H2Connection::handshake(net, worker)).await?;
         pools
