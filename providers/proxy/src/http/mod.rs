@@ -9,6 +9,7 @@ mod mirror;
 mod normalise;
 mod pipeline;
 mod relay;
+mod retries;
 mod server_h1;
 mod server_h2;
 mod stream;

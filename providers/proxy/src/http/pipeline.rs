@@ -5,16 +5,16 @@ use crate::balance::{self, Lease, Outcome, PickContext};
 use crate::h1::BodyLength;
 use crate::http::attempt::{self, Attempted, Deadlines, RelayError, Try};
 use crate::http::relay::{Pump, PumpError, Replay};
+use crate::http::retries::{Retries, classify, stale, verdict, wait};
 use crate::http::timer::Timer;
-use crate::http::upstream::{Answer, Upstream, UpstreamError};
+use crate::http::upstream::{Answer, Upstream};
 use crate::http::{Downstream, LocalResponse, RequestHead, ResponseHead, StreamError, mirror, normalise};
 use crate::observe::{self, RequestRecord, ResponseFlag};
-use crate::policy::{self, FilterChain, FilterContext, FilterState, UpstreamFailure, Verdict};
+use crate::policy::{self, FilterChain, FilterContext, FilterState, Verdict};
 use crate::runtime::{
     BackendRuntime, CompiledRule, ConnInfo, HttpListener, HttpPort, PortHandle, RouteProtocol, WorkerContext,
 };
 use http::{Method, StatusCode};
-use smallvec::SmallVec;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -68,9 +68,6 @@ enum Refusal {
     /// Not at all: the client is gone or the response has begun.
     Silent(StatusCode, ResponseFlag),
 }
-
-/// Extra tries when nothing of the request has reached a backend.
-const CONNECT_RETRIES: u32 = 3;
 
 /// Serves one request to its end. Whether the connection can serve another is the codec's to know.
 pub(crate) async fn serve<D: Downstream>(
@@ -612,78 +609,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// How often and where a request may be tried again.
-struct Retries<'a> {
-    policy: Option<&'a policy::RetryPolicy>,
-    /// Endpoints that failed.
-    tried: SmallVec<[SocketAddr; 4]>,
-    by_policy: u32,
-    by_connect: u32,
-    /// Whether the next try needs a new connection.
-    fresh: bool,
-}
-
-impl<'a> Retries<'a> {
-    fn new(policy: Option<&'a policy::RetryPolicy>) -> Self {
-        Self {
-            policy,
-            tried: SmallVec::new(),
-            by_policy: 0,
-            by_connect: 0,
-            fresh: false,
-        }
-    }
-
-    /// Nothing has reached a backend: another one is tried, unless the route forbids all retries
-    /// (`attempts: 0`, GEP-1731).
-    fn connect_again(&mut self) -> bool {
-        self.by_connect += 1;
-        self.by_connect <= CONNECT_RETRIES && self.policy.is_none_or(|policy| policy.attempts() > 0)
-    }
-
-    fn after_answer(&mut self, answer: &Answer) -> bool {
-        match answer {
-            Answer::Final { head, .. } => self.by_policy(|policy| policy.on_response(head)),
-            Answer::Interim(_) | Answer::Switched(_) => false,
-        }
-    }
-
-    fn after_failure(&mut self, error: &UpstreamError, reused: bool) -> bool {
-        let failure = match error {
-            UpstreamError::NoEndpoint | UpstreamError::Overload | UpstreamError::Connect(_) => {
-                UpstreamFailure::Connect
-            }
-            UpstreamError::ConnectTimeout => UpstreamFailure::Connect,
-            UpstreamError::Closed if reused => UpstreamFailure::Closed,
-            UpstreamError::Closed => UpstreamFailure::Reset,
-            UpstreamError::Stream(_) if error.before_request() => UpstreamFailure::RefusedStream,
-            UpstreamError::Stream(_) => UpstreamFailure::Reset,
-            UpstreamError::Head(_) | UpstreamError::TooLarge => UpstreamFailure::Protocol,
-            UpstreamError::Timeout => UpstreamFailure::Timeout,
-        };
-        self.by_policy(|policy| policy.on_failure(failure))
-    }
-
-    fn by_policy(&mut self, wanted: impl FnOnce(&policy::RetryPolicy) -> bool) -> bool {
-        let Some(policy) = self.policy else { return false };
-        if self.by_policy >= policy.attempts() || !wanted(policy) {
-            return false;
-        }
-        self.by_policy += 1;
-        true
-    }
-
-    fn failed_at(&mut self, endpoint: SocketAddr) {
-        self.fresh = false;
-        self.tried.push(endpoint);
-    }
-
-    fn backoff(&self) -> Duration {
-        self.policy
-            .map_or(Duration::ZERO, |policy| policy.backoff(self.by_policy))
-    }
-}
-
 /// A request on its way. `'a` is the snapshot's life.
 struct Routed<'a, 'c> {
     rule: &'a Arc<CompiledRule>,
@@ -703,16 +628,6 @@ struct Reply<'a> {
     lease: &'a Lease,
 }
 
-/// What an answer says about its endpoint. A 500 is the application's own affair.
-fn verdict(status: StatusCode) -> Outcome {
-    match status {
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-            Outcome::ServerError
-        }
-        _ => Outcome::Success,
-    }
-}
-
 fn answer_status(answer: &Answer) -> StatusCode {
     match answer {
         Answer::Final { head, .. } | Answer::Interim(head) | Answer::Switched(head) => head.status,
@@ -728,63 +643,4 @@ fn client_fault(error: &StreamError) -> Refusal {
         StreamError::Body(_) => Refusal::Status(StatusCode::BAD_REQUEST, Some(ResponseFlag::ClientError)),
         _ => Refusal::Silent(StatusCode::BAD_REQUEST, ResponseFlag::ClientGone),
     }
-}
-
-/// Status, reason and verdict on the endpoint of a failed try.
-fn classify(error: &UpstreamError) -> (StatusCode, ResponseFlag, Outcome) {
-    match error {
-        UpstreamError::NoEndpoint => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ResponseFlag::NoEndpoint,
-            Outcome::ConnectFailure,
-        ),
-        UpstreamError::Overload => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ResponseFlag::Overload,
-            Outcome::Success,
-        ),
-        UpstreamError::Connect(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ResponseFlag::ConnectFailure,
-            Outcome::ConnectFailure,
-        ),
-        UpstreamError::ConnectTimeout => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            ResponseFlag::ConnectFailure,
-            Outcome::ConnectFailure,
-        ),
-        UpstreamError::Timeout => (
-            StatusCode::GATEWAY_TIMEOUT,
-            ResponseFlag::UpstreamTimeout,
-            Outcome::Timeout,
-        ),
-        UpstreamError::Stream(_) | UpstreamError::Closed => (
-            StatusCode::BAD_GATEWAY,
-            ResponseFlag::UpstreamReset,
-            Outcome::Reset,
-        ),
-        UpstreamError::Head(_) | UpstreamError::TooLarge => (
-            StatusCode::BAD_GATEWAY,
-            ResponseFlag::UpstreamProtocol,
-            Outcome::Reset,
-        ),
-    }
-}
-
-/// Whether a pooled connection failed the way one does that the backend had closed.
-const fn stale(error: &UpstreamError) -> bool {
-    matches!(
-        error,
-        UpstreamError::Closed | UpstreamError::Stream(StreamError::Io(_) | StreamError::H2(_))
-    )
-}
-
-/// Waits before a retry; `false` when the request has no time left for it.
-async fn wait(backoff: Duration, deadlines: &Deadlines) -> bool {
-    let until = Instant::now() + backoff;
-    if deadlines.request.is_some_and(|deadline| until >= deadline) {
-        return false;
-    }
-    tokio::time::sleep_until(until).await;
-    true
 }
