@@ -68,7 +68,7 @@ impl Schema {
         }
         self.check_enum(value, path, out);
         self.check_alternatives(value, path, out);
-        // As in the API server, some findings rule out evaluating rules on the value, others (an unsupported value, a
+        // As in the API server, some findings rule out evaluating rules on the value, others (a pattern, a
         // duplicate) do not. There one of the former anywhere stops all rules; here it stops those around it.
         let sound = !out.any_since(before, blocks_rules);
         if sound && !self.rules.is_empty() {
@@ -341,7 +341,12 @@ fn no_alternative(value: &Value, path: &Path<'_>, detail: &str) -> Finding {
 pub(crate) fn blocks_rules(finding: &Finding) -> bool {
     matches!(
         finding.code,
-        Code::Required | Code::InvalidType | Code::TooLong | Code::TooManyItems | Code::TooManyProperties
+        Code::Required
+            | Code::InvalidType
+            | Code::UnsupportedValue
+            | Code::TooLong
+            | Code::TooManyItems
+            | Code::TooManyProperties
     )
 }
 
