@@ -7,6 +7,7 @@
 )]
 //! Traffic through the proxy over real sockets on loopback.
 
+mod filters;
 mod http1;
 mod http2;
 mod net;

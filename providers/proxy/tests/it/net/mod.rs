@@ -7,4 +7,4 @@ mod stream;
 mod tls;
 mod udp;
 mod upstream_tls;
-mod world;
+pub mod world;

@@ -1,0 +1,8 @@
+//! Filters, policies and what is observed of them: real clients and backends around a running proxy.
+
+mod auth;
+mod observed;
+mod resilience;
+mod rewriting;
+mod sessions;
+mod stage;
