@@ -48,29 +48,29 @@ fn every_request_is_logged_and_counted() {
     for (series, expected) in [
         (
             "gatewright_requests_total{listener=\"gateway/test/filters/http\",code=\"2xx\"}",
-            2.0,
+            2,
         ),
         (
             "gatewright_route_requests_total{route=\"HTTPRoute/test/route\",code=\"2xx\"}",
-            2.0,
+            2,
         ),
         (
             "gatewright_backend_requests_total{backend=\"Service/test/origin:80\",code=\"2xx\"}",
-            2.0,
+            2,
         ),
         (
             "gatewright_request_bytes_total{listener=\"gateway/test/filters/http\"}",
-            5.0,
+            5,
         ),
         (
             "gatewright_response_bytes_total{listener=\"gateway/test/filters/http\"}",
-            10.0,
+            10,
         ),
     ] {
         until(series, || stage.metric(series) == expected);
     }
     until("connections", || {
-        stage.metric("gatewright_connections_active") == 0.0
+        stage.metric("gatewright_connections_active") == 0
     });
     drop(stage);
     std::fs::remove_file(&path).unwrap();

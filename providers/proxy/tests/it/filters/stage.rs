@@ -6,6 +6,7 @@ use gatewright_model::key::{ObjectName, RouteKey, RouteKind};
 use gatewright_model::route::HttpRule;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{FailureReason, ProxyOptions};
+use std::fmt::Write as FmtWrite;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -36,6 +37,8 @@ pub enum Reply {
     Close,
     /// Never answers.
     Hang,
+    /// Promises ten bytes, sends five, and closes the connection.
+    Cut,
 }
 
 pub fn ok(body: &str) -> Reply {
@@ -95,6 +98,10 @@ fn converse(
         };
         match reply(&request, number) {
             Reply::Close => return,
+            Reply::Cut => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst");
+                return;
+            }
             Reply::Hang => {
                 let _ = stream.read(&mut [0]);
                 return;
@@ -102,10 +109,11 @@ fn converse(
             Reply::Answer(status, fields, body) => {
                 let mut head = format!("HTTP/1.1 {status} Status\r\n");
                 for (name, value) in fields {
-                    head.push_str(&format!("{name}: {value}\r\n"));
+                    let _ = FmtWrite::write_fmt(&mut head, format_args!("{name}: {value}\r\n"));
                 }
                 if status != 204 {
-                    head.push_str(&format!("content-length: {}\r\n", body.len()));
+                    let _ =
+                        FmtWrite::write_fmt(&mut head, format_args!("content-length: {}\r\n", body.len()));
                 }
                 if stream.write_all(format!("{head}\r\n{body}").as_bytes()).is_err() {
                     return;
@@ -263,10 +271,10 @@ impl Stage {
             request.push_str("host: shop.example\r\n");
         }
         for (name, value) in fields {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            let _ = FmtWrite::write_fmt(&mut request, format_args!("{name}: {value}\r\n"));
         }
         if !body.is_empty() {
-            request.push_str(&format!("content-length: {}\r\n", body.len()));
+            let _ = FmtWrite::write_fmt(&mut request, format_args!("content-length: {}\r\n", body.len()));
         }
         stream
             .write_all(format!("{request}\r\n{body}").as_bytes())
@@ -281,14 +289,14 @@ impl Stage {
     }
 
     /// The value of a metric.
-    pub fn metric(&self, series: &str) -> f64 {
+    pub fn metric(&self, series: &str) -> u64 {
         self.proxy
             .shared()
             .observer
             .metrics_text()
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
-            .map_or(0.0, |value| value.parse().unwrap())
+            .map_or(0, |value| value.parse().unwrap())
     }
 }
 
