@@ -1,6 +1,7 @@
 //! Serving manifests without a cluster: files in, traffic out, statuses told.
 
 pub mod inspect;
+pub mod parameters;
 pub mod place;
 pub mod program;
 pub mod report;
@@ -19,6 +20,7 @@ use gatewright_core::Engine;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{AccessLogFormat, AccessLogOptions, ForwardingOptions, ProxyOptions};
 use gatewright_validation::{Mode, Validator};
+use parameters::GatewayOptions;
 use place::Placing;
 use report::Reporter;
 use sample::SampleBackends;
@@ -98,8 +100,9 @@ impl Service {
             self.schema.channel,
             external_names,
         ));
-        let proxy = Proxy::start(proxy_options(&self.serve)?).context("cannot start the proxy")?;
-        let mut site = Site::new(world, engine, proxy, placing);
+        let options = proxy_options(&self.serve)?;
+        let proxy = Proxy::start(options.clone()).context("cannot start the proxy")?;
+        let mut site = Site::new(world, engine, proxy, placing, GatewayOptions::new(options));
         let server = match admin {
             Some(address) => {
                 let server = admin::serve(address, site.inspect()).await?;
@@ -119,7 +122,10 @@ impl Service {
             }
             match wakes.next().await {
                 Wake::Look => {}
-                Wake::Reload => self.reporter.reload(),
+                Wake::Reload => {
+                    self.reporter.reload();
+                    site.reopen_log();
+                }
                 Wake::Stop => break,
             }
         }

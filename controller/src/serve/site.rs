@@ -1,6 +1,7 @@
 //! One serving process: files, engine and data plane, kept in step.
 
 use super::inspect::State;
+use super::parameters::GatewayOptions;
 use super::place::Placing;
 use super::program;
 use crate::admin::Inspect;
@@ -25,6 +26,7 @@ pub struct Site {
     engine: Engine,
     proxy: Arc<Proxy>,
     placing: Placing,
+    options: GatewayOptions,
     balancers: BTreeMap<ObjectName, Arc<LoadBalancer>>,
     rows: BTreeMap<ObjectKey, Vec<Row>>,
     problems: Vec<String>,
@@ -60,7 +62,13 @@ pub struct Step {
 
 impl Site {
     /// A site with nothing to serve yet.
-    pub fn new(world: World, engine: Engine, proxy: Proxy, placing: Placing) -> Self {
+    pub fn new(
+        world: World,
+        engine: Engine,
+        proxy: Proxy,
+        placing: Placing,
+        options: GatewayOptions,
+    ) -> Self {
         let proxy = Arc::new(proxy);
         Self {
             world,
@@ -68,6 +76,7 @@ impl Site {
             state: Arc::new(State::new(Arc::clone(&proxy))),
             proxy,
             placing,
+            options,
             balancers: BTreeMap::new(),
             rows: BTreeMap::new(),
             problems: Vec::new(),
@@ -116,7 +125,12 @@ impl Site {
         step.placements = self
             .balancers
             .values()
-            .map(|balancer| self.placing.place(balancer))
+            .map(|balancer| Placement {
+                options: self
+                    .options
+                    .of(&balancer.gateway, self.engine.parameters(&balancer.gateway)),
+                ..self.placing.place(balancer)
+            })
             .collect();
         step.report = self.proxy.apply(&step.placements);
         let outcomes = program::outcomes(&step.placements, &step.report);
@@ -182,6 +196,11 @@ impl Site {
             .filter(|(_, text)| !known.contains(text))
             .map(|(problem, _)| problem)
             .collect()
+    }
+
+    /// Opens the access log's file again, for log rotation.
+    pub fn reopen_log(&self) {
+        self.proxy.shared().observer.reopen_log();
     }
 
     /// Lets open connections finish, at most for `grace`.

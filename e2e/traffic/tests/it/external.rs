@@ -97,9 +97,10 @@ async fn curl_speaks_every_version() -> Result<()> {
     let site = site().await?;
     let cases = [
         (
+            // The answer names the highest version of the server within the major version (RFC 9110 section 6.2).
             vec!["--http1.0"],
             format!("http://127.0.0.1:{}/", site.plain),
-            "1.0",
+            "1.1",
         ),
         (
             vec!["--http1.1"],

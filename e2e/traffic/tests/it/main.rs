@@ -5,6 +5,7 @@
 mod attacks;
 #[cfg(feature = "external-clients")]
 mod external;
+mod parameters;
 mod quickstart;
 mod reload;
 mod websocket;

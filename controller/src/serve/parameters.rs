@@ -1,0 +1,159 @@
+//! SoftwareGatewayParameters as options of the proxy.
+
+use gatewright_core::translate::milliseconds;
+use gatewright_crds::own::{Forwarding, Limits, ProxyProtocol, SoftwareGatewayParametersSpec, Timeouts};
+use gatewright_model::key::ObjectName;
+use gatewright_proxy::runtime::ProxyOptions;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The options of Gateways with parameters. An unchanged specification keeps its options, so that the
+/// proxy recognises them.
+pub struct GatewayOptions {
+    base: ProxyOptions,
+    known: BTreeMap<ObjectName, (SoftwareGatewayParametersSpec, Arc<ProxyOptions>)>,
+}
+
+impl GatewayOptions {
+    /// No Gateway has parameters yet.
+    pub const fn new(base: ProxyOptions) -> Self {
+        Self {
+            base,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// The options of a Gateway; `None` when those of the process hold.
+    pub fn of(
+        &mut self,
+        gateway: &ObjectName,
+        parameters: Option<&SoftwareGatewayParametersSpec>,
+    ) -> Option<Arc<ProxyOptions>> {
+        let Some(parameters) = parameters else {
+            self.known.remove(gateway);
+            return None;
+        };
+        if let Some((_, options)) = self.known.get(gateway).filter(|(known, _)| known == parameters) {
+            return Some(Arc::clone(options));
+        }
+        let options = Arc::new(options(&self.base, parameters));
+        self.known
+            .insert(gateway.clone(), (parameters.clone(), Arc::clone(&options)));
+        Some(options)
+    }
+}
+
+/// The options of one Gateway: those of the process with what its parameters name. Values were checked
+/// when the object was read, so one that cannot be used leaves the process's own.
+pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) -> ProxyOptions {
+    let SoftwareGatewayParametersSpec {
+        proxy_protocol,
+        forwarding,
+        limits,
+        timeouts,
+    } = parameters;
+    let mut options = base.clone();
+    if let Some(ProxyProtocol { required_from }) = proxy_protocol {
+        options.proxy_protocol_from = networks(required_from);
+    }
+    if let Some(Forwarding {
+        trusted_hops,
+        trusted_cidrs,
+        send_forwarded,
+        keep_request_id,
+    }) = forwarding
+    {
+        set(&mut options.forwarding.trusted_hops, *trusted_hops);
+        set(
+            &mut options.forwarding.trusted_peers,
+            trusted_cidrs.as_deref().map(networks),
+        );
+        set(&mut options.forwarding.send_forwarded, *send_forwarded);
+        set(&mut options.forwarding.keep_request_id, *keep_request_id);
+    }
+    if let Some(Limits {
+        header_bytes,
+        header_fields,
+        body_bytes,
+        connections_per_port,
+        connections_per_client,
+    }) = limits
+    {
+        let size = |value: &Option<u32>| value.map(|value| value as usize);
+        set(&mut options.limits.head_bytes, size(header_bytes));
+        set(&mut options.limits.head_fields, size(header_fields));
+        set(
+            &mut options.limits.body_bytes,
+            body_bytes.map(|value| u64::try_from(value).ok()),
+        );
+        set(
+            &mut options.limits.connections_per_port,
+            size(connections_per_port),
+        );
+        set(
+            &mut options.limits.connections_per_client,
+            connections_per_client.map(|value| Some(value as usize)),
+        );
+    }
+    if let Some(Timeouts {
+        header,
+        idle,
+        body,
+        connect,
+    }) = timeouts
+    {
+        set(&mut options.timeouts.head, time(header.as_deref()));
+        set(&mut options.timeouts.idle, time(idle.as_deref()));
+        set(&mut options.timeouts.body, time(body.as_deref()));
+        set(&mut options.timeouts.connect, time(connect.as_deref()));
+    }
+    options
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn networks(texts: impl AsRef<[String]>) -> Vec<IpNet> {
+    texts
+        .as_ref()
+        .iter()
+        .filter_map(|text| text.parse().ok())
+        .collect()
+}
+
+fn time(text: Option<&str>) -> Option<Duration> {
+    milliseconds(text?).ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_named_is_changed_and_the_rest_stays() {
+        let spec: SoftwareGatewayParametersSpec = serde_json::from_value(json!({
+            "proxyProtocol": {"requiredFrom": ["10.0.0.0/8"]},
+            "forwarding": {"trustedHops": 2},
+            "limits": {"headerBytes": 8192, "bodyBytes": 0},
+            "timeouts": {"idle": "1m30s"},
+        }))
+        .unwrap();
+        let base = ProxyOptions::default();
+        let options = options(&base, &spec);
+        assert_eq!(options.proxy_protocol_from, ["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(options.forwarding.trusted_hops, 2);
+        assert_eq!(
+            (options.limits.head_bytes, options.limits.body_bytes),
+            (8192, Some(0))
+        );
+        assert_eq!(options.timeouts.idle, Duration::from_secs(90));
+        assert_eq!(options.timeouts.body, base.timeouts.body);
+        assert_eq!(options.limits.head_fields, base.limits.head_fields);
+    }
+}
