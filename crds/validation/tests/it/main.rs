@@ -2,3 +2,4 @@
 
 mod mutated;
 mod mutator;
+mod typed;
