@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // Tests.
 
+mod edges;
 mod explanations;
 mod generate;
 mod incremental;
