@@ -43,7 +43,7 @@ impl Reporter {
     pub fn sample(&self, address: SocketAddr, backend: &str) {
         match self {
             Self::Terminal => {
-                print(|out| writeln!(out, "{0}sample backend{0:#} {backend} on {address}", style::DIM))
+                print(|out| writeln!(out, "{0}sample backend{0:#} {backend} on {address}", style::DIM));
             }
             Self::Logs => tracing::info!(%address, backend, "sample backend started"),
         }
