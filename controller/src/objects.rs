@@ -1,21 +1,35 @@
 //! Objects as Kubernetes would show them, with their computed status.
 
 use gatewright_core::Engine;
-use gatewright_core::snapshot::{Kind, Object, ObjectKey};
+use gatewright_core::snapshot::{Kind, Object};
 use gatewright_core::status::Status;
 use serde_json::Value;
+use std::sync::Arc;
 
-/// Every object of the Gateway API's groups and ours with its computed status, sorted by kind and name.
-/// Objects without status of ours are shown as they came.
-pub fn with_status(engine: &Engine) -> Vec<(ObjectKey, Value)> {
+/// An object and its computed status, shared with the engine: cheap to take, made into JSON when asked.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    object: Arc<Object>,
+    status: Option<Arc<Status>>,
+}
+
+impl Shown {
+    /// In Kubernetes' JSON shape.
+    pub fn to_value(&self) -> Option<Value> {
+        object_with(&self.object, self.status.as_deref())
+    }
+}
+
+/// Every object of the Gateway API's groups and ours, sorted by kind and name. Objects without status of
+/// ours are shown as they came.
+pub fn shared(engine: &Engine) -> Vec<Shown> {
     Kind::ALL
         .iter()
         .filter(|kind| kind.group().starts_with("gateway"))
         .flat_map(|kind| engine.snapshot().all(*kind))
-        .filter_map(|(_, object)| {
-            let key = object.key();
-            let status = engine.status(&key);
-            Some((key, object_with(object, status.map(|status| &**status))?))
+        .map(|(_, object)| Shown {
+            object: Arc::clone(object),
+            status: engine.status(&object.key()).cloned(),
         })
         .collect()
 }

@@ -57,9 +57,9 @@ impl Offline {
 
     /// Every Gateway API object with its computed status, sorted.
     pub fn objects(&self) -> impl Iterator<Item = Value> {
-        objects::with_status(&self.engine)
+        objects::shared(&self.engine)
             .into_iter()
-            .map(|(_, object)| object)
+            .filter_map(|shown| shown.to_value())
     }
 
     /// The load balancers.

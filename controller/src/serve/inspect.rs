@@ -2,6 +2,7 @@
 
 use crate::admin::Inspect;
 use crate::logging;
+use crate::objects::Shown;
 use gatewright_model::LoadBalancer;
 use gatewright_proxy::listen::Proxy;
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ pub struct State {
 #[derive(Default)]
 struct View {
     balancers: Vec<Arc<LoadBalancer>>,
-    objects: Vec<Value>,
+    objects: Vec<Shown>,
 }
 
 impl State {
@@ -34,7 +35,7 @@ impl State {
     }
 
     /// Replaces what is shown.
-    pub fn update(&self, balancers: Vec<Arc<LoadBalancer>>, objects: Vec<Value>) {
+    pub fn update(&self, balancers: Vec<Arc<LoadBalancer>>, objects: Vec<Shown>) {
         *self.view.lock().unwrap_or_else(PoisonError::into_inner) = View { balancers, objects };
         self.serving.store(true, Ordering::Release);
     }
@@ -71,8 +72,14 @@ impl Inspect for State {
     }
 
     fn status(&self) -> Value {
-        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({"apiVersion": "v1", "kind": "List", "items": view.objects})
+        let objects = self
+            .view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .objects
+            .clone();
+        let items: Vec<Value> = objects.iter().filter_map(Shown::to_value).collect();
+        json!({"apiVersion": "v1", "kind": "List", "items": items})
     }
 
     fn set_log_filter(&self, filter: &str) -> Result<(), String> {

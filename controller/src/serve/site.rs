@@ -16,7 +16,7 @@ use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::{Provider, review};
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{ApplyReport, Placement};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ pub struct Site {
     options: GatewayOptions,
     balancers: BTreeMap<ObjectName, Arc<LoadBalancer>>,
     rows: BTreeMap<ObjectKey, Vec<Row>>,
-    problems: Vec<String>,
+    problems: BTreeSet<String>,
     notices: BTreeMap<ObjectName, Vec<Unsupported>>,
     state: Arc<State>,
     first: bool,
@@ -79,7 +79,7 @@ impl Site {
             options,
             balancers: BTreeMap::new(),
             rows: BTreeMap::new(),
-            problems: Vec::new(),
+            problems: BTreeSet::new(),
             notices: BTreeMap::new(),
             first: true,
         }
@@ -116,12 +116,23 @@ impl Site {
             return step;
         }
         let now = jiff::Timestamp::now();
+        for change in &changes {
+            if let ObjectChange::Delete(id) = change
+                && let Some(kind) = Kind::find(&id.group, &id.kind)
+            {
+                self.rows.remove(&ObjectKey {
+                    kind,
+                    name: ObjectName::new(&id.namespace, &id.name),
+                });
+            }
+        }
         let changes: Vec<Change> = changes
             .into_iter()
             .filter_map(|change| input(change, &mut step.problems))
             .collect();
         let delta = self.engine.update(changes, now);
-        self.take(&delta, &mut step);
+        let mut touched = BTreeMap::new();
+        self.take(&delta, &mut step, &mut touched);
         step.placements = self
             .balancers
             .values()
@@ -135,22 +146,23 @@ impl Site {
         step.report = self.proxy.apply(&step.placements);
         let outcomes = program::outcomes(&step.placements, &step.report);
         let delta = self.engine.set_programming(outcomes, now);
-        self.take(&delta, &mut step);
+        self.take(&delta, &mut step, &mut touched);
+        for (key, before) in &touched {
+            let after = self.rows.get(key).map_or(&[][..], Vec::as_slice);
+            step.conditions.extend(conditions::changes(before, after));
+        }
         if first {
             step.rows = self.rows.values().flatten().cloned().collect();
         }
         step.took = begin.elapsed();
-        let objects = objects::with_status(&self.engine)
-            .into_iter()
-            .map(|(_, object)| object)
-            .collect();
+        let objects = objects::shared(&self.engine);
         self.state
             .update(self.balancers.values().cloned().collect(), objects);
         step
     }
 
-    /// Takes over what the engine computed.
-    fn take(&mut self, delta: &Delta, step: &mut Step) {
+    /// Takes over what the engine computed; `touched` gets the conditions that objects had before.
+    fn take(&mut self, delta: &Delta, step: &mut Step, touched: &mut BTreeMap<ObjectKey, Vec<Row>>) {
         for change in &delta.balancers {
             let balancer = match change {
                 BalancerChange::Changed { balancer, .. } => balancer,
@@ -179,17 +191,17 @@ impl Site {
                 .and_then(|object| objects::object_with(object, Some(&change.status)))
                 .map(|object| conditions::rows(&object))
                 .unwrap_or_default();
-            merge_changes(&mut step.conditions, conditions::changes(&before, &after));
             if !after.is_empty() {
                 self.rows.insert(key.clone(), after);
             }
+            touched.entry(key.clone()).or_insert(before);
         }
     }
 
     /// Problems that the look before did not have.
     fn new_problems(&mut self, problems: Vec<Problem>) -> Vec<Problem> {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        let known = std::mem::replace(&mut self.problems, texts.clone());
+        let known = std::mem::replace(&mut self.problems, texts.iter().cloned().collect());
         problems
             .into_iter()
             .zip(texts)
@@ -207,29 +219,6 @@ impl Site {
     pub fn drain(self, grace: Duration) {
         self.state.draining();
         self.proxy.drain(grace);
-    }
-}
-
-/// Two deltas of one step: of a condition that both changed, the later one counts.
-fn merge_changes(all: &mut Vec<ConditionChange>, later: Vec<ConditionChange>) {
-    let place = |change: &ConditionChange| {
-        let (ConditionChange::Now(row, _) | ConditionChange::Gone(row)) = change;
-        (row.object.clone(), row.part.clone(), row.condition.clone())
-    };
-    for change in later {
-        match all.iter_mut().find(|known| place(known) == place(&change)) {
-            Some(known) => {
-                let before = match &*known {
-                    ConditionChange::Now(_, before) => before.clone(),
-                    ConditionChange::Gone(row) => Some((row.status.clone(), row.reason.clone())),
-                };
-                *known = match change {
-                    ConditionChange::Now(row, _) => ConditionChange::Now(row, before),
-                    gone @ ConditionChange::Gone(_) => gone,
-                };
-            }
-            None => all.push(change),
-        }
     }
 }
 

@@ -17,8 +17,13 @@ impl Server {
     pub fn start(command: &mut Command, core: usize, port: u16, log: &Path) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
-            bail!("{address}, which {name} needs, is taken by another process");
+        // Workers of a server that was killed just now take a moment to end.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
+            if Instant::now() > deadline {
+                bail!("{address}, which {name} needs, is taken by another process");
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
         let mut pinned = Command::new("taskset");
         pinned
