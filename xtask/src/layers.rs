@@ -16,16 +16,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["gatewright-crds", "gatewright-model", "gatewright-core"],
     ),
     ("gatewright-proxy", &["gatewright-model"]),
-    (
-        "gatewright-software",
-        &[
-            "gatewright-crds",
-            "gatewright-model",
-            "gatewright-core",
-            "gatewright-provider-api",
-            "gatewright-proxy",
-        ],
-    ),
 ];
 
 /// Crates that must not be reachable from a pure crate: runtimes, clients, SDKs, sockets.

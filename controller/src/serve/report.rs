@@ -88,6 +88,15 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
 
 fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     problems::print(&step.problems, out)?;
+    for refusal in step.refusals.iter().take(LINES) {
+        let style = style::WARNING;
+        writeln!(
+            out,
+            "{style}warning{style:#}: {}: {} (Gateway {})",
+            refusal.object, refusal.message, refusal.gateway
+        )?;
+    }
+    rest(step.refusals.len(), out)?;
     for (gateway, provider, found) in step.notices.iter().filter(|(_, _, found)| !found.is_empty()) {
         let name = style::NAME;
         writeln!(
@@ -242,6 +251,9 @@ fn logs(step: &Step) {
             Severity::Error => tracing::error!("{problem}"),
             Severity::Warning => tracing::warn!("{problem}"),
         }
+    }
+    for refusal in &step.refusals {
+        tracing::warn!(gateway = %refusal.gateway, object = %refusal.object, "{}", refusal.message);
     }
     for outcome in &step.report.listeners {
         if let Some(failure) = &outcome.failure {

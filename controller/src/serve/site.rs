@@ -15,7 +15,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::{Provider, review};
 use gatewright_proxy::listen::Proxy;
-use gatewright_proxy::runtime::{ApplyReport, Placement};
+use gatewright_proxy::runtime::{ApplyReport, ObjectRefusal, Placement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ pub struct Site {
     balancers: BTreeMap<ObjectName, Arc<LoadBalancer>>,
     rows: BTreeMap<ObjectKey, Vec<Row>>,
     problems: BTreeSet<String>,
+    refusals: Vec<ObjectRefusal>,
     notices: BTreeMap<ObjectName, Vec<Unsupported>>,
     state: Arc<State>,
     first: bool,
@@ -56,6 +57,8 @@ pub struct Step {
     pub placements: Vec<Placement>,
     /// What the data plane said.
     pub report: ApplyReport,
+    /// What the data plane could not use and did not say at the look before.
+    pub refusals: Vec<ObjectRefusal>,
     /// From the look to the data plane's answer.
     pub took: Duration,
 }
@@ -80,6 +83,7 @@ impl Site {
             balancers: BTreeMap::new(),
             rows: BTreeMap::new(),
             problems: BTreeSet::new(),
+            refusals: Vec::new(),
             notices: BTreeMap::new(),
             first: true,
         }
@@ -144,6 +148,8 @@ impl Site {
             })
             .collect();
         step.report = self.proxy.apply(&step.placements);
+        let known = std::mem::replace(&mut self.refusals, step.report.refusals.clone());
+        step.refusals = new_refusals(&known, &step.report.refusals);
         let outcomes = program::outcomes(&step.placements, &step.report);
         let delta = self.engine.set_programming(outcomes, now);
         self.take(&delta, &mut step, &mut touched);
@@ -222,6 +228,14 @@ impl Site {
     }
 }
 
+/// Refusals that were not there before: each is told once.
+fn new_refusals(known: &[ObjectRefusal], now: &[ObjectRefusal]) -> Vec<ObjectRefusal> {
+    now.iter()
+        .filter(|refusal| !known.contains(refusal))
+        .cloned()
+        .collect()
+}
+
 /// A change of the world as the engine takes it.
 pub fn input(change: ObjectChange, problems: &mut Vec<Problem>) -> Option<Change> {
     match change {
@@ -245,5 +259,22 @@ pub fn input(change: ObjectChange, problems: &mut Vec<Problem>) -> Option<Change
                 name: ObjectName::new(&id.namespace, &id.name),
             }))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_and_again_when_it_changes() {
+        let refusal = |message: &str| ObjectRefusal {
+            gateway: ObjectName::new("a", "gw"),
+            object: "Gateway a/gw".into(),
+            message: message.to_owned(),
+        };
+        assert_eq!(new_refusals(&[], &[refusal("x")]), [refusal("x")]);
+        assert_eq!(new_refusals(&[refusal("x")], &[refusal("x")]), []);
+        assert_eq!(new_refusals(&[refusal("x")], &[refusal("y")]), [refusal("y")]);
     }
 }

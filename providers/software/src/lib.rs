@@ -1,1 +1,0 @@
-//! The software provider: load balancers served by the bundled proxy.
