@@ -1,12 +1,13 @@
 //! Requests brought into the one form that is matched, filtered and forwarded.
 
-use crate::h1::HeadError;
 use crate::h1::parse::{Request, TargetForm};
+use crate::h1::{BodyLength, HeadError};
 use crate::http::pipeline::Arrived;
-use crate::http::{RequestHead, ResponseHead, Scheme, Version};
+use crate::http::{Headers, RequestHead, ResponseHead, Scheme, Version};
+use crate::runtime::ProxyOptions;
 use gatewright_model::{host, path};
 use http::header::{DATE, HeaderValue, VIA};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,7 +32,7 @@ pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: path::Policy) ->
     // accepted; a request that also has a body is served without the upgrade.
     let upgrade = fields
         .upgrade
-        .filter(|protocol| fields.body == crate::h1::BodyLength::None && upgradable(protocol));
+        .filter(|protocol| fields.body == BodyLength::None && upgradable(protocol));
     let head = RequestHead {
         method: request.method,
         version: request.version,
@@ -47,6 +48,118 @@ pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: path::Policy) ->
         length: fields.body,
         expect_continue: fields.expect_continue,
         trailers: fields.trailers,
+    })
+}
+
+/// Turns an HTTP/2 head into a request, or says with which status it is refused. The codec has
+/// refused malformed ones already (RFC 9113 sections 8.1.1 to 8.3).
+pub(crate) fn from_h2(
+    parts: http::request::Parts,
+    ended: bool,
+    (scheme, options): (Scheme, &ProxyOptions),
+) -> Result<Arrived, StatusCode> {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    let upgrade = parts
+        .extensions
+        .get::<h2::ext::Protocol>()
+        .map(|protocol| protocol.as_str().to_ascii_lowercase());
+    if parts.method == Method::TRACE || (parts.method == Method::CONNECT && upgrade.is_none()) {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    // RFC 8441 defines one protocol; others would be a tunnel we know nothing about.
+    if upgrade.as_deref().is_some_and(|protocol| protocol != "websocket") {
+        return Err(StatusCode::NOT_IMPLEMENTED);
+    }
+    let limits = &options.limits;
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
+    if target.len() > limits.target_bytes {
+        return Err(StatusCode::URI_TOO_LONG);
+    }
+    if target
+        .bytes()
+        .any(|byte| !byte.is_ascii_graphic() || byte == b'#')
+    {
+        return Err(BAD);
+    }
+    if parts.headers.len() > limits.head_fields {
+        return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    let host = hosts
+        .next()
+        .map(|host| host.to_str().map_err(|_| BAD))
+        .transpose()?;
+    if hosts.next().is_some() {
+        return Err(BAD);
+    }
+    let authority = match (parts.uri.authority().map(http::uri::Authority::as_str), host) {
+        // RFC 9113 section 8.3.1: both present must be equal.
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => return Err(BAD),
+        (Some(authority), _) => authority,
+        (None, Some(host)) => host,
+        (None, None) => return Err(BAD),
+    };
+    let (authority, host) = self::authority(authority.to_owned(), Version::H2)?;
+    let target = match target {
+        "*" if parts.method == Method::OPTIONS => "*".to_owned(),
+        _ if !target.starts_with('/') => return Err(BAD),
+        _ => self::target(target.to_owned(), options.path)?,
+    };
+    let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
+    let declared: Option<u64> = lengths
+        .next()
+        .map(|length| length.to_str().ok().and_then(|text| text.parse().ok()).ok_or(BAD))
+        .transpose()?;
+    if lengths.next().is_some() {
+        return Err(BAD);
+    }
+    let length = match (ended, declared) {
+        (true, _) => BodyLength::None,
+        (false, Some(length)) => BodyLength::Known(length),
+        (false, None) => BodyLength::Chunked,
+    };
+    let mut expect_continue = false;
+    let mut trailers = false;
+    let mut headers = Headers::with_capacity(parts.headers.len() + 6, 1024);
+    let mut cookies: Vec<u8> = Vec::new();
+    for (name, value) in &parts.headers {
+        match name.as_str() {
+            "host" | "content-length" | "proxy-authorization" | "http2-settings" => {}
+            "te" => trailers |= value.as_bytes().eq_ignore_ascii_case(b"trailers"),
+            "expect" if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => expect_continue = !ended,
+            "expect" => return Err(StatusCode::EXPECTATION_FAILED),
+            "transfer_encoding" | "content_length" => return Err(BAD),
+            // RFC 9113 section 8.2.3: crumbs are put together again.
+            "cookie" => {
+                if !cookies.is_empty() {
+                    cookies.extend_from_slice(b"; ");
+                }
+                cookies.extend_from_slice(value.as_bytes());
+            }
+            _ => headers.append(name, value),
+        }
+    }
+    if !cookies.is_empty() {
+        headers.append_raw(b"cookie", &cookies).map_err(|_| BAD)?;
+    }
+    let head = RequestHead {
+        method: parts.method,
+        version: Version::H2,
+        scheme,
+        authority,
+        target,
+        headers,
+        upgrade,
+    };
+    Ok(Arrived {
+        head,
+        host,
+        length,
+        expect_continue,
+        trailers,
     })
 }
 

@@ -6,11 +6,9 @@ use crate::h1::{BodyLength, HeadError, encode};
 use crate::http::pipeline::{self, ConnContext};
 use crate::http::timer::Timer;
 use crate::http::{
-    Downstream, Fill, Headers, Incoming, LocalResponse, Outgoing, ResponseHead, Scheme, StreamError, Version,
-    normalise,
+    Downstream, Fill, Headers, Incoming, Outgoing, ResponseHead, StreamError, Version, normalise,
 };
-use crate::observe::{self, RequestRecord, ResponseFlag};
-use crate::runtime::{DrainPhase, DrainWatch, RouteProtocol};
+use crate::runtime::{DrainPhase, DrainWatch};
 use http::{Method, StatusCode};
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -43,11 +41,7 @@ where
     let mut h1 = h1;
     let mut timer = Timer::default();
     let mut served = 0u64;
-    let scheme = if cx.conn.tls.is_some() {
-        Scheme::Https
-    } else {
-        Scheme::Http
-    };
+    let scheme = cx.conn.scheme();
     loop {
         let end = match read_head(&mut h1, &cx, &drain, &mut timer, served).await {
             Ok(end) => end,
@@ -197,7 +191,6 @@ async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(
     status: StatusCode,
     timer: &mut Timer,
 ) {
-    let started = Instant::now();
     let mut exchange = Exchange {
         h1,
         drain: None,
@@ -209,24 +202,7 @@ async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(
         responded: false,
         aborted: false,
     };
-    let response: LocalResponse = observe::error_response(status, RouteProtocol::Http, None);
-    let sent = pipeline::respond_local(&mut exchange, response, false, cx, timer).await;
-    cx.worker.observer.request(&RequestRecord {
-        conn: &cx.conn,
-        listener: None,
-        rule: None,
-        backend: None,
-        endpoint: None,
-        request: None,
-        status: status.as_u16(),
-        bytes_in: 0,
-        bytes_out: sent.unwrap_or_default(),
-        duration: started.elapsed(),
-        upstream_duration: None,
-        attempts: 0,
-        flag: Some(ResponseFlag::ClientError),
-        span: None,
-    });
+    pipeline::refuse(&mut exchange, status, false, cx, timer).await;
     linger(h1).await;
 }
 

@@ -1,5 +1,6 @@
 //! What is known about a downstream connection.
 
+use crate::http::Scheme;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -21,6 +22,15 @@ pub struct ConnInfo {
 }
 
 impl ConnInfo {
+    /// The scheme of requests on this connection.
+    pub(crate) const fn scheme(&self) -> Scheme {
+        if self.tls.is_some() {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        }
+    }
+
     /// What to speak: told by ALPN, or to be found out from the first bytes.
     pub fn protocol(&self) -> ConnProtocol {
         match &self.tls {
