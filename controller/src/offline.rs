@@ -4,7 +4,7 @@ use crate::cli::options::InputOptions;
 use crate::features;
 use crate::input::world::{Problem, World};
 use crate::objects;
-use crate::serve::{place::Placing, program, site};
+use crate::serve::{place::Placing, program};
 use anyhow::Result;
 use gatewright_core::Engine;
 use gatewright_core::backend::ExternalNames;
@@ -31,18 +31,12 @@ impl Offline {
             input.schema.max_file_size * 1024 * 1024,
         );
         let look = world.look();
-        let mut problems = look.diagnostics;
-        let changes: Vec<_> = look
-            .changes
-            .into_iter()
-            .filter_map(|change| site::input(change, &mut problems))
-            .collect();
         let mut engine = Engine::new(features::standalone(
             input.schema.bundle,
             input.schema.channel,
             external_names,
         ));
-        engine.update(changes, now);
+        engine.update(look.changes, now);
         let placing = Placing {
             address: Ipv4Addr::LOCALHOST.into(),
             port_offset: 0,
@@ -52,14 +46,15 @@ impl Offline {
             .map(|(_, balancer)| placing.place(balancer))
             .collect();
         engine.set_programming(program::assumed(&placements), now);
-        Ok(Self { engine, problems })
+        Ok(Self {
+            engine,
+            problems: look.diagnostics,
+        })
     }
 
     /// Every Gateway API object with its computed status, sorted.
     pub fn objects(&self) -> impl Iterator<Item = Value> {
-        objects::shared(&self.engine)
-            .into_iter()
-            .filter_map(|shown| shown.to_value())
+        objects::shown(&self.engine)
     }
 
     /// The load balancers.

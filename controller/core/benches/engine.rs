@@ -13,6 +13,7 @@ use gatewright_crds::bundle::Channel;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::hint::black_box;
+use std::sync::Arc;
 
 const GROUP: &str = "gateway.networking.k8s.io/v1";
 
@@ -106,7 +107,7 @@ fn engine() -> Engine {
 fn upserts(objects: Vec<Object>) -> Vec<Change> {
     objects
         .into_iter()
-        .map(|object| Change::Upsert(Box::new(object)))
+        .map(|object| Change::Upsert(Arc::new(object)))
         .collect()
 }
 

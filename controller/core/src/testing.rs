@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The controller name of the tests.
 pub(crate) const CONTROLLER: &str = "gatewright.dev/software";
@@ -63,7 +64,7 @@ pub(crate) fn objects(yaml: &str) -> Vec<Object> {
 pub(crate) fn upserts(yaml: &str) -> Vec<Change> {
     objects(yaml)
         .into_iter()
-        .map(|object| Change::Upsert(Box::new(object)))
+        .map(|object| Change::Upsert(Arc::new(object)))
         .collect()
 }
 

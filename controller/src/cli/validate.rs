@@ -20,7 +20,7 @@ pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
         schema.max_file_size * 1024 * 1024,
     );
     let look = world.look();
-    let objects = world.objects().count();
+    let objects = world.objects();
     let (errors, warnings) = problems::count(&look.diagnostics);
     match args.output {
         TextOrJson::Json => {

@@ -7,61 +7,18 @@
 //! first, and the second is reported.
 
 use super::scan::{self, Found, Stamp};
-use gatewright_validation::{Diagnostic, Gvk, LoadedObject, Validator};
+use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
+use gatewright_validation::{Diagnostic, LoadedObject, Validator};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Identity of an object across versions.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ObjectId {
-    /// API group; empty for the core group.
-    pub group: String,
-    /// Kind.
-    pub kind: String,
-    /// Namespace; empty for cluster-scoped objects.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl ObjectId {
-    fn of(object: &LoadedObject) -> Self {
-        let Gvk { group, kind, .. } = &object.gvk;
-        Self {
-            group: group.clone(),
-            kind: kind.clone(),
-            namespace: object.namespace.clone().unwrap_or_default(),
-            name: object.name.clone(),
-        }
-    }
-}
-
-impl std::fmt::Display for ObjectId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.namespace.is_empty() {
-            write!(f, "{} {}", self.kind, self.name)
-        } else {
-            write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
-        }
-    }
-}
-
-/// A change of the world.
-#[derive(Clone, Debug)]
-pub enum ObjectChange {
-    /// The object is new or different.
-    Upsert(Arc<LoadedObject>),
-    /// The object is gone.
-    Delete(ObjectId),
-}
-
 /// The result of one look.
 #[derive(Debug, Default)]
 pub struct Look {
-    /// Changes since the last look, in order of identity.
-    pub changes: Vec<ObjectChange>,
+    /// Changes since the last look.
+    pub changes: Vec<Change>,
     /// Everything that is wrong with the files as they are now.
     pub diagnostics: Vec<Problem>,
     /// Objects of kinds that are not ours, by kind.
@@ -80,7 +37,7 @@ pub enum Problem {
     /// An object that is defined twice.
     Duplicate {
         /// The object.
-        object: ObjectId,
+        object: ObjectKey,
         /// `file:line` of the one that counts.
         kept: String,
         /// `file:line` of the one that does not.
@@ -88,12 +45,47 @@ pub enum Problem {
     },
 }
 
+/// An object of a file. It is the one that whoever was told of it has: a second pointer, not a copy.
+struct Held {
+    key: ObjectKey,
+    object: Arc<Object>,
+    /// First line of its document.
+    line: u32,
+}
+
 struct FileState {
     stamp: Option<Stamp>,
-    objects: Vec<Arc<LoadedObject>>,
+    /// How the file is called in messages.
+    shown: String,
+    objects: Vec<Held>,
     diagnostics: Vec<Diagnostic>,
     skipped: BTreeMap<String, usize>,
+    /// Objects that do not have the shape of their kind.
+    misshapen: Vec<String>,
+    /// Why the file cannot be read.
     unreadable: Option<String>,
+}
+
+impl FileState {
+    fn place(&self, held: &Held) -> String {
+        format!("{}:{}", self.shown, held.line)
+    }
+
+    /// Takes in an object as the validator lets it through; its JSON is gone afterwards.
+    fn take(&mut self, loaded: LoadedObject) {
+        let Some(kind) = Kind::find(&loaded.gvk.group, &loaded.gvk.kind) else {
+            return;
+        };
+        let line = loaded.source.position.line;
+        match Object::read(kind, loaded.value) {
+            Ok(object) => self.objects.push(Held {
+                key: object.key(),
+                object: Arc::new(object),
+                line,
+            }),
+            Err(error) => self.misshapen.push(format!("{}:{line}: {error}", self.shown)),
+        }
+    }
 }
 
 /// All input files and what they hold.
@@ -102,7 +94,7 @@ pub struct World {
     validator: Validator,
     max_file_bytes: u64,
     files: BTreeMap<PathBuf, FileState>,
-    objects: BTreeMap<ObjectId, Arc<LoadedObject>>,
+    objects: BTreeMap<ObjectKey, Arc<Object>>,
 }
 
 impl World {
@@ -117,9 +109,9 @@ impl World {
         }
     }
 
-    /// All objects as of the last look.
-    pub fn objects(&self) -> impl Iterator<Item = (&ObjectId, &Arc<LoadedObject>)> {
-        self.objects.iter()
+    /// How many objects there were at the last look.
+    pub fn objects(&self) -> usize {
+        self.objects.len()
     }
 
     /// Looks at the files again. Standard input (`-`) is read at the first look only.
@@ -167,113 +159,111 @@ impl World {
     }
 
     fn store(&mut self, path: &Path, shown: &str, bytes: Result<Vec<u8>, String>, stamp: Option<Stamp>) {
-        let state = match bytes {
+        let last = self
+            .files
+            .remove(path)
+            .map(|last| last.objects)
+            .unwrap_or_default();
+        let mut state = FileState {
+            stamp,
+            shown: shown.to_owned(),
+            objects: Vec::new(),
+            diagnostics: Vec::new(),
+            skipped: BTreeMap::new(),
+            misshapen: Vec::new(),
+            unreadable: None,
+        };
+        match bytes {
             Ok(bytes) => {
-                let loaded = self.validator.load(shown, &bytes);
-                let mut objects: Vec<Arc<LoadedObject>> = loaded.objects.into_iter().map(Arc::new).collect();
-                let last = self
-                    .files
-                    .remove(path)
-                    .map(|last| last.objects)
-                    .unwrap_or_default();
-                keep_last_good(&mut objects, last, &loaded.diagnostics);
-                FileState {
-                    stamp,
-                    objects,
-                    diagnostics: loaded.diagnostics,
-                    skipped: loaded.skipped,
-                    unreadable: None,
-                }
+                let loaded = self
+                    .validator
+                    .load_each(shown, &bytes, &mut |object| state.take(object));
+                state.diagnostics = loaded.diagnostics;
+                state.skipped = loaded.skipped;
+                keep_last_good(&mut state, last);
             }
             Err(why) => {
-                let last = self.files.remove(path);
-                FileState {
-                    stamp,
-                    objects: last.map(|last| last.objects).unwrap_or_default(),
-                    diagnostics: Vec::new(),
-                    skipped: BTreeMap::new(),
-                    unreadable: Some(format!("{shown}: {why}")),
-                }
+                state.unreadable = Some(format!("{shown}: {why}"));
+                state.objects = last;
             }
-        };
+        }
+        state.objects.shrink_to_fit();
         self.files.insert(path.to_path_buf(), state);
     }
 
     /// Merges the files into one set of objects and works out what changed.
     fn merge(&mut self, look: &mut Look) {
-        let mut merged: BTreeMap<ObjectId, Arc<LoadedObject>> = BTreeMap::new();
+        let mut merged: BTreeMap<&ObjectKey, (&FileState, &Held)> = BTreeMap::new();
         for file in self.files.values() {
+            let unreadable = file.unreadable.iter().chain(&file.misshapen);
             look.diagnostics
-                .extend(file.unreadable.clone().map(Problem::Unreadable));
+                .extend(unreadable.cloned().map(Problem::Unreadable));
             look.diagnostics
                 .extend(file.diagnostics.iter().cloned().map(Problem::Manifest));
             for (kind, count) in &file.skipped {
                 *look.skipped.entry(kind.clone()).or_default() += count;
             }
-            for object in &file.objects {
-                match merged.entry(ObjectId::of(object)) {
+            for held in &file.objects {
+                match merged.entry(&held.key) {
                     std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert(Arc::clone(object));
+                        entry.insert((file, held));
                     }
                     std::collections::btree_map::Entry::Occupied(entry) => {
+                        let (first, kept) = entry.get();
                         look.diagnostics.push(Problem::Duplicate {
-                            object: entry.key().clone(),
-                            kept: place(entry.get()),
-                            ignored: place(object),
+                            object: held.key.clone(),
+                            kept: first.place(kept),
+                            ignored: file.place(held),
                         });
                     }
                 }
             }
         }
-        for (id, object) in &merged {
+        for (key, (_, held)) in &merged {
             let same = self
                 .objects
-                .get(id)
-                .is_some_and(|known| Arc::ptr_eq(known, object) || known.value == object.value);
+                .get(key)
+                .is_some_and(|known| Arc::ptr_eq(known, &held.object) || *known == held.object);
             if !same {
-                look.changes.push(ObjectChange::Upsert(Arc::clone(object)));
+                look.changes.push(Change::Upsert(Arc::clone(&held.object)));
             }
         }
-        let gone = self.objects.keys().filter(|id| !merged.contains_key(id));
-        look.changes.extend(gone.cloned().map(ObjectChange::Delete));
-        self.objects = merged;
+        let gone = self.objects.keys().filter(|key| !merged.contains_key(key));
+        look.changes.extend(gone.cloned().map(Change::Delete));
+        self.objects = merged
+            .into_iter()
+            .map(|(key, (_, held))| (key.clone(), Arc::clone(&held.object)))
+            .collect();
     }
 }
 
 /// Adds the last good version of every object whose new version was refused. Where an error names no
 /// object (malformed YAML), any object that the file held before and does not hold now may be meant.
-fn keep_last_good(
-    objects: &mut Vec<Arc<LoadedObject>>,
-    last: Vec<Arc<LoadedObject>>,
-    diagnostics: &[Diagnostic],
-) {
-    let errors: Vec<&Diagnostic> = diagnostics
+fn keep_last_good(state: &mut FileState, last: Vec<Held>) {
+    let errors: Vec<&Diagnostic> = state
+        .diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.is_error())
         .collect();
     if errors.is_empty() {
         return;
     }
-    let present: BTreeSet<ObjectId> = objects.iter().map(|object| ObjectId::of(object)).collect();
-    let refused = |object: &LoadedObject| {
+    let present: BTreeSet<&ObjectKey> = state.objects.iter().map(|held| &held.key).collect();
+    let refused = |key: &ObjectKey| {
         errors.iter().any(|error| match &error.object {
             None => true,
             Some(named) => {
-                named.kind == object.gvk.kind
-                    && named.name == object.name
-                    && named.namespace.as_deref().unwrap_or_default()
-                        == object.namespace.as_deref().unwrap_or_default()
+                named.kind == key.kind.as_str()
+                    && *named.name == *key.name.name
+                    && *named.namespace.as_deref().unwrap_or_default() == *key.name.namespace
             }
         })
     };
-    let kept = last
+    let kept: Vec<Held> = last
         .into_iter()
-        .filter(|object| !present.contains(&ObjectId::of(object)) && refused(object));
-    objects.extend(kept);
-}
-
-fn place(object: &LoadedObject) -> String {
-    format!("{}:{}", object.source.file, object.source.position.line)
+        .filter(|held| !present.contains(&held.key) && refused(&held.key))
+        .collect();
+    state.objects.extend(kept);
 }
 
 /// Reads all bytes, but not more than `limit`.
@@ -310,7 +300,11 @@ mod tests {
     }
 
     fn names(world: &World) -> Vec<String> {
-        world.objects().map(|(id, _)| id.name.clone()).collect()
+        world
+            .objects
+            .keys()
+            .map(|key| key.name.name.to_string())
+            .collect()
     }
 
     #[test]

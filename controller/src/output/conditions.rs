@@ -3,6 +3,8 @@
 //! Works on objects in Kubernetes' own JSON shape, so one function serves every kind: an object's own
 //! conditions, those of its listeners, of a route's parents, of a policy's ancestors.
 
+use gatewright_core::snapshot::ObjectKey;
+use gatewright_core::status::Status;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -41,15 +43,24 @@ pub fn object_name(object: &Value) -> String {
 
 /// All conditions of an object, in the order of its status.
 pub fn rows(object: &Value) -> Vec<Row> {
-    let Some(status) = object.get("status") else {
-        return Vec::new();
-    };
-    let name = object_name(object);
+    match object.get("status") {
+        Some(status) => rows_in(&object_name(object), status),
+        None => Vec::new(),
+    }
+}
+
+/// All conditions in a status.
+pub fn rows_of(key: &ObjectKey, status: &Status) -> Vec<Row> {
+    let status = serde_json::to_value(status).unwrap_or_default();
+    rows_in(&key.to_string(), &status)
+}
+
+fn rows_in(name: &str, status: &Value) -> Vec<Row> {
     let mut rows = Vec::new();
-    collect(&name, "", status, &mut rows);
+    collect(name, "", status, &mut rows);
     for listener in list(status, "listeners") {
         let part = format!("listener {}", text(listener, "name"));
-        collect(&name, &part, listener, &mut rows);
+        collect(name, &part, listener, &mut rows);
     }
     for (list_name, reference, word) in [
         ("parents", "parentRef", "parent"),
@@ -59,7 +70,7 @@ pub fn rows(object: &Value) -> Vec<Row> {
             let part = entry
                 .get(reference)
                 .map(|parent| format!("{word} {}", parent_name(parent)));
-            collect(&name, &part.unwrap_or_default(), entry, &mut rows);
+            collect(name, &part.unwrap_or_default(), entry, &mut rows);
         }
     }
     rows

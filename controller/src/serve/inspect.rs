@@ -1,42 +1,40 @@
 //! What the admin server shows of a serving process.
 
 use crate::admin::Inspect;
-use crate::logging;
-use crate::objects::Shown;
-use gatewright_model::LoadBalancer;
+use crate::{logging, objects};
+use gatewright_core::Engine;
 use gatewright_proxy::listen::Proxy;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// State shared with the admin server.
+/// State shared with the admin server. What is shown is read from the engine when it is asked for: nothing is
+/// kept twice.
 pub struct State {
     proxy: Arc<Proxy>,
+    engine: Mutex<Engine>,
     serving: AtomicBool,
     draining: AtomicBool,
-    view: Mutex<View>,
-}
-
-#[derive(Default)]
-struct View {
-    balancers: Vec<Arc<LoadBalancer>>,
-    objects: Vec<Shown>,
 }
 
 impl State {
     /// Nothing served yet.
-    pub fn new(proxy: Arc<Proxy>) -> Self {
+    pub fn new(proxy: Arc<Proxy>, engine: Engine) -> Self {
         Self {
             proxy,
+            engine: Mutex::new(engine),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            view: Mutex::default(),
         }
     }
 
-    /// Replaces what is shown.
-    pub fn update(&self, balancers: Vec<Arc<LoadBalancer>>, objects: Vec<Shown>) {
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = View { balancers, objects };
+    /// The engine.
+    pub fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Traffic is served.
+    pub fn serving(&self) {
         self.serving.store(true, Ordering::Release);
     }
 
@@ -62,23 +60,17 @@ impl Inspect for State {
     }
 
     fn config(&self) -> Value {
-        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = self.engine();
+        let balancers = engine.balancers();
         Value::Array(
-            view.balancers
-                .iter()
-                .map(|balancer| serde_json::to_value(&**balancer).unwrap_or_default())
+            balancers
+                .map(|(_, balancer)| serde_json::to_value(&**balancer).unwrap_or_default())
                 .collect(),
         )
     }
 
     fn status(&self) -> Value {
-        let objects = self
-            .view
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .objects
-            .clone();
-        let items: Vec<Value> = objects.iter().filter_map(Shown::to_value).collect();
+        let items: Vec<Value> = objects::shown(&self.engine()).collect();
         json!({"apiVersion": "v1", "kind": "List", "items": items})
     }
 

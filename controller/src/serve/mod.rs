@@ -115,8 +115,7 @@ impl Service {
             let step = site.look();
             self.reporter.step(&step);
             if let Some(samples) = &mut self.samples {
-                let balancers: Vec<_> = site.balancers().cloned().collect();
-                for (address, backend) in samples.follow(&balancers).await {
+                for (address, backend) in samples.follow(&site.balancers()).await {
                     self.reporter.sample(address, &backend);
                 }
             }

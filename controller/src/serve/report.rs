@@ -1,7 +1,7 @@
 //! Telling a person (or the log) what happens.
 
 use super::site::Step;
-use crate::output::conditions::Change;
+use crate::output::conditions::{Change, Row};
 use crate::output::{problems, style, table};
 use gatewright_proxy::runtime::{ListenerOutcome, Placement};
 use gatewright_validation::Severity;
@@ -126,16 +126,20 @@ fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
         listeners(step, out)?;
     }
     if step.first {
-        let shown = step.rows.get(..LINES).unwrap_or(&step.rows);
+        let mut rows = step.rows();
+        let shown: Vec<Row> = rows.by_ref().take(LINES).collect();
         if !shown.is_empty() {
-            writeln!(out, "{}", table::conditions(shown))?;
+            writeln!(out, "{}", table::conditions(&shown))?;
         }
-        rest(step.rows.len(), out)?;
+        rest(shown.len() + rows.count(), out)?;
         writeln!(out, "{0}ready{0:#} after {1:.1?}", style::GOOD, step.took)?;
         return Ok(());
     }
-    for change in step.conditions.iter().take(LINES) {
-        match change {
+    let mut changes = step.conditions();
+    let mut told = 0;
+    for change in changes.by_ref().take(LINES) {
+        told += 1;
+        match &change {
             Change::Now(row, before) => {
                 let part = if row.part.is_empty() {
                     String::new()
@@ -170,7 +174,7 @@ fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
-    rest(step.conditions.len(), out)?;
+    rest(told + changes.count(), out)?;
     if step.changed > 0 {
         writeln!(
             out,
@@ -260,8 +264,8 @@ fn logs(step: &Step) {
             tracing::error!(gateway = %outcome.gateway, listener = %outcome.listener, "{}", failure.message);
         }
     }
-    for change in &step.conditions {
-        match change {
+    for change in step.conditions() {
+        match &change {
             Change::Now(row, _) => tracing::info!(
                 object = row.object,
                 part = row.part,

@@ -5,17 +5,18 @@ use super::parameters::GatewayOptions;
 use super::place::Placing;
 use super::program;
 use crate::admin::Inspect;
-use crate::input::world::{Look, ObjectChange, Problem, World};
-use crate::objects;
+use crate::input::world::{Look, Problem, World};
 use crate::output::conditions::{self, Change as ConditionChange, Row};
 use gatewright_core::engine::{BalancerChange, Delta, Engine};
-use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
+use gatewright_core::snapshot::ObjectKey;
+use gatewright_core::status::Status;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::{Provider, review};
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{ApplyReport, ObjectRefusal, Placement};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,17 +24,21 @@ use std::time::{Duration, Instant};
 /// A serving process.
 pub struct Site {
     world: World,
-    engine: Engine,
     proxy: Arc<Proxy>,
     placing: Placing,
     options: GatewayOptions,
-    balancers: BTreeMap<ObjectName, Arc<LoadBalancer>>,
-    rows: BTreeMap<ObjectKey, Vec<Row>>,
     problems: BTreeSet<String>,
     refusals: Vec<ObjectRefusal>,
     notices: BTreeMap<ObjectName, Vec<Unsupported>>,
     state: Arc<State>,
     first: bool,
+}
+
+/// The status of an object before and after a look.
+#[derive(Clone, Debug)]
+struct Told {
+    before: Option<Arc<Status>>,
+    after: Arc<Status>,
 }
 
 /// What one look at the files led to.
@@ -43,10 +48,8 @@ pub struct Step {
     pub first: bool,
     /// Objects that changed.
     pub changed: usize,
-    /// Conditions that changed.
-    pub conditions: Vec<ConditionChange>,
-    /// All conditions, at the first look.
-    pub rows: Vec<Row>,
+    /// Statuses that changed; all at the first look.
+    statuses: BTreeMap<ObjectKey, Told>,
     /// Problems with the files that were not there at the look before.
     pub problems: Vec<Problem>,
     /// Objects of foreign kinds, by kind; told at the first look.
@@ -63,6 +66,30 @@ pub struct Step {
     pub took: Duration,
 }
 
+impl Step {
+    /// The conditions of every status that changed, one object after the other: thousands are told without
+    /// holding them all.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.statuses
+            .iter()
+            .flat_map(|(key, told)| conditions::rows_of(key, &told.after))
+    }
+
+    /// Conditions that changed.
+    pub fn conditions(&self) -> impl Iterator<Item = ConditionChange> {
+        self.statuses.iter().flat_map(|(key, told)| {
+            let before = told
+                .before
+                .as_deref()
+                .map(|before| conditions::rows_of(key, before));
+            conditions::changes(
+                &before.unwrap_or_default(),
+                &conditions::rows_of(key, &told.after),
+            )
+        })
+    }
+}
+
 impl Site {
     /// A site with nothing to serve yet.
     pub fn new(
@@ -75,13 +102,10 @@ impl Site {
         let proxy = Arc::new(proxy);
         Self {
             world,
-            engine,
-            state: Arc::new(State::new(Arc::clone(&proxy))),
+            state: Arc::new(State::new(Arc::clone(&proxy), engine)),
             proxy,
             placing,
             options,
-            balancers: BTreeMap::new(),
-            rows: BTreeMap::new(),
             problems: BTreeSet::new(),
             refusals: Vec::new(),
             notices: BTreeMap::new(),
@@ -95,8 +119,12 @@ impl Site {
     }
 
     /// The load balancers served.
-    pub fn balancers(&self) -> impl Iterator<Item = &Arc<LoadBalancer>> {
-        self.balancers.values()
+    pub fn balancers(&self) -> Vec<Arc<LoadBalancer>> {
+        let engine = self.state.engine();
+        engine
+            .balancers()
+            .map(|(_, balancer)| Arc::clone(balancer))
+            .collect()
     }
 
     /// Looks at the files and brings the data plane and the statuses in step.
@@ -120,87 +148,59 @@ impl Site {
             return step;
         }
         let now = jiff::Timestamp::now();
-        for change in &changes {
-            if let ObjectChange::Delete(id) = change
-                && let Some(kind) = Kind::find(&id.group, &id.kind)
-            {
-                self.rows.remove(&ObjectKey {
-                    kind,
-                    name: ObjectName::new(&id.namespace, &id.name),
-                });
-            }
-        }
-        let changes: Vec<Change> = changes
-            .into_iter()
-            .filter_map(|change| input(change, &mut step.problems))
-            .collect();
-        let delta = self.engine.update(changes, now);
-        let mut touched = BTreeMap::new();
-        self.take(&delta, &mut step, &mut touched);
-        step.placements = self
-            .balancers
-            .values()
-            .map(|balancer| Placement {
-                options: self
-                    .options
-                    .of(&balancer.gateway, self.engine.parameters(&balancer.gateway)),
+        let state = Arc::clone(&self.state);
+        let mut engine = state.engine();
+        let delta = engine.update(changes, now);
+        step.placements = engine
+            .balancers()
+            .map(|(gateway, balancer)| Placement {
+                options: self.options.of(gateway, engine.parameters(gateway)),
                 ..self.placing.place(balancer)
             })
             .collect();
         step.report = self.proxy.apply(&step.placements);
+        let outcomes = program::outcomes(&step.placements, &step.report);
+        let programmed = engine.set_programming(outcomes, now);
+        drop(engine);
+        step.took = begin.elapsed();
+        state.serving();
         let known = std::mem::replace(&mut self.refusals, step.report.refusals.clone());
         step.refusals = new_refusals(&known, &step.report.refusals);
-        let outcomes = program::outcomes(&step.placements, &step.report);
-        let delta = self.engine.set_programming(outcomes, now);
-        self.take(&delta, &mut step, &mut touched);
-        for (key, before) in &touched {
-            let after = self.rows.get(key).map_or(&[][..], Vec::as_slice);
-            step.conditions.extend(conditions::changes(before, after));
+        for delta in [delta, programmed] {
+            self.review(&delta, &mut step);
+            for change in delta.statuses {
+                let told = Told {
+                    before: change.before,
+                    after: change.status,
+                };
+                match step.statuses.entry(change.key) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(told);
+                    }
+                    Entry::Occupied(mut entry) => entry.get_mut().after = told.after,
+                }
+            }
         }
-        if first {
-            step.rows = self.rows.values().flatten().cloned().collect();
-        }
-        step.took = begin.elapsed();
-        let objects = objects::shared(&self.engine);
-        self.state
-            .update(self.balancers.values().cloned().collect(), objects);
         step
     }
 
-    /// Takes over what the engine computed; `touched` gets the conditions that objects had before.
-    fn take(&mut self, delta: &Delta, step: &mut Step, touched: &mut BTreeMap<ObjectKey, Vec<Row>>) {
+    /// Looks at what the clouds could not express of the Gateways that changed.
+    fn review(&mut self, delta: &Delta, step: &mut Step) {
         for change in &delta.balancers {
             let balancer = match change {
                 BalancerChange::Changed { balancer, .. } => balancer,
                 BalancerChange::Removed(gateway) => {
-                    self.balancers.remove(gateway);
                     self.notices.remove(gateway);
                     continue;
                 }
             };
             let gateway = &balancer.gateway;
-            self.balancers.insert(gateway.clone(), Arc::clone(balancer));
             let provider = Provider::from_controller_name(&balancer.controller).unwrap_or(Provider::Software);
             let found = review(provider, balancer);
             if self.notices.get(gateway).map_or(&[][..], Vec::as_slice) != found {
                 step.notices.push((gateway.clone(), provider, found.clone()));
                 self.notices.insert(gateway.clone(), found);
             }
-        }
-        for change in &delta.statuses {
-            let key = &change.key;
-            let before = self.rows.remove(key).unwrap_or_default();
-            let after = self
-                .engine
-                .snapshot()
-                .get(key.kind, &key.name)
-                .and_then(|object| objects::object_with(object, Some(&change.status)))
-                .map(|object| conditions::rows(&object))
-                .unwrap_or_default();
-            if !after.is_empty() {
-                self.rows.insert(key.clone(), after);
-            }
-            touched.entry(key.clone()).or_insert(before);
         }
     }
 
@@ -234,32 +234,6 @@ fn new_refusals(known: &[ObjectRefusal], now: &[ObjectRefusal]) -> Vec<ObjectRef
         .filter(|refusal| !known.contains(refusal))
         .cloned()
         .collect()
-}
-
-/// A change of the world as the engine takes it.
-pub fn input(change: ObjectChange, problems: &mut Vec<Problem>) -> Option<Change> {
-    match change {
-        ObjectChange::Upsert(object) => {
-            let kind = Kind::find(&object.gvk.group, &object.gvk.kind)?;
-            match Object::read(kind, object.value.clone()) {
-                Ok(object) => Some(Change::Upsert(Box::new(object))),
-                Err(error) => {
-                    problems.push(Problem::Unreadable(format!(
-                        "{}:{}: {error}",
-                        object.source.file, object.source.position.line
-                    )));
-                    None
-                }
-            }
-        }
-        ObjectChange::Delete(id) => {
-            let kind = Kind::find(&id.group, &id.kind)?;
-            Some(Change::Delete(ObjectKey {
-                kind,
-                name: ObjectName::new(&id.namespace, &id.name),
-            }))
-        }
-    }
 }
 
 #[cfg(test)]

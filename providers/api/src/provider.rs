@@ -70,6 +70,13 @@ impl Provider {
         }
     }
 
+    /// Whether there is nothing that it cannot serve.
+    pub fn serves_everything(self) -> bool {
+        Feature::ALL
+            .into_iter()
+            .all(|feature| self.support(feature) == Support::Full)
+    }
+
     /// Whether and how it serves a feature.
     pub fn support(self, feature: Feature) -> Support {
         match self {
@@ -104,5 +111,7 @@ mod tests {
         for feature in Feature::ALL {
             assert_eq!(Provider::Software.support(feature), Support::Full, "{feature:?}");
         }
+        assert!(Provider::Software.serves_everything());
+        assert!(!Provider::AwsAlb.serves_everything());
     }
 }

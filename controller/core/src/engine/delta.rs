@@ -82,4 +82,6 @@ pub struct StatusChange {
     pub key: ObjectKey,
     /// The whole status, foreign entries included.
     pub status: Arc<Status>,
+    /// What it was before, unless nobody had said anything yet.
+    pub before: Option<Arc<Status>>,
 }

@@ -174,7 +174,12 @@ impl Engine {
         let (key, status) = match change {
             Change::Upsert(mut object) => {
                 let key = object.key();
-                let status = object.take_status();
+                // Whoever else holds the object keeps it as it came.
+                let status = if object.has_status() {
+                    Arc::make_mut(&mut object).take_status()
+                } else {
+                    None
+                };
                 let recreated = self
                     .snapshot
                     .get(key.kind, &key.name)

@@ -42,8 +42,9 @@ impl Engine {
             return;
         }
         let status = Arc::new(status);
-        self.statuses.insert(key.clone(), Arc::clone(&status));
-        self.delta.statuses.push(StatusChange { key, status });
+        let before = self.statuses.insert(key.clone(), Arc::clone(&status));
+        let before = before.filter(|before| !before.is_default());
+        self.delta.statuses.push(StatusChange { key, status, before });
     }
 
     /// The status of an object; `None` when we have nothing to say about it.

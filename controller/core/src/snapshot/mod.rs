@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The object is new or different.
-    Upsert(Box<Object>),
+    Upsert(Arc<Object>),
     /// The object is gone.
     Delete(ObjectKey),
 }
@@ -48,13 +48,16 @@ impl Snapshot {
     /// Applies a change and returns the questions with another answer; none when the object is equal.
     pub fn apply(&mut self, change: Change) -> Vec<Dep> {
         let (key, new) = match change {
-            Change::Upsert(object) => (object.key(), Some(Arc::new(*object))),
+            Change::Upsert(object) => (object.key(), Some(object)),
             Change::Delete(key) => (key, None),
         };
         let kind = self.objects.entry(key.kind).or_default();
         let old = match &new {
             Some(object) => {
-                if kind.get(&key.name).is_some_and(|old| **old == **object) {
+                if kind
+                    .get(&key.name)
+                    .is_some_and(|old| Arc::ptr_eq(old, object) || **old == **object)
+                {
                     return Vec::new();
                 }
                 kind.insert(key.name.clone(), Arc::clone(object))

@@ -205,6 +205,25 @@ impl Object {
 }
 
 impl Object {
+    /// Whether it came with a status.
+    pub fn has_status(&self) -> bool {
+        match self {
+            Self::GatewayClass(object) => object.status.is_some(),
+            Self::Gateway(object) => object.status.is_some(),
+            Self::ListenerSet(object) => object.status.is_some(),
+            Self::HttpRoute(object) => object.status.is_some(),
+            Self::GrpcRoute(object) => object.status.is_some(),
+            Self::TlsRoute(object) => object.status.is_some(),
+            Self::TcpRoute(object) => object.status.is_some(),
+            Self::UdpRoute(object) => object.status.is_some(),
+            Self::BackendTlsPolicy(object) => object.status.is_some(),
+            Self::XBackendTrafficPolicy(object) => object.status.is_some(),
+            Self::XTelemetryPolicy(object) => object.status.is_some(),
+            Self::XBackend(object) => object.status.is_some(),
+            _ => false,
+        }
+    }
+
     /// Takes the status out of an object, so that objects that differ in it alone are equal.
     pub fn take_status(&mut self) -> Option<Status> {
         match self {

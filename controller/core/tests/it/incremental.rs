@@ -7,6 +7,7 @@ use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
 use gatewright_model::key::ObjectName;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Drops what rightly differs: when a condition last changed depends on what was there before, and an
 /// object that nobody is responsible for any more keeps the status it had, where a fresh start finds the
@@ -49,7 +50,7 @@ fn fresh(objects: &BTreeMap<ObjectKey, Object>) -> World {
     engine.update(
         objects
             .values()
-            .map(|object| Change::Upsert(Box::new(object.clone()))),
+            .map(|object| Change::Upsert(Arc::new(object.clone()))),
         now(),
     );
     let world = settle(&mut engine);
@@ -106,7 +107,7 @@ fn walk(goldens: &[&Golden], seed: u64, steps: usize) {
         classes.iter().map(|class| (class.key(), class.clone())).collect();
     let mut engine = engine();
     engine.update(
-        classes.into_iter().map(|class| Change::Upsert(Box::new(class))),
+        classes.into_iter().map(|class| Change::Upsert(Arc::new(class))),
         now(),
     );
     for step in 0..steps {
@@ -131,7 +132,7 @@ fn walk(goldens: &[&Golden], seed: u64, steps: usize) {
                 };
                 let object = at_generation(&object, step + 1);
                 present.insert(key, object.clone());
-                changes.push(Change::Upsert(Box::new(object)));
+                changes.push(Change::Upsert(Arc::new(object)));
             }
         }
         let what: Vec<String> = changes

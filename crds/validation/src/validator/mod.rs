@@ -162,7 +162,15 @@ impl Validator {
     /// Reads, checks, defaults and converts every object of a file, YAML or JSON. Never fails as a whole: what is
     /// wrong is in the diagnostics, and the objects without errors are returned.
     pub fn load(&self, file_name: &str, bytes: &[u8]) -> Loaded {
-        let mut session = Session::new(self, file_name);
+        let mut objects = Vec::new();
+        let loaded = self.load_each(file_name, bytes, &mut |object| objects.push(object));
+        Loaded { objects, ..loaded }
+    }
+
+    /// As [`Validator::load`], but hands over each object as soon as it passed, so that the JSON of a large file
+    /// never piles up. The result has no objects.
+    pub fn load_each(&self, file_name: &str, bytes: &[u8], sink: &mut dyn FnMut(LoadedObject)) -> Loaded {
+        let mut session = Session::new(self, file_name, sink);
         load::read(bytes, &self.limits, &mut |piece| match piece {
             Read::Found(finding) => session.text(finding),
             Read::Document(document) => session.document(document),

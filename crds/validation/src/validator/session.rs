@@ -18,7 +18,9 @@ use crate::path::{Path, PathBuf, Step};
 pub(super) struct Session<'a> {
     validator: &'a Validator,
     file: Arc<str>,
+    /// Everything but the objects, which go to the sink.
     loaded: Loaded,
+    sink: &'a mut dyn FnMut(LoadedObject),
     suppressed: usize,
 }
 
@@ -42,11 +44,16 @@ impl Report {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(validator: &'a Validator, file_name: &str) -> Self {
+    pub(super) fn new(
+        validator: &'a Validator,
+        file_name: &str,
+        sink: &'a mut dyn FnMut(LoadedObject),
+    ) -> Self {
         Self {
             validator,
             file: Arc::from(file_name),
             loaded: Loaded::default(),
+            sink,
             suppressed: 0,
         }
     }
@@ -157,7 +164,7 @@ impl<'a> Session<'a> {
         if !refused {
             for mut object in objects {
                 object.source.position = start;
-                self.loaded.objects.push(object);
+                (self.sink)(object);
             }
         }
     }

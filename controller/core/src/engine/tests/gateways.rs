@@ -6,6 +6,7 @@ use crate::testing::{GATEWAY, at, engine, engine_with, key, program, short, stat
 use gatewright_model::key::ObjectName;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn gateway(extra: &str) -> String {
     format!(
@@ -397,7 +398,7 @@ fn default_statuses_do_not_hide_what_is_known() {
     engine.update(upserts(GATEWAY), at(5));
     value["metadata"]["generation"] = 9.into();
     let changed = crate::snapshot::Object::read(Kind::Gateway, value.clone()).unwrap();
-    engine.update([Change::Upsert(Box::new(changed))], at(6));
+    engine.update([Change::Upsert(Arc::new(changed))], at(6));
     let found = status(&engine, Kind::Gateway, "gw");
     assert_eq!(found["conditions"][0]["observedGeneration"], 9);
     assert_eq!(

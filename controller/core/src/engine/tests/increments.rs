@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 /// Objects that refer to one another in many ways, several versions each.
@@ -106,7 +107,7 @@ fn the_palette_covers_many_outcomes() {
         let chosen = palette()
             .iter()
             .map(|(_, versions)| versions[version.min(versions.len() - 1)].clone());
-        engine.update(chosen.map(|object| Change::Upsert(Box::new(object))), at(0));
+        engine.update(chosen.map(|object| Change::Upsert(Arc::new(object))), at(0));
         program(&mut engine, at(1));
         for (_, balancer) in engine.balancers() {
             served += balancer.http_routes.len() + balancer.stream_routes.len();
@@ -138,7 +139,7 @@ proptest! {
         for (key, versions) in palette {
             present.insert(key.clone(), versions[0].clone());
         }
-        incremental.update(present.values().cloned().map(|object| Change::Upsert(Box::new(object))), at(0));
+        incremental.update(present.values().cloned().map(|object| Change::Upsert(Arc::new(object))), at(0));
         for (time, batch) in (0_i64..).zip(&steps) {
             let mut changes = Vec::new();
             for step in batch {
@@ -148,7 +149,7 @@ proptest! {
                         // As the API server does: every change is a new generation.
                         let object = regenerated(version.get(versions), time + 10);
                         present.insert(key.clone(), object.clone());
-                        changes.push(Change::Upsert(Box::new(object)));
+                        changes.push(Change::Upsert(Arc::new(object)));
                     }
                     Step::Delete(object) => {
                         let (key, _) = object.get(palette);
@@ -161,7 +162,7 @@ proptest! {
             incremental.update(changes, now);
             program(&mut incremental, now);
             let mut full = engine();
-            full.update(present.values().cloned().map(|object| Change::Upsert(Box::new(object))), now);
+            full.update(present.values().cloned().map(|object| Change::Upsert(Arc::new(object))), now);
             program(&mut full, now);
             let differs = difference("", &result(&incremental), &result(&full));
             prop_assert!(differs.is_none(), "{}", differs.unwrap_or_default());

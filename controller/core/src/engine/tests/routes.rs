@@ -287,7 +287,7 @@ fn entries_of_other_controllers_survive() {
     };
     let mut value = object.to_value().unwrap();
     value["status"] = json!({"parents": [foreign, stale, own]});
-    **object = crate::snapshot::Object::read(Kind::HttpRoute, value).unwrap();
+    *object = std::sync::Arc::new(crate::snapshot::Object::read(Kind::HttpRoute, value).unwrap());
     let mut engine = engine_with(GATEWAY);
     let delta = engine.update(changes, at(7));
     let parents = status(&engine, Kind::HttpRoute, "r")["parents"].clone();

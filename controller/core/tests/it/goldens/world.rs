@@ -10,6 +10,7 @@ use gatewright_model::LoadBalancer;
 use gatewright_validation::{Bundle, Channel, Mode, Validator};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 /// 2026-11-21T12:00:00Z.
@@ -64,7 +65,7 @@ pub(super) fn run(defaults: &str, manifests: &str) -> World {
     let (objects, refused) = load(&[defaults, manifests]);
     let mut engine = engine();
     engine.update(
-        objects.into_iter().map(|object| Change::Upsert(Box::new(object))),
+        objects.into_iter().map(|object| Change::Upsert(Arc::new(object))),
         now(),
     );
     World {
