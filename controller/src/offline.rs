@@ -9,7 +9,7 @@ use anyhow::Result;
 use gatewright_core::Engine;
 use gatewright_core::backend::ExternalNames;
 use gatewright_model::LoadBalancer;
-use gatewright_validation::{Mode, Validator};
+use gatewright_validation::Mode;
 use serde_json::Value;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -24,11 +24,10 @@ pub struct Offline {
 impl Offline {
     /// Loads and translates.
     pub fn load(input: &InputOptions, external_names: ExternalNames, now: jiff::Timestamp) -> Result<Self> {
-        let validator = Validator::new(input.schema.bundle, input.schema.channel, Mode::Lenient);
         let mut world = World::new(
             input.paths.clone(),
-            validator,
-            input.schema.max_file_size * 1024 * 1024,
+            input.schema.validator(Mode::Lenient),
+            input.schema.bounds(),
         );
         let look = world.look();
         let mut engine = Engine::new(features::standalone(

@@ -1,6 +1,8 @@
 //! Options that several commands share.
 
+use crate::input::read::Bounds;
 use clap::{Args, ValueEnum};
+use gatewright_validation::{Limits, Mode, Validator};
 use std::path::PathBuf;
 
 /// When to use colours.
@@ -26,6 +28,26 @@ pub struct SchemaOptions {
     /// Largest manifest file that is read, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 32)]
     pub max_file_size: u64,
+    /// Largest size of all manifest files together, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub max_total_size: u64,
+}
+
+impl SchemaOptions {
+    /// A validator with the chosen verdicts and bounds.
+    pub fn validator(&self, mode: Mode) -> Validator {
+        let file = usize::try_from(self.bounds().file).unwrap_or(usize::MAX);
+        Validator::new(self.bundle, self.channel, mode).with_limits(Limits {
+            file_bytes: file,
+            document_bytes: file,
+            ..Limits::default()
+        })
+    }
+
+    /// How much is read.
+    pub const fn bounds(&self) -> Bounds {
+        Bounds::mib(self.max_file_size, self.max_total_size)
+    }
 }
 
 /// Input of the offline commands.

@@ -6,18 +6,17 @@ use super::options::TextOrJson;
 use crate::input::world::{Look, Problem, World};
 use crate::output::problems;
 use anyhow::Result;
-use gatewright_validation::{Mode, Validator};
+use gatewright_validation::Mode;
 use serde_json::json;
 use std::io::Write;
 
 /// Runs the command.
 pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
     let schema = &args.input.schema;
-    let validator = Validator::new(schema.bundle, schema.channel, Mode::Strict);
     let mut world = World::new(
         args.input.paths.clone(),
-        validator,
-        schema.max_file_size * 1024 * 1024,
+        schema.validator(Mode::Strict),
+        schema.bounds(),
     );
     let look = world.look();
     let objects = world.objects();

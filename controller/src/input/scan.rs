@@ -6,11 +6,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 /// Most files that are read; more are an error, not a truncation.
 pub const MAX_FILES: usize = 200_000;
+/// Most folders that are read: a link to `/` is an error, not a walk through the machine.
+pub const MAX_FOLDERS: usize = 20_000;
 /// Deepest folder below a given path.
 const MAX_DEPTH: usize = 64;
 
@@ -31,6 +33,12 @@ pub enum ScanError {
         /// Given path.
         path: PathBuf,
     },
+    /// Too many folders.
+    #[error("{}: more than {MAX_FOLDERS} folders; name fewer, and look for links that lead out of them", path.display())]
+    TooManyFolders {
+        /// First folder that was left out.
+        path: PathBuf,
+    },
     /// Too deep.
     #[error("{}: folders nest deeper than {MAX_DEPTH}", path.display())]
     TooDeep {
@@ -48,7 +56,17 @@ pub struct Stamp {
     inode: u64,
 }
 
+/// Files written this shortly before they were read may be written again without a new stamp: clocks of file
+/// systems tick every 1 to 10 ms.
+const TICK: Duration = Duration::from_millis(100);
+
 impl Stamp {
+    /// Whether the content behind this stamp may have changed since it was read, which was at `read`.
+    pub fn may_hide_a_write(&self, read: SystemTime) -> bool {
+        self.modified
+            .is_some_and(|modified| modified + TICK > read)
+    }
+
     fn of(metadata: &std::fs::Metadata) -> Self {
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
@@ -69,6 +87,18 @@ pub struct Found {
     pub path: PathBuf,
     /// Content identity.
     pub stamp: Stamp,
+    /// What it is.
+    pub sort: Sort,
+}
+
+/// What a path that was named leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// A regular file.
+    Regular,
+    /// A pipe or a device, such as the `/dev/fd/63` of a shell's `<(command)`: it can be read once, and it may
+    /// keep its reader waiting. Found where it was named itself; in folders such entries do not count.
+    Stream,
 }
 
 /// All manifest files below `paths`, in order, and what could not be read. `-` is left to the caller.
@@ -107,6 +137,14 @@ impl Scan {
             self.errors.push(ScanError::TooDeep {
                 path: path.to_path_buf(),
             });
+            return;
+        }
+        if self.folders.len() >= MAX_FOLDERS {
+            if !std::mem::replace(&mut self.full, true) {
+                self.errors.push(ScanError::TooManyFolders {
+                    path: path.to_path_buf(),
+                });
+            }
             return;
         }
         let entries = std::fs::canonicalize(path).and_then(|real| {
@@ -161,6 +199,11 @@ impl Scan {
             self.found.push(Found {
                 path: path.to_path_buf(),
                 stamp: Stamp::of(metadata),
+                sort: if metadata.is_file() {
+                    Sort::Regular
+                } else {
+                    Sort::Stream
+                },
             });
         }
     }

@@ -6,13 +6,17 @@
 //! with it. An object that two files define is taken from the file that comes
 //! first, and the second is reported.
 
-use super::scan::{self, Found, Stamp};
+use super::read::{self, Bounds};
+use super::scan::{self, Found, Sort, Stamp};
 use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
 use gatewright_validation::{Diagnostic, LoadedObject, Validator};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Most diagnostics that are kept for all files together; the rest is counted.
+const MAX_DIAGNOSTICS: usize = 50_000;
 
 /// The result of one look.
 #[derive(Debug, Default)]
@@ -34,6 +38,13 @@ pub enum Problem {
     Manifest(Diagnostic),
     /// A file or folder that cannot be read; what it held before is kept.
     Unreadable(String),
+    /// So many more that they are only counted.
+    More {
+        /// Errors that are not told.
+        errors: usize,
+        /// Warnings that are not told.
+        warnings: usize,
+    },
     /// An object that is defined twice.
     Duplicate {
         /// The object.
@@ -55,10 +66,14 @@ struct Held {
 
 struct FileState {
     stamp: Option<Stamp>,
+    /// When it was read.
+    read: SystemTime,
     /// How the file is called in messages.
     shown: String,
     objects: Vec<Held>,
     diagnostics: Vec<Diagnostic>,
+    /// Errors and warnings past [`MAX_DIAGNOSTICS`].
+    more: (usize, usize),
     skipped: BTreeMap<String, usize>,
     /// Objects that do not have the shape of their kind.
     misshapen: Vec<String>,
@@ -69,6 +84,16 @@ struct FileState {
 impl FileState {
     fn place(&self, held: &Held) -> String {
         format!("{}:{}", self.shown, held.line)
+    }
+
+    /// Keeps so many diagnostics and counts the others.
+    fn limit_diagnostics(&mut self, most: usize) {
+        if self.diagnostics.len() > most {
+            let more = self.diagnostics.split_off(most);
+            let errors = more.iter().filter(|diagnostic| diagnostic.is_error()).count();
+            self.more = (errors, more.len() - errors);
+            self.diagnostics.shrink_to_fit();
+        }
     }
 
     /// Takes in an object as the validator lets it through; its JSON is gone afterwards.
@@ -92,19 +117,22 @@ impl FileState {
 pub struct World {
     paths: Vec<PathBuf>,
     validator: Validator,
-    max_file_bytes: u64,
+    bounds: Bounds,
     files: BTreeMap<PathBuf, FileState>,
+    /// Diagnostics in `files`.
+    diagnostics: usize,
     objects: BTreeMap<ObjectKey, Arc<Object>>,
 }
 
 impl World {
     /// A world that has not looked yet.
-    pub fn new(paths: Vec<PathBuf>, validator: Validator, max_file_bytes: u64) -> Self {
+    pub fn new(paths: Vec<PathBuf>, validator: Validator, bounds: Bounds) -> Self {
         Self {
             paths,
             validator,
-            max_file_bytes,
+            bounds,
             files: BTreeMap::new(),
+            diagnostics: 0,
             objects: BTreeMap::new(),
         }
     }
@@ -125,11 +153,14 @@ impl World {
             self.files
                 .retain(|path, _| path.as_os_str() == "-" || present.contains(path.as_path()));
         }
+        self.diagnostics = self.files.values().map(|file| file.diagnostics.len()).sum();
+        let mut total = 0_u64;
         for file in &found {
-            look.read += usize::from(self.refresh(file));
+            total = total.saturating_add(file.stamp.len);
+            look.read += usize::from(self.refresh(file, total));
         }
         if self.paths.iter().any(|path| path.as_os_str() == "-") && !self.files.contains_key(Path::new("-")) {
-            let bytes = read_bounded(std::io::stdin().lock(), self.max_file_bytes);
+            let bytes = read::bounded(std::io::stdin().lock(), self.bounds.file);
             self.store(Path::new("-"), "standard input", bytes, None);
             look.read += 1;
         }
@@ -137,18 +168,22 @@ impl World {
         look
     }
 
-    /// Reads a file when it changed; says whether it did.
-    fn refresh(&mut self, file: &Found) -> bool {
-        if self
-            .files
-            .get(&file.path)
-            .is_some_and(|known| known.stamp == Some(file.stamp))
+    /// Reads a file when it changed; says whether it did. `total` is the size of all files up to this one.
+    fn refresh(&mut self, file: &Found, total: u64) -> bool {
+        if let Some(known) = self.files.get(&file.path)
+            && (file.sort == Sort::Stream
+                // What kept it from being read (rights, the size of others) may be over without a new stamp.
+                || (known.unreadable.is_none()
+                    && known.stamp == Some(file.stamp)
+                    && !file.stamp.may_hide_a_write(known.read)))
         {
             return false;
         }
-        let bytes = std::fs::File::open(&file.path)
-            .map_err(|error| error.to_string())
-            .and_then(|handle| read_bounded(handle, self.max_file_bytes));
+        let bytes = if total > self.bounds.total {
+            Err(self.bounds.exceeded())
+        } else {
+            read::file(&file.path, file.sort, self.bounds.file)
+        };
         self.store(
             &file.path,
             &file.path.display().to_string(),
@@ -159,16 +194,18 @@ impl World {
     }
 
     fn store(&mut self, path: &Path, shown: &str, bytes: Result<Vec<u8>, String>, stamp: Option<Stamp>) {
-        let last = self
-            .files
-            .remove(path)
-            .map(|last| last.objects)
-            .unwrap_or_default();
+        let read = SystemTime::now();
+        let last = self.files.remove(path).map_or_else(Vec::new, |last| {
+            self.diagnostics -= last.diagnostics.len();
+            last.objects
+        });
         let mut state = FileState {
             stamp,
+            read,
             shown: shown.to_owned(),
             objects: Vec::new(),
             diagnostics: Vec::new(),
+            more: (0, 0),
             skipped: BTreeMap::new(),
             misshapen: Vec::new(),
             unreadable: None,
@@ -181,6 +218,7 @@ impl World {
                 state.diagnostics = loaded.diagnostics;
                 state.skipped = loaded.skipped;
                 keep_last_good(&mut state, last);
+                state.limit_diagnostics(MAX_DIAGNOSTICS.saturating_sub(self.diagnostics));
             }
             Err(why) => {
                 state.unreadable = Some(format!("{shown}: {why}"));
@@ -188,13 +226,17 @@ impl World {
             }
         }
         state.objects.shrink_to_fit();
+        self.diagnostics += state.diagnostics.len();
         self.files.insert(path.to_path_buf(), state);
     }
 
     /// Merges the files into one set of objects and works out what changed.
     fn merge(&mut self, look: &mut Look) {
         let mut merged: BTreeMap<&ObjectKey, (&FileState, &Held)> = BTreeMap::new();
+        let (mut errors, mut warnings) = (0, 0);
         for file in self.files.values() {
+            errors += file.more.0;
+            warnings += file.more.1;
             let unreadable = file.unreadable.iter().chain(&file.misshapen);
             look.diagnostics
                 .extend(unreadable.cloned().map(Problem::Unreadable));
@@ -218,6 +260,9 @@ impl World {
                     }
                 }
             }
+        }
+        if errors + warnings > 0 {
+            look.diagnostics.push(Problem::More { errors, warnings });
         }
         for (key, (_, held)) in &merged {
             let same = self
@@ -266,22 +311,6 @@ fn keep_last_good(state: &mut FileState, last: Vec<Held>) {
     state.objects.extend(kept);
 }
 
-/// Reads all bytes, but not more than `limit`.
-fn read_bounded(source: impl Read, limit: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    source
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > limit {
-        return Err(format!(
-            "larger than the limit of {} MiB; split it or raise --max-file-size",
-            limit / (1024 * 1024)
-        ));
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,7 +325,11 @@ mod tests {
             gatewright_validation::Channel::Experimental,
             Mode::Lenient,
         );
-        World::new(vec![dir.to_path_buf()], validator, 1024 * 1024)
+        let bounds = Bounds {
+            file: 1024 * 1024,
+            total: 3 * 1024 * 1024,
+        };
+        World::new(vec![dir.to_path_buf()], validator, bounds)
     }
 
     fn names(world: &World) -> Vec<String> {
@@ -379,5 +412,92 @@ mod tests {
             "{}",
             look.diagnostics[0]
         );
+    }
+
+    #[test]
+    fn files_past_the_bound_on_all_of_them_are_errors_and_keep_what_they_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let filler = "#".repeat(1000 * 1024);
+        for name in ["a", "b", "c"] {
+            std::fs::write(
+                dir.path().join(format!("{name}.yaml")),
+                SERVICE.replace("NAME", name) + &filler,
+            )
+            .unwrap();
+        }
+        let mut world = world(dir.path());
+        assert_eq!(world.look().diagnostics.len(), 0);
+        std::fs::write(dir.path().join("aa.yaml"), &filler).unwrap();
+        // What is behind the bound now is not read again before it changes.
+        let c = dir.path().join("c.yaml");
+        std::fs::write(&c, SERVICE.replace("NAME", "d") + &filler).unwrap();
+        let look = world.look();
+        let text = look.diagnostics[0].to_string();
+        assert!(text.contains("c.yaml") && text.contains("3 MiB"), "{text}");
+        assert_eq!(names(&world), ["a", "b", "c"]);
+        std::fs::remove_file(dir.path().join("aa.yaml")).unwrap();
+        assert_eq!(world.look().diagnostics.len(), 0);
+        assert_eq!(names(&world), ["a", "b", "d"], "read as soon as there is room");
+    }
+
+    #[test]
+    fn a_second_write_within_one_tick_of_the_file_systems_clock_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        let write = |name: &str, at| {
+            std::fs::write(&file, SERVICE.replace("NAME", name)).unwrap();
+            let handle = std::fs::File::options().append(true).open(&file).unwrap();
+            handle.set_modified(at).unwrap();
+        };
+        let mut world = world(dir.path());
+        let now = SystemTime::now();
+        write("a", now);
+        world.look();
+        write("b", now);
+        world.look();
+        assert_eq!(names(&world), ["b"]);
+    }
+
+    #[test]
+    fn a_file_that_vanishes_between_listing_and_reading_takes_its_objects_at_the_next_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a.yaml"), dir.path().join("b.yaml"));
+        std::fs::write(&a, SERVICE.replace("NAME", "a")).unwrap();
+        std::fs::write(&b, SERVICE.replace("NAME", "b")).unwrap();
+        let mut world = world(dir.path());
+        world.look();
+        // The listing is of before, the reading of after.
+        std::fs::write(&b, SERVICE.replace("NAME", "other-name")).unwrap();
+        let (found, _) = scan::scan(&[dir.path().to_path_buf()]);
+        std::fs::remove_file(&b).unwrap();
+        for file in &found {
+            world.refresh(file, 0);
+        }
+        let mut look = Look::default();
+        world.merge(&mut look);
+        assert_eq!(names(&world), ["a", "b"], "kept for now");
+        assert!(look.diagnostics[0].to_string().contains("b.yaml"));
+        let look = world.look();
+        assert_eq!(names(&world), ["a"]);
+        assert!(look.diagnostics.is_empty(), "{:?}", look.diagnostics);
+    }
+
+    #[test]
+    fn more_diagnostics_than_are_kept_are_counted_and_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |number: usize| dir.path().join(format!("{number:02}.yaml"));
+        // The validator itself keeps 1,000 of a file and one that counts the rest.
+        let broken = "---\na: 1\n".repeat(600);
+        for number in 0..=MAX_DIAGNOSTICS / 1001 {
+            std::fs::write(file(number), &broken).unwrap();
+        }
+        let mut world = world(dir.path());
+        let look = world.look();
+        assert_eq!(look.diagnostics.len(), MAX_DIAGNOSTICS + 1);
+        let text = look.diagnostics.last().unwrap().to_string();
+        assert!(text.starts_with("error: and 50 more errors and 0 more warnings"), "{text}");
+        std::fs::remove_file(file(0)).unwrap();
+        std::fs::write(file(49), broken.replace("a: 1", "b: 1")).unwrap();
+        assert_eq!(world.look().diagnostics.len(), 49 * 1001);
     }
 }

@@ -11,7 +11,8 @@ impl Problem {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Manifest(diagnostic) => diagnostic.severity,
-            Self::Unreadable(_) | Self::Duplicate { .. } => Severity::Error,
+            Self::More { errors: 0, .. } => Severity::Warning,
+            Self::Unreadable(_) | Self::More { .. } | Self::Duplicate { .. } => Severity::Error,
         }
     }
 
@@ -22,6 +23,13 @@ impl Problem {
             Self::Unreadable(message) => {
                 json!({"severity": "error", "code": "unreadable", "message": message})
             }
+            Self::More { errors, warnings } => json!({
+                "severity": self.severity(),
+                "code": "too-many-diagnostics",
+                "message": format!("and {errors} more errors and {warnings} more warnings"),
+                "errors": errors,
+                "warnings": warnings,
+            }),
             Self::Duplicate {
                 object,
                 kept,
@@ -44,6 +52,16 @@ impl std::fmt::Display for Problem {
         match self {
             Self::Manifest(diagnostic) => write!(f, "{diagnostic}"),
             Self::Unreadable(message) => write!(f, "error: {message} [unreadable]"),
+            Self::More { errors, warnings } => {
+                let word = match self.severity() {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                };
+                write!(
+                    f,
+                    "{word}: and {errors} more errors and {warnings} more warnings [too-many-diagnostics]"
+                )
+            }
             Self::Duplicate {
                 object,
                 kept,

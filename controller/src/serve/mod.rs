@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use gatewright_core::Engine;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{AccessLogFormat, AccessLogOptions, ForwardingOptions, ProxyOptions};
-use gatewright_validation::{Mode, Validator};
+use gatewright_validation::Mode;
 use parameters::GatewayOptions;
 use place::Placing;
 use report::Reporter;
@@ -88,8 +88,11 @@ impl Service {
 
     async fn serve(mut self, admin: Option<std::net::SocketAddr>) -> Result<Exit> {
         let mut wakes = Wakes::new(&self.watched).context("cannot handle signals")?;
-        let validator = Validator::new(self.schema.bundle, self.schema.channel, Mode::Lenient);
-        let world = World::new(self.paths, validator, self.schema.max_file_size * 1024 * 1024);
+        let world = World::new(
+            self.paths,
+            self.schema.validator(Mode::Lenient),
+            self.schema.bounds(),
+        );
         let placing = Placing {
             address: self.serve.address,
             port_offset: self.serve.port_offset,

@@ -87,7 +87,8 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
 }
 
 fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
-    problems::print(&step.problems, out)?;
+    problems::print(step.problems.get(..LINES).unwrap_or(&step.problems), out)?;
+    rest(step.problems.len(), out)?;
     for refusal in step.refusals.iter().take(LINES) {
         let style = style::WARNING;
         writeln!(

@@ -1,6 +1,7 @@
 //! Waking up when files change or a signal asks for it.
 
-use notify::{RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecursiveMode, Watcher};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -44,23 +45,29 @@ impl Wakes {
         let watched: Vec<&PathBuf> = paths.iter().filter(|path| path.as_os_str() != "-").collect();
         let mut watcher = None;
         if !watched.is_empty() {
-            match notify::recommended_watcher(move |_| {
-                let _ = sender.try_send(());
-            }) {
+            let told = move |event: notify::Result<notify::Event>| {
+                if event.map_or(true, |event| matters(event.kind)) {
+                    let _ = sender.try_send(());
+                }
+            };
+            // A linked folder may be anywhere and of any size: what happens in it is found by the periodic look.
+            let config = notify::Config::default().with_follow_symlinks(false);
+            match notify::RecommendedWatcher::new(told, config) {
                 Ok(mut started) => {
                     for path in watched {
                         // A file is replaced by renaming: its folder tells, the file itself does not.
-                        let target = if path.is_file() {
-                            path.parent().map_or(path.clone(), PathBuf::from)
+                        let (target, mode) = if path.is_dir() {
+                            (path.clone(), RecursiveMode::Recursive)
                         } else {
-                            path.clone()
+                            let folder = path.parent().map_or(path.clone(), PathBuf::from);
+                            (folder, RecursiveMode::NonRecursive)
                         };
                         let target = if target.as_os_str().is_empty() {
                             PathBuf::from(".")
                         } else {
                             target
                         };
-                        if let Err(error) = started.watch(&target, RecursiveMode::Recursive) {
+                        if let Err(error) = started.watch(&target, mode) {
                             tracing::warn!(path = %target.display(), %error, "cannot watch; looking every {PERIOD:?}");
                         }
                     }
@@ -103,5 +110,59 @@ impl Wakes {
             {}
         })
         .await;
+    }
+}
+
+/// Whether an event may mean that a file has changed. Opening and reading do not, or each look would cause
+/// the next one.
+const fn matters(kind: EventKind) -> bool {
+    !matches!(kind, EventKind::Access(access) if !matches!(access, AccessKind::Close(AccessMode::Write)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn looking_causes_no_look_and_writing_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.yaml");
+        std::fs::write(&file, "a").unwrap();
+        for path in [dir.path().to_path_buf(), file.clone()] {
+            let mut wakes = Wakes::new(&[path]).unwrap();
+            for _ in 0..3 {
+                assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+                std::fs::read(&file).unwrap();
+            }
+            let early = tokio::time::timeout(Duration::from_millis(300), wakes.next()).await;
+            assert!(early.is_err(), "{early:?}");
+            std::fs::write(&file, "b").unwrap();
+            let woken = tokio::time::timeout(PERIOD / 2, wakes.next()).await;
+            assert_eq!(woken.unwrap(), Wake::Look);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_in_a_new_folder_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wakes = Wakes::new(&[dir.path().to_path_buf()]).unwrap();
+        std::fs::create_dir(dir.path().join("new")).unwrap();
+        assert_eq!(
+            tokio::time::timeout(PERIOD / 2, wakes.next()).await.unwrap(),
+            Wake::Look
+        );
+        // The watch on the new folder starts at some time after its creation.
+        let seen = async {
+            for number in 0.. {
+                std::fs::write(dir.path().join("new").join(format!("{number}.yaml")), "a").unwrap();
+                if tokio::time::timeout(Duration::from_millis(100), wakes.next())
+                    .await
+                    .is_ok()
+                {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(PERIOD / 2, seen).await.unwrap();
     }
 }
