@@ -120,7 +120,10 @@ mod tests {
     fn a_pipe_is_read_to_its_end_and_not_further_than_the_limit() {
         let dir = tempfile::tempdir().unwrap();
         let path = pipe(dir.path());
-        for (text, limit, expected) in [("kind: x", 10, Ok("kind: x")), ("kind: xyz", 4, Err("larger than"))] {
+        for (text, limit, expected) in [
+            ("kind: x", 10, Ok("kind: x")),
+            ("kind: xyz", 4, Err("larger than")),
+        ] {
             let (to, text) = (path.clone(), text.to_owned());
             let writer = std::thread::spawn(move || std::fs::write(to, text));
             let read = stream(&path, limit, PATIENCE);

@@ -63,8 +63,7 @@ const TICK: Duration = Duration::from_millis(100);
 impl Stamp {
     /// Whether the content behind this stamp may have changed since it was read, which was at `read`.
     pub fn may_hide_a_write(&self, read: SystemTime) -> bool {
-        self.modified
-            .is_some_and(|modified| modified + TICK > read)
+        self.modified.is_some_and(|modified| modified + TICK > read)
     }
 
     fn of(metadata: &std::fs::Metadata) -> Self {

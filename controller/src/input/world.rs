@@ -495,7 +495,10 @@ mod tests {
         let look = world.look();
         assert_eq!(look.diagnostics.len(), MAX_DIAGNOSTICS + 1);
         let text = look.diagnostics.last().unwrap().to_string();
-        assert!(text.starts_with("error: and 50 more errors and 0 more warnings"), "{text}");
+        assert!(
+            text.starts_with("error: and 50 more errors and 0 more warnings"),
+            "{text}"
+        );
         std::fs::remove_file(file(0)).unwrap();
         std::fs::write(file(49), broken.replace("a: 1", "b: 1")).unwrap();
         assert_eq!(world.look().diagnostics.len(), 49 * 1001);

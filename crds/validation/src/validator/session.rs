@@ -124,10 +124,21 @@ impl<'a> Session<'a> {
                 message: format!("key {} already set in this mapping", Value::from(key.as_str())),
             });
         }
+        // A List may have a million bad items: no more is kept than can be told.
+        let limit = self.validator.limits.diagnostics;
+        let (mut kept, mut suppressed) = (0, 0);
         self.value(value, Vec::new(), &mut |report, object| {
-            reports.extend(report);
+            if let Some(report) = report {
+                if kept < limit {
+                    kept += report.findings.len();
+                    reports.push(report);
+                } else {
+                    suppressed += report.findings.len();
+                }
+            }
             objects.extend(object);
         });
+        self.suppressed += suppressed;
         // Positions cost a second reading of the text; most documents never need it.
         let positions = if reports.iter().all(|report| report.findings.is_empty()) {
             None

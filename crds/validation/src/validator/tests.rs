@@ -563,3 +563,23 @@ fn findings_of_a_file_are_bounded() {
     assert_eq!(loaded.diagnostics.len(), 4);
     assert!(shown(&loaded)[3].contains("7 more findings"));
 }
+
+/// What a List of many bad items holds back is counted, and a good item after them still counts.
+#[test]
+fn a_list_of_bad_items_tells_as_many_as_a_file_may_have() {
+    let mut text = "apiVersion: v1\nkind: List\nitems:\n".to_owned();
+    for _ in 0..5_000 {
+        text.push_str("- {}\n");
+    }
+    text.push_str("- {apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80}]}}\n");
+    let loaded = load(&text);
+    assert_eq!(loaded.objects.len(), 1);
+    assert_eq!(loaded.diagnostics.len(), Limits::default().diagnostics + 1);
+    assert!(
+        shown(&loaded)
+            .last()
+            .is_some_and(|text| text.contains("9000 more findings")),
+        "{:?}",
+        loaded.diagnostics.last()
+    );
+}
