@@ -5,7 +5,7 @@ use super::envoy::{
     HeaderValueOption, HttpRequest, OVERWRITE_IF_EXISTS, OkHttpResponse, Peer, Request, SocketAddress,
     Timestamp, TlsSession,
 };
-use super::{Changes, Decision, TIMEOUT, may_change};
+use super::{Changes, Decision, may_change};
 use crate::http::upstream::Fetched;
 use crate::http::{Headers, LocalResponse, RequestHead, ResponseHead, Version};
 use crate::runtime::{ConnInfo, TlsInfo};
@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 use prost::Message;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Path of the method.
 const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
@@ -28,6 +28,7 @@ pub(super) fn request(
     head: &RequestHead,
     front: &[u8],
     conn: &ConnInfo,
+    limit: Duration,
 ) -> (RequestHead, Bytes) {
     let message = CheckRequest {
         attributes: Some(attributes(allowed, head, front, conn)),
@@ -38,7 +39,7 @@ pub(super) fn request(
     // The buffer grows as needed, so there is room for everything.
     let _ = message.encode(&mut body);
     let mut headers = Headers::new();
-    let timeout = format!("{}m", TIMEOUT.as_millis());
+    let timeout = grpc_timeout(limit);
     for (name, value) in [
         ("content-type", "application/grpc"),
         ("grpc-timeout", timeout.as_str()),
@@ -55,6 +56,15 @@ pub(super) fn request(
         ..head.clone()
     };
     (call, body.freeze())
+}
+
+/// `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn grpc_timeout(limit: Duration) -> String {
+    const MOST: u128 = 99_999_999;
+    match limit.as_millis() {
+        millis @ ..=MOST => format!("{millis}m"),
+        millis => format!("{}S", (millis / 1000).min(MOST)),
+    }
 }
 
 fn attributes(allowed: &[Str], head: &RequestHead, front: &[u8], conn: &ConnInfo) -> AttributeContext {

@@ -20,10 +20,7 @@ use gatewright_model::filter::{ExternalAuth, ExternalAuthProtocol};
 use http::StatusCode;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// Time for one answer, connection included.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest body of an answer: a denial may carry a page.
 const MAX_ANSWER: usize = 256 * 1024;
 
@@ -131,18 +128,19 @@ pub async fn check(
     let Some(backend) = &auth.backend else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, head);
     };
+    let limit = worker.options().timeouts.external_auth;
     let (question, body, offer) = match &auth.protocol {
         Protocol::Http(rules) => {
             let question = http_protocol::request(rules, head, front.len());
             (question, Bytes::copy_from_slice(front), None)
         }
         Protocol::Grpc { request } => {
-            let (question, body) = grpc::request(request, head, front, conn);
+            let (question, body) = grpc::request(request, head, front, conn, limit);
             (question, body, Some(AlpnOffer::H2))
         }
     };
     let limits = FetchLimits {
-        timeout: TIMEOUT,
+        timeout: limit,
         max_body: MAX_ANSWER,
         offer,
     };
@@ -175,7 +173,7 @@ fn decide(
             }
             Verdict::Continue
         }
-        Decision::Deny(response) if is_grpc(head) => {
+        Decision::Deny(response) if head.is_grpc() => {
             // A gRPC client reads a status in trailers, not a page (gRPC over HTTP/2, "Responses").
             let mut translated =
                 observe::error_response(response.head.status, RouteProtocol::Grpc, Some(head));
@@ -199,18 +197,12 @@ fn decide(
 }
 
 fn refuse(status: StatusCode, head: &RequestHead) -> Verdict {
-    let protocol = if is_grpc(head) {
+    let protocol = if head.is_grpc() {
         RouteProtocol::Grpc
     } else {
         RouteProtocol::Http
     };
     Verdict::Respond(observe::error_response(status, protocol, Some(head)))
-}
-
-fn is_grpc(head: &RequestHead) -> bool {
-    head.headers
-        .get("content-type")
-        .is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }
 
 /// Whether an authorization server may set, append or remove a field of a request or response: not

@@ -12,6 +12,7 @@ use gatewright_model::backend::BackendTarget;
 use gatewright_model::filter::{ExternalAuth, ExternalAuthProtocol};
 use http::StatusCode;
 use prost::Message;
+use std::time::Duration;
 
 fn http(path: &str, request: &[&str], response: &[&str]) -> CompiledExternalAuth {
     let names = |list: &[&str]| list.iter().map(|name| (*name).into()).collect();
@@ -233,7 +234,14 @@ fn everything_unclear_refuses() {
 #[test]
 fn check_requests_describe_the_request() {
     let head = client_request();
-    let (call, body) = grpc::request(&[], &head, b"hello", &connection("192.0.2.9:4711"));
+    let (call, body) = grpc::request(
+        &[],
+        &head,
+        b"hello",
+        &connection("192.0.2.9:4711"),
+        Duration::from_millis(750),
+    );
+    assert_eq!(call.headers.get_str("grpc-timeout"), Some("750m"));
     assert_eq!(call.method, "POST");
     assert_eq!(call.target, "/envoy.service.auth.v3.Authorization/Check");
     assert_eq!(call.headers.get_str("content-type"), Some("application/grpc"));
@@ -272,7 +280,14 @@ fn check_requests_describe_the_request() {
     assert_eq!(http.headers["authorization"], "Bearer x");
     assert_eq!(http.headers[":path"], "/cart?item=1&k=v");
 
-    let (_, body) = grpc::request(&["x-team".into()], &head, b"\xff", &connection("192.0.2.9:1"));
+    let (call, body) = grpc::request(
+        &["x-team".into()],
+        &head,
+        b"\xff",
+        &connection("192.0.2.9:1"),
+        Duration::from_hours(100),
+    );
+    assert_eq!(call.headers.get_str("grpc-timeout"), Some("360000S"));
     let attributes = CheckRequest::decode(&body[5..]).unwrap().attributes.unwrap();
     let http = attributes.request.unwrap().http.unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use super::diff::{Change, changes};
 use super::listeners::{ListenerState, Parts, Traffic};
 use super::routes::HttpRoutes;
 use super::streams::Streams;
-use super::{Refusals, Workshop};
+use super::{Gone, Refusals, Workshop};
 use crate::listen::port::{Front, FrontKind, PortRuntime, TlsListener};
 use crate::listen::socket::Transport;
 use crate::observe::TracePolicy;
@@ -54,8 +54,16 @@ pub struct GatewayState {
     pub refusals: Vec<ObjectRefusal>,
 }
 
-/// Listeners that are gone from ports that stay: their connections have to finish.
-pub type Retired = Vec<(Arc<PortRuntime>, ListenerKey)>;
+/// What an update left behind.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Listeners that are gone from ports that stay: their connections have to finish.
+    pub retired: Retired,
+    /// What the load balancer may have held last.
+    pub gone: Gone,
+}
+
+type Retired = Vec<(Arc<PortRuntime>, ListenerKey)>;
 
 impl GatewayState {
     /// The load balancer applied last.
@@ -71,7 +79,7 @@ impl GatewayState {
     }
 
     /// Brings everything up to date with `new`.
-    pub fn update(&mut self, new: &Arc<LoadBalancer>, workshop: &mut Workshop) -> Retired {
+    pub fn update(&mut self, new: &Arc<LoadBalancer>, workshop: &mut Workshop) -> Left {
         let old = self.balancer.replace(Arc::clone(new));
         let pair = (old.as_deref(), &**new);
         let rotated = self.certificates.update(pair.0, new);
@@ -80,6 +88,10 @@ impl GatewayState {
             .update(pair, (&self.certificates, &rotated), workshop);
         let deadline = Instant::now() + FIRST_RESOLUTION;
         self.backends.watches().for_each(|watch| watch.first(deadline));
+        let mut gone = Gone {
+            backends: moved.keys.iter().cloned().collect(),
+            ..Gone::default()
+        };
         let reroutes = self.routes.update(pair, (&self.backends, &moved), workshop);
         let streams_moved = streams_differ(pair) || (!moved.keys.is_empty() && !new.stream_routes.is_empty());
         if streams_moved {
@@ -119,11 +131,13 @@ impl GatewayState {
                 }
                 Change::Removed(key, model) => {
                     self.listeners.remove(key);
+                    gone.listeners.push(key.clone());
                     touched.members.insert(port_of(model));
                 }
             }
         }
         for (key, change) in reroutes {
+            gone.routes.extend(change.removals.iter().cloned());
             if let Some(state) = self.listeners.get_mut(&key).filter(|_| !fresh.contains(&key)) {
                 state.reroute(change);
                 touched.routes.insert(port_of(&state.model));
@@ -156,7 +170,7 @@ impl GatewayState {
         }
         let retired = self.publish(new, &touched);
         self.report(new);
-        retired
+        Left { retired, gone }
     }
 
     /// Compiles the tracing settings when they or their collector changed; says whether they did.

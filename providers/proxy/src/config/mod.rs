@@ -12,11 +12,13 @@ mod backends;
 mod certificates;
 mod diff;
 mod gateway;
+mod gone;
 mod listeners;
 mod routes;
 mod streams;
 
-pub use gateway::{GatewayState, PortKey, PortState, Retired, port_of};
+pub use gateway::{GatewayState, Left, PortKey, PortState, port_of};
+pub use gone::{Gone, names_in_use};
 
 use crate::dns::Dns;
 use crate::runtime::{ObjectRefusal, ProxyOptions};

@@ -1,6 +1,6 @@
 //! The proxy as its owner sees it: start, apply, drain.
 
-use crate::config::{GatewayState, Workshop};
+use crate::config::{GatewayState, Gone, Left, Workshop, names_in_use};
 use crate::listen::bindings::{BindKey, Bindings, Wanted};
 use crate::listen::worker::{self, Command, WorkerHandle};
 use crate::observe::Observer;
@@ -40,7 +40,12 @@ struct State {
     workshop: Workshop,
     gateways: BTreeMap<ObjectName, GatewayState>,
     bindings: Bindings,
+    /// Names whose metrics were dropped since all metrics were last compared with what is in use.
+    dropped: usize,
 }
+
+/// After how many dropped names, at least, all metrics are compared with what is in use.
+const SWEEP: usize = 1024;
 
 impl Proxy {
     /// Starts the workers. Nothing is served before the first [`Proxy::apply`].
@@ -55,6 +60,7 @@ impl Proxy {
             workshop: Workshop::new(options),
             gateways: BTreeMap::new(),
             bindings: Bindings::default(),
+            dropped: 0,
         };
         Ok(Self {
             shared,
@@ -83,13 +89,21 @@ impl Proxy {
             workshop,
             gateways,
             bindings,
+            dropped,
         } = &mut *state;
         let grace = self.shared.options.timeouts.listener_grace;
         let named: BTreeSet<&ObjectName> = placements
             .iter()
             .map(|placement| &placement.balancer.gateway)
             .collect();
-        gateways.retain(|name, _| named.contains(name));
+        let mut gone = Gone::default();
+        gateways.retain(|name, gateway| {
+            let stays = named.contains(name);
+            if let Some(balancer) = gateway.balancer().filter(|_| !stays) {
+                gone.add(Gone::all(balancer));
+            }
+            stays
+        });
         let mut report = ApplyReport::default();
         let mut wanted = Vec::new();
         let mut retired = Vec::new();
@@ -108,7 +122,9 @@ impl Proxy {
                 .balancer()
                 .is_some_and(|known| Arc::ptr_eq(known, balancer))
             {
-                retired.extend(gateway.update(balancer, workshop));
+                let left: Left = gateway.update(balancer, workshop);
+                retired.extend(left.retired);
+                gone.add(left.gone);
             }
             report.refusals.extend(gateway.refusals.iter().cloned());
             for ((port, transport), state) in &gateway.ports {
@@ -138,6 +154,25 @@ impl Proxy {
                 .values()
                 .any(|gateway| gateway.client_validations().any(|used| used == *identity))
         });
+        let used = || {
+            gateways
+                .values()
+                .filter_map(|gateway| gateway.balancer().map(AsRef::as_ref))
+        };
+        let names = gone.names(used());
+        if !names.is_empty() {
+            self.shared.observer.forget(&names);
+            *dropped += names.len();
+            if *dropped >= SWEEP {
+                // Requests that ended later brought some back. Comparing everything now and then costs
+                // each dropped name its share, and no more than so many stay behind.
+                let used = names_in_use(used());
+                if *dropped >= used.len() {
+                    *dropped = 0;
+                    self.shared.observer.retain(&|name| used.contains(name));
+                }
+            }
+        }
         for placement in placements {
             outcomes(placement, gateways, &failures, &mut report);
         }

@@ -259,6 +259,19 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Shard {
+    /// Drops the series of these names.
+    pub(crate) fn forget(&self, names: &[Str]) {
+        fn drop_from<S>(map: &Mutex<FxHashMap<Str, Arc<S>>>, names: &[Str]) {
+            let mut map = lock(map);
+            for name in names {
+                map.remove(name);
+            }
+        }
+        drop_from(&self.listeners, names);
+        drop_from(&self.routes, names);
+        drop_from(&self.backends, names);
+    }
+
     /// Drops the series of names that are not kept.
     pub(crate) fn retain(&self, keep: &dyn Fn(&str) -> bool) {
         let keep = |name: &Str| &**name == OTHER || keep(name);

@@ -6,6 +6,7 @@ use crate::observe::metrics::{self, Recorder, Shard, StreamKind};
 use crate::observe::trace::export::Exporter;
 use crate::observe::{RequestRecord, Span, process};
 use crate::runtime::{ConnInfo, ForwardingOptions, HttpPort, ProxyOptions};
+use gatewright_model::Str;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -75,8 +76,18 @@ impl Observer {
         out
     }
 
+    /// Drops the series of listeners, routes and backends with these names. Call it when configuration
+    /// was removed. A request that is still in progress then may bring one back: see
+    /// [`Observer::retain`].
+    pub fn forget(&self, names: &[Str]) {
+        for shard in self.shards().iter() {
+            shard.forget(names);
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
     /// Drops the series of listeners, routes and backends for which `keep(name)` does not hold. Call
-    /// it when configuration was removed, so that the number of series stays bounded by it.
+    /// it now and then when configuration is removed, so that the number of series stays bounded by it.
     pub fn retain(&self, keep: &dyn Fn(&str) -> bool) {
         for shard in self.shards().iter() {
             shard.retain(keep);
@@ -144,7 +155,7 @@ impl WorkerObserver {
         self.recorder.refused();
     }
 
-    /// A client's TLS handshake failed.
+    /// A client's TLS handshake failed or was refused.
     pub fn handshake_failed(&self) {
         self.recorder.handshake_failed();
     }

@@ -61,6 +61,10 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Request body; `None` for no bound (413).
     pub body_bytes: Option<u64>,
+    /// Slowest request body, in bytes per second; 0 for no bound. A client may pause for
+    /// [`Timeouts::body`], and a slower one uses up that time for good (408). Bodies of gRPC calls and
+    /// tunnels are exempt, and so is what a client sends after its response has begun.
+    pub body_rate: u32,
     /// HTTP/2 header list, both directions (RFC 9113 section 6.5.2).
     pub h2_header_list_bytes: u32,
     /// HTTP/2 streams a client may have open at once (RFC 9113 section 5.1.2).
@@ -96,6 +100,7 @@ impl Default for Limits {
             head_fields: 100,
             target_bytes: 16 * 1024,
             body_bytes: None,
+            body_rate: 100,
             h2_header_list_bytes: 32 * 1024,
             h2_concurrent_streams: 100,
             h2_stream_window: 64 * 1024,
@@ -122,10 +127,13 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// Keep-alive connection without a request.
     pub idle: Duration,
-    /// Between two reads of a request body (408), or two writes of a response.
+    /// Between two reads of a request body (408), or two writes of a response. A gRPC call may pause
+    /// for [`Timeouts::upstream_read`]: its messages come when there is something to say.
     pub body: Duration,
     /// Connection to a backend, TLS included (503, or the next endpoint).
     pub connect: Duration,
+    /// Answer of an external authorization server, connection included (503).
+    pub external_auth: Duration,
     /// Default of `rules[].timeouts.request`; `None` sets no limit.
     pub request: Option<Duration>,
     /// Silence of a backend in the middle of a response, and of a tunnel.
@@ -155,6 +163,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             body: Duration::from_secs(60),
             connect: Duration::from_secs(5),
+            external_auth: Duration::from_secs(5),
             request: None,
             upstream_read: Duration::from_secs(300),
             upstream_idle: Duration::from_secs(55),

@@ -1,15 +1,16 @@
 //! External authorization over HTTP and gRPC, on rules and on listeners.
 
+use super::grpc;
 use super::stage::{Origin, Reply, Stage, nobody, route};
-use crate::net::world::World;
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::net::world::{World, options};
 use gatewright_model::backend::BackendTarget;
 use gatewright_model::filter::{ExternalAuth, ExternalAuthProtocol, HttpFilter};
 use gatewright_model::listener::ListenerFilter;
 use prost::Message;
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn auth(name: &str, protocol: ExternalAuthProtocol, limit: u32) -> Arc<ExternalAuth> {
     let key = World::new("filters").backend(name, &[], None);
@@ -28,7 +29,7 @@ fn http() -> ExternalAuthProtocol {
     }
 }
 
-fn grpc() -> ExternalAuthProtocol {
+fn over_grpc() -> ExternalAuthProtocol {
     ExternalAuthProtocol::Grpc {
         allowed_request_headers: vec![],
     }
@@ -105,12 +106,34 @@ fn bodies_are_sent_along_up_to_the_limit() {
 fn no_answer_is_no() {
     let origin = Origin::named("origin");
     for server in [nobody(), Origin::new(|_, _| Reply::Close).address] {
-        for protocol in [http(), grpc()] {
+        for protocol in [http(), over_grpc()] {
             let stage = guarded(server, origin.address, auth("auth", protocol, 0));
             assert_eq!(stage.get("/").status, 503);
         }
     }
     assert!(origin.seen().is_empty());
+}
+
+/// A server that keeps silent is waited for as long as the setting says.
+#[test]
+fn a_slow_server_is_not_waited_for() {
+    let origin = Origin::named("origin").address;
+    let server = Origin::new(|_, _| Reply::Hang).address;
+    let mut short = options();
+    short.timeouts.external_auth = Duration::from_millis(200);
+    let stage = Stage::with(short, move |world| {
+        route(world, &[("origin", origin)], |rule| {
+            rule.filters = vec![HttpFilter::ExternalAuth(auth("auth", http(), 0))];
+        });
+        world.backend("auth", &[server], None);
+    });
+    let begun = Instant::now();
+    assert_eq!(stage.get("/").status, 503);
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(200) && took < Duration::from_secs(4),
+        "{took:?}"
+    );
 }
 
 /// GEP-5224: a listener's filters run before routing, for every route.
@@ -260,59 +283,17 @@ fn decide(request: &wire::CheckRequest) -> wire::CheckResponse {
     }
 }
 
-/// A gRPC authorization server, made of the HTTP/2 library alone.
+/// A gRPC authorization server.
 fn grpc_server() -> SocketAddr {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(async move {
-                    let mut connection = h2::server::handshake(stream).await.unwrap();
-                    while let Some(Ok((request, mut respond))) = connection.accept().await {
-                        tokio::spawn(async move {
-                            assert_eq!(request.uri().path(), "/envoy.service.auth.v3.Authorization/Check");
-                            assert_eq!(request.headers()["te"], "trailers");
-                            let mut body = request.into_body();
-                            let mut bytes = BytesMut::new();
-                            while let Some(Ok(data)) = body.data().await {
-                                let _ = body.flow_control().release_capacity(data.len());
-                                bytes.put(data);
-                            }
-                            let answer = decide(&wire::CheckRequest::decode(&bytes[5..]).unwrap());
-                            let mut frame = BytesMut::new();
-                            frame.put_u8(0);
-                            frame.put_u32(answer.encoded_len() as u32);
-                            answer.encode(&mut frame).unwrap();
-                            let head = http::Response::builder()
-                                .header("content-type", "application/grpc")
-                                .body(())
-                                .unwrap();
-                            let mut send = respond.send_response(head, false).unwrap();
-                            send.send_data(Bytes::from(frame), false).unwrap();
-                            let mut trailers = http::HeaderMap::new();
-                            trailers.insert("grpc-status", "0".parse().unwrap());
-                            send.send_trailers(trailers).unwrap();
-                        });
-                    }
-                });
-            }
-        });
-    });
-    address
+    grpc::server("/envoy.service.auth.v3.Authorization/Check", |_, message| {
+        decide(&wire::CheckRequest::decode(message).unwrap()).encode_to_vec()
+    })
 }
 
 #[test]
 fn a_grpc_server_decides() {
     let origin = Origin::named("origin");
-    let stage = guarded(grpc_server(), origin.address, auth("auth", grpc(), 16));
+    let stage = guarded(grpc_server(), origin.address, auth("auth", over_grpc(), 16));
     let denied = stage.get("/");
     assert_eq!((denied.status, denied.body.as_str()), (402, "pay first"));
     assert!(origin.seen().is_empty());

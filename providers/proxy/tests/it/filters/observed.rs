@@ -1,12 +1,15 @@
 //! Access log, metrics, traces.
 
-use super::stage::{Origin, Stage, route, until};
-use crate::net::world::options;
-use gatewright_model::backend::BackendTarget;
+use super::grpc;
+use super::stage::{Origin, Stage, route, set_request, until};
+use crate::net::world::{options, prefix};
+use gatewright_model::backend::{BackendProtocol, BackendTarget};
+use gatewright_model::key::BackendKey;
 use gatewright_model::telemetry::{AttributeSource, Tracing};
 use gatewright_proxy::observe::dump;
 use gatewright_proxy::runtime::{AccessLogFormat, AccessLogOptions};
-use std::sync::Arc;
+use prost::Message;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn every_request_is_logged_and_counted() {
@@ -76,6 +79,21 @@ fn every_request_is_logged_and_counted() {
     std::fs::remove_file(&path).unwrap();
 }
 
+/// Traces of every request, to this collector.
+fn tracing(collector: BackendKey) -> Tracing {
+    Tracing {
+        enabled: true,
+        collector: Some(BackendTarget::Backend(collector)),
+        headers: vec![("x-tenant".into(), "shop".into())],
+        sampling: (100, 100),
+        parent_based: true,
+        parent_sampling: (100, 100),
+        service_name: Some("edge".into()),
+        span_name: Some("ingress".into()),
+        attributes: vec![("team".into(), AttributeSource::Literal("blue".into()))],
+    }
+}
+
 /// XTelemetryPolicy: spans go to the collector backend, backends see the proxy's span as parent.
 #[test]
 fn sampled_requests_are_traced() {
@@ -85,15 +103,8 @@ fn sampled_requests_are_traced() {
         route(world, &[("origin", a)], |_| {});
         let key = world.backend("collector", &[b], None);
         world.0.tracing = Some(Arc::new(Tracing {
-            enabled: true,
-            collector: Some(BackendTarget::Backend(key)),
-            headers: vec![("x-tenant".into(), "shop".into())],
             sampling: (0, 100),
-            parent_based: true,
-            parent_sampling: (100, 100),
-            service_name: Some("edge".into()),
-            span_name: Some("ingress".into()),
-            attributes: vec![("team".into(), AttributeSource::Literal("blue".into()))],
+            ..tracing(key)
         }));
     });
     let trace = "0af7651916cd43dd8448eb211c80319c";
@@ -129,6 +140,194 @@ fn sampled_requests_are_traced() {
     stage.send("GET", "/", &[("traceparent", &parent)], "");
     assert_eq!(origin.last().field("traceparent"), Some(parent));
     assert_eq!(collector.seen().len(), 1);
+}
+
+/// What the test reads of OTLP, with the field numbers of its published definitions.
+mod otlp {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Request {
+        #[prost(message, repeated, tag = "1")]
+        pub resources: Vec<Resource>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Resource {
+        #[prost(message, repeated, tag = "2")]
+        pub scopes: Vec<Scope>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Scope {
+        #[prost(message, repeated, tag = "2")]
+        pub spans: Vec<Span>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Span {
+        #[prost(bytes = "vec", tag = "1")]
+        pub trace_id: Vec<u8>,
+        #[prost(bytes = "vec", tag = "4")]
+        pub parent_span_id: Vec<u8>,
+        #[prost(string, tag = "5")]
+        pub name: String,
+        #[prost(int32, tag = "6")]
+        pub kind: i32,
+        #[prost(fixed64, tag = "7")]
+        pub start: u64,
+        #[prost(fixed64, tag = "8")]
+        pub end: u64,
+        #[prost(message, repeated, tag = "9")]
+        pub attributes: Vec<Attribute>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Attribute {
+        #[prost(string, tag = "1")]
+        pub key: String,
+        #[prost(message, optional, tag = "2")]
+        pub value: Option<Value>,
+    }
+    #[derive(Clone, PartialEq, Eq, prost::Message)]
+    pub struct Value {
+        #[prost(string, tag = "1")]
+        pub text: String,
+        #[prost(int64, tag = "3")]
+        pub number: i64,
+    }
+}
+
+/// OTLP/gRPC: a collector whose Service speaks HTTP/2 in cleartext gets calls of the trace service.
+#[test]
+fn spans_reach_a_collector_over_grpc() {
+    type Export = (Option<String>, otlp::Request);
+    let exports: Arc<Mutex<Vec<Export>>> = Arc::default();
+    let record = Arc::clone(&exports);
+    let collector = grpc::server(
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        move |fields, message| {
+            let tenant = fields
+                .get("x-tenant")
+                .map(|value| value.to_str().unwrap().to_owned());
+            let request = otlp::Request::decode(message).unwrap();
+            record.lock().unwrap().push((tenant, request));
+            // An empty `ExportTraceServiceResponse`: all spans were accepted.
+            Vec::new()
+        },
+    );
+    let origin = Origin::named("origin").address;
+    let stage = Stage::new(move |world| {
+        route(world, &[("origin", origin)], |_| {});
+        let key = world.backend("collector", &[collector], None);
+        let backend = world.0.backends.get_mut(&key).unwrap();
+        Arc::make_mut(backend).protocol = BackendProtocol::Http2;
+        world.0.tracing = Some(Arc::new(tracing(key)));
+    });
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    stage.send("GET", "/first", &[("traceparent", parent)], "");
+    stage.send("POST", "/second", &[], "x");
+    let spans = || -> Vec<otlp::Span> {
+        let exports = exports.lock().unwrap();
+        let resources = exports.iter().flat_map(|(_, request)| &request.resources);
+        resources
+            .flat_map(|resource| &resource.scopes)
+            .flat_map(|scope| scope.spans.clone())
+            .collect()
+    };
+    until("two spans", || spans().len() == 2);
+    assert_eq!(exports.lock().unwrap()[0].0.as_deref(), Some("shop"));
+    let spans = spans();
+    let first = spans.iter().find(|span| !span.parent_span_id.is_empty()).unwrap();
+    assert_eq!(first.trace_id[..4], [0x0a, 0xf7, 0x65, 0x19]);
+    assert_eq!(first.parent_span_id[..4], [0xb7, 0xad, 0x6b, 0x71]);
+    // SPAN_KIND_SERVER.
+    assert_eq!((first.name.as_str(), first.kind), ("ingress", 2));
+    assert!(first.start > 0 && first.end >= first.start);
+    let value = |key: &str| {
+        let found = first.attributes.iter().find(|attribute| attribute.key == key);
+        found
+            .and_then(|attribute| attribute.value.clone())
+            .unwrap_or_default()
+    };
+    assert_eq!(value("http.response.status_code").number, 200);
+    assert_eq!(value("url.path").text, "/first");
+    assert_eq!(value("team").text, "blue");
+    assert_eq!(stage.metric("gatewright_trace_spans_failed_total"), 0);
+}
+
+/// Series by configuration: a thousand routes that came and went leave nothing behind.
+#[test]
+fn metrics_of_what_is_gone_are_dropped() {
+    let origin = Origin::named("origin").address;
+    let mut stage = Stage::new(move |world| route(world, &[("origin", origin)], |_| {}));
+    assert_eq!(stage.get("/").status, 200);
+    let count = |stage: &Stage, kind: &str| {
+        let text = stage.proxy.shared().observer.metrics_text();
+        text.lines()
+            .filter(|line| !line.starts_with('#') && line.contains(&format!("{{{kind}=\"")))
+            .count()
+    };
+    let before = (
+        count(&stage, "route"),
+        count(&stage, "backend"),
+        count(&stage, "listener"),
+    );
+    let text = |stage: &Stage| stage.proxy.shared().observer.metrics_text();
+    // All at once, each served once.
+    let names: Vec<String> = (0..1000).map(|number| format!("passing-{number}")).collect();
+    stage.change(|world| {
+        for name in &names {
+            world.backend(name, &[origin], None);
+            world.route(name, "http", "", prefix(&format!("/{name}")), &[(name, 1)]);
+        }
+    });
+    let mut stream = crate::net::world::connect(crate::net::world::local(stage.port));
+    for name in &names {
+        assert_eq!(
+            crate::net::world::get(&mut stream, "a", &format!("/{name}")).0,
+            200
+        );
+    }
+    until("a series for each", || {
+        let text = text(&stage);
+        names
+            .iter()
+            .all(|name| text.contains(&format!("HTTPRoute/test/{name}\"")))
+    });
+    assert!(count(&stage, "backend") > 1000);
+    stage.change(|world| {
+        let stays = |name: &str| !name.starts_with("passing-");
+        world.0.http_routes.retain(|key, _| stays(&key.object.name));
+        world.0.backends.retain(|key, _| stays(&key.object.name));
+    });
+    assert!(!text(&stage).contains("passing-"));
+    let after = (
+        count(&stage, "route"),
+        count(&stage, "backend"),
+        count(&stage, "listener"),
+    );
+    assert_eq!(after, before);
+    // What stays goes on counting where it was.
+    stage.get("/");
+    until("the next request", || {
+        stage.metric("gatewright_route_requests_total{route=\"HTTPRoute/test/route\",code=\"2xx\"}") == 2
+    });
+}
+
+/// What cannot be executed is said, with the object, the field and what is accepted; the rest of the
+/// route serves.
+#[test]
+fn parts_of_filters_that_cannot_be_executed_are_reported() {
+    let origin = Origin::named("origin").address;
+    let mut stage = Stage::new(move |world| route(world, &[("origin", origin)], |_| {}));
+    super::stage::edit_rule(&mut stage.world, |rule| {
+        rule.filters = vec![set_request("connection", "close"), set_request("x-good", "1")];
+        rule.backends[0].filters = vec![set_request("x-split", "a\r\nb: c")];
+    });
+    let report = stage.proxy.apply(&[stage.world.placement()]);
+    assert_eq!(report.refusals.len(), 1, "{report:?}");
+    let refusal = &report.refusals[0];
+    assert_eq!(&*refusal.object, "HTTPRoute/test/route");
+    for part in ["connection", "x-split"] {
+        assert!(refusal.message.contains(part), "{refusal:?}");
+    }
+    assert!(!refusal.message.contains("x-good"), "{refusal:?}");
+    assert_eq!(stage.get("/").status, 200);
 }
 
 #[test]
