@@ -77,6 +77,7 @@ pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) 
         header_bytes,
         header_fields,
         body_bytes,
+        body_bytes_per_second,
         connections_per_port,
         connections_per_client,
     }) = limits
@@ -88,6 +89,7 @@ pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) 
             &mut options.limits.body_bytes,
             body_bytes.map(|value| u64::try_from(value).ok()),
         );
+        set(&mut options.limits.body_rate, *body_bytes_per_second);
         set(
             &mut options.limits.connections_per_port,
             size(connections_per_port),
@@ -102,12 +104,17 @@ pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) 
         idle,
         body,
         connect,
+        external_auth,
     }) = timeouts
     {
         set(&mut options.timeouts.head, time(header.as_deref()));
         set(&mut options.timeouts.idle, time(idle.as_deref()));
         set(&mut options.timeouts.body, time(body.as_deref()));
         set(&mut options.timeouts.connect, time(connect.as_deref()));
+        set(
+            &mut options.timeouts.external_auth,
+            time(external_auth.as_deref()),
+        );
     }
     options
 }
@@ -140,8 +147,8 @@ mod tests {
         let spec: SoftwareGatewayParametersSpec = serde_json::from_value(json!({
             "proxyProtocol": {"requiredFrom": ["10.0.0.0/8"]},
             "forwarding": {"trustedHops": 2},
-            "limits": {"headerBytes": 8192, "bodyBytes": 0},
-            "timeouts": {"idle": "1m30s"},
+            "limits": {"headerBytes": 8192, "bodyBytes": 0, "bodyBytesPerSecond": 0},
+            "timeouts": {"idle": "1m30s", "externalAuth": "250ms"},
         }))
         .unwrap();
         let base = ProxyOptions::default();
@@ -153,6 +160,8 @@ mod tests {
             (8192, Some(0))
         );
         assert_eq!(options.timeouts.idle, Duration::from_secs(90));
+        assert_eq!(options.limits.body_rate, 0);
+        assert_eq!(options.timeouts.external_auth, Duration::from_millis(250));
         assert_eq!(options.timeouts.body, base.timeouts.body);
         assert_eq!(options.limits.head_fields, base.limits.head_fields);
     }

@@ -85,6 +85,12 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_099_511_627_776_i64))]
     pub body_bytes: Option<i64>,
+    /// Slowest request body, in bytes per second, measured over the time that `timeouts.body` allows for
+    /// a pause; a slower one is answered with 408. 100 by default, 0 for no bound. gRPC calls, WebSocket
+    /// and other upgrades are exempt, and so is what a client sends after its response has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub body_bytes_per_second: Option<u32>,
     /// Most connections from clients, for each listener port and worker thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -116,6 +122,10 @@ pub struct Timeouts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
     pub connect: Option<String>,
+    /// The answer of an external authorization server, connection included; then 503. 5s by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
+    pub external_auth: Option<String>,
 }
 
 impl SoftwareGatewayParametersSpec {
@@ -167,6 +177,7 @@ impl Limits {
             header_bytes,
             header_fields,
             body_bytes,
+            body_bytes_per_second,
             connections_per_port,
             connections_per_client,
         } = self;
@@ -174,6 +185,7 @@ impl Limits {
             header_bytes: header_bytes.or(base.header_bytes),
             header_fields: header_fields.or(base.header_fields),
             body_bytes: body_bytes.or(base.body_bytes),
+            body_bytes_per_second: body_bytes_per_second.or(base.body_bytes_per_second),
             connections_per_port: connections_per_port.or(base.connections_per_port),
             connections_per_client: connections_per_client.or(base.connections_per_client),
         }
@@ -187,12 +199,14 @@ impl Timeouts {
             idle,
             body,
             connect,
+            external_auth,
         } = self;
         Self {
             header: header.or_else(|| base.header.clone()),
             idle: idle.or_else(|| base.idle.clone()),
             body: body.or_else(|| base.body.clone()),
             connect: connect.or_else(|| base.connect.clone()),
+            external_auth: external_auth.or_else(|| base.external_auth.clone()),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::tls::client_hello::{self, Peek};
 use gatewright_model::path::{EscapedSlashes, Policy, RepeatedSlashes};
 use gatewright_model::{host, path};
 use http::Method;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A target: its name, which is also that of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -136,10 +137,41 @@ pub fn proxy_header(data: &[u8]) {
         assert!(length <= data.len());
         assert!(length <= proxy_protocol::V2_MAX.max(proxy_protocol::V1_MAX) + 16);
         if let Header::Relayed { source, destination } = header {
-            let written = proxy_protocol::encode(source, destination);
+            let written = proxy_header_for(source, destination);
             let read = proxy_protocol::parse(&written);
             assert_eq!(read, Ok(Progress::Complete(header, written.len())));
         }
+    }
+}
+
+/// A version 2 header for a TCP connection, as senders write it: what the parser is checked against.
+/// Addresses of two families are both written as
+/// IPv6, the IPv4 one mapped (RFC 4291 section 2.5.5.2).
+pub(crate) fn proxy_header_for(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
+    let mut header = Vec::with_capacity(52);
+    header.extend_from_slice(&proxy_protocol::V2_SIGNATURE);
+    header.push(0x21);
+    match (source.ip(), destination.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            header.extend_from_slice(&[0x11, 0, 12]);
+            header.extend_from_slice(&from.octets());
+            header.extend_from_slice(&to.octets());
+        }
+        (from, to) => {
+            header.extend_from_slice(&[0x21, 0, 36]);
+            header.extend_from_slice(&mapped(from).octets());
+            header.extend_from_slice(&mapped(to).octets());
+        }
+    }
+    header.extend_from_slice(&source.port().to_be_bytes());
+    header.extend_from_slice(&destination.port().to_be_bytes());
+    header
+}
+
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
     }
 }
 

@@ -1,10 +1,11 @@
 //! One try of a request at one endpoint, and the relay of its response.
 
+use crate::http::pace::Pace;
 use crate::http::pipeline::{Arrived, ConnContext};
 use crate::http::relay::{Pump, PumpError, Replay};
 use crate::http::timer::Timer;
 use crate::http::upstream::{Answer, Fresh, Start, Upstream, UpstreamError, Wire, acquire};
-use crate::http::{Downstream, Outgoing, ResponseHead, StreamError};
+use crate::http::{Downstream, Outgoing, RequestHead, ResponseHead, StreamError};
 use crate::runtime::{AlpnOffer, BackendRuntime, CompiledRule, EndpointRuntime, ProxyOptions, RouteProtocol};
 use gatewright_model::backend::BackendProtocol;
 use http::StatusCode;
@@ -24,16 +25,31 @@ pub(crate) struct Deadlines {
     upstream: Duration,
     /// Silence of the client.
     client: Duration,
+    /// Slowest request body, in bytes per second.
+    client_rate: u32,
 }
 
 impl Deadlines {
     /// Those of a rule, for a request that began at `started`.
-    pub(crate) fn new(rule: &CompiledRule, options: &ProxyOptions, started: Instant) -> Self {
+    pub(crate) fn new(
+        rule: &CompiledRule,
+        head: &RequestHead,
+        options: &ProxyOptions,
+        started: Instant,
+    ) -> Self {
+        // A gRPC stream says something when there is something to say.
+        let (client, client_rate) = if rule.protocol == RouteProtocol::Grpc || head.is_grpc() {
+            let pause = options.timeouts.body.max(options.timeouts.upstream_read);
+            (pause, 0)
+        } else {
+            (options.timeouts.body, options.limits.body_rate)
+        };
         Self {
             request: rule.request_timeout.map(|limit| started + limit),
             attempt: rule.backend_request_timeout,
             upstream: options.timeouts.upstream_read,
-            client: options.timeouts.body,
+            client,
+            client_rate,
         }
     }
 }
@@ -99,6 +115,7 @@ pub(crate) async fn run<D: Downstream>(
     let mut write_failed: Option<StreamError> = None;
     let mut moved = request.moved;
     let mut silent_since = attempt.begun;
+    let mut pace: Option<Pace> = None;
     let outcome = poll_fn(|task| {
         if upgrading {
             if let Poll::Ready(Err(error)) = upstream.poll_flush(task) {
@@ -141,13 +158,21 @@ pub(crate) async fn run<D: Downstream>(
             moved = request.moved;
             silent_since = Instant::now();
         }
-        let waiting = request.done || upgrading;
-        let silence = silent_since
-            + if waiting {
-                deadlines.upstream
+        // Who is being waited for: the backend, or the client for the rest of its request.
+        let sending = !request.done && !upgrading && write_failed.is_none();
+        let waiting = !sending || request.blocked;
+        let silence = if sending {
+            let now = Instant::now();
+            let pace = pace.get_or_insert_with(|| Pace::new(deadlines.client, deadlines.client_rate, now));
+            if waiting {
+                pace.excuse(now);
+                silent_since + deadlines.upstream
             } else {
-                deadlines.client
-            };
+                pace.deadline(replay.received(), now)
+            }
+        } else {
+            silent_since + deadlines.upstream
+        };
         let next = [limit, deadlines.request]
             .into_iter()
             .flatten()

@@ -93,6 +93,13 @@ impl RequestHead {
         };
     }
 
+    /// Whether it is a gRPC call, as its content type says.
+    pub fn is_grpc(&self) -> bool {
+        self.headers
+            .get("content-type")
+            .is_some_and(|kind| kind.starts_with(b"application/grpc"))
+    }
+
     /// Whether the request may be sent again without harm (RFC 9110 section 9.2.2).
     pub fn is_idempotent(&self) -> bool {
         matches!(

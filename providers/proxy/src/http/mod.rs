@@ -7,6 +7,7 @@ mod head;
 mod headers;
 mod mirror;
 mod normalise;
+mod pace;
 mod pipeline;
 mod relay;
 mod retries;

@@ -6,7 +6,7 @@ use crate::http::pipeline::Arrived;
 use crate::http::{Headers, RequestHead, ResponseHead, Scheme, Version};
 use crate::runtime::ProxyOptions;
 use gatewright_model::{host, path};
-use http::header::{DATE, HeaderValue, VIA};
+use http::header::{DATE, HeaderValue, MAX_FORWARDS, VIA};
 use http::{Method, StatusCode, header};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -202,6 +202,27 @@ pub(crate) fn via(head: &mut RequestHead) {
     head.headers.append(&VIA, &HeaderValue::from_static(received));
 }
 
+/// Counts an OPTIONS request's way down (RFC 9110 section 7.6.2); `true`: it must go no further. What
+/// is no number is passed on, to be judged by its recipient.
+pub(crate) fn last_forward(head: &mut RequestHead) -> bool {
+    if head.method != Method::OPTIONS {
+        return false;
+    }
+    let left: Option<u64> = head
+        .headers
+        .get_str(MAX_FORWARDS.as_str())
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok());
+    match left {
+        None => false,
+        Some(0) => true,
+        Some(left) => {
+            head.headers.set(&MAX_FORWARDS, &HeaderValue::from(left - 1));
+            false
+        }
+    }
+}
+
 /// Adds `Date` to a response that has none (RFC 9110 section 6.6.1).
 pub(crate) fn date(head: &mut ResponseHead) {
     if !head.headers.contains("date") {
@@ -256,6 +277,30 @@ fn imf_fixdate(seconds: u64) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn over_h2(method: &str, uri: &str) -> Result<Arrived, StatusCode> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "a.test")
+            .body(())
+            .unwrap();
+        from_h2(
+            request.into_parts().0,
+            true,
+            (Scheme::Https, &ProxyOptions::default()),
+        )
+    }
+
+    /// RFC 9113 section 8.3.1: `*` is the `:path` of an OPTIONS request about the server alone.
+    #[test]
+    fn the_asterisk_belongs_to_options() {
+        assert_eq!(over_h2("OPTIONS", "*").unwrap().head.target, "*");
+        assert_eq!(over_h2("OPTIONS", "/a").unwrap().head.target, "/a");
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(over_h2(method, "*").unwrap_err(), StatusCode::BAD_REQUEST);
+        }
+    }
 
     #[test]
     fn dates_are_imf_fixdates() {

@@ -169,6 +169,10 @@ impl<'a> Run<'a> {
                 Some(ResponseFlag::ClientError),
             ));
         }
+        if arrived.head.target == "*" {
+            self.report.listener = self.port.listener(&arrived.host);
+            return Err(Refusal::Response(Box::new(local::options())));
+        }
         let listener = self.listener(&arrived.host)?;
         self.report.listener = Some(listener);
         let keep = match arrived.length {

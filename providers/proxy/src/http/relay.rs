@@ -11,6 +11,8 @@ pub(crate) struct Pump {
     pub(crate) moved: u64,
     /// Whether the body and its end were moved.
     pub(crate) done: bool,
+    /// Whether the side it goes to is what is being waited for.
+    pub(crate) blocked: bool,
     ending: bool,
     trailers: Option<Box<Headers>>,
 }
@@ -36,6 +38,7 @@ impl Pump {
             if self.done {
                 return Poll::Ready(Ok(()));
             }
+            self.blocked = self.ending;
             if self.ending {
                 ready!(to.poll_end(cx, self.trailers.as_deref())).map_err(PumpError::Write)?;
                 self.done = true;
@@ -43,12 +46,14 @@ impl Pump {
             }
             match from.poll_fill(cx) {
                 Poll::Ready(Ok(Fill::Data)) if to.wants_bytes() => {
+                    self.blocked = true;
                     let room = ready!(to.poll_capacity(cx, from.data().len())).map_err(PumpError::Write)?;
                     let bytes = from.take_bytes(room);
                     self.moved += bytes.len() as u64;
                     to.send_bytes(bytes).map_err(PumpError::Write)?;
                 }
                 Poll::Ready(Ok(Fill::Data)) => {
+                    self.blocked = true;
                     let count = ready!(to.poll_send(cx, from.data())).map_err(PumpError::Write)?;
                     from.consume(count);
                     self.moved += count as u64;

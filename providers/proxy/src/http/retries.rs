@@ -1,9 +1,9 @@
 //! Whether, where and when a request is tried again.
 
 use crate::balance::Outcome;
-use crate::http::StreamError;
 use crate::http::attempt::Deadlines;
 use crate::http::upstream::{Answer, UpstreamError};
+use crate::http::{RequestHead, StreamError};
 use crate::observe::ResponseFlag;
 use crate::policy::{self, UpstreamFailure};
 use http::StatusCode;
@@ -51,7 +51,9 @@ impl<'a> Retries<'a> {
         }
     }
 
-    pub(crate) fn after_failure(&mut self, error: &UpstreamError, reused: bool) -> bool {
+    /// A request that may have been processed is not sent again unless it can do no harm (RFC 9110
+    /// section 9.2.2; Gateway API v1.7.0, `HTTPRouteRetry`).
+    pub(crate) fn after_failure(&mut self, error: &UpstreamError, reused: bool, head: &RequestHead) -> bool {
         let failure = match error {
             UpstreamError::NoEndpoint | UpstreamError::Overload | UpstreamError::Connect(_) => {
                 UpstreamFailure::Connect
@@ -64,7 +66,8 @@ impl<'a> Retries<'a> {
             UpstreamError::Head(_) | UpstreamError::TooLarge => UpstreamFailure::Protocol,
             UpstreamError::Timeout => UpstreamFailure::Timeout,
         };
-        self.by_policy(|policy| policy.on_failure(failure))
+        (failure.is_unprocessed() || head.is_idempotent())
+            && self.by_policy(|policy| policy.on_failure(failure))
     }
 
     fn by_policy(&mut self, wanted: impl FnOnce(&policy::RetryPolicy) -> bool) -> bool {

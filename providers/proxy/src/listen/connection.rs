@@ -243,17 +243,19 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
         Ok(Ok(hello)) => hello,
         Ok(Err(error)) => {
             tracing::debug!(%peer, %error, "TLS connection closed before its ClientHello");
+            arrival.context.observer.handshake_failed();
             return;
         }
         Err(_) => {
             tracing::debug!(%peer, "TLS connection closed: no ClientHello in time");
+            arrival.context.observer.handshake_failed();
             return;
         }
     };
     let name = hello.server_name.as_deref();
     let Some(TlsListener { key, action }) = listeners.select(name.unwrap_or_default()) else {
         tracing::debug!(%peer, name, "TLS connection refused: no listener for this server name");
-        alert(arrival.stream, &ALERT_UNRECOGNIZED_NAME).await;
+        refuse(arrival).await;
         return;
     };
     let watch = arrival.port.watch(Some(key));
@@ -261,7 +263,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
         TlsAction::Passthrough(routes) => {
             let Some(targets) = routes.select(name).cloned() else {
                 tracing::debug!(%peer, name, "TLS connection refused: no route for this server name");
-                alert(arrival.stream, &ALERT_UNRECOGNIZED_NAME).await;
+                refuse(arrival).await;
                 return;
             };
             let Arrival {
@@ -326,7 +328,7 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
         }
         TlsAction::Refuse => {
             tracing::debug!(%peer, name, listener = %key, "TLS connection refused: its listener has no usable certificate");
-            alert(arrival.stream, &ALERT_UNRECOGNIZED_NAME).await;
+            refuse(arrival).await;
         }
     }
 }
@@ -346,10 +348,11 @@ async fn hello(arrival: &mut Arrival) -> io::Result<Hello> {
     }
 }
 
-/// Says why in TLS's own words, and closes.
-async fn alert(mut stream: TcpStream, alert: &[u8]) {
-    if stream.write_all(alert).await.is_ok() {
-        let _ = stream.shutdown().await;
+/// Says in TLS's own words that nothing is served under this name, and closes.
+async fn refuse(mut arrival: Arrival) {
+    arrival.context.observer.handshake_failed();
+    if arrival.stream.write_all(&ALERT_UNRECOGNIZED_NAME).await.is_ok() {
+        let _ = arrival.stream.shutdown().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The PROXY protocol, versions 1 and 2, received and sent.
+//! The PROXY protocol, versions 1 and 2, as it is received.
 //!
 //! Encodes "The PROXY protocol, Versions 1 & 2" (Willy Tarreau, HAProxy `doc/proxy-protocol.txt`,
 //! revision 2020/03/05). The parser looks at bytes in the order they arrive and decides only on
@@ -17,7 +17,7 @@ pub const V1_MAX: usize = 107;
 /// would allow 64 KiB.
 pub const V2_MAX: usize = 4096;
 
-const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+pub(crate) const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 const V2_FIXED: usize = 16;
 const TLV_CRC32C: u8 = 0x03;
 
@@ -243,34 +243,4 @@ fn checksum(header: &[u8], at: usize) -> u32 {
 fn number(bytes: &[u8], at: usize) -> Option<u16> {
     let pair: [u8; 2] = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
     Some(u16::from_be_bytes(pair))
-}
-
-/// Builds a version 2 header for a TCP connection. Addresses of two families are both written as
-/// IPv6, the IPv4 one mapped (RFC 4291 section 2.5.5.2).
-pub fn encode(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
-    let mut header = Vec::with_capacity(52);
-    header.extend_from_slice(&V2_SIGNATURE);
-    header.push(0x21);
-    match (source.ip(), destination.ip()) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => {
-            header.extend_from_slice(&[0x11, 0, 12]);
-            header.extend_from_slice(&from.octets());
-            header.extend_from_slice(&to.octets());
-        }
-        (from, to) => {
-            header.extend_from_slice(&[0x21, 0, 36]);
-            header.extend_from_slice(&mapped(from).octets());
-            header.extend_from_slice(&mapped(to).octets());
-        }
-    }
-    header.extend_from_slice(&source.port().to_be_bytes());
-    header.extend_from_slice(&destination.port().to_be_bytes());
-    header
-}
-
-fn mapped(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
-    }
 }

@@ -15,11 +15,7 @@ pub fn error_response(
     protocol: RouteProtocol,
     request: Option<&RequestHead>,
 ) -> LocalResponse {
-    let is_grpc = request.map(|head| {
-        head.headers
-            .get("content-type")
-            .is_some_and(|kind| kind.starts_with(b"application/grpc"))
-    });
+    let is_grpc = request.map(RequestHead::is_grpc);
     // A GRPCRoute may be asked by a browser or a health check: those get an HTTP error.
     if is_grpc.unwrap_or(protocol == RouteProtocol::Grpc) {
         return grpc_response(status);

@@ -100,10 +100,9 @@ impl RetryPolicy {
         head.status == StatusCode::OK && self.on_status(status)
     }
 
-    /// Whether a failed try is repeated. What the backend surely did not process always is; so is
-    /// what may have been processed when the policy names the code that the failure would answer
-    /// (503 for a lost connection, 502 for garbage, 504 for a timeout), because then the route's
-    /// owner said that its requests can be repeated.
+    /// Whether a failed try of a request that can be repeated without harm is repeated. What the backend
+    /// surely did not process always is; so is what may have been processed when the policy names the code that the failure would answer
+    /// (503 for a lost connection, 502 for garbage, 504 for a timeout).
     pub fn on_failure(&self, failure: UpstreamFailure) -> bool {
         failure.is_unprocessed()
             || match failure {

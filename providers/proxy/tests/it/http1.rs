@@ -316,6 +316,75 @@ fn slow_heads_and_bodies_are_ended() {
     assert!(proxy.connect().closed());
 }
 
+/// Sends a body of 40 bytes in pieces of `piece`, one every 50 ms, and answers the response.
+fn upload(proxy: &Proxy, fields: &str, piece: usize) -> u16 {
+    let mut client = proxy.connect();
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n{fields}\r\n"
+    ));
+    let mut writer = client.stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        for _ in 0..40 / piece {
+            if std::io::Write::write_all(&mut writer, &vec![b'x'; piece]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let status = client.response().unwrap().status;
+    sending.join().unwrap();
+    status
+}
+
+/// A body that drips is ended although no single pause is long; who keeps up the rate, and gRPC, whose
+/// messages come when there is something to say, are not.
+#[test]
+fn bodies_that_drip_are_ended() {
+    let origin = Origin::hello();
+    let mut options = options();
+    options.timeouts.body = Duration::from_millis(500);
+    options.limits.body_rate = 40;
+    let backends = || vec![backend(&[origin.address], BackendProtocol::Http1)];
+    let proxy = Proxy::start(rule(backends()), options.clone());
+    let begun = std::time::Instant::now();
+    // 20 bytes a second earn half of the time they take: over after about one second.
+    assert_eq!(upload(&proxy, "", 1), 408);
+    assert!(begun.elapsed() >= Duration::from_millis(500));
+    // 80 bytes a second are enough.
+    assert_eq!(upload(&proxy, "", 4), 200);
+    assert_eq!(upload(&proxy, "Content-Type: application/grpc\r\n", 1), 200);
+    options.limits.body_rate = 0;
+    let unbounded = Proxy::start(rule(backends()), options);
+    assert_eq!(upload(&unbounded, "", 1), 200);
+}
+
+/// RFC 9110 sections 9.3.7 and 7.6.2: `*` is about the proxy itself; a request that may not be
+/// forwarded any more is answered by who has it.
+#[test]
+fn options_about_the_proxy_are_answered_by_it() {
+    let origin = Origin::hello();
+    let proxy = Proxy::to(origin.address);
+    let mut client = proxy.connect();
+    for request in [
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "OPTIONS /path HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
+    ] {
+        client.send(request);
+        let response = client.response().unwrap();
+        assert_eq!(response.status, 204, "{request}");
+        assert!(response.header("allow").unwrap().contains("OPTIONS"), "{request}");
+    }
+    assert!(origin.pending().is_empty());
+    client.send("OPTIONS /path HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n");
+    assert_eq!(client.response().unwrap().status, 200);
+    assert_eq!(origin.request().header("max-forwards"), Some("2"));
+    // Other methods have no asterisk form (RFC 9112 section 3.2.4).
+    client.send("GET * HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response().unwrap().status, 400);
+    assert!(client.closed());
+}
+
 #[test]
 fn limits_are_answered_with_their_statuses() {
     let origin = Origin::new(|_| b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec());
@@ -402,7 +471,12 @@ fn draining_finishes_what_is_in_flight_and_closes_what_is_idle() {
     std::thread::sleep(Duration::from_millis(50));
     proxy.drain(DrainPhase::Draining);
     assert!(idle.closed());
-    assert_eq!(busy.response().unwrap().body, b"ok");
+    let response = busy.response().unwrap();
+    assert_eq!(response.body, b"ok");
+    // The head was not sent when the drain began: it tells the client not to come again on this
+    // connection (RFC 9112 section 9.6).
+    assert_eq!(response.header("connection"), Some("close"));
+    assert!(busy.closed());
 }
 
 #[test]

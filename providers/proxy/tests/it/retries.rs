@@ -152,6 +152,36 @@ fn mirrors_get_a_copy_and_cannot_hurt() {
     }
 }
 
+/// RFC 9110 section 9.2.2, Gateway API v1.7.0 `HTTPRouteRetry`: what the backend may have processed is
+/// only sent again when that can do no harm, whatever codes the policy lists.
+#[test]
+fn a_request_that_was_lost_on_the_way_is_only_repeated_when_harmless() {
+    for (method, status, tries) in [
+        ("GET", 200, 2),
+        ("PUT", 200, 2),
+        ("POST", 502, 1),
+        ("PATCH", 502, 1),
+    ] {
+        // Every first request is read and its connection closed without an answer.
+        let lost = AtomicUsize::new(0);
+        let origin = Origin::new(move |_| {
+            if lost.fetch_add(1, Ordering::Relaxed) == 0 {
+                return Vec::new();
+            }
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()
+        });
+        let mut retried = rule(vec![backend(&[origin.address], BackendProtocol::Http1)]);
+        retried.retry = retry(&[502, 503], 3);
+        let proxy = Proxy::start(retried, options());
+        let mut client = proxy.connect();
+        client.send(format!(
+            "{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+        ));
+        assert_eq!(client.response().unwrap().status, status, "{method}");
+        assert_eq!(origin.pending().len(), tries, "{method}");
+    }
+}
+
 #[test]
 fn a_reused_connection_that_breaks_is_tried_once_more_only_when_harmless() {
     let make = || {

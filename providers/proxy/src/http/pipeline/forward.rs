@@ -1,6 +1,6 @@
 //! From the rule to a backend's endpoint, with its retries, and the answer back.
 
-use super::local::{Refusal, client_fault};
+use super::local::{self, Refusal, client_fault};
 use super::{Arrived, Run};
 use crate::balance::{self, Lease, Outcome, PickContext};
 use crate::h1::BodyLength;
@@ -78,9 +78,12 @@ impl<'a> Run<'a> {
         {
             return Err(Refusal::Response(Box::new(response)));
         }
+        if normalise::last_forward(&mut arrived.head) {
+            return Err(Refusal::Response(Box::new(local::options())));
+        }
         normalise::via(&mut arrived.head);
         let mirrors = mirror::sampled(&rule.filters, &chosen.filters);
-        let deadlines = Deadlines::new(rule, self.cx.worker.options(), self.started);
+        let deadlines = Deadlines::new(rule, &arrived.head, self.cx.worker.options(), self.started);
         let now = self.started.into_std();
         backend
             .retry_budget_state
@@ -173,7 +176,7 @@ impl<'a> Run<'a> {
                         routed.replay.rewind();
                         continue;
                     }
-                    if !retries.after_failure(&error, reused) {
+                    if !retries.after_failure(&error, reused, &arrived.head) {
                         return Err(Refusal::Status(status, Some(flag)));
                     }
                     (status, Some(flag))

@@ -7,6 +7,7 @@ use crate::http::{Downstream, LocalResponse, StreamError, normalise};
 use crate::observe::{self, RequestRecord, ResponseFlag};
 use crate::runtime::RouteProtocol;
 use http::StatusCode;
+use http::header::{self, HeaderValue};
 use std::future::poll_fn;
 use std::task::Poll;
 use tokio::time::Instant;
@@ -61,6 +62,15 @@ pub(super) async fn respond_local<D: Downstream>(
     })
     .await?;
     Ok(if bodiless { 0 } else { length })
+}
+
+/// The answer to OPTIONS about the proxy itself (RFC 9110 section 9.3.7): `*` is about no resource,
+/// so no route has a say and it works as a ping.
+pub(super) fn options() -> LocalResponse {
+    let mut response = LocalResponse::empty(StatusCode::NO_CONTENT);
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    response.head.headers.append(&header::ALLOW, &methods);
+    response
 }
 
 fn timed_out() -> StreamError {

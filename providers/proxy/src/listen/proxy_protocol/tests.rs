@@ -1,4 +1,5 @@
 use super::*;
+use crate::fuzz::proxy_header_for;
 use proptest::prelude::*;
 
 fn relayed(source: &str, destination: &str) -> Header {
@@ -90,7 +91,7 @@ fn v2_round_trip() {
         ("[2001:db8::1]:1", "[2001:db8::2]:65535"),
     ] {
         let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
-        let mut bytes = encode(source, destination);
+        let mut bytes = proxy_header_for(source, destination);
         let length = bytes.len();
         bytes.extend_from_slice(b"rest");
         assert_eq!(
@@ -101,7 +102,7 @@ fn v2_round_trip() {
             ))
         );
     }
-    let mixed = encode("10.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap());
+    let mixed = proxy_header_for("10.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap());
     assert_eq!(
         parse(&mixed),
         Ok(Progress::Complete(
@@ -216,7 +217,7 @@ proptest! {
         let four = SocketAddr::from(a);
         let six = SocketAddr::from(b);
         for (source, destination) in [(four, four), (six, six)] {
-            let bytes = encode(source, destination);
+            let bytes = proxy_header_for(source, destination);
             prop_assert_eq!(
                 parse(&bytes),
                 Ok(Progress::Complete(Header::Relayed { source, destination }, bytes.len()))

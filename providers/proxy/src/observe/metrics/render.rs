@@ -31,7 +31,7 @@ pub(crate) fn render(shards: &[Arc<Shard>], out: &mut String) {
         ),
         (
             "tls_handshake_failures_total",
-            "TLS handshakes that failed.",
+            "TLS handshakes that failed or were refused.",
             |shard| shard.handshake_failures.get(),
         ),
         (

@@ -4,7 +4,6 @@ use super::world::*;
 use gatewright_model::key::RouteKind;
 use gatewright_model::listener::Protocol;
 use gatewright_proxy::listen::Proxy;
-use gatewright_proxy::listen::proxy_protocol::encode;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -34,10 +33,14 @@ fn headers_are_taken_off() {
     assert_served(&proxy.apply(&[world.placement()]));
 
     let v1 = b"PROXY TCP4 203.0.113.7 192.0.2.1 5555 80\r\n".to_vec();
-    let v2 = encode(
-        "203.0.113.7:5555".parse().unwrap(),
-        "192.0.2.1:80".parse().unwrap(),
-    );
+    // Signature, version 2 and PROXY, TCP over IPv4, 12 bytes of addresses and ports (section 2.2).
+    let v2 = [
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".as_slice(),
+        &[203, 0, 113, 7, 192, 0, 2, 1],
+        &5555_u16.to_be_bytes(),
+        &80_u16.to_be_bytes(),
+    ]
+    .concat();
     for header in [&v1, &v2] {
         for port in [http, tcp] {
             let mut whole = connect(local(port));

@@ -69,7 +69,7 @@ fn an_unknown_name_is_refused() {
     let mut world = World::new("unknown");
     world.certificate("a", &issued);
     world.https("one", port, "a.example.com", &["a"]);
-    let _proxy = serve(&world);
+    let proxy = serve(&world);
     let config = client_config(&authority, &[], None);
     let error = tls(local(port), "b.example.com", &config).unwrap_err();
     assert!(
@@ -84,6 +84,11 @@ fn an_unknown_name_is_refused() {
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 50]);
+    eventually("both to be counted", || {
+        let text = proxy.shared().observer.metrics_text();
+        text.contains("gatewright_tls_handshake_failures_total 2\n")
+            .then_some(())
+    });
 }
 
 /// ALPN: HTTP/2 is chosen when the client offers it.
