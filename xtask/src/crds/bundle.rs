@@ -10,11 +10,14 @@ use std::io::{Read, Write};
 /// The channels of a release, as its folders are named.
 pub const CHANNELS: [&str; 2] = ["standard", "experimental"];
 
-/// Annotations of a CRD that are kept: they identify the bundle.
-const KEPT_ANNOTATIONS: [&str; 2] = [
+/// Annotations of a CRD that identify its bundle.
+const BUNDLE_ANNOTATIONS: [&str; 2] = [
     "gateway.networking.k8s.io/bundle-version",
     "gateway.networking.k8s.io/channel",
 ];
+
+/// The annotation without which an API server refuses a CRD of a `k8s.io` group.
+const APPROVAL_ANNOTATION: &str = "api-approved.kubernetes.io";
 
 /// A CRD file of a release.
 pub struct CrdFile<'a> {
@@ -72,14 +75,18 @@ pub fn text(source: &Source, channel: &str) -> Result<String> {
 
 fn slim(crd: &Value) -> Result<Value> {
     let name = text_at(crd, "/metadata/name")?;
-    let annotations: Map<String, Value> = KEPT_ANNOTATIONS
+    let annotations: Map<String, Value> = BUNDLE_ANNOTATIONS
         .iter()
+        .chain([&APPROVAL_ANNOTATION])
         .filter_map(|key| {
             let value = crd.pointer("/metadata/annotations")?.get(*key)?;
             Some(((*key).to_owned(), value.clone()))
         })
         .collect();
-    if annotations.len() != KEPT_ANNOTATIONS.len() {
+    if !BUNDLE_ANNOTATIONS
+        .iter()
+        .all(|key| annotations.contains_key(*key))
+    {
         bail!("CRD {name} has no bundle-version or channel annotation");
     }
     let mut spec = crd.get("spec").context("CRD without a spec")?.clone();
