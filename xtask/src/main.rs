@@ -1,6 +1,7 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
 mod bench;
+mod cluster;
 mod crds;
 mod docs;
 mod fuzz;
@@ -35,6 +36,8 @@ enum Command {
     Layers,
     /// Generate the Gateway API types and bundles of crds/, or check that they have not drifted.
     Crds(crds::Args),
+    /// Run real Kubernetes clusters for tests, on this machine or on kind.
+    Cluster(cluster::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
         Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
         Command::Crds(args) => crds::run_command(&args),
+        Command::Cluster(args) => cluster::run_action(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

@@ -1,0 +1,245 @@
+//! The programs and images of a cluster, built once for each state of their sources into the cache
+//! folder.
+
+use super::manager_of;
+use crate::run::{cache_dir, command, output, root, run};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// The image of the cluster's DNS server, and of a backend of the conformance suite.
+pub(super) const DNS_IMAGE: &str = "registry.k8s.io/coredns/coredns:v1.12.2";
+const PAUSE_IMAGE: &str = "registry.k8s.io/pause:3.10";
+/// Names under which the manifests of the conformance suite v1.6.3 use one and the same program.
+const ECHO_IMAGES: &[&str] = &[
+    "registry.k8s.io/gateway-api/echo-basic:v1.5.1",
+    "registry.k8s.io/gateway-api/echo-basic:v1.6.0-dev.2",
+    "registry.k8s.io/gateway-api/echo-basic:v1.6.0-dev.3",
+];
+
+/// Builds that nobody has used for so long are removed.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What was built, and where.
+pub(super) struct Built {
+    /// Folder of `gwcluster` and the programs of images.
+    pub(super) tools: PathBuf,
+    /// The program that is every component of Kubernetes, beside its link `kubectl`.
+    pub(super) kube: PathBuf,
+    /// Images that every cluster gets.
+    pub(super) images: Vec<PathBuf>,
+}
+
+/// A set of programs of one Go module, rebuilt when one of its sources changes.
+struct Unit {
+    /// Name of its folder in the cache.
+    name: &'static str,
+    /// Folder of the Go module.
+    module: &'static str,
+    /// Files and folders of the module that it is built from.
+    sources: &'static [&'static str],
+}
+
+const KUBE: Unit = Unit {
+    name: "kube",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "cmd/kube"],
+};
+
+const TOOLS: Unit = Unit {
+    name: "tools",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "cmd/gwcluster", "cmd/pause", "internal"],
+};
+
+const IMAGES: Unit = Unit {
+    name: "images",
+    module: "e2e/images",
+    sources: &["go.mod", "go.sum", "coredns"],
+};
+
+/// Builds everything a cluster needs.
+pub(super) fn ensure() -> Result<Built> {
+    let mut built = ensure_tools()?;
+    built.kube = unit(&KUBE, |folder| {
+        eprintln!("    building Kubernetes (minutes, once)");
+        go_build(&KUBE, &folder.join("kube"), "./cmd/kube", &version_flags()?)?;
+        std::os::unix::fs::symlink("kube", folder.join("kubectl")).context("linking kubectl")
+    })?
+    .join("kube");
+    let programs = unit(&IMAGES, |folder| {
+        let echo = "sigs.k8s.io/gateway-api/conformance/echo-basic";
+        go_build(&IMAGES, &folder.join("echo-basic"), echo, "")?;
+        go_build(&IMAGES, &folder.join("coredns"), "./coredns", "")?;
+        let archive = |name: &str| folder.join(format!("{name}.tar"));
+        let echo_tags: Vec<String> = ECHO_IMAGES.iter().map(|&tag| tag.to_owned()).collect();
+        // The DNS server binds port 53, for which the published image has a file capability.
+        pack(
+            &built,
+            &folder.join("coredns"),
+            &archive("coredns"),
+            &[DNS_IMAGE.to_owned()],
+            "",
+        )?;
+        pack(
+            &built,
+            &folder.join("echo-basic"),
+            &archive("echo-basic"),
+            &echo_tags,
+            "",
+        )?;
+        pack(
+            &built,
+            &built.tools.join("pause"),
+            &archive("pause"),
+            &[PAUSE_IMAGE.to_owned()],
+            "",
+        )
+        .map(drop)
+    })?;
+    built.images = ["pause", "coredns", "echo-basic"]
+        .map(|name| programs.join(format!("{name}.tar")))
+        .to_vec();
+    Ok(built)
+}
+
+/// Builds only what manages clusters.
+pub(super) fn ensure_tools() -> Result<Built> {
+    let tools = unit(&TOOLS, |folder| {
+        go_build(&TOOLS, &folder.join("gwcluster"), "./cmd/gwcluster", "")?;
+        go_build(&TOOLS, &folder.join("pause"), "./cmd/pause", "")
+    })?;
+    Ok(Built {
+        tools,
+        kube: PathBuf::new(),
+        images: Vec::new(),
+    })
+}
+
+/// Makes an image of a static program and returns the path of its archive.
+pub(super) fn pack(
+    built: &Built,
+    program: &Path,
+    archive: &Path,
+    tags: &[String],
+    user: &str,
+) -> Result<PathBuf> {
+    let mut pack = manager_of(built);
+    pack.arg("pack").arg(program).arg("--archive").arg(archive);
+    for tag in tags {
+        pack.args(["--tag", tag]);
+    }
+    output(pack.args(["--user", user]))?;
+    Ok(archive.to_path_buf())
+}
+
+/// Folder of a unit, filled by `fill` unless its sources have been built before.
+fn unit(unit: &Unit, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let module = root().join(unit.module);
+    let go =
+        output(command("go", &["version"]).current_dir(&module)).context("clusters need the Go toolchain")?;
+    let base = cache_dir().join("cluster");
+    let folder = base.join(format!(
+        "{}-{}",
+        unit.name,
+        fingerprint(&module, unit.sources, &go)?
+    ));
+    if !folder.is_dir() {
+        fs::create_dir_all(&base)?;
+        // Complete or not there: two builds at a time do not see each other's halves.
+        let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&base)?;
+        fill(partial.path())?;
+        if let Err(error) = fs::rename(partial.keep(), &folder)
+            && !folder.is_dir()
+        {
+            return Err(error).with_context(|| format!("cannot make {}", folder.display()));
+        }
+    }
+    fs::write(folder.join(".used"), "").with_context(|| format!("cannot write to {}", folder.display()))?;
+    prune(&base)?;
+    Ok(folder)
+}
+
+/// Removes builds that have not been used for long.
+fn prune(base: &Path) -> Result<()> {
+    let limit = SystemTime::now() - KEPT;
+    for entry in fs::read_dir(base)? {
+        let folder = entry?.path();
+        let used = fs::metadata(folder.join(".used")).and_then(|file| file.modified());
+        if used.is_ok_and(|used| used < limit) {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A short hash of the sources' names and contents, and of the compiler's version.
+pub(super) fn fingerprint(module: &Path, sources: &[&str], compiler: &str) -> Result<String> {
+    let mut files = Vec::new();
+    for source in sources {
+        collect(&module.join(source), &mut files)?;
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    hash.update(compiler);
+    for file in files {
+        let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let name = file.strip_prefix(module).unwrap_or(&file);
+        hash.update(format!("{} {}\n", name.display(), content.len()));
+        hash.update(content);
+    }
+    let start = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .fold(0_u64, |start, byte| start << 8 | u64::from(*byte));
+    Ok(format!("{start:016x}"))
+}
+
+/// Adds a file, or all files below a folder, but no tests.
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))? {
+        let path = entry?.path();
+        if !path.to_string_lossy().ends_with("_test.go") {
+            collect(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds a static program without symbols.
+fn go_build(unit: &Unit, to: &Path, package: &str, flags: &str) -> Result<()> {
+    let mut build = command("go", &["build", "-trimpath", "-buildvcs=false", "-ldflags"]);
+    build
+        .arg(format!("-s -w {flags}"))
+        .arg("-o")
+        .arg(to)
+        .arg(package)
+        .current_dir(root().join(unit.module))
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off");
+    run(&mut build)
+}
+
+/// Linker flags that make the components tell the version of the Kubernetes module.
+fn version_flags() -> Result<String> {
+    let template = "{{.Version}}";
+    let version = output(
+        command("go", &["list", "-m", "-f", template, "k8s.io/kubernetes"])
+            .current_dir(root().join(KUBE.module))
+            .env("GOWORK", "off"),
+    )?;
+    let version = version.trim();
+    let mut parts = version.trim_start_matches('v').split('.');
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let package = "k8s.io/component-base/version";
+    Ok(format!(
+        "-X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor} -X {package}.gitTreeState=clean"
+    ))
+}

@@ -1,0 +1,109 @@
+//! The same clusters on kind, where Docker runs.
+
+use crate::run::{cache_dir, command, output, root, run};
+use crate::tools::go_tool;
+use anyhow::{Context, Result};
+use flate2::read::GzDecoder;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Starts a cluster and applies the definitions of the bundle.
+pub(super) fn up(name: &str, bundle: Option<&Path>) -> Result<()> {
+    std::fs::create_dir_all(folder())?;
+    run(kind()?
+        .args([
+            "create",
+            "cluster",
+            "--wait",
+            "120s",
+            "--name",
+            &full(name),
+            "--config",
+        ])
+        .arg(root().join("deploy/kind/cluster.yaml"))
+        .arg("--kubeconfig")
+        .arg(kubeconfig(name)))?;
+    bundle.map_or(Ok(()), |bundle| apply(name, bundle))
+}
+
+/// Removes a cluster.
+pub(super) fn down(name: &str) -> Result<()> {
+    run(kind()?
+        .args(["delete", "cluster", "--name", &full(name), "--kubeconfig"])
+        .arg(kubeconfig(name)))
+}
+
+/// Lists the clusters, if this machine has kind.
+pub(super) fn status() -> Result<()> {
+    match installed() {
+        Some(kind) => run(command(kind, &[]).args(["get", "clusters"])),
+        None => Ok(()),
+    }
+}
+
+/// Brings an image to the nodes.
+pub(super) fn load(name: &str, archive: &Path) -> Result<()> {
+    run(kind()?
+        .args(["load", "image-archive", "--name", &full(name)])
+        .arg(archive))
+}
+
+/// A command, or a shell, that talks to the cluster.
+pub(super) fn shell(name: &str, words: &[String]) -> Result<Command> {
+    let mut words = words.iter();
+    let mut shell = words.next().map_or_else(
+        || Command::new(std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())),
+        Command::new,
+    );
+    shell.args(words).env("KUBECONFIG", kubeconfig(name));
+    Ok(shell)
+}
+
+/// Applies a bundle (compressed JSON objects) with the machine's kubectl.
+fn apply(name: &str, bundle: &Path) -> Result<()> {
+    let file = std::fs::File::open(bundle).with_context(|| format!("cannot open {}", bundle.display()))?;
+    let mut objects = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut objects)?;
+    let mut kubectl = command(
+        "kubectl",
+        &["apply", "--server-side", "--filename", "-", "--kubeconfig"],
+    )
+    .arg(kubeconfig(name))
+    .stdin(Stdio::piped())
+    .spawn()
+    .context("cannot start kubectl")?;
+    if let Some(mut input) = kubectl.stdin.take() {
+        input.write_all(&objects)?;
+    }
+    let status = kubectl.wait()?;
+    anyhow::ensure!(status.success(), "kubectl apply failed: {status}");
+    Ok(())
+}
+
+/// kind of the machine, or built from its module.
+fn kind() -> Result<Command> {
+    match installed() {
+        Some(kind) => Ok(command(kind, &[])),
+        None => Ok(command(go_tool("sigs.k8s.io/kind")?, &[])),
+    }
+}
+
+fn installed() -> Option<PathBuf> {
+    output(&mut command("kind", &["version"]))
+        .ok()
+        .map(|_| "kind".into())
+}
+
+fn folder() -> PathBuf {
+    cache_dir().join("kind")
+}
+
+fn kubeconfig(name: &str) -> PathBuf {
+    folder().join(format!("{name}.kubeconfig"))
+}
+
+/// Name of the cluster as kind knows it.
+fn full(name: &str) -> String {
+    format!("gatewright-{name}")
+}

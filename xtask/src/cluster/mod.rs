@@ -1,0 +1,255 @@
+//! `cargo xtask cluster`: real Kubernetes clusters for tests, on this machine or on kind.
+//!
+//! The work is done by `gwcluster` (Go, `e2e/cluster`); this builds what it needs and calls it.
+
+mod build;
+mod kind;
+mod packages;
+#[cfg(test)]
+mod tests;
+
+use crate::run::{cache_dir, command, root, run};
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// Arguments of `cargo xtask cluster`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Which cluster.
+#[derive(clap::Args)]
+struct Target {
+    /// Name of the cluster; several can run side by side.
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// Use kind (needs Docker) instead of this machine's namespaces.
+    #[arg(long)]
+    kind: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Build everything a cluster needs, without starting one.
+    Build,
+    /// Start a cluster and wait until it is ready.
+    Up(Up),
+    /// End a cluster and remove everything of it.
+    Down {
+        #[command(flatten)]
+        target: Target,
+        /// End every cluster of this machine's namespaces.
+        #[arg(long, conflicts_with_all = ["name", "kind"])]
+        all: bool,
+    },
+    /// List the clusters, and how each one's components fare.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a command (or a shell) inside the cluster, with KUBECONFIG set and kubectl in the path.
+    Shell {
+        #[command(flatten)]
+        target: Target,
+        /// The command and its arguments.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Bring an image to the cluster: a docker-archive, or a static program with `--tag`.
+    LoadImage(LoadImage),
+    /// Restart, kill (it comes back), stop or start a component, such as `etcd` or `kube-apiserver`.
+    Component {
+        #[command(flatten)]
+        target: Target,
+        /// Name of the component; `status` lists them.
+        component: String,
+        /// restart, kill, stop or start.
+        action: String,
+    },
+    /// Kill the processes of a pod's containers, as a crash would.
+    KillPod {
+        #[command(flatten)]
+        target: Target,
+        /// The pod, as NAMESPACE/NAME.
+        pod: String,
+    },
+}
+
+#[derive(clap::Args)]
+struct Up {
+    #[command(flatten)]
+    target: Target,
+    /// Version of the Gateway API's definitions to install, or `none`.
+    #[arg(long, default_value = "1.6.3")]
+    bundle: String,
+    /// Channel of the definitions: standard or experimental.
+    #[arg(long, default_value = "experimental")]
+    channel: String,
+    /// Leave out the cluster's DNS server.
+    #[arg(long)]
+    no_dns: bool,
+    /// Stay, and end the cluster with this command (this machine's namespaces only).
+    #[arg(long, conflicts_with = "kind")]
+    foreground: bool,
+}
+
+#[derive(clap::Args)]
+struct LoadImage {
+    #[command(flatten)]
+    target: Target,
+    /// A docker-archive, or a static program.
+    file: PathBuf,
+    /// Name and tag of the image to make of a program (repeatable).
+    #[arg(long = "tag")]
+    tags: Vec<String>,
+    /// User (uid or uid:gid) that the container of a program runs as.
+    #[arg(long, default_value = "65532:65532")]
+    user: String,
+}
+
+/// Runs one action.
+///
+/// # Errors
+/// Says what is missing on the machine, or which command failed.
+pub fn run_action(args: &Args) -> Result<()> {
+    match &args.action {
+        Action::Build => build::ensure().map(|built| eprintln!("built in {}", built.tools.display())),
+        Action::Up(up) if up.target.kind => kind::up(&up.target.name, bundle(up)?.as_deref()),
+        Action::Up(up) => start(up),
+        Action::Down { target, .. } if target.kind => kind::down(&target.name),
+        Action::Down { all: true, .. } => run(manager()?.args(["down", "--all"])),
+        Action::Down { target, .. } => run(on(&mut manager()?, target).arg("down")),
+        Action::Status { json } => {
+            run(manager()?.arg("status").args(json.then_some("--json")))?;
+            kind::status()
+        }
+        Action::Shell { target, command } if target.kind => {
+            become_command(kind::shell(&target.name, command)?)
+        }
+        Action::Shell { target, command } => {
+            let mut shell = manager()?;
+            on(&mut shell, target).args(["shell", "--"]).args(command);
+            become_command(shell)
+        }
+        Action::LoadImage(load) => load_image(load),
+        Action::Component {
+            target,
+            component,
+            action,
+        } => run(on(&mut local(target)?, target).args(["component", component, action])),
+        Action::KillPod { target, pod } => run(on(&mut local(target)?, target).args(["kill-pod", pod])),
+    }
+}
+
+/// Starts a cluster in namespaces of this machine.
+fn start(up: &Up) -> Result<()> {
+    packages::ensure()?;
+    let built = build::ensure()?;
+    let mut command = manager_of(&built);
+    on(&mut command, &up.target).arg("up");
+    command.arg("--kube").arg(&built.kube);
+    for image in &built.images {
+        command.arg("--image").arg(image);
+    }
+    if let Some(bundle) = bundle(up)? {
+        command.arg("--bundle").arg(bundle);
+    }
+    if !up.no_dns {
+        command.args(["--dns-image", build::DNS_IMAGE]);
+    }
+    command.args(up.foreground.then_some("--foreground"));
+    run(&mut command)
+}
+
+fn load_image(load: &LoadImage) -> Result<()> {
+    let built = build::ensure()?;
+    let file = std::path::absolute(&load.file)?;
+    if load.target.kind {
+        let packed;
+        let archive = if load.tags.is_empty() {
+            &file
+        } else {
+            packed = tempfile::tempdir()?;
+            &build::pack(
+                &built,
+                &file,
+                &packed.path().join("image.tar"),
+                &load.tags,
+                &load.user,
+            )?
+        };
+        return kind::load(&load.target.name, archive);
+    }
+    let mut command = manager_of(&built);
+    on(&mut command, &load.target).arg("load-image").arg(&file);
+    for tag in &load.tags {
+        command.args(["--tag", tag]);
+    }
+    run(command.args(["--user", &load.user]))
+}
+
+/// File of the definitions asked for; none if none are wanted.
+fn bundle(up: &Up) -> Result<Option<PathBuf>> {
+    if up.bundle == "none" {
+        return Ok(None);
+    }
+    let folder = root().join("crds/bundles");
+    find_bundle(&folder, &up.bundle, &up.channel).map(Some)
+}
+
+fn find_bundle(folder: &Path, version: &str, channel: &str) -> Result<PathBuf> {
+    let version = version.trim_start_matches('v');
+    let file = folder.join(format!("v{version}-{channel}.jsonl.gz"));
+    if file.is_file() {
+        return Ok(file);
+    }
+    let mut known: Vec<String> = std::fs::read_dir(folder)
+        .with_context(|| format!("cannot list {}", folder.display()))?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".jsonl.gz").map(str::to_owned))
+        .collect();
+    known.sort();
+    bail!(
+        "there is no bundle v{version}-{channel}; there are {} (and `--bundle none`)",
+        known.join(", ")
+    )
+}
+
+/// The manager, built if need be.
+fn manager() -> Result<Command> {
+    Ok(manager_of(&build::ensure_tools()?))
+}
+
+/// The manager, for what kind cannot do.
+fn local(target: &Target) -> Result<Command> {
+    if target.kind {
+        bail!("this works on clusters in namespaces of this machine only, not on kind");
+    }
+    manager()
+}
+
+fn manager_of(built: &build::Built) -> Command {
+    let mut manager = command(built.tools.join("gwcluster"), &[]);
+    manager.arg("--root").arg(cache_dir().join("clusters"));
+    manager.env("PATH", packages::search_path());
+    if let Ok(folder) = std::env::current_dir() {
+        manager.current_dir(folder);
+    }
+    manager
+}
+
+fn on<'a>(command: &'a mut Command, target: &Target) -> &'a mut Command {
+    command.args(["--name", &target.name])
+}
+
+/// Runs a command quietly and ends with its exit status.
+fn become_command(mut command: Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
+    exit(status.code().unwrap_or(1))
+}
