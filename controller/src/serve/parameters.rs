@@ -1,7 +1,8 @@
 //! SoftwareGatewayParameters as options of the proxy.
 
 use gatewright_core::translate::milliseconds;
-use gatewright_crds::own::{Forwarding, Limits, ProxyProtocol, SoftwareGatewayParametersSpec, Timeouts};
+use gatewright_crds::own::SoftwareGatewayParametersSpec;
+use gatewright_crds::own::parameters::{Forwarding, Limits, ProxyProtocol, Timeouts};
 use gatewright_model::key::ObjectName;
 use gatewright_proxy::runtime::ProxyOptions;
 use ipnet::IpNet;
@@ -48,7 +49,12 @@ impl GatewayOptions {
 /// The options of one Gateway: those of the process with what its parameters name. Values were checked
 /// when the object was read, so one that cannot be used leaves the process's own.
 pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) -> ProxyOptions {
+    // The rest says how proxies are run in a cluster, which this process is not.
     let SoftwareGatewayParametersSpec {
+        mode: _,
+        deployment: _,
+        service: _,
+        access_log: _,
         proxy_protocol,
         forwarding,
         limits,

@@ -22,6 +22,11 @@ metadata:
   name: edge
   namespace: infra
 spec:
+  deployment:
+    replicas: 3
+  service:
+    type: LoadBalancer
+    externalTrafficPolicy: Local
   proxyProtocol:
     requiredFrom: [10.0.0.0/8]
   forwarding:
@@ -133,6 +138,7 @@ fn accepted(schema: &Value) -> String {
             }
             text
         }
+        Some("object") if schema.get("additionalProperties").is_some() => "names and texts".to_owned(),
         Some("boolean") => "`true`, `false`".to_owned(),
         Some(other) => other.to_owned(),
         None => String::new(),

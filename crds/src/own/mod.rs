@@ -4,13 +4,11 @@
 //! `kubectl apply`.
 
 pub mod document;
-mod parameters;
+pub mod parameters;
 #[cfg(test)]
 mod tests;
 
-pub use parameters::{
-    Forwarding, Limits, ProxyProtocol, SoftwareGatewayParameters, SoftwareGatewayParametersSpec, Timeouts,
-};
+pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
 use crate::bundle::{CrdText, CrdVersion};
 use crate::kinds::{KindInfo, Scope};
@@ -101,7 +99,9 @@ fn tidy(schema: &mut Value) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.values_mut().for_each(tidy);
     }
-    if let Some(items) = schema.get_mut("items") {
-        tidy(items);
+    for inner in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get_mut(inner) {
+            tidy(inner);
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct Args {
 enum Command {
     /// Write the generated files of crds/ anew from the published Gateway API releases.
     Generate,
+    /// Write the CRDs of our own kinds alone, from their Rust types.
+    Own,
     /// Fail if generated files differ from what was generated.
     Check {
         /// Generate again and compare; needs the Go toolchain and, the first time, minutes to build kopium.
@@ -59,6 +61,11 @@ pub fn run_command(args: &Args) -> Result<()> {
             let own = own::write()?;
             eprintln!("wrote {own} of our own CRDs below crds/{}", own::FOLDER);
             eprintln!("wrote {} files below crds/", files.len() + 1);
+            Ok(())
+        }
+        Command::Own => {
+            let own = own::write()?;
+            eprintln!("wrote {own} of our own CRDs below crds/{}", own::FOLDER);
             Ok(())
         }
         Command::Check { full: false } => check(),

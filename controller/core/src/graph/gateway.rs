@@ -195,12 +195,18 @@ fn parameters_of(
         namespace: gateway.metadata.namespace.as_deref().unwrap_or_default(),
         name: &reference.name,
     };
-    parameters::resolve(view, &class.controller, reference)
-        .map(|own| own.over(&base))
-        .map_err(|message| Refusal {
-            reason: reason::INVALID_PARAMETERS,
-            message,
-        })
+    let refuse = |message| Refusal {
+        reason: reason::INVALID_PARAMETERS,
+        message,
+    };
+    let object = ObjectName::new(reference.namespace, reference.name);
+    let own = parameters::resolve(view, &class.controller, reference).map_err(refuse)?;
+    match own.class_only() {
+        Some(problem) => Err(refuse(format!(
+            "spec.infrastructure.parametersRef: {object}: {problem}"
+        ))),
+        None => Ok(own.over(&base)),
+    }
 }
 
 /// `GatewayReasonUnsupportedAddress`: an address type that is not supported. IPAddress is; so is Hostname, as

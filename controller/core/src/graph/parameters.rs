@@ -29,7 +29,7 @@ pub struct ParametersRef<'a> {
 ///
 /// # Errors
 /// Message of `Accepted=False` with reason `InvalidParameters`: the kind is not one of the
-/// controller's, or the object does not exist (`GatewayClassSpec.parametersRef`,
+/// controller's, the object does not exist, or it holds what cannot be used (`GatewayClassSpec.parametersRef`,
 /// `GatewayInfrastructure.parametersRef`: "the Gateway/GatewayClass SHOULD be rejected").
 pub fn resolve(
     view: &View<'_>,
@@ -60,7 +60,10 @@ pub fn resolve(
     }
     let object = ObjectName::new(namespace, name);
     match view.parameters(&object) {
-        Some(found) => Ok(found.spec.clone()),
+        Some(found) => match found.spec.problem() {
+            Some(problem) => Err(format!("{field}: {KIND} {object}: {problem}")),
+            None => Ok(found.spec.clone()),
+        },
         None => Err(format!("{field}: {KIND} {object} does not exist")),
     }
 }

@@ -1,38 +1,8 @@
-//! `SoftwareGatewayParameters`: what the software proxy needs and the Gateway API has no field for.
+//! What the proxy does with connections and requests.
 
-use kube::{CustomResource, KubeSchema};
+use super::merge::over;
+use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
-
-/// Settings of the software proxy for a GatewayClass (`spec.parametersRef`) or one Gateway
-/// (`spec.infrastructure.parametersRef`). A Gateway's settings win over its class', field by field;
-/// what neither sets has the proxy's default.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[kube(
-    group = "gatewright.dev",
-    version = "v1alpha1",
-    kind = "SoftwareGatewayParameters",
-    plural = "softwaregatewayparameters",
-    namespaced,
-    category = "gatewright",
-    doc = "Settings of Gatewright's software proxy, for a GatewayClass or for one Gateway.",
-    derive = "Default",
-    derive = "PartialEq"
-)]
-#[serde(rename_all = "camelCase")]
-pub struct SoftwareGatewayParametersSpec {
-    /// PROXY protocol on incoming connections. Off unless set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub proxy_protocol: Option<ProxyProtocol>,
-    /// Whose forwarding headers are believed and which are sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forwarding: Option<Forwarding>,
-    /// Bounds on size and number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Limits>,
-    /// Bounds on time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeouts: Option<Timeouts>,
-}
 
 /// PROXY protocol, versions 1 and 2, on incoming connections.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -128,85 +98,24 @@ pub struct Timeouts {
     pub external_auth: Option<String>,
 }
 
-impl SoftwareGatewayParametersSpec {
-    /// These settings where set, else `base`'s: `gateway.over(&class)`.
-    #[must_use]
-    pub fn over(self, base: &Self) -> Self {
-        let Self {
-            proxy_protocol,
-            forwarding,
-            limits,
-            timeouts,
-        } = self;
-        Self {
-            proxy_protocol: proxy_protocol.or_else(|| base.proxy_protocol.clone()),
-            forwarding: both(forwarding, base.forwarding.as_ref(), Forwarding::over),
-            limits: both(limits, base.limits.as_ref(), Limits::over),
-            timeouts: both(timeouts, base.timeouts.as_ref(), Timeouts::over),
-        }
-    }
-}
-
-fn both<T: Clone>(mine: Option<T>, base: Option<&T>, over: impl Fn(T, &T) -> T) -> Option<T> {
-    match (mine, base) {
-        (Some(mine), Some(base)) => Some(over(mine, base)),
-        (mine, base) => mine.or_else(|| base.cloned()),
-    }
-}
-
-impl Forwarding {
-    fn over(self, base: &Self) -> Self {
-        let Self {
-            trusted_hops,
-            trusted_cidrs,
-            send_forwarded,
-            keep_request_id,
-        } = self;
-        Self {
-            trusted_hops: trusted_hops.or(base.trusted_hops),
-            trusted_cidrs: trusted_cidrs.or_else(|| base.trusted_cidrs.clone()),
-            send_forwarded: send_forwarded.or(base.send_forwarded),
-            keep_request_id: keep_request_id.or(base.keep_request_id),
-        }
-    }
-}
-
-impl Limits {
-    fn over(self, base: &Self) -> Self {
-        let Self {
-            header_bytes,
-            header_fields,
-            body_bytes,
-            body_bytes_per_second,
-            connections_per_port,
-            connections_per_client,
-        } = self;
-        Self {
-            header_bytes: header_bytes.or(base.header_bytes),
-            header_fields: header_fields.or(base.header_fields),
-            body_bytes: body_bytes.or(base.body_bytes),
-            body_bytes_per_second: body_bytes_per_second.or(base.body_bytes_per_second),
-            connections_per_port: connections_per_port.or(base.connections_per_port),
-            connections_per_client: connections_per_client.or(base.connections_per_client),
-        }
-    }
-}
-
-impl Timeouts {
-    fn over(self, base: &Self) -> Self {
-        let Self {
-            header,
-            idle,
-            body,
-            connect,
-            external_auth,
-        } = self;
-        Self {
-            header: header.or_else(|| base.header.clone()),
-            idle: idle.or_else(|| base.idle.clone()),
-            body: body.or_else(|| base.body.clone()),
-            connect: connect.or_else(|| base.connect.clone()),
-            external_auth: external_auth.or_else(|| base.external_auth.clone()),
-        }
-    }
-}
+over!(Forwarding {
+    trusted_hops,
+    trusted_cidrs,
+    send_forwarded,
+    keep_request_id
+});
+over!(Limits {
+    header_bytes,
+    header_fields,
+    body_bytes,
+    body_bytes_per_second,
+    connections_per_port,
+    connections_per_client
+});
+over!(Timeouts {
+    header,
+    idle,
+    body,
+    connect,
+    external_auth
+});
