@@ -11,6 +11,7 @@ pub mod engine;
 pub mod graph;
 pub mod lookup;
 pub mod policy;
+mod small_set;
 pub mod snapshot;
 pub mod status;
 #[cfg(test)]
@@ -18,3 +19,4 @@ pub(crate) mod testing;
 pub mod translate;
 
 pub use engine::{Delta, Engine, EngineOptions};
+pub use small_set::SmallSet;

@@ -35,7 +35,7 @@ pub struct StreamRoute {
 }
 
 /// One listener that accepted a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Attachment {
     /// The listener.
     pub listener: ListenerKey,
@@ -44,7 +44,7 @@ pub struct Attachment {
 }
 
 /// A hostname that a route serves on a listener.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RouteHost {
     /// Intersection of the listener's and the route's hostname: what is matched.
     pub effective: HostPattern,

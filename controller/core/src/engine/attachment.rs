@@ -5,6 +5,7 @@ use super::rivals::{Candidate, losers};
 use super::state::{BackendState, RouteState};
 use super::unit::Unit;
 use crate::graph::route::{RouteRules, Rules};
+use crate::small_set::SmallSet;
 use crate::snapshot::{Dep, Kind, ObjectKey, View};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
@@ -23,7 +24,7 @@ impl Engine {
         let Some(state) = self.routes.get_mut(key) else {
             return;
         };
-        let now: BTreeSet<ListenerKey> = accepting(state)
+        let now: SmallSet<ListenerKey> = accepting(state)
             .flat_map(|(_, attachments)| attachments.iter().map(|attachment| attachment.listener.clone()))
             .collect();
         let before = std::mem::replace(&mut state.listeners, now.clone());
@@ -106,8 +107,8 @@ impl Engine {
         let rules = state.rules.clone();
         let created = state.parents.created;
         let (before, contributed) = (state.gateways.clone(), state.contributed.clone());
-        let after: BTreeSet<ObjectName> = attached.keys().cloned().collect();
-        let none = BTreeSet::new();
+        let after: SmallSet<ObjectName> = attached.keys().cloned().collect();
+        let none = SmallSet::default();
         for (gateway, listeners) in attached {
             if let Some(rules) = &rules {
                 self.place(&gateway, model(key, created, listeners, rules));
@@ -202,8 +203,8 @@ impl Engine {
     pub(super) fn exchange_backends(
         &mut self,
         gateway: &ObjectName,
-        before: &BTreeSet<BackendKey>,
-        after: &BTreeSet<BackendKey>,
+        before: &SmallSet<BackendKey>,
+        after: &SmallSet<BackendKey>,
     ) {
         for key in after.difference(before) {
             let count = self
@@ -268,8 +269,8 @@ impl Engine {
     fn exchange_users(
         &mut self,
         route: &RouteKey,
-        before: &BTreeSet<BackendKey>,
-        after: &BTreeSet<BackendKey>,
+        before: &SmallSet<BackendKey>,
+        after: &SmallSet<BackendKey>,
     ) {
         for key in before.difference(after) {
             if let Some(backend) = self.backends.get_mut(key) {

@@ -1,6 +1,7 @@
 //! Computing units.
 
 use super::Engine;
+use super::pool::hash_of;
 use super::state::GatewayState;
 use super::unit::Unit;
 use crate::backend;
@@ -126,14 +127,15 @@ impl Engine {
             Some(_) => self.tracker.set(&unit, asked),
             None => self.tracker.forget(&unit),
         }
-        let parents = parents.unwrap_or_default();
+        let mut parents = parents.unwrap_or_default();
         let leads_somewhere = !parents.parents.is_empty();
-        match self.routes.get_mut(&key) {
+        match self.routes.get(&key) {
             None if !leads_somewhere => return,
-            Some(state) if *state.parents == parents => return,
-            Some(state) => state.parents = Arc::new(parents),
-            None => {
-                self.routes.entry(key.clone()).or_default().parents = Arc::new(parents);
+            Some(state) if state.parents == parents => return,
+            _ => {
+                let list = Arc::unwrap_or_clone(std::mem::take(&mut parents.parents));
+                parents.parents = self.parents.share(hash_of(&list), list);
+                self.routes.entry(key.clone()).or_default().parents = parents;
             }
         }
         let has_rules = self.routes.get(&key).is_some_and(|state| state.rules.is_some());

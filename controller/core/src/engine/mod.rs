@@ -11,6 +11,7 @@ mod balancer;
 mod delta;
 mod evaluate;
 mod policies;
+mod pool;
 mod publish;
 mod rivals;
 mod state;
@@ -21,6 +22,7 @@ pub use delta::{BalancerChange, Delta, Parts, StatusChange};
 
 use crate::backend::BackendOptions;
 use crate::graph::class::{BundleVersion, ClassNode, ClassProfile};
+use crate::graph::route::ParentNode;
 use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
 use crate::status::policy::Ancestor;
 use crate::status::{Programming, Status};
@@ -30,6 +32,7 @@ use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::{LoadBalancer, Str};
 use jiff::Timestamp;
+use pool::Pool;
 use state::{BackendState, GatewayState, ListenerRoutes, RouteState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -66,6 +69,9 @@ pub struct Engine {
     backends: BTreeMap<BackendKey, BackendState>,
     policies: BTreeMap<ObjectKey, Vec<Ancestor>>,
     programming: BTreeMap<ObjectName, Programming>,
+    /// Lists of parents that routes share.
+    parents: Pool<Vec<ParentNode>>,
+    shared_statuses: Pool<Status>,
     /// Statuses as they are or as we last wanted them.
     statuses: BTreeMap<ObjectKey, Arc<Status>>,
     /// Objects whose status is known but no longer ours to say: kept, because it may become ours again.
@@ -93,6 +99,8 @@ impl Engine {
             backends: BTreeMap::new(),
             policies: BTreeMap::new(),
             programming: BTreeMap::new(),
+            parents: Pool::default(),
+            shared_statuses: Pool::default(),
             statuses: BTreeMap::new(),
             silent: BTreeSet::new(),
             delta: Delta::default(),

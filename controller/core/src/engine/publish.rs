@@ -3,6 +3,7 @@
 use super::Engine;
 use super::delta::StatusChange;
 use super::policies::has_ancestors;
+use super::pool::hash_of_json;
 use crate::backend::BackendNotice;
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Kind, ObjectKey};
@@ -41,7 +42,7 @@ impl Engine {
         if self.statuses.get(&key).is_some_and(|known| **known == status) {
             return;
         }
-        let status = Arc::new(status);
+        let status = self.shared_statuses.share(hash_of_json(&status), status);
         let before = self.statuses.insert(key.clone(), Arc::clone(&status));
         let before = before.filter(|before| !before.is_default());
         self.delta.statuses.push(StatusChange { key, status, before });

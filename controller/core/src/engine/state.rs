@@ -5,6 +5,7 @@ use crate::backend::BackendNotice;
 use crate::graph::facts::GatewayFacts;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::route::{RouteParents, RouteRules};
+use crate::small_set::SmallSet;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::Backend;
 use gatewright_model::hostname::HostPattern;
@@ -51,13 +52,13 @@ impl GatewayState {
 #[derive(Debug, Default)]
 pub struct RouteState {
     /// Its parents.
-    pub parents: Arc<RouteParents>,
+    pub parents: RouteParents,
     /// Its rules; `None` when it leads to no Gateway of ours.
     pub rules: Option<Arc<RouteRules>>,
     /// Listeners that count it, whether or not a rival takes its place there.
-    pub listeners: BTreeSet<ListenerKey>,
+    pub listeners: SmallSet<ListenerKey>,
     /// Gateways it adds to.
-    pub gateways: BTreeSet<ObjectName>,
+    pub gateways: SmallSet<ObjectName>,
     /// The rules as last added to them.
     pub contributed: Option<Arc<RouteRules>>,
 }

@@ -2,35 +2,39 @@
 
 use super::unit::Unit;
 use crate::snapshot::Dep;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
+
+/// Numbers, sorted. Most questions are asked by few units, and most units ask few questions.
+type Ids = SmallVec<[u32; 4]>;
 
 /// Questions and the units that asked them. Both are numbered, because a question about a Gateway is
 /// asked by each of its routes.
 #[derive(Debug, Default)]
 pub struct Tracker {
+    /// Questions, with the units that asked them.
     deps: Interner<Dep>,
+    /// Units, with the questions they asked.
     units: Interner<Unit>,
-    /// Units by question, sorted.
-    users: FxHashMap<u32, Vec<u32>>,
-    /// Questions by unit, sorted.
-    reads: FxHashMap<u32, Box<[u32]>>,
 }
 
 impl Tracker {
     /// Replaces the questions of a unit.
     pub fn set(&mut self, unit: &Unit, asked: BTreeSet<Dep>) {
         let id = self.units.intern(unit);
-        let mut now: Vec<u32> = asked.iter().map(|dep| self.deps.intern(dep)).collect();
+        let mut now: Ids = asked.into_iter().map(|dep| self.deps.intern(&dep)).collect();
         now.sort_unstable();
-        let before = self
-            .reads
-            .insert(id, now.clone().into_boxed_slice())
-            .unwrap_or_default();
+        let Some(reads) = self.units.linked_mut(id) else {
+            return;
+        };
+        let before = std::mem::replace(reads, now.clone());
         for dep in now.iter().filter(|dep| before.binary_search(dep).is_err()) {
-            let users = self.users.entry(*dep).or_default();
-            if let Err(at) = users.binary_search(&id) {
+            if let Some(users) = self.deps.linked_mut(*dep)
+                && let Err(at) = users.binary_search(&id)
+            {
                 users.insert(at, id);
             }
         }
@@ -42,7 +46,8 @@ impl Tracker {
     /// Forgets a unit.
     pub fn forget(&mut self, unit: &Unit) {
         let Some(id) = self.units.get(unit) else { return };
-        for dep in self.reads.remove(&id).unwrap_or_default() {
+        let reads = self.units.linked_mut(id).map(std::mem::take);
+        for dep in reads.unwrap_or_default() {
             self.unuse(dep, id);
         }
         self.units.release(id);
@@ -50,75 +55,111 @@ impl Tracker {
 
     /// The units that asked a question.
     pub fn users(&self, dep: &Dep) -> impl Iterator<Item = &Unit> {
-        let users = self.deps.get(dep).and_then(|id| self.users.get(&id));
+        let users = self.deps.get(dep).and_then(|id| self.deps.linked(id));
         users.into_iter().flatten().filter_map(|id| self.units.key(*id))
     }
 
     fn unuse(&mut self, dep: u32, unit: u32) {
-        let Some(users) = self.users.get_mut(&dep) else {
+        let Some(users) = self.deps.linked_mut(dep) else {
             return;
         };
         if let Ok(at) = users.binary_search(&unit) {
             users.remove(at);
         }
         if users.is_empty() {
-            self.users.remove(&dep);
             self.deps.release(dep);
         }
     }
 }
 
-/// Numbers for keys; numbers of released keys are used again.
+/// Numbers for keys, and what each is linked to; numbers of released keys are used again. A key is kept
+/// once: the table holds numbers alone.
 #[derive(Debug)]
 struct Interner<K> {
-    ids: FxHashMap<K, u32>,
-    keys: Vec<Option<K>>,
+    ids: HashTable<u32>,
+    slots: Vec<Option<Slot<K>>>,
     free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot<K> {
+    key: K,
+    linked: Ids,
 }
 
 impl<K> Default for Interner<K> {
     fn default() -> Self {
         Self {
-            ids: FxHashMap::default(),
-            keys: Vec::new(),
+            ids: HashTable::new(),
+            slots: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
+fn hash_of(key: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn slot_of<K>(slots: &[Option<Slot<K>>], id: u32) -> Option<&Slot<K>> {
+    slots.get(id as usize)?.as_ref()
+}
+
 impl<K: Clone + Eq + Hash> Interner<K> {
     fn get(&self, key: &K) -> Option<u32> {
-        self.ids.get(key).copied()
+        let same = |id: &u32| slot_of(&self.slots, *id).is_some_and(|slot| slot.key == *key);
+        self.ids.find(hash_of(key), same).copied()
     }
 
     fn key(&self, id: u32) -> Option<&K> {
-        self.keys.get(id as usize)?.as_ref()
+        slot_of(&self.slots, id).map(|slot| &slot.key)
+    }
+
+    fn linked(&self, id: u32) -> Option<&Ids> {
+        slot_of(&self.slots, id).map(|slot| &slot.linked)
+    }
+
+    fn linked_mut(&mut self, id: u32) -> Option<&mut Ids> {
+        let slot = self.slots.get_mut(id as usize)?.as_mut()?;
+        Some(&mut slot.linked)
     }
 
     fn intern(&mut self, key: &K) -> u32 {
         if let Some(id) = self.get(key) {
             return id;
         }
+        let new = Some(Slot {
+            key: key.clone(),
+            linked: Ids::new(),
+        });
         let reused = self
             .free
             .pop()
-            .and_then(|id| Some((id, self.keys.get_mut(id as usize)?)));
+            .and_then(|id| Some((id, self.slots.get_mut(id as usize)?)));
         let id = if let Some((id, slot)) = reused {
-            *slot = Some(key.clone());
+            *slot = new;
             id
         } else {
-            self.keys.push(Some(key.clone()));
-            (self.keys.len() - 1) as u32
+            self.slots.push(new);
+            (self.slots.len() - 1) as u32
         };
-        self.ids.insert(key.clone(), id);
+        let slots = &self.slots;
+        self.ids.insert_unique(hash_of(key), id, |id| {
+            slot_of(slots, *id).map_or(0, |slot| hash_of(&slot.key))
+        });
         id
     }
 
     fn release(&mut self, id: u32) {
-        if let Some(key) = self.keys.get_mut(id as usize).and_then(Option::take) {
-            self.ids.remove(&key);
-            self.free.push(id);
+        let Some(Slot { key, .. }) = self.slots.get_mut(id as usize).and_then(Option::take) else {
+            return;
+        };
+        if let Ok(entry) = self.ids.find_entry(hash_of(&key), |known| *known == id) {
+            entry.remove();
         }
+        self.free.push(id);
     }
 }
 
@@ -151,7 +192,7 @@ mod tests {
         assert_eq!(users(&tracker, "3"), [unit("x")]);
         tracker.forget(&unit("x"));
         tracker.forget(&unit("y"));
-        assert!(tracker.deps.ids.is_empty() && tracker.units.ids.is_empty() && tracker.users.is_empty());
+        assert!(tracker.deps.ids.is_empty() && tracker.units.ids.is_empty());
     }
 
     #[test]
@@ -163,6 +204,6 @@ mod tests {
             assert_eq!(users(&tracker, &name), [unit(&name)]);
             tracker.forget(&unit(&name));
         }
-        assert_eq!(tracker.deps.keys.len(), 1);
+        assert_eq!(tracker.deps.slots.len(), 1);
     }
 }

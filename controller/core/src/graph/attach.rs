@@ -113,16 +113,17 @@ pub fn attach(
             message,
         });
     }
-    let attachments: Vec<Attachment> = allowed
-        .iter()
-        .filter_map(|listener| {
-            let hosts = hosts(route, listener);
-            (!hosts.is_empty()).then(|| Attachment {
+    let mut attachments = Vec::with_capacity(allowed.len());
+    for listener in &allowed {
+        let hosts = hosts(route, listener);
+        if !hosts.is_empty() {
+            attachments.push(Attachment {
                 listener: listener.key.clone(),
                 hosts,
-            })
-        })
-        .collect();
+            });
+        }
+    }
+    attachments.shrink_to_fit();
     if attachments.is_empty() {
         let wanted: Vec<String> = route.hostnames.iter().map(ToString::to_string).collect();
         let offered: Vec<String> = allowed
@@ -169,6 +170,7 @@ fn hosts(route: &RouteView<'_>, listener: &ListenerFacts) -> Vec<RouteHost> {
         .collect();
     hosts.sort();
     hosts.dedup();
+    hosts.shrink_to_fit();
     hosts
 }
 

@@ -8,6 +8,7 @@ use super::{conflict, frontend};
 use crate::backend::BackendOptions;
 use crate::certificate::{self, CheckedCertificate, TlsHost};
 use crate::policy::{certificate_ref, telemetry};
+use crate::small_set::SmallSet;
 use crate::snapshot::{Dep, View, listed, name_of};
 use crate::translate::Refusal;
 use gatewright_crds::api::{Gateway, XTelemetryPolicy};
@@ -19,7 +20,6 @@ use gatewright_model::balancer::{AddressRequest, Infrastructure};
 use gatewright_model::key::{BackendKey, ListenerParent, ObjectName};
 use gatewright_model::listener::Protocol;
 use gatewright_model::telemetry::Tracing;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A Gateway of ours and everything that attaches to it except routes.
@@ -48,7 +48,7 @@ pub struct GatewayNode {
     /// Tracing, with the collector's backend.
     pub tracing: Option<Arc<Tracing>>,
     /// Backends of the Gateway itself and of its listeners' filters.
-    pub backends: BTreeSet<BackendKey>,
+    pub backends: SmallSet<BackendKey>,
     /// Whether routes without parents attach (`spec.defaultScope: All`, GEP-3793).
     pub is_default: bool,
     /// Settings of the provider, the class' filled in; `None` when they are invalid.

@@ -6,6 +6,7 @@ use super::frontend::Frontend;
 use crate::backend::BackendOptions;
 use crate::lookup::Referrer;
 use crate::policy::certificate_ref;
+use crate::small_set::SmallSet;
 use crate::snapshot::View;
 use crate::translate::{Reference, Refusal, Resolver, external_auth};
 use gatewright_crds::api::{
@@ -19,7 +20,7 @@ use gatewright_model::certificate::Certificate;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ListenerParent, RouteKind};
 use gatewright_model::listener::{Listener, ListenerFilter, ListenerTls, Protocol, TlsTermination};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A listener and everything that its status says, except for what other listeners and the data plane
@@ -51,7 +52,7 @@ pub struct ListenerNode {
     /// What the owner should know although all is well: certificates about to expire.
     pub certificates: Vec<Arc<crate::certificate::CheckedCertificate>>,
     /// Backends of its filters.
-    pub backends: BTreeSet<BackendKey>,
+    pub backends: SmallSet<BackendKey>,
     /// What a provider programs; `None` when the listener cannot be programmed.
     pub model: Option<Arc<Listener>>,
 }
@@ -113,7 +114,7 @@ pub fn evaluate(
         unresolved: None,
         overlap: None,
         certificates: Vec::new(),
-        backends: BTreeSet::new(),
+        backends: SmallSet::default(),
         model: None,
     };
     let Some(protocol) = protocol else {

@@ -22,11 +22,11 @@ pub struct RouteParents {
     /// Age, seconds since the Unix epoch; without a timestamp the youngest of all.
     pub created: i64,
     /// Parents that are Gateways of ours, in the order written.
-    pub parents: Vec<ParentNode>,
+    pub parents: Arc<Vec<ParentNode>>,
 }
 
 /// One parentRef.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ParentNode {
     /// As written, for the status entry.
     pub reference: ParentReference,
@@ -149,8 +149,8 @@ pub fn parents(view: &View<'_>, gateways: &impl Gateways, key: &RouteKey) -> Opt
         namespace,
         hostnames: &hostnames,
     };
-    let mut parents = Vec::new();
     let defaults = default_parents(view, gateways, &common, namespace);
+    let mut parents = Vec::with_capacity(common.parents.len() + defaults.len());
     for reference in common.parents.iter().cloned().chain(defaults) {
         let Some(parent) = Parent::read(&reference, namespace) else {
             continue;
@@ -166,7 +166,7 @@ pub fn parents(view: &View<'_>, gateways: &impl Gateways, key: &RouteKey) -> Opt
     }
     Some(RouteParents {
         created: Precedence::of(common.metadata).created,
-        parents,
+        parents: Arc::new(parents),
     })
 }
 

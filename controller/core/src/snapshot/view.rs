@@ -108,7 +108,7 @@ macro_rules! listed {
             .listed($dep)
             .into_iter()
             .filter_map(|object| match object {
-                $crate::snapshot::Object::$variant(object) => Some(object),
+                $crate::snapshot::Object::$variant(object) => Some(&**object),
                 _ => None,
             })
             .collect()

@@ -45,7 +45,7 @@ fn read<L: Lookup>(
     } = rule;
     let mut context = RuleContext::new(resolver, index);
     let path = context.path.clone();
-    let mut found_matches = Vec::new();
+    let mut found_matches = Vec::with_capacity(alternatives.as_ref().map_or(0, Vec::len).max(1));
     for (at, found) in alternatives.iter().flatten().enumerate() {
         found_matches.push(matches::http(found, &format!("{path}.matches[{at}]"))?);
     }

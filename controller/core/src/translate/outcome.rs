@@ -1,8 +1,8 @@
 //! What translating a route found out, for its conditions.
 
+use crate::small_set::SmallSet;
 use gatewright_model::Str;
 use gatewright_model::key::BackendKey;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Faults named in one message; the rest is counted. A message may have 32768 characters
@@ -46,11 +46,11 @@ pub struct RouteFindings {
     /// References that do not resolve, in the order written.
     pub unresolved: Vec<RefFault>,
     /// Backends that the served rules refer to, filters included.
-    pub backends: BTreeSet<BackendKey>,
+    pub backends: SmallSet<BackendKey>,
 }
 
 /// `status: False` of a condition: reason and message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Reason.
     pub reason: &'static str,

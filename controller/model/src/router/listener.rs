@@ -30,9 +30,22 @@ impl<P> RoutePayload<P> {
         Self { route, payloads }
     }
 
+    /// A route that serves nothing, whatever rules it has.
+    pub fn without_rules(route: Arc<HttpRoute>) -> Self {
+        Self {
+            route,
+            payloads: Arc::from([]),
+        }
+    }
+
     /// The route.
     pub fn route(&self) -> &Arc<HttpRoute> {
         &self.route
+    }
+
+    /// What each of its rules leads to, in their order.
+    pub fn payloads(&self) -> &[P] {
+        &self.payloads
     }
 }
 

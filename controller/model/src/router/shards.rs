@@ -114,6 +114,10 @@ impl<V: Keyed> ShardMap<V> {
             Err(at) => {
                 let mut value = make();
                 change(&mut value);
+                if shard.values.len() == shard.values.capacity() {
+                    // Many maps have one entry; room for four would be most of their memory.
+                    shard.values.reserve_exact(shard.values.len().max(1));
+                }
                 shard.hashes.insert(at, hash);
                 shard.values.insert(at, value);
                 self.len += 1;

@@ -22,12 +22,9 @@ pub(super) type Payload = Arc<CompiledRule>;
 #[derive(Debug)]
 struct Entry {
     /// The form in use: the newest, or the last that could be compiled.
-    route: Arc<HttpRoute>,
-    rules: Vec<Payload>,
-    /// The same for routers.
-    payload: Option<RoutePayload<Payload>>,
-    /// Why the newest form is not in use.
-    fault: Option<String>,
+    payload: RoutePayload<Payload>,
+    /// Why the newest form, or a part of it, is not in use.
+    fault: Option<Box<str>>,
 }
 
 /// HTTP routes by key.
@@ -64,7 +61,7 @@ impl HttpRoutes {
             let concerned = self
                 .entries
                 .iter()
-                .filter(|(_, entry)| names_any(&entry.route, &moved.sessions));
+                .filter(|(_, entry)| names_any(entry.payload.route(), &moved.sessions));
             waiting.extend(concerned.map(|(key, _)| key.clone()));
         }
         for change in changes(old.map(|old| &old.http_routes), &new.http_routes) {
@@ -81,7 +78,7 @@ impl HttpRoutes {
                     self.waiting.remove(key);
                     waiting.remove(key);
                     if let Some(entry) = self.entries.remove(key) {
-                        for attachment in &entry.route.attachments {
+                        for attachment in &entry.payload.route().attachments {
                             touched
                                 .entry(attachment.listener.clone())
                                 .or_default()
@@ -103,13 +100,13 @@ impl HttpRoutes {
         self.entries
             .values()
             .filter(|entry| {
-                entry
-                    .route
+                let route = entry.payload.route();
+                route
                     .attachments
                     .iter()
                     .any(|attachment| attachment.listener == *listener)
             })
-            .filter_map(|entry| entry.payload.clone())
+            .map(|entry| entry.payload.clone())
     }
 
     /// Says what is not in use and why.
@@ -134,17 +131,16 @@ impl HttpRoutes {
         if let Err(fault) = check_patterns(route) {
             // The last good form stays; a route without one does not exist yet and answers 404.
             if let Some(entry) = self.entries.get_mut(key) {
-                entry.fault = Some(format!("{fault}; its last good form stays in use"));
+                entry.fault = Some(format!("{fault}; its last good form stays in use").into());
             } else {
                 let nothing = HttpRoute {
                     attachments: Vec::new(),
+                    rules: Vec::new(),
                     ..HttpRoute::clone(route)
                 };
                 let entry = Entry {
-                    route: Arc::new(nothing),
-                    rules: Vec::new(),
-                    payload: None,
-                    fault: Some(fault),
+                    payload: RoutePayload::without_rules(Arc::new(nothing)),
+                    fault: Some(fault.into()),
                 };
                 self.entries.insert(key.clone(), entry);
             }
@@ -158,19 +154,17 @@ impl HttpRoutes {
             workshop,
             missing: &missing,
         };
-        let mut rules = Vec::with_capacity(route.rules.len());
         let payload = RoutePayload::new(Arc::clone(route), |rule| {
             let known = before.filter(|_| afresh == Afresh::No).and_then(|before| {
                 let at = before
-                    .route
+                    .payload
+                    .route()
                     .rules
                     .iter()
                     .position(|known| Arc::ptr_eq(known, rule))?;
-                before.rules.get(at)
+                before.payload.payloads().get(at)
             });
-            let compiled = known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)));
-            rules.push(Arc::clone(&compiled));
-            compiled
+            known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)))
         });
         if missing.get() {
             self.waiting.insert(key.clone());
@@ -184,7 +178,10 @@ impl HttpRoutes {
                 .upserts
                 .push(payload.clone());
         }
-        for former in before.iter().flat_map(|before| &before.route.attachments) {
+        for former in before
+            .iter()
+            .flat_map(|before| &before.payload.route().attachments)
+        {
             if !route
                 .attachments
                 .iter()
@@ -200,10 +197,8 @@ impl HttpRoutes {
         self.entries.insert(
             key.clone(),
             Entry {
-                route: Arc::clone(route),
-                fault: not_executable(&rules),
-                rules,
-                payload: Some(payload),
+                fault: not_executable(payload.payloads()).map(Into::into),
+                payload,
             },
         );
     }
@@ -246,7 +241,6 @@ impl RuleCompiler<'_> {
             .backend_request_ms
             .filter(|limit| *limit > 0)
             .map(Duration::from_millis);
-        let scope = format!("{}#{index}", self.name);
         CompiledRule {
             route: self.key.clone(),
             route_name: Arc::clone(&self.name),
@@ -261,10 +255,10 @@ impl RuleCompiler<'_> {
             backends: backends.iter().map(|backend| self.weighted(backend)).collect(),
             request_timeout: request,
             backend_request_timeout: backend_request,
-            retry: retry.as_ref().map(RetryPolicy::compile),
+            retry: retry.as_ref().map(|retry| Box::new(RetryPolicy::compile(retry))),
             session: session_persistence
                 .as_ref()
-                .map(|session| self.session(session, &scope)),
+                .map(|session| Box::new(self.session(session, &format!("{}#{index}", self.name)))),
             fault: fault.clone(),
         }
     }
@@ -278,7 +272,7 @@ impl RuleCompiler<'_> {
             BackendTarget::Backend(key) => self
                 .backends
                 .session(key)
-                .map(|own| self.session(own, &key.to_string())),
+                .map(|own| Box::new(self.session(own, &key.to_string()))),
             BackendTarget::Invalid(_) => None,
         };
         CompiledBackend {

@@ -39,9 +39,12 @@ pub struct FilterState {
     pub(crate) response_headers: Option<Box<crate::http::Headers>>,
 }
 
-/// Filters of a rule or of a backend reference, compiled.
+/// Filters of a rule or of a backend reference, compiled. One pointer, because most rules have none.
 #[derive(Debug, Default)]
-pub struct FilterChain {
+pub struct FilterChain(Option<Box<Steps>>);
+
+#[derive(Debug, Default)]
+struct Steps {
     request: Vec<RequestStep>,
     response: Vec<CompiledHeaders>,
     cors: Option<CompiledCors>,
@@ -63,7 +66,10 @@ impl FilterChain {
         filters: &[HttpFilter],
         resolve: &dyn Fn(&BackendKey) -> Option<Arc<BackendRuntime>>,
     ) -> Self {
-        let mut chain = Self::default();
+        if filters.is_empty() {
+            return Self(None);
+        }
+        let mut chain = Steps::default();
         for filter in filters {
             let refused = &mut chain.refused;
             match filter {
@@ -97,40 +103,37 @@ impl FilterChain {
                 }
             }
         }
-        chain
+        Self(Some(Box::new(chain)))
     }
 
     /// Whether there is nothing to do at all.
     pub fn is_empty(&self) -> bool {
-        self.request.is_empty()
-            && self.response.is_empty()
-            && self.cors.is_none()
-            && self.auths.is_empty()
-            && self.mirrors.is_empty()
+        self.0.is_none()
     }
 
     /// Parts of the filters that cannot be executed, in words. Empty for what passed validation.
     pub fn refused(&self) -> &[String] {
-        &self.refused
+        self.0.as_ref().map_or(&[], |steps| &steps.refused)
     }
 
     /// Authorization servers to ask, in order, before [`FilterChain::request`].
     pub fn auths(&self) -> &[Arc<CompiledExternalAuth>] {
-        &self.auths
+        self.0.as_ref().map_or(&[], |steps| &steps.auths)
     }
 
     /// Mirrors of the rule.
     pub fn mirrors(&self) -> &[CompiledMirror] {
-        &self.mirrors
+        self.0.as_ref().map_or(&[], |steps| &steps.mirrors)
     }
 
     /// The answer to a CORS preflight request, when there is a CORS filter. It comes before
     /// authorization: browsers send preflights without credentials (Fetch section 3.2.1).
     pub fn preflight(&self, head: &RequestHead) -> Option<LocalResponse> {
-        let cors = self.cors.as_ref()?;
+        let steps = self.0.as_ref()?;
+        let cors = steps.cors.as_ref()?;
         cors::is_preflight(head).then(|| {
             let mut response = cors.preflight(head);
-            self.response_modifiers(&mut response.head);
+            steps.response_modifiers(&mut response.head);
             response
         })
     }
@@ -142,7 +145,10 @@ impl FilterChain {
         state: &mut FilterState,
         context: &FilterContext<'_>,
     ) -> Verdict {
-        if self.cors.is_some() {
+        let Some(steps) = &self.0 else {
+            return Verdict::Continue;
+        };
+        if steps.cors.is_some() {
             if let Some(response) = self.preflight(head) {
                 return Verdict::Respond(response);
             }
@@ -150,7 +156,7 @@ impl FilterChain {
                 state.origin = head.headers.get("origin").map(Into::into);
             }
         }
-        for step in &self.request {
+        for step in &steps.request {
             match step {
                 RequestStep::Headers(modifier) => {
                     modifier.apply(&mut head.headers);
@@ -171,12 +177,15 @@ impl FilterChain {
 
     /// Executes the response filters in order, on a backend's response or on an error of the proxy.
     pub fn response(&self, head: &mut ResponseHead, state: &FilterState) {
-        if let Some(cors) = &self.cors {
+        let Some(steps) = &self.0 else { return };
+        if let Some(cors) = &steps.cors {
             cors.response(state.origin.as_deref(), &mut head.headers);
         }
-        self.response_modifiers(head);
+        steps.response_modifiers(head);
     }
+}
 
+impl Steps {
     fn response_modifiers(&self, head: &mut ResponseHead) {
         for modifier in &self.response {
             modifier.apply(&mut head.headers);

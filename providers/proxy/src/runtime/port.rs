@@ -138,9 +138,9 @@ pub struct CompiledRule {
     /// One try; `None` for no limit.
     pub backend_request_timeout: Option<Duration>,
     /// Retries by policy.
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Box<RetryPolicy>>,
     /// Session persistence.
-    pub session: Option<SessionPolicy>,
+    pub session: Option<Box<SessionPolicy>>,
     /// The whole rule answers 500: why, in words.
     pub fault: Option<Str>,
 }
@@ -155,7 +155,7 @@ pub struct CompiledBackend {
     /// Filters of the reference, run after those of the rule.
     pub filters: FilterChain,
     /// Session persistence that belongs to the backend.
-    pub session: Option<SessionPolicy>,
+    pub session: Option<Box<SessionPolicy>>,
 }
 
 /// A worker's access to the snapshot of one port. Reading it costs one relaxed load and a

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-fn retry(codes: &[u16], attempts: u32) -> Option<RetryPolicy> {
-    Some(RetryPolicy::compile(&Retry {
+fn retry(codes: &[u16], attempts: u32) -> Option<Box<RetryPolicy>> {
+    let policy = RetryPolicy::compile(&Retry {
         codes: codes.to_vec(),
         attempts,
         backoff_ms: Some(10),
-    }))
+    });
+    Some(Box::new(policy))
 }
 
 /// Answers 503 so many times, then 200 with the request's body.

@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
         if backend.settings().fault.is_some() {
             return Err(fault(ResponseFlag::BackendFault));
         }
-        let session = rule.session.as_ref().or(chosen.session.as_ref());
+        let session = rule.session.as_deref().or(chosen.session.as_deref());
         if rule.session.is_none() {
             routed.session = chosen
                 .session
@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         backend
             .retry_budget_state
             .request(backend.settings().retry_budget.as_ref(), now);
-        let mut retries = Retries::new(rule.retry.as_ref());
+        let mut retries = Retries::new(rule.retry.as_deref());
         let mut same: Option<Lease> = None;
         loop {
             let lease = match same.take() {
