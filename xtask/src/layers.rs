@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["gatewright-crds", "gatewright-model", "gatewright-core"],
     ),
     ("gatewright-proxy", &["gatewright-model"]),
+    ("gatewright-stream", &["gatewright-model"]),
 ];
 
 /// Crates that must not be reachable from a pure crate: runtimes, clients, SDKs, sockets.

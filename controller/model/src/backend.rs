@@ -5,24 +5,24 @@ use crate::certificate::TrustAnchors;
 use crate::filter::HttpFilter;
 use crate::key::BackendKey;
 use crate::route::SessionPersistence;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A backend reference with its share of the traffic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightedBackend {
     /// Where the share goes.
     pub target: BackendTarget,
     /// Share relative to the sum of the rule; 0 takes no traffic.
     pub weight: u32,
     /// Filters of the reference itself, run after those of the rule.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<HttpFilter>,
 }
 
 /// A backend, or why there is none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendTarget {
     /// An entry of [`crate::LoadBalancer::backends`].
     Backend(BackendKey),
@@ -31,36 +31,36 @@ pub enum BackendTarget {
 }
 
 /// A resolved backend: a Service port or an XBackend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
     /// Identity.
     pub key: BackendKey,
     /// What the backend speaks.
     pub protocol: BackendProtocol,
     /// TLS towards the backend, when a policy or the backend asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Arc<BackendTls>>,
     /// Where its instances are.
     pub endpoints: Endpoints,
     /// Port of every node that leads to the backend (`Service.spec.ports[].nodePort`), for load
     /// balancers that cannot reach the instances' own addresses.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_port: Option<u16>,
     /// How instances near the proxy are preferred.
     pub distribution: TrafficDistribution,
     /// Session persistence that belongs to the backend (XBackend, XBackendTrafficPolicy).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_persistence: Option<Arc<SessionPersistence>>,
     /// Limit on retries (XBackendTrafficPolicy).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_budget: Option<RetryBudget>,
     /// A fault that makes all traffic to it fail with 5xx, in words (invalid TLS policy, say).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Str>,
 }
 
 /// What a backend speaks. TLS is told by [`Backend::tls`], not here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendProtocol {
     /// HTTP/1.1 for HTTPRoutes, HTTP/2 for GRPCRoutes; with TLS whatever ALPN picks.
     Auto,
@@ -75,23 +75,23 @@ pub enum BackendProtocol {
 }
 
 /// TLS towards a backend (BackendTLSPolicy, XBackend `tls`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendTls {
     /// SNI to send, and the name to verify unless `subject_alt_names` is given.
     pub hostname: Str,
     /// Authorities to trust; `None` encrypts without verifying (never from a BackendTLSPolicy).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<TrustAnchors>,
     /// Accepted subject alternative names; any one must match.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subject_alt_names: Vec<SubjectAltName>,
     /// Client certificate of this backend's own, before the Gateway's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<crate::key::CertificateKey>,
 }
 
 /// An accepted subject alternative name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SubjectAltName {
     /// A DNS name, exact or `*.` wildcard.
     Hostname(Str),
@@ -100,7 +100,7 @@ pub enum SubjectAltName {
 }
 
 /// Where the instances of a backend are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Endpoints {
     /// Known addresses, sorted, without duplicates. Empty: no ready endpoint, answer 503.
     Static(Vec<Endpoint>),
@@ -117,28 +117,28 @@ pub enum Endpoints {
 
 /// One instance that may take traffic. Core lists only those that should: ready ones, or serving
 /// terminating ones when none is ready.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Address.
     pub address: IpAddr,
     /// Port of the instance.
     pub port: u16,
     /// Zones that should prefer this endpoint (`hints.forZones`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_zones: Vec<Str>,
     /// Nodes that should prefer this endpoint (`hints.forNodes`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub for_nodes: Vec<Str>,
     /// Zone of the endpoint itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Str>,
     /// Node of the endpoint itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Str>,
 }
 
 /// `Service.spec.trafficDistribution`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrafficDistribution {
     /// No preference.
     #[default]
@@ -151,7 +151,7 @@ pub enum TrafficDistribution {
 
 /// Retry budget (GEP-3388): retries may be at most `percent` of the requests in `interval_ms`, and
 /// at least `min_count` per `min_interval_ms` are always allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryBudget {
     /// Percentage, 0 to 100.
     pub percent: u32,

@@ -2,11 +2,11 @@
 
 use crate::Str;
 use crate::backend::BackendTarget;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One filter of a rule or backend reference, in the order written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpFilter {
     /// Change request headers before forwarding.
     RequestHeaders(HeaderModifier),
@@ -42,21 +42,21 @@ impl HttpFilter {
 /// Header changes. Names are lower case; `set` replaces, `add` appends, `remove` deletes.
 ///
 /// Names repeated within `set` or `add` keep only the first entry (spec: `HTTPHeaderFilter`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderModifier {
     /// Headers to overwrite.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(Str, Str)>,
     /// Headers to append.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub add: Vec<(Str, Str)>,
     /// Headers to delete.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<Str>,
 }
 
 /// How a path is changed. Prefix replacement works on whole path elements of the matched prefix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathModifier {
     /// Replace the whole path, keeping the query.
     ReplaceFullPath(Str),
@@ -66,37 +66,37 @@ pub enum PathModifier {
 
 /// `RequestRedirect` filter. Absent fields keep the request's value, with the port rules of
 /// `HTTPRequestRedirectFilter.port` applied by whoever executes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redirect {
     /// New scheme, `http` or `https`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Str>,
     /// New hostname.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<Str>,
     /// New path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathModifier>,
     /// New port.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// 301, 302, 303, 307 or 308.
     pub status: u16,
 }
 
 /// `URLRewrite` filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UrlRewrite {
     /// New Host header.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<Str>,
     /// New path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathModifier>,
 }
 
 /// `RequestMirror` filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mirror {
     /// Where the copy goes.
     pub backend: BackendTarget,
@@ -107,7 +107,7 @@ pub struct Mirror {
 }
 
 /// `CORS` filter, as written. Wildcard rules are the executor's (spec: `HTTPCORSFilter`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cors {
     /// Allowed origins: `*`, exact `scheme://host[:port]`, or with a `*` host wildcard.
     pub allow_origins: Vec<Str>,
@@ -124,7 +124,7 @@ pub struct Cors {
 }
 
 /// `ExternalAuth` filter (GEP-1494).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalAuth {
     /// The authorization server.
     pub backend: BackendTarget,
@@ -135,7 +135,7 @@ pub struct ExternalAuth {
 }
 
 /// Wire protocol of an authorization server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExternalAuthProtocol {
     /// Envoy's `envoy.service.auth.v3.Authorization/Check`.
     Grpc {

@@ -23,6 +23,7 @@ pub mod host;
 pub mod hostname;
 pub mod key;
 pub mod listener;
+pub mod parts;
 pub mod path;
 pub mod pattern;
 pub mod precedence;

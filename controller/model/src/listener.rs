@@ -5,12 +5,12 @@ use crate::certificate::TrustAnchors;
 use crate::filter::ExternalAuth;
 use crate::hostname::HostPattern;
 use crate::key::{CertificateKey, ListenerKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Protocol of a listener (`listeners[].protocol`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
     /// Cleartext HTTP/1.1 and HTTP/2 with prior knowledge.
@@ -33,7 +33,7 @@ impl Protocol {
 }
 
 /// One programmable listener: accepted, without conflict, with every reference it needs resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// Identity.
     pub key: ListenerKey,
@@ -44,15 +44,15 @@ pub struct Listener {
     /// Hostname (SNI and Host) this listener serves.
     pub hostname: HostPattern,
     /// TLS settings; present for HTTPS and TLS, absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ListenerTls>,
     /// Filters that run before routing, in order (`listeners[].filters`, GEP-5224).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<ListenerFilter>,
 }
 
 /// How a listener treats TLS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenerTls {
     /// Handshake here, cleartext behind it.
     Terminate(TlsTermination),
@@ -61,20 +61,20 @@ pub enum ListenerTls {
 }
 
 /// Settings of a terminating listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTermination {
     /// Certificates to choose from by SNI; the first is the default.
     pub certificates: Vec<CertificateKey>,
     /// Client certificate validation, when asked for (`Gateway.spec.tls.frontend`).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_validation: Option<Arc<ClientValidation>>,
     /// Implementation-specific `tls.options`, as written.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<Str, Str>,
 }
 
 /// Validation of client certificates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientValidation {
     /// What happens to a client without a valid certificate.
     pub mode: ClientValidationMode,
@@ -83,7 +83,7 @@ pub struct ClientValidation {
 }
 
 /// `tls.frontend.*.validation.mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientValidationMode {
     /// The handshake fails without a valid certificate.
     AllowValidOnly,
@@ -92,7 +92,7 @@ pub enum ClientValidationMode {
 }
 
 /// A filter that runs before routing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ListenerFilter {
     /// Ask an external authorization server.
     ExternalAuth(Arc<ExternalAuth>),

@@ -5,11 +5,11 @@ use crate::backend::WeightedBackend;
 use crate::filter::HttpFilter;
 use crate::hostname::HostPattern;
 use crate::key::{ListenerKey, RouteKey};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// An HTTPRoute or GRPCRoute as attached to the listeners of one load balancer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRoute {
     /// Identity; its kind selects the precedence rules.
     pub key: RouteKey,
@@ -22,7 +22,7 @@ pub struct HttpRoute {
 }
 
 /// A TLSRoute, TCPRoute or UDPRoute as attached to the listeners of one load balancer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamRoute {
     /// Identity.
     pub key: RouteKey,
@@ -35,7 +35,7 @@ pub struct StreamRoute {
 }
 
 /// One listener that accepted a route.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attachment {
     /// The listener.
     pub listener: ListenerKey,
@@ -44,7 +44,7 @@ pub struct Attachment {
 }
 
 /// A hostname that a route serves on a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RouteHost {
     /// Intersection of the listener's and the route's hostname: what is matched.
     pub effective: HostPattern,
@@ -54,52 +54,52 @@ pub struct RouteHost {
 }
 
 /// One rule of an HTTPRoute or GRPCRoute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRule {
     /// Position in `spec.rules`, from 0. Dropped rules leave gaps.
     pub index: u32,
     /// `rules[].name`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Str>,
     /// Alternatives; never empty (an omitted list is one match of the prefix `/`).
     pub matches: Vec<HttpMatch>,
     /// Filters in the order written.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<HttpFilter>,
     /// Backends. Empty without a redirect filter means: answer 500.
     pub backends: Vec<WeightedBackend>,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Retries; absent means none beyond what is always safe.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     /// Session persistence of this rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_persistence: Option<Arc<SessionPersistence>>,
     /// A fault that makes the whole rule answer 500 (for instance an unresolvable filter), said in
     /// words for `explain`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Str>,
 }
 
 /// All conditions of one match must hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpMatch {
     /// Path condition.
     pub path: PathMatch,
     /// Method, upper case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Str>,
     /// Header conditions, names lower case and unique (first entry of a repeated name counts).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderMatch>,
     /// Query conditions, names unique (first entry of a repeated name counts).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<QueryMatch>,
 }
 
 /// Path conditions. The query is never part of the path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathMatch {
     /// The whole path, case-sensitive.
     Exact(Str),
@@ -113,7 +113,7 @@ pub enum PathMatch {
 }
 
 /// Condition on a request header. Repeated headers are compared joined with `,`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderMatch {
     /// Lower-case name.
     pub name: Str,
@@ -122,7 +122,7 @@ pub struct HeaderMatch {
 }
 
 /// Condition on a query parameter. The first of repeated parameters counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryMatch {
     /// Name, case-sensitive.
     pub name: Str,
@@ -131,7 +131,7 @@ pub struct QueryMatch {
 }
 
 /// Condition on a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ValueMatch {
     /// Equal, case-sensitive.
     Exact(Str),
@@ -140,18 +140,18 @@ pub enum ValueMatch {
 }
 
 /// Timeouts of a rule in milliseconds; `None` means the executor's default, `Some(0)` none at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// From the first byte of the request to the last of the response, over all tries.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_ms: Option<u64>,
     /// One try.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_request_ms: Option<u64>,
 }
 
 /// Retry policy (GEP-1731).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// Status codes that are retried, 400 to 599. Refused connections are always retried.
     pub codes: Vec<u16>,
@@ -162,23 +162,23 @@ pub struct Retry {
 }
 
 /// Session persistence (GEP-1619).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionPersistence {
     /// Cookie or header name; `None` lets the executor choose one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Str>,
     /// How the session is carried.
     pub carrier: SessionCarrier,
     /// Hard end of a session in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute_timeout_s: Option<u64>,
     /// End of an unused session in seconds (v1.6 objects only).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout_s: Option<u64>,
 }
 
 /// How a session is carried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionCarrier {
     /// A cookie.
     Cookie {

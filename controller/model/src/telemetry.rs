@@ -2,18 +2,18 @@
 
 use crate::Str;
 use crate::backend::BackendTarget;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Tracing settings of one load balancer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tracing {
     /// Whether spans are made at all.
     pub enabled: bool,
     /// OTLP collector; `None` leaves the choice to the process's own settings.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collector: Option<BackendTarget>,
     /// Headers sent to the collector.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(Str, Str)>,
     /// Share of new traces that are sampled: numerator and denominator.
     pub sampling: (u32, u32),
@@ -22,18 +22,18 @@ pub struct Tracing {
     /// Share of traces sampled by the caller that are kept when its decision is followed.
     pub parent_sampling: (u32, u32),
     /// `service.name` of the spans.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_name: Option<Str>,
     /// Span name template.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span_name: Option<Str>,
     /// Further attributes: name and source.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<(Str, AttributeSource)>,
 }
 
 /// Where the value of a span attribute comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AttributeSource {
     /// A request header.
     Header(Str),

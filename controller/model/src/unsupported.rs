@@ -1,11 +1,11 @@
 //! What a target cannot express: never a silent drop.
 
 use crate::Str;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One thing that a provider cannot express, or can express only roughly.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unsupported {
     /// The object, as `Kind namespace/name`.
     pub object: Str,

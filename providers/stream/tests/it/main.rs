@@ -1,0 +1,11 @@
+//! Server and client over real TLS on loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod harness;
+mod stream;
