@@ -34,6 +34,9 @@ enum Command {
     Docs(docs::Args),
     /// Check that dependencies between crates run one way.
     Layers,
+    /// What the UDP benchmark starts: an echo or a load.
+    #[command(hide = true, subcommand)]
+    Datagrams(bench::datagrams::Role),
     /// Generate the Gateway API types and bundles of crds/, or check that they have not drifted.
     Crds(crds::Args),
     /// Run real Kubernetes clusters for tests, on this machine or on kind.
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Test(args) => test::run_steps(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Datagrams(role) => role.play(),
         Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
         Command::Crds(args) => crds::run_command(&args),

@@ -64,6 +64,7 @@ pub fn measure(bench: &Bench, server: &Server, url: &str, connections: u32) -> R
         value: after.saturating_sub(before) as f64 / f64::from(connections),
         p99_ms: None,
         cpu_us: None,
+        lost: None,
         resident_kib: server.resident_kib()?,
     })
 }

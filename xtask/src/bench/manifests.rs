@@ -1,7 +1,7 @@
 //! Gateway API manifests for the measured gatewright.
 
 use super::peers::{Peer, Port};
-use super::setup::{Bench, ORIGIN_PORT};
+use super::setup::{Bench, ECHO_PORT, ORIGIN_PORT};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,6 +36,7 @@ spec:
   - {{name: plain, protocol: HTTP, port: {plain}}}
   - {{name: tls, protocol: HTTPS, port: {tls}, tls: {{certificateRefs: [{{name: bench}}]}}}}
   - {{name: tcp, protocol: TCP, port: {tcp}}}
+  - {{name: udp, protocol: UDP, port: {udp}}}
 ---
 apiVersion: v1
 kind: Secret
@@ -65,10 +66,30 @@ metadata: {{name: tcp, namespace: default}}
 spec:
   parentRefs: [{{name: bench, sectionName: tcp}}]
   rules: [{{backendRefs: [{{name: origin, port: 80}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: echo, namespace: default}}
+spec: {{ports: [{{name: udp, port: 80, protocol: UDP}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: echo, namespace: default, labels: {{kubernetes.io/service-name: echo}}}}
+addressType: IPv4
+ports: [{{name: udp, port: {ECHO_PORT}, protocol: UDP}}]
+endpoints: [{{addresses: [\"127.0.0.1\"]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: UDPRoute
+metadata: {{name: udp, namespace: default}}
+spec:
+  parentRefs: [{{name: bench, sectionName: udp}}]
+  rules: [{{backendRefs: [{{name: echo, port: 80}}]}}]
 ",
         plain = peer.port(Port::Plain),
         tls = peer.port(Port::Tls),
         tcp = peer.port(Port::Tcp),
+        udp = peer.port(Port::Udp),
         cert = pem("cert.pem")?,
         key = pem("key.pem")?,
     );
@@ -93,4 +114,76 @@ spec:
     }
     std::fs::write(folder.join("bench.yaml"), text)?;
     Ok(())
+}
+
+/// First port of the Gateways that [`write_spread`] makes.
+pub const SPREAD_PORT: u16 = 25_000;
+/// The file that holds the one route that [`write_one`] changes.
+const ONE: &str = "one.yaml";
+
+/// Writes `routes` HTTPRoutes with a backend each, spread over `gateways` Gateways with one port and one
+/// host each; the last route is alone in its file, so that a change of it reads no other again.
+pub fn write_spread(folder: &Path, routes: u32, gateways: u32) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut text = "apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: gatewright}
+spec: {controllerName: gatewright.dev/software}
+"
+    .to_owned();
+    for number in 0..gateways {
+        write!(
+            text,
+            "---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw-{number}, namespace: default}}
+spec: {{gatewayClassName: gatewright, listeners: [{{name: http, protocol: HTTP, port: {}}}]}}
+",
+            u32::from(SPREAD_PORT) + number
+        )?;
+    }
+    for number in 0..routes {
+        write!(
+            text,
+            "---
+apiVersion: v1
+kind: Service
+metadata: {{name: s-{number}, namespace: default}}
+spec: {{ports: [{{name: http, port: 80}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: s-{number}, namespace: default, labels: {{kubernetes.io/service-name: s-{number}}}}}
+addressType: IPv4
+ports: [{{name: http, port: {ORIGIN_PORT}}}]
+endpoints: [{{addresses: [\"127.0.0.1\"]}}]
+"
+        )?;
+        if number + 1 < routes {
+            text.push_str("---\n");
+            text.push_str(&spread_route(number, number % gateways, &route_path(number)));
+        }
+    }
+    std::fs::write(folder.join("many.yaml"), text)?;
+    write_one(folder, routes, gateways, &route_path(routes - 1))
+}
+
+/// Rewrites the last of `routes` routes, in one step, so that it matches `path`; it is on the last Gateway.
+pub fn write_one(folder: &Path, routes: u32, gateways: u32, path: &str) -> Result<()> {
+    let hidden = folder.join(".one.new");
+    std::fs::write(&hidden, spread_route(routes - 1, gateways - 1, path))?;
+    std::fs::rename(&hidden, folder.join(ONE)).context("renaming")
+}
+
+fn spread_route(number: u32, gateway: u32, path: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r-{number}, namespace: default}}
+spec:
+  parentRefs: [{{name: gw-{gateway}}}]
+  rules: [{{matches: [{{path: {{type: PathPrefix, value: \"{path}\"}}}}], backendRefs: [{{name: s-{number}, port: 80}}]}}]
+"
+    )
 }

@@ -5,6 +5,9 @@
 //! medians over the rounds and ratios of medians; a ratio whose spread contains its target is reported
 //! as undecided. Load is bounded and stays on loopback.
 
+mod alone;
+mod criterion;
+pub mod datagrams;
 mod idle;
 mod load;
 mod manifests;
@@ -13,6 +16,7 @@ mod process;
 mod report;
 mod scenario;
 mod setup;
+mod target;
 
 use anyhow::{Context, Result, bail};
 use peers::Peer;
@@ -24,7 +28,7 @@ use std::path::PathBuf;
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  cargo xtask bench                                  everything, about 40 minutes
+  cargo xtask bench                                  everything, about 70 minutes
   cargo xtask bench --scenario h1-small --rounds 5   one scenario, quickly
   cargo xtask bench --output docs/benchmarks/2026-11-21.md")]
 pub struct Args {
@@ -56,7 +60,10 @@ pub fn run(args: &Args) -> Result<()> {
     let mut report = report::Report::new(args.rounds, args.seconds, &bench)?;
     for scenario in scenarios {
         eprintln!("==> {}: {}", scenario.name, scenario.about);
-        let samples = measure(&bench, scenario, &peers, args)?;
+        let samples = match scenario.measure_all(args.rounds)? {
+            Some(samples) => BTreeMap::from([("gatewright".to_owned(), samples)]),
+            None => measure(&bench, scenario, &peers, args)?,
+        };
         report.add(scenario, &samples);
         eprintln!("{}", report.last());
     }

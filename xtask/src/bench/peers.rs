@@ -2,7 +2,7 @@
 
 use super::manifests;
 use super::scenario::Contestant;
-use super::setup::{Bench, ORIGIN_PORT};
+use super::setup::{Bench, ECHO_PORT, ORIGIN_PORT};
 use anyhow::Result;
 use std::process::Command;
 
@@ -15,6 +15,8 @@ pub enum Port {
     Tls,
     /// TCP.
     Tcp,
+    /// UDP.
+    Udp,
 }
 
 /// A proxy.
@@ -22,6 +24,8 @@ pub struct Peer {
     /// Name in the report.
     pub name: &'static str,
     base: u16,
+    /// Whether it proxies UDP (open-source HAProxy does for syslog only).
+    pub udp: bool,
     /// Writes the configuration and returns the command that serves it with one worker.
     pub command: fn(&Bench, &Peer, &Contestant) -> Result<Command>,
     /// The command that prints the version.
@@ -35,6 +39,7 @@ impl Peer {
             Port::Plain => self.base,
             Port::Tls => self.base + 1,
             Port::Tcp => self.base + 2,
+            Port::Udp => self.base + 3,
         }
     }
 
@@ -50,24 +55,28 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "gatewright",
         base: 21_000,
+        udp: true,
         command: gatewright,
         version: |bench| version(bench.gatewright(), "version"),
     },
     Peer {
         name: "nginx",
         base: 22_000,
+        udp: true,
         command: nginx,
         version: |_| version("nginx", "-v"),
     },
     Peer {
         name: "haproxy",
         base: 23_000,
+        udp: false,
         command: haproxy,
         version: |_| version("haproxy", "-v"),
     },
     Peer {
         name: "envoy",
         base: 24_000,
+        udp: true,
         command: envoy,
         version: |bench| version(bench.envoy(), "--version"),
     },
@@ -113,12 +122,16 @@ http {{
     }}
   }}
 }}
-stream {{ server {{ listen 127.0.0.1:{tcp} reuseport; proxy_pass 127.0.0.1:{ORIGIN_PORT}; }} }}
+stream {{
+  server {{ listen 127.0.0.1:{tcp} reuseport; proxy_pass 127.0.0.1:{ORIGIN_PORT}; }}
+  server {{ listen 127.0.0.1:{udp} udp reuseport; proxy_pass 127.0.0.1:{ECHO_PORT}; proxy_timeout 60s; }}
+}}
 ",
         dir = dir.display(),
         plain = peer.port(Port::Plain),
         tls = peer.port(Port::Tls),
         tcp = peer.port(Port::Tcp),
+        udp = peer.port(Port::Udp),
     );
     let file = dir.join("nginx.conf");
     std::fs::write(&file, text)?;
@@ -175,6 +188,9 @@ fn envoy(bench: &Bench, peer: &Peer, _: &Contestant) -> Result<Command> {
         type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, suppress_envoy_headers: true } } ] } }";
     let address =
         |port: u16| format!("address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }}");
+    let udp_address = |port: u16| {
+        format!("address: {{ socket_address: {{ protocol: UDP, address: 127.0.0.1, port_value: {port} }} }}")
+    };
     let text = format!(
         "static_resources:
   listeners:
@@ -186,6 +202,9 @@ fn envoy(bench: &Bench, peer: &Peer, _: &Contestant) -> Result<Command> {
     filter_chains:
     - filters: [ {manager} ]
       transport_socket: {{ name: envoy.transport_sockets.tls, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: {{ alpn_protocols: [h2, http/1.1], tls_certificates: [ {{ certificate_chain: {{ filename: '{dir}/cert.pem' }}, private_key: {{ filename: '{dir}/key.pem' }} }} ] }} }} }}
+  - name: udp
+    {udp}
+    listener_filters: [ {{ name: envoy.filters.udp_listener.udp_proxy, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: udp, matcher: {{ on_no_match: {{ action: {{ name: route, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route, cluster: echo }} }} }} }} }} }} ]
   - name: tcp
     {tcp}
     filter_chains: [ {{ filters: [ {{ name: envoy.filters.network.tcp_proxy, typed_config: {{ '@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: tcp, cluster: be }} }} ] }} ]
@@ -195,11 +214,16 @@ fn envoy(bench: &Bench, peer: &Peer, _: &Contestant) -> Result<Command> {
     connect_timeout: 5s
     circuit_breakers: {{ thresholds: [ {{ max_connections: 10000, max_pending_requests: 10000, max_requests: 10000 }} ] }}
     load_assignment: {{ cluster_name: be, endpoints: [ {{ lb_endpoints: [ {{ endpoint: {{ {origin} }} }} ] }} ] }}
+  - name: echo
+    type: STATIC
+    load_assignment: {{ cluster_name: echo, endpoints: [ {{ lb_endpoints: [ {{ endpoint: {{ {echo} }} }} ] }} ] }}
 ",
         plain = address(peer.port(Port::Plain)),
         tls = address(peer.port(Port::Tls)),
         tcp = address(peer.port(Port::Tcp)),
         origin = address(ORIGIN_PORT),
+        echo = udp_address(ECHO_PORT),
+        udp = udp_address(peer.port(Port::Udp)),
     );
     let file = bench.dir().join("envoy.yaml");
     std::fs::write(&file, text)?;

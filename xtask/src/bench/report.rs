@@ -1,7 +1,8 @@
 //! Medians, ratios and verdicts.
 
-use super::scenario::{Scenario, Target};
+use super::scenario::Scenario;
 use super::setup::Bench;
+use super::target::{Outcome, Verdict};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,25 +11,27 @@ use std::fmt::Write as _;
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Requests per second, or KiB per connection.
+    /// In the scenario's unit.
     pub value: f64,
     /// 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,
     /// CPU time of the proxy per request in microseconds.
     pub cpu_us: Option<f64>,
+    /// Datagrams that were not answered.
+    pub lost: Option<u64>,
     /// Resident memory at the end in KiB.
     pub resident_kib: u64,
 }
 
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.p99_ms, self.cpu_us) {
-            (Some(p99), Some(cpu)) => write!(
-                f,
-                "{:>9.0} req/s  p99 {p99:>6.2} ms  {cpu:>6.1} us/req",
-                self.value
-            ),
-            _ => write!(f, "{:>9.2} KiB per connection", self.value),
+        write!(f, "{:>10.2}", self.value)?;
+        if let (Some(p99), Some(cpu)) = (self.p99_ms, self.cpu_us) {
+            write!(f, "  p99 {p99:>6.2} ms  {cpu:>6.1} us each")?;
+        }
+        match self.lost {
+            Some(lost) => write!(f, "  {lost} lost"),
+            None => Ok(()),
         }
     }
 }
@@ -64,46 +67,11 @@ impl Spread {
     }
 }
 
-/// Whether a target is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Yes.
-    Reached,
-    /// No.
-    Missed,
-    /// The spread of the rounds contains the target.
-    Undecided,
-}
-
-/// Judges ratios taken round by round: decided when the middle half of them lies on one side.
-pub fn judge(ratios: &[f64], target: &Target) -> Verdict {
-    let mut sorted = ratios.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (Some(low), Some(high)) = (sorted.get(sorted.len() / 4), sorted.get(sorted.len() * 3 / 4)) else {
-        return Verdict::Undecided;
-    };
-    let (worse, better) = if target.smaller_is_better {
-        (high, low)
-    } else {
-        (low, high)
-    };
-    let reaches = |ratio: f64| {
-        if target.smaller_is_better {
-            ratio <= target.ratio
-        } else {
-            ratio >= target.ratio
-        }
-    };
-    match (reaches(*worse), reaches(*better)) {
-        (true, _) => Verdict::Reached,
-        (false, false) => Verdict::Missed,
-        (false, true) => Verdict::Undecided,
-    }
-}
-
 /// The whole report.
 pub struct Report {
     head: String,
+    /// Scenario and outcome of every target.
+    outcomes: Vec<(&'static str, Outcome)>,
     sections: Vec<String>,
 }
 
@@ -147,13 +115,22 @@ impl Report {
         }
         Ok(Self {
             head,
+            outcomes: Vec::new(),
             sections: Vec::new(),
         })
     }
 
     /// Adds a scenario.
     pub fn add(&mut self, scenario: &Scenario, samples: &BTreeMap<String, Vec<Sample>>) {
-        self.sections.push(section(scenario, samples));
+        let outcomes = scenario
+            .targets
+            .iter()
+            .filter_map(|target| target.judge(samples, scenario.unit()));
+        let first = self.outcomes.len();
+        self.outcomes
+            .extend(outcomes.map(|outcome| (scenario.name, outcome)));
+        let outcomes = self.outcomes.get(first..).unwrap_or_default();
+        self.sections.push(section(scenario, samples, outcomes));
     }
 
     /// The newest section.
@@ -163,64 +140,92 @@ impl Report {
 
     /// Everything as Markdown.
     pub fn markdown(&self) -> String {
-        format!("{}\n{}", self.head, self.sections.join("\n"))
+        let mut text = format!("{}\n", self.head);
+        if !self.outcomes.is_empty() {
+            text.push_str("| scenario | target | median (min to max) | verdict |\n|---|---|---|---|\n");
+            for (scenario, outcome) in &self.outcomes {
+                let Outcome {
+                    target,
+                    measured,
+                    verdict,
+                } = outcome;
+                let _ = writeln!(
+                    text,
+                    "| {scenario} | {target} | {measured} | {} |",
+                    word(*verdict)
+                );
+            }
+            text.push('\n');
+        }
+        text + &self.sections.join("\n")
     }
 }
 
-fn section(scenario: &Scenario, samples: &BTreeMap<String, Vec<Sample>>) -> String {
-    let unit = if scenario.is_memory() {
-        "KiB per connection"
-    } else {
-        "req/s"
-    };
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Reached => "reached",
+        Verdict::Missed => "**missed**",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+fn section(
+    scenario: &Scenario,
+    samples: &BTreeMap<String, Vec<Sample>>,
+    outcomes: &[(&'static str, Outcome)],
+) -> String {
+    let unit = scenario.unit();
     let mut text = format!("## {}: {}\n\n", scenario.name, scenario.about);
     let _ = writeln!(
         text,
-        "| proxy | {unit}: median (min to max) | p99 ms | CPU us/request | RSS MiB | gatewright / it |"
+        "| proxy | {unit}: median (min to max) | p99 ms | CPU us each | RSS MiB | gatewright / it |"
     );
     let _ = writeln!(text, "|---|---|---|---|---|---|");
-    let ours = samples.get("gatewright");
+    let ours = samples
+        .get("gatewright")
+        .and_then(|ours| Spread::of(ours.iter().map(|row| row.value)));
+    let digits = if unit.ends_with("/s") { 0 } else { 2 };
     for (label, rows) in samples {
         let Some(value) = Spread::of(rows.iter().map(|row| row.value)) else {
             continue;
         };
         let show =
             |spread: Option<Spread>| spread.map_or("-".to_owned(), |spread| format!("{:.2}", spread.median));
-        let ratio = ours
-            .and_then(|ours| Spread::of(ours.iter().map(|row| row.value)))
-            .map_or("-".to_owned(), |ours| {
-                format!("{:.2}", ours.median / value.median)
-            });
-        let digits = if scenario.is_memory() { 2 } else { 0 };
+        let resident = match rows.iter().map(|row| row.resident_kib).max() {
+            None | Some(0) => "-".to_owned(),
+            Some(kib) => format!("{:.1}", kib as f64 / 1024.0),
+        };
         let _ = writeln!(
             text,
-            "| {label} | {:.digits$} ({:.digits$} to {:.digits$}) | {} | {} | {:.1} | {ratio} |",
+            "| {label} | {:.digits$} ({:.digits$} to {:.digits$}) | {} | {} | {resident} | {} |",
             value.median,
             value.min,
             value.max,
             show(Spread::of(rows.iter().filter_map(|row| row.p99_ms))),
             show(Spread::of(rows.iter().filter_map(|row| row.cpu_us))),
-            rows.iter().map(|row| row.resident_kib).max().unwrap_or(0) as f64 / 1024.0,
+            ours.map_or("-".to_owned(), |ours| format!(
+                "{:.2}",
+                ours.median / value.median
+            )),
         );
     }
-    for target in scenario.targets {
-        let (Some(ours), Some(other)) = (ours, samples.get(target.against)) else {
-            continue;
-        };
-        let ratios: Vec<f64> = ours
-            .iter()
-            .zip(other)
-            .map(|(ours, other)| ours.value / other.value)
-            .collect();
-        let sign = if target.smaller_is_better { "<=" } else { ">=" };
+    let lost: Vec<String> = samples
+        .iter()
+        .filter_map(|(label, rows)| {
+            let lost = rows.iter().map(|row| row.lost).sum::<Option<u64>>()?;
+            Some(format!("{label} {lost}"))
+        })
+        .collect();
+    if !lost.is_empty() {
+        let _ = writeln!(text, "\nLost in all rounds: {}.", lost.join(", "));
+    }
+    for (_, outcome) in outcomes {
         let _ = writeln!(
             text,
-            "\nTarget {sign} {:.2}x {}: {:?} (ratios of the rounds {:.2} to {:.2})",
-            target.ratio,
-            target.against,
-            judge(&ratios, target),
-            ratios.iter().copied().fold(f64::INFINITY, f64::min),
-            ratios.iter().copied().fold(0.0, f64::max),
+            "\nTarget {}: {}, {}",
+            outcome.target,
+            word(outcome.verdict),
+            outcome.measured
         );
     }
     text
@@ -242,22 +247,5 @@ mod tests {
             }
         );
         assert_eq!(Spread::of(std::iter::empty()), None);
-    }
-
-    #[test]
-    fn a_spread_around_the_target_is_undecided() {
-        let target = Target {
-            against: "x",
-            ratio: 1.0,
-            smaller_is_better: false,
-        };
-        assert_eq!(judge(&[1.1, 1.2, 1.05, 1.3], &target), Verdict::Reached);
-        assert_eq!(judge(&[0.8, 0.9, 0.7, 0.95], &target), Verdict::Missed);
-        assert_eq!(judge(&[0.8, 0.9, 1.1, 1.2], &target), Verdict::Undecided);
-        let target = Target {
-            smaller_is_better: true,
-            ..target
-        };
-        assert_eq!(judge(&[0.8, 0.9, 0.7, 0.95], &target), Verdict::Reached);
     }
 }

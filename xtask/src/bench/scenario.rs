@@ -3,7 +3,8 @@
 use super::peers::{Peer, Port};
 use super::report::Sample;
 use super::setup::Bench;
-use super::{idle, load};
+use super::target::{Target, at_least, at_most, p99_at_most};
+use super::{alone, criterion, datagrams, idle, load};
 use anyhow::Result;
 
 /// One scenario.
@@ -13,18 +14,8 @@ pub struct Scenario {
     /// In words.
     pub about: &'static str,
     kind: Kind,
-    /// Targets of gatewright against others, as ratios of the compared value.
+    /// Targets of gatewright.
     pub targets: &'static [Target],
-}
-
-/// What gatewright has to reach.
-pub struct Target {
-    /// Label of the contestant that it is compared with.
-    pub against: &'static str,
-    /// Ratio of medians, gatewright over the other.
-    pub ratio: f64,
-    /// Whether the compared value is better when it is smaller (latency, memory).
-    pub smaller_is_better: bool,
 }
 
 enum Kind {
@@ -34,20 +25,25 @@ enum Kind {
         connections: u32,
     },
     H2,
+    Udp,
     /// One route against ten thousand, the last one hit.
     Routes,
     Idle {
         port: Port,
         connections: u32,
     },
-}
-
-const fn at_least(against: &'static str, ratio: f64) -> Target {
-    Target {
-        against,
-        ratio,
-        smaller_is_better: false,
-    }
+    /// The program alone: resident memory with so many routes.
+    Resident {
+        routes: u32,
+    },
+    /// The program alone: one changed route among 10,000.
+    Change {
+        gateways: u32,
+    },
+    /// The program alone: the quickstart's first answer.
+    Start,
+    /// A criterion bench of the core.
+    Criterion(&'static criterion::Bench),
 }
 
 /// All scenarios.
@@ -60,7 +56,11 @@ pub const SCENARIOS: &[Scenario] = &[
             port: Port::Plain,
             connections: 64,
         },
-        targets: &[at_least("nginx", 1.0), at_least("envoy", 1.9)],
+        targets: &[
+            at_least("nginx", 1.0),
+            at_least("envoy", 1.9),
+            p99_at_most("nginx", 1.0),
+        ],
     },
     Scenario {
         name: "h1-tls",
@@ -90,12 +90,19 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "tcp",
-        about: "TCP proxying (an HTTP origin behind a TCP listener)",
+        about: "TCP proxying (an HTTP origin behind a TCP listener), 64 connections",
         kind: Kind::H1 {
             path: "/",
             port: Port::Tcp,
             connections: 64,
         },
+        targets: &[],
+    },
+    Scenario {
+        name: "udp",
+        about: "UDP proxying, 64 source ports, 3 datagrams of 200 bytes in flight each (open-source HAProxy \
+                proxies no UDP but syslog)",
+        kind: Kind::Udp,
         targets: &[],
     },
     Scenario {
@@ -106,21 +113,56 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "idle-plain",
-        about: "memory per idle keep-alive connection, plain, KiB",
+        about: "memory per idle keep-alive connection, plain",
         kind: Kind::Idle {
             port: Port::Plain,
             connections: 5000,
         },
-        targets: &[],
+        targets: &[at_most(8.0)],
     },
     Scenario {
         name: "idle-tls",
-        about: "memory per idle keep-alive connection, TLS, KiB",
+        about: "memory per idle keep-alive connection, TLS",
         kind: Kind::Idle {
             port: Port::Tls,
             connections: 2000,
         },
-        targets: &[],
+        targets: &[at_most(16.0)],
+    },
+    Scenario {
+        name: "resident-5k",
+        about: "resident memory with 5,000 HTTPRoutes, a backend each, on 1 Gateway",
+        kind: Kind::Resident { routes: 5_000 },
+        targets: &[at_most(40.0)],
+    },
+    Scenario {
+        name: "change-100",
+        about: "one HTTPRoute changed among 10,000 on 100 Gateways, file to live router",
+        kind: Kind::Change { gateways: 100 },
+        targets: &[at_most(2.0)],
+    },
+    Scenario {
+        name: "change-1",
+        about: "one HTTPRoute changed among 10,000 on 1 Gateway, file to live router",
+        kind: Kind::Change { gateways: 1 },
+        targets: &[at_most(10.0)],
+    },
+    Scenario {
+        name: "translation",
+        about: "full translation of 10,000 HTTPRoutes on 100 Gateways (criterion bench of the core)",
+        kind: Kind::Criterion(&criterion::Bench {
+            package: "gatewright-core",
+            target: "engine",
+            group: "full-translation",
+            function: "10000-routes-100-gateways",
+        }),
+        targets: &[at_most(250.0)],
+    },
+    Scenario {
+        name: "start",
+        about: "start of the program to the quickstart's first answer",
+        kind: Kind::Start,
+        targets: &[at_most(50.0)],
     },
 ];
 
@@ -144,34 +186,62 @@ impl Scenario {
     /// Who takes part.
     pub fn contestants(&self, peers: &[&'static Peer]) -> Vec<Contestant> {
         let of = |peer: &'static Peer, routes, label: String| Contestant { peer, routes, label };
-        match self.kind {
-            Kind::Routes => peers
+        let some = |takes_part: &dyn Fn(&Peer) -> bool| {
+            peers
                 .iter()
-                .filter(|peer| peer.name == "gatewright")
-                .flat_map(|peer| {
-                    let label = |routes: &str| format!("{} with {routes}", peer.name);
-                    [
-                        of(peer, 10_000, "gatewright".to_owned()),
-                        of(peer, 1, label("1 route")),
-                    ]
-                })
-                .collect(),
-            _ => peers
-                .iter()
+                .filter(|peer| takes_part(peer))
                 .map(|peer| of(peer, 1, peer.name.to_owned()))
-                .collect(),
+                .collect::<Vec<_>>()
+        };
+        let ours = |peer: &Peer| peer.name == "gatewright";
+        match self.kind {
+            Kind::Routes => {
+                let mut both = some(&ours);
+                both.extend(
+                    some(&ours)
+                        .into_iter()
+                        .map(|one| of(one.peer, 1, format!("{} with 1 route", one.label))),
+                );
+                if let Some(many) = both.first_mut() {
+                    many.routes = 10_000;
+                }
+                both
+            }
+            Kind::Resident { .. } | Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => some(&ours),
+            Kind::Udp => some(&|peer| peer.udp),
+            Kind::H1 { .. } | Kind::H2 | Kind::Idle { .. } => some(&|_| true),
         }
     }
 
-    /// Whether the compared value is memory per connection instead of requests per second.
-    pub fn is_memory(&self) -> bool {
-        matches!(self.kind, Kind::Idle { .. })
+    /// What the value counts.
+    pub const fn unit(&self) -> &'static str {
+        match self.kind {
+            Kind::H1 { .. } | Kind::H2 | Kind::Routes => "req/s",
+            Kind::Udp => "datagrams/s",
+            Kind::Idle { .. } => "KiB per connection",
+            Kind::Resident { .. } => "MiB",
+            Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => "ms",
+        }
+    }
+
+    /// All samples of a scenario that makes its own rounds.
+    pub fn measure_all(&self, rounds: usize) -> Result<Option<Vec<Sample>>> {
+        match self.kind {
+            Kind::Criterion(bench) => bench.samples(rounds).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// One measurement.
     pub fn measure(&self, bench: &Bench, contestant: &Contestant, seconds: u64) -> Result<Sample> {
-        let server = bench.start(contestant)?;
         let peer = contestant.peer;
+        match self.kind {
+            Kind::Resident { routes } => return alone::resident(bench, routes),
+            Kind::Change { gateways } => return alone::change(bench, gateways),
+            Kind::Start => return alone::start(bench),
+            _ => {}
+        }
+        let server = bench.start(contestant)?;
         if let Kind::Idle { port, connections } = self.kind {
             return idle::measure(bench, &server, &peer.url(port, "/"), connections);
         }
@@ -180,27 +250,32 @@ impl Scenario {
                 path,
                 port,
                 connections,
-            } => load::wrk(&peer.url(port, path), connections, seconds),
+            } => Ok((load::wrk(&peer.url(port, path), connections, seconds)?, None)),
             Kind::Routes => {
                 let path = super::manifests::route_path(contestant.routes - 1);
-                load::wrk(&peer.url(Port::Plain, &path), 64, seconds)
+                Ok((load::wrk(&peer.url(Port::Plain, &path), 64, seconds)?, None))
             }
-            Kind::H2 => load::h2load(bench, &peer.url(Port::Tls, "/"), seconds),
-            Kind::Idle { .. } => unreachable_idle(),
+            Kind::H2 => Ok((load::h2load(bench, &peer.url(Port::Tls, "/"), seconds)?, None)),
+            Kind::Udp => {
+                let (load, lost) = datagrams::run(peer.port(Port::Udp), seconds)?;
+                Ok((load, Some(lost)))
+            }
+            Kind::Idle { .. }
+            | Kind::Resident { .. }
+            | Kind::Change { .. }
+            | Kind::Start
+            | Kind::Criterion(_) => anyhow::bail!("this scenario is measured without load"),
         };
         run(1)?;
         let before = server.cpu_seconds()?;
-        let load = run(seconds)?;
+        let (load, lost) = run(seconds)?;
         let cpu = server.cpu_seconds()? - before;
         Ok(Sample {
             value: load.rate,
             p99_ms: Some(load.p99_ms),
             cpu_us: Some(cpu * 1e6 / load.requests.max(1) as f64),
+            lost,
             resident_kib: server.resident_kib()?,
         })
     }
-}
-
-fn unreachable_idle() -> Result<load::Load> {
-    anyhow::bail!("idle scenarios are measured without load")
 }

@@ -1,5 +1,6 @@
 //! What a run needs before it starts: programs, certificate, origin.
 
+use super::datagrams::Datagrams;
 use super::peers::Peer;
 use super::process::Server;
 use super::scenario::Contestant;
@@ -10,6 +11,8 @@ use std::process::{Command, Stdio};
 
 /// Port of the origin on loopback.
 pub const ORIGIN_PORT: u16 = 20_999;
+/// Port of the UDP echo on loopback.
+pub const ECHO_PORT: u16 = 20_998;
 /// Debian packages that hold the programs.
 const PACKAGES: &[(&str, &str)] = &[
     ("nginx", "nginx-light"),
@@ -26,8 +29,9 @@ pub struct Bench {
     dir: tempfile::TempDir,
     gatewright: PathBuf,
     envoy: PathBuf,
-    /// Kept for its drop: the origin ends with the run.
+    /// Kept for their drop: the origins end with the run.
     origin: Option<Server>,
+    echo: Option<Datagrams>,
 }
 
 impl Bench {
@@ -50,9 +54,11 @@ impl Bench {
             gatewright,
             envoy,
             origin: None,
+            echo: None,
         };
         bench.certificate()?;
         bench.origin = Some(bench.start_origin()?);
+        bench.echo = Some(Datagrams::echo(ECHO_PORT)?);
         Ok(bench)
     }
 
