@@ -13,6 +13,8 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
         .filter(|feature| feature.channel == Channel::Standard || channel == Channel::Experimental)
         // `status.supportedFeatures` of a GatewayClass holds no mesh features.
         .filter(|feature| !feature.name.starts_with("Mesh"))
+        // One machine has no addresses that only a cluster reaches (GEP-5093).
+        .filter(|feature| feature.name != "GatewayAddressRoutabilityCluster")
         .map(|feature| feature.name.into())
         .collect();
     EngineOptions {

@@ -35,13 +35,23 @@ pub fn start(format: Format, default: &str) {
             )
             .try_init(),
         Format::Text => registry
-            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .with(
+                fmt::layer()
+                    .with_target(false)
+                    .with_ansi(colours())
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
     // A second start (in tests) keeps the first subscriber.
     if started.is_ok() {
         let _ = HANDLE.set(handle);
     }
+}
+
+/// Whether standard error takes colours: a terminal, unless `--color` says otherwise.
+fn colours() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// Replaces the filter.

@@ -44,7 +44,7 @@ impl Offline {
             .balancers()
             .map(|(_, balancer)| placing.place(balancer))
             .collect();
-        engine.set_programming(program::assumed(&placements), now);
+        engine.set_programming(program::assumed(placing, &placements), now);
         Ok(Self {
             engine,
             problems: look.diagnostics,

@@ -9,6 +9,7 @@ use crate::precedence::{Ranked, prefix_key, ranked};
 use crate::route::{HttpMatch, PathMatch, RouteHost, ValueMatch};
 use crate::router::{ListenerRouter, QueryParameters, Request};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What became of a request on one listener.
@@ -20,10 +21,15 @@ pub struct Explanation {
     pub path: String,
     /// The match that serves the request; `None` means 404.
     pub winner: Option<Candidate>,
-    /// Every better placed match, first tried first, with the first reason against it.
+    /// Every better placed match of the routes for this host, first tried first, with the first reason
+    /// against it.
     pub rejected: Vec<Rejection>,
     /// How many more there were beyond the asked number.
     pub omitted: usize,
+    /// When nothing serves the request: the hostnames of the routes that are for other hosts, at most
+    /// the asked number of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_hosts: Vec<HostPattern>,
 }
 
 /// One match of one rule for one hostname of its route.
@@ -121,20 +127,28 @@ pub fn explain<P: Clone, R: Request>(
         winner: None,
         rejected: Vec::new(),
         omitted: 0,
+        other_hosts: Vec::new(),
     };
+    let mut other_hosts = BTreeSet::new();
     for other in ranked(router.listener(), router.routes()) {
         if wins(&other) {
             explanation.winner = Some(candidate(&other));
             break;
         }
-        if explanation.rejected.len() == limit {
+        let hostname = &other.rank.host.effective;
+        if !hostname.matches(host) {
+            other_hosts.insert(hostname.clone());
+        } else if explanation.rejected.len() == limit {
             explanation.omitted += 1;
-        } else if let Some(reason) = mismatch(&other.rank.host.effective, other.conditions, host, request) {
+        } else if let Some(reason) = mismatch(hostname, other.conditions, host, request) {
             explanation.rejected.push(Rejection {
                 candidate: candidate(&other),
                 reason,
             });
         }
+    }
+    if explanation.winner.is_none() {
+        explanation.other_hosts = other_hosts.into_iter().take(limit).collect();
     }
     explanation
 }

@@ -25,40 +25,41 @@ pub trait Inspect: Send + Sync + 'static {
     fn set_log_filter(&self, filter: &str) -> Result<(), String>;
 }
 
-/// The admin server cannot start.
+/// The admin server cannot listen.
 #[derive(Debug, Error)]
-pub enum AdminError {
-    /// The option is malformed.
-    #[error("--admin: found `{0}`, accepted is an address with port such as 127.0.0.1:9901, or off")]
-    Address(String),
-    /// The address cannot be bound.
-    #[error("--admin: cannot listen on {address}: {source}")]
-    Bind {
-        /// Address.
-        address: SocketAddr,
-        /// Cause.
-        source: std::io::Error,
-    },
+#[error("--admin: cannot listen on {address}")]
+pub struct BindError {
+    /// Address.
+    pub address: SocketAddr,
+    /// Cause.
+    pub source: std::io::Error,
 }
 
-/// Reads the `--admin` option; `None` means off.
-pub fn parse_address(text: &str) -> Result<Option<SocketAddr>, AdminError> {
-    if text == "off" {
-        return Ok(None);
+/// The `--admin` option: where to listen; `None` means off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub Option<SocketAddr>);
+
+impl std::str::FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| "accepted is an address with port such as 127.0.0.1:9901, or off")
     }
-    text.parse()
-        .map(Some)
-        .map_err(|_| AdminError::Address(text.to_owned()))
 }
 
 /// Binds the address and serves until the returned task is aborted.
 pub async fn serve(
     address: SocketAddr,
     inspect: Arc<dyn Inspect>,
-) -> Result<tokio::task::JoinHandle<()>, AdminError> {
+) -> Result<tokio::task::JoinHandle<()>, BindError> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
-        .map_err(|source| AdminError::Bind { address, source })?;
+        .map_err(|source| BindError { address, source })?;
     let router = router(inspect);
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {

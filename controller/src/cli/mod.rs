@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
   0   success
-  1   the input has errors (validate, translate, explain), or nothing matched (explain)
+  1   the input has errors (validate, translate), or nothing serves the request (explain)
   2   kept for commands that report differences
   64  the command line is wrong
   74  a file, socket or address cannot be used";
@@ -70,6 +70,9 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the version and what it speaks.
+    #[command(after_help = "Examples:
+  gatewright version
+  gatewright version --output json")]
     Version {
         /// Format.
         #[arg(long, short, value_enum, default_value_t = options::TextOrJson::Text)]
@@ -88,10 +91,10 @@ pub struct ServeOptions {
     pub port_offset: u16,
     /// Worker threads; by default one per core.
     #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
+    pub workers: Option<std::num::NonZeroUsize>,
     /// Admin server: /healthz /readyz /metrics /config /status. `off` disables it.
     #[arg(long, value_name = "ADDR:PORT|off", default_value = "127.0.0.1:9901")]
-    pub admin: String,
+    pub admin: crate::admin::Address,
     /// How long open connections may finish after SIGTERM.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime_duration)]
     pub grace: std::time::Duration,
@@ -185,10 +188,13 @@ pub struct ExplainArgs {
     pub input: InputOptions,
     /// Method and URL: 'GET https://host[:port]/path?query'. The port picks the listener.
     #[arg(long, short, value_name = "METHOD URL")]
-    pub request: String,
+    pub request: explain::Target,
     /// Request header; repeatable.
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
-    pub headers: Vec<String>,
+    pub headers: Vec<explain::Header>,
+    /// Allow Services of type ExternalName as backends, as for `run`.
+    #[arg(long)]
+    pub allow_external_name: bool,
     /// Only this Gateway, as namespace/name.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub gateway: Option<String>,

@@ -4,7 +4,7 @@ use super::TranslateArgs;
 use super::exit::Exit;
 use super::options::TranslateOutput;
 use crate::offline::Offline;
-use crate::output::{conditions, problems, table};
+use crate::output::{conditions, problems, table, yaml};
 use anyhow::{Context, Result};
 use gatewright_model::LoadBalancer;
 use serde_json::{Value, json};
@@ -41,21 +41,12 @@ pub fn run(args: &TranslateArgs, out: &mut dyn Write) -> Result<Exit> {
                 .objects()
                 .flat_map(|object| conditions::rows(&object))
                 .collect();
-            writeln!(out, "{}", table::conditions(&rows))?;
+            writeln!(out, "{}", table::text(&table::conditions(&rows)))?;
         }
         TranslateOutput::Model => {
             let balancers: Vec<&LoadBalancer> = offline.balancers().map(|balancer| &**balancer).collect();
-            write!(
-                out,
-                "{}",
-                serde_yaml_ng::to_string(&balancers).context("writing YAML")?
-            )?;
+            write!(out, "{}", yaml(&balancers)?)?;
         }
     }
-    let (errors, _) = problems::count(&offline.problems);
-    Ok(if errors > 0 {
-        Exit::InvalidInput
-    } else {
-        Exit::Success
-    })
+    Ok(problems::exit(&offline.problems))
 }

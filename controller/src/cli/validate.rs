@@ -4,7 +4,7 @@ use super::ValidateArgs;
 use super::exit::Exit;
 use super::options::TextOrJson;
 use crate::input::world::{Look, Problem, World};
-use crate::output::problems;
+use crate::output::{count, problems};
 use anyhow::Result;
 use gatewright_validation::Mode;
 use serde_json::json;
@@ -37,11 +37,7 @@ pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
         }
         TextOrJson::Text => text(&look, objects, out)?,
     }
-    Ok(if errors > 0 {
-        Exit::InvalidInput
-    } else {
-        Exit::Success
-    })
+    Ok(problems::exit(&look.diagnostics))
 }
 
 fn text(look: &Look, objects: usize, out: &mut dyn Write) -> Result<()> {
@@ -49,7 +45,10 @@ fn text(look: &Look, objects: usize, out: &mut dyn Write) -> Result<()> {
     let (errors, warnings) = problems::count(&look.diagnostics);
     write!(
         out,
-        "{objects} valid objects, {errors} errors, {warnings} warnings"
+        "{}, {}, {}",
+        count(objects, "valid object"),
+        count(errors, "error"),
+        count(warnings, "warning")
     )?;
     if !look.skipped.is_empty() {
         let kinds: Vec<String> = look

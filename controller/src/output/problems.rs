@@ -1,6 +1,7 @@
 //! Printing what is wrong with the input.
 
 use super::style;
+use crate::cli::exit::Exit;
 use crate::input::world::Problem;
 use gatewright_validation::Severity;
 use serde_json::{Value, json};
@@ -83,6 +84,20 @@ pub fn count(problems: &[Problem]) -> (usize, usize) {
         .filter(|problem| problem.severity() == Severity::Error)
         .count();
     (errors, problems.len() - errors)
+}
+
+/// The exit code of a command that looked at the input: what cannot be read goes before what is wrong.
+pub fn exit(problems: &[Problem]) -> Exit {
+    if problems
+        .iter()
+        .any(|problem| matches!(problem, Problem::Unreadable(_)))
+    {
+        Exit::Io
+    } else if count(problems).0 > 0 {
+        Exit::InvalidInput
+    } else {
+        Exit::Success
+    }
 }
 
 /// One line each, the severity in colour.

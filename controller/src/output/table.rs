@@ -13,6 +13,17 @@ pub fn table(header: &[&str]) -> Table {
     table
 }
 
+/// The table as text: no line ends in blanks, which would fill a file or a pipe as wide as its longest
+/// message. Colours follow `--color`, on a terminal or not.
+pub fn text(table: &Table) -> String {
+    let mut table = table.clone();
+    if anstream::ColorChoice::global() == anstream::ColorChoice::Always {
+        table.enforce_styling();
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
 /// Conditions, one per line; the object and part are not repeated.
 pub fn conditions(rows: &[Row]) -> Table {
     let mut table = table(&["OBJECT", "PART", "CONDITION", "STATUS", "REASON", "MESSAGE"]);

@@ -25,9 +25,12 @@ use place::Placing;
 use report::Reporter;
 use sample::SampleBackends;
 use site::Site;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 use watch::{Wake, Wakes};
+
+/// How often sockets that could not be had are tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// `gatewright run`.
 pub fn run(args: RunArgs) -> Result<Exit> {
@@ -78,15 +81,17 @@ struct Service {
 impl Service {
     /// Serves until a signal ends it.
     fn run(self) -> Result<Exit> {
-        let admin = admin::parse_address(&self.serve.admin)?;
         // The data plane has its own threads; everything else is little work.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(self.serve(admin))
+        runtime.block_on(self.serve())
     }
 
-    async fn serve(mut self, admin: Option<std::net::SocketAddr>) -> Result<Exit> {
+    async fn serve(mut self) -> Result<Exit> {
+        for path in self.paths.iter().filter(|path| path.as_os_str() != "-") {
+            std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        }
         let mut wakes = Wakes::new(&self.watched).context("cannot handle signals")?;
         let world = World::new(
             self.paths,
@@ -106,7 +111,7 @@ impl Service {
         let options = proxy_options(&self.serve)?;
         let proxy = Proxy::start(options.clone()).context("cannot start the proxy")?;
         let mut site = Site::new(world, engine, proxy, placing, GatewayOptions::new(options));
-        let server = match admin {
+        let server = match self.serve.admin.0 {
             Some(address) => {
                 let server = admin::serve(address, site.inspect()).await?;
                 self.reporter.admin(address);
@@ -122,7 +127,7 @@ impl Service {
                     self.reporter.sample(address, &backend);
                 }
             }
-            match wakes.next().await {
+            match wake(&mut wakes, &mut site, &self.reporter).await {
                 Wake::Look => {}
                 Wake::Reload => {
                     self.reporter.reload();
@@ -133,11 +138,10 @@ impl Service {
         }
         self.reporter.stopping(self.serve.grace);
         let grace = self.serve.grace;
-        // A second signal ends the wait.
         let drained = tokio::task::spawn_blocking(move || site.drain(grace));
         tokio::select! {
             result = drained => result.context("draining")?,
-            _ = wakes.next() => std::process::exit(0),
+            () = stop_again(&mut wakes) => std::process::exit(0),
         }
         if let Some(server) = server {
             server.abort();
@@ -146,10 +150,26 @@ impl Service {
     }
 }
 
+/// The next reason to look at the files or to end. Sockets that could not be had are tried again
+/// meanwhile: a port that another process held is taken once it is free.
+async fn wake(wakes: &mut Wakes, site: &mut Site, reporter: &Reporter) -> Wake {
+    loop {
+        tokio::select! {
+            wake = wakes.next() => return wake,
+            () = tokio::time::sleep(RETRY), if site.lacks_sockets() => reporter.step(&site.retry()),
+        }
+    }
+}
+
+/// Waits for a second signal to end, which cuts the draining short. Changed files and SIGHUP do not.
+async fn stop_again(wakes: &mut Wakes) {
+    while wakes.next().await != Wake::Stop {}
+}
+
 fn proxy_options(serve: &ServeOptions) -> Result<ProxyOptions> {
     let mut options = ProxyOptions::default();
     if let Some(workers) = serve.workers {
-        options.workers = NonZeroUsize::new(workers).context("--workers: found 0, accepted is 1 or more")?;
+        options.workers = workers;
     }
     options.zone.clone_from(&serve.zone);
     options.node.clone_from(&serve.node);

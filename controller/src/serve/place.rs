@@ -1,6 +1,6 @@
 //! Where a Gateway's listeners are bound.
 
-use gatewright_model::LoadBalancer;
+use gatewright_model::{LoadBalancer, Str};
 use gatewright_proxy::runtime::Placement;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,28 +14,54 @@ pub struct Placing {
     pub port_offset: u16,
 }
 
+/// The routability that conformance tests ask for; it guarantees nothing (GEP-5093).
+const SENTINEL: &str = "testing.x-k8s.io/sentinel";
+
+/// An address that a Gateway gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// The address.
+    pub ip: IpAddr,
+    /// The routability asked for; empty for the default.
+    pub routability: Str,
+}
+
 impl Placing {
-    /// The addresses of `spec.addresses` that are IP addresses with a value, else the default one. Entries
-    /// of other types were refused by the core (`UnsupportedAddress`); an entry without a value asks for
-    /// any address, which is the default one.
-    pub fn place(&self, balancer: &Arc<LoadBalancer>) -> Placement {
-        let mut addresses: Vec<IpAddr> = balancer
-            .addresses
-            .iter()
-            .filter(|request| &*request.kind == "IPAddress")
-            .map(|request| {
-                request
-                    .value
-                    .as_deref()
-                    .map_or(Some(self.address), |value| value.parse().ok())
-            })
-            .collect::<Option<Vec<_>>>()
-            .unwrap_or_default();
+    /// The addresses of a Gateway: the default one if it asks for none, else one for each request that can
+    /// be satisfied. A request without a value asks for any address, which is the default one. Requests
+    /// for a host name, or for a scope that a single machine does not have, are not satisfied: another
+    /// scope "MUST NOT" be substituted (GEP-5093).
+    pub fn assign(&self, balancer: &LoadBalancer) -> Vec<Assigned> {
+        let mut assigned: Vec<Assigned> = Vec::new();
+        let mut add = |ip: IpAddr, routability: &Str| {
+            if assigned.iter().all(|known| known.ip != ip) {
+                assigned.push(Assigned {
+                    ip,
+                    routability: routability.clone(),
+                });
+            }
+        };
         if balancer.addresses.is_empty() {
-            addresses.push(self.address);
+            add(self.address, &Str::default());
         }
+        let possible = balancer.addresses.iter().filter(|request| {
+            &*request.kind == "IPAddress" && matches!(&*request.routability, "" | SENTINEL)
+        });
+        // Requests for a certain value choose first, so that a request for any address does not take it.
+        let (fixed, open): (Vec<_>, Vec<_>) = possible.partition(|request| request.value.is_some());
+        for request in fixed.into_iter().chain(open) {
+            let wanted = request.value.as_deref().map(str::parse);
+            if let Ok(ip) = wanted.unwrap_or(Ok(self.address)) {
+                add(ip, &request.routability);
+            }
+        }
+        assigned
+    }
+
+    /// Where a Gateway's listeners are bound.
+    pub fn place(&self, balancer: &Arc<LoadBalancer>) -> Placement {
+        let mut addresses: Vec<IpAddr> = self.assign(balancer).iter().map(|address| address.ip).collect();
         addresses.sort_unstable();
-        addresses.dedup();
         Placement {
             balancer: Arc::clone(balancer),
             addresses,

@@ -1,17 +1,22 @@
 //! What the data plane did, in the core's terms.
 
+use super::place::Placing;
 use gatewright_core::status::programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
 use gatewright_model::key::ObjectName;
-use gatewright_proxy::runtime::{ApplyReport, FailureReason, Placement};
+use gatewright_proxy::runtime::{ApplyReport, FailureReason, ListenerOutcome as ProxyOutcome, Placement};
 use std::collections::BTreeMap;
 
 /// One [`Programming`] per placed Gateway, from what the proxy reported.
-pub fn outcomes(placements: &[Placement], report: &ApplyReport) -> BTreeMap<ObjectName, Programming> {
+pub fn outcomes(
+    placing: Placing,
+    placements: &[Placement],
+    report: &ApplyReport,
+) -> BTreeMap<ObjectName, Programming> {
     placements
         .iter()
         .map(|placement| {
             let gateway = &placement.balancer.gateway;
-            let mut programming = empty(placement);
+            let mut programming = empty(placing, placement, report);
             for outcome in report
                 .listeners
                 .iter()
@@ -40,55 +45,65 @@ pub fn outcomes(placements: &[Placement], report: &ApplyReport) -> BTreeMap<Obje
 }
 
 /// What would be reported if everything could be bound: for commands that bind nothing.
-pub fn assumed(placements: &[Placement]) -> BTreeMap<ObjectName, Programming> {
+pub fn assumed(placing: Placing, placements: &[Placement]) -> BTreeMap<ObjectName, Programming> {
     placements
         .iter()
         .map(|placement| {
-            let mut programming = empty(placement);
+            let mut programming = empty(placing, placement, &ApplyReport::default());
+            let outcome = if programming.addresses.is_empty() {
+                ListenerOutcome::Failed {
+                    reason: reason(&FailureReason::Invalid).into(),
+                    message: "the Gateway has no address that can be used".to_owned(),
+                }
+            } else {
+                ListenerOutcome::Programmed
+            };
             programming.listeners = placement
                 .balancer
                 .listeners
                 .keys()
-                .map(|key| (key.clone(), ListenerOutcome::Programmed))
+                .map(|key| (key.clone(), outcome.clone()))
                 .collect();
             (placement.balancer.gateway.clone(), programming)
         })
         .collect()
 }
 
-/// Addresses without listeners.
-fn empty(placement: &Placement) -> Programming {
-    let routability = |value: &str| {
-        let requested = placement
-            .balancer
-            .addresses
+/// Whether a listener failed for want of a socket, which another try may get.
+pub fn may_succeed_later(outcome: &ProxyOutcome) -> bool {
+    let reason = outcome.failure.as_ref().map(|failure| &failure.reason);
+    matches!(
+        reason,
+        Some(
+            FailureReason::PortInUseByOtherProcess
+                | FailureReason::PermissionDenied
+                | FailureReason::AddressNotAvailable
+                | FailureReason::Other
+        )
+    )
+}
+
+/// Addresses without listeners. Without any address the core says what is missing, request by request.
+fn empty(placing: Placing, placement: &Placement, report: &ApplyReport) -> Programming {
+    let gateway = &placement.balancer.gateway;
+    let usable = |ip| {
+        !report
+            .unusable
             .iter()
-            .find(|request| request.value.as_deref() == Some(value));
-        requested
-            .map(|request| request.routability.clone())
-            .unwrap_or_default()
+            .any(|(owner, address)| owner == gateway && *address == ip)
     };
-    let addresses = placement
-        .addresses
-        .iter()
-        .map(|address| {
-            let value = address.to_string();
-            AssignedAddress {
-                kind: "IPAddress".into(),
-                routability: routability(&value),
-                value: value.into(),
-            }
-        })
-        .collect::<Vec<_>>();
-    let fault = addresses.is_empty().then(|| ProgrammingFault {
-        reason: "AddressNotUsable".into(),
-        message: "spec.addresses: none of the addresses is an IP address of this machine; accepted are IP addresses"
-            .to_owned(),
-    });
+    let assigned = placing.assign(&placement.balancer);
+    let addresses = assigned.into_iter().filter(|address| usable(address.ip));
     Programming {
         listeners: BTreeMap::new(),
-        addresses,
-        fault,
+        addresses: addresses
+            .map(|address| AssignedAddress {
+                kind: "IPAddress".into(),
+                value: address.ip.to_string().into(),
+                routability: address.routability,
+            })
+            .collect(),
+        fault: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::site::Step;
 use crate::output::conditions::{Change, Row};
-use crate::output::{problems, style, table};
+use crate::output::{count, problems, style, table};
 use gatewright_proxy::runtime::{ListenerOutcome, Placement};
 use gatewright_validation::Severity;
 use std::io::{self, Write};
@@ -130,7 +130,7 @@ fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
         let mut rows = step.rows();
         let shown: Vec<Row> = rows.by_ref().take(LINES).collect();
         if !shown.is_empty() {
-            writeln!(out, "{}", table::conditions(&shown))?;
+            writeln!(out, "{}", table::text(&table::conditions(&shown)))?;
         }
         rest(shown.len() + rows.count(), out)?;
         writeln!(out, "{0}ready{0:#} after {1:.1?}", style::GOOD, step.took)?;
@@ -179,9 +179,9 @@ fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     if step.changed > 0 {
         writeln!(
             out,
-            "{0}{1} objects changed, applied in {2:.1?}{0:#}",
+            "{0}{1} changed, applied in {2:.1?}{0:#}",
             style::DIM,
-            step.changed,
+            count(step.changed, "object"),
             step.took
         )?;
     }
@@ -215,7 +215,7 @@ fn listeners(step: &Step, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     if table.row_iter().next().is_some() {
-        writeln!(out, "{table}\n")?;
+        writeln!(out, "{}\n", table::text(&table))?;
     }
     Ok(())
 }
@@ -260,7 +260,7 @@ fn logs(step: &Step) {
     for refusal in &step.refusals {
         tracing::warn!(gateway = %refusal.gateway, object = %refusal.object, "{}", refusal.message);
     }
-    for outcome in &step.report.listeners {
+    for outcome in &step.failures {
         if let Some(failure) = &outcome.failure {
             tracing::error!(gateway = %outcome.gateway, listener = %outcome.listener, "{}", failure.message);
         }

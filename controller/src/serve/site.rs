@@ -8,14 +8,14 @@ use crate::admin::Inspect;
 use crate::input::world::{Look, Problem, World};
 use crate::output::conditions::{self, Change as ConditionChange, Row};
 use gatewright_core::engine::{BalancerChange, Delta, Engine};
-use gatewright_core::snapshot::ObjectKey;
+use gatewright_core::snapshot::{Change, ObjectKey};
 use gatewright_core::status::Status;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::{Provider, review};
 use gatewright_proxy::listen::Proxy;
-use gatewright_proxy::runtime::{ApplyReport, ObjectRefusal, Placement};
+use gatewright_proxy::runtime::{ApplyReport, ListenerOutcome, ObjectRefusal, Placement};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,9 +29,11 @@ pub struct Site {
     options: GatewayOptions,
     problems: BTreeSet<String>,
     refusals: Vec<ObjectRefusal>,
+    failures: Vec<ListenerOutcome>,
     notices: BTreeMap<ObjectName, Vec<Unsupported>>,
     state: Arc<State>,
     first: bool,
+    lacks_sockets: bool,
 }
 
 /// The status of an object before and after a look.
@@ -62,6 +64,8 @@ pub struct Step {
     pub report: ApplyReport,
     /// What the data plane could not use and did not say at the look before.
     pub refusals: Vec<ObjectRefusal>,
+    /// Listeners that are not programmed, and were not for that reason before.
+    pub failures: Vec<ListenerOutcome>,
     /// From the look to the data plane's answer.
     pub took: Duration,
 }
@@ -108,8 +112,10 @@ impl Site {
             options,
             problems: BTreeSet::new(),
             refusals: Vec::new(),
+            failures: Vec::new(),
             notices: BTreeMap::new(),
             first: true,
+            lacks_sockets: false,
         }
     }
 
@@ -147,6 +153,24 @@ impl Site {
         if changes.is_empty() && !first {
             return step;
         }
+        self.update(changes, &mut step, begin);
+        step
+    }
+
+    /// Whether some listener lacks its socket, which may be had later.
+    pub const fn lacks_sockets(&self) -> bool {
+        self.lacks_sockets
+    }
+
+    /// Tries again to take the sockets that could not be had.
+    pub fn retry(&mut self) -> Step {
+        let mut step = Step::default();
+        self.update(Vec::new(), &mut step, Instant::now());
+        step
+    }
+
+    /// Brings load balancers, data plane and statuses in step, in this order.
+    fn update(&mut self, changes: Vec<Change>, step: &mut Step, begin: Instant) {
         let now = jiff::Timestamp::now();
         let state = Arc::clone(&self.state);
         let mut engine = state.engine();
@@ -159,15 +183,24 @@ impl Site {
             })
             .collect();
         step.report = self.proxy.apply(&step.placements);
-        let outcomes = program::outcomes(&step.placements, &step.report);
+        let outcomes = program::outcomes(self.placing, &step.placements, &step.report);
         let programmed = engine.set_programming(outcomes, now);
         drop(engine);
         step.took = begin.elapsed();
         state.serving();
         let known = std::mem::replace(&mut self.refusals, step.report.refusals.clone());
-        step.refusals = new_refusals(&known, &step.report.refusals);
+        step.refusals = added(&known, &step.report.refusals);
+        let failed = step
+            .report
+            .listeners
+            .iter()
+            .filter(|outcome| outcome.failure.is_some());
+        let failed: Vec<ListenerOutcome> = failed.cloned().collect();
+        step.failures = added(&self.failures, &failed);
+        self.failures = failed;
+        self.lacks_sockets = self.failures.iter().any(program::may_succeed_later);
         for delta in [delta, programmed] {
-            self.review(&delta, &mut step);
+            self.review(&delta, step);
             for change in delta.statuses {
                 let told = Told {
                     before: change.before,
@@ -181,7 +214,6 @@ impl Site {
                 }
             }
         }
-        step
     }
 
     /// Looks at what the clouds could not express of the Gateways that changed.
@@ -228,12 +260,9 @@ impl Site {
     }
 }
 
-/// Refusals that were not there before: each is told once.
-fn new_refusals(known: &[ObjectRefusal], now: &[ObjectRefusal]) -> Vec<ObjectRefusal> {
-    now.iter()
-        .filter(|refusal| !known.contains(refusal))
-        .cloned()
-        .collect()
+/// What was not there before: each is told once.
+fn added<T: Clone + PartialEq>(known: &[T], now: &[T]) -> Vec<T> {
+    now.iter().filter(|one| !known.contains(one)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -247,8 +276,8 @@ mod tests {
             object: "Gateway a/gw".into(),
             message: message.to_owned(),
         };
-        assert_eq!(new_refusals(&[], &[refusal("x")]), [refusal("x")]);
-        assert_eq!(new_refusals(&[refusal("x")], &[refusal("x")]), []);
-        assert_eq!(new_refusals(&[refusal("x")], &[refusal("y")]), [refusal("y")]);
+        assert_eq!(added(&[], &[refusal("x")]), [refusal("x")]);
+        assert_eq!(added(&[refusal("x")], &[refusal("x")]), []);
+        assert_eq!(added(&[refusal("x")], &[refusal("y")]), [refusal("y")]);
     }
 }

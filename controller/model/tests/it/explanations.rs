@@ -10,6 +10,7 @@ use gatewright_model::precedence::ranked;
 use gatewright_model::router::RequestView;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::BTreeSet;
 
 proptest! {
     #![proptest_config(config(1500))]
@@ -37,6 +38,13 @@ proptest! {
 
         let winner = answer(&router, &request);
         prop_assert_eq!(told.winner.is_some(), winner.is_some());
+        // Routes for other hosts are no candidates; they are named only when there is no winner.
+        let (order, others): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|other| other.rank.host.effective.matches(&request.host));
+        let others: BTreeSet<_> = others.iter().map(|other| other.rank.host.effective.clone()).collect();
+        let named = if told.winner.is_none() { others.len().min(limit) } else { 0 };
+        prop_assert_eq!(told.other_hosts.len(), named);
+        prop_assert!(told.other_hosts.iter().all(|host| others.contains(host)));
         let place = match &told.winner {
             Some(told) => {
                 let (_, rule, index) = winner.unwrap();

@@ -173,6 +173,12 @@ impl Proxy {
                 }
             }
         }
+        for ((address, _), owner, failure) in &failures {
+            let unusable = (owner.clone(), address.ip());
+            if failure.reason == FailureReason::AddressNotAvailable && !report.unusable.contains(&unusable) {
+                report.unusable.push(unusable);
+            }
+        }
         for placement in placements {
             outcomes(placement, gateways, &failures, &mut report);
         }
@@ -260,6 +266,10 @@ fn outcomes(
             (Some(message), _) => Some(Failure {
                 reason: FailureReason::Invalid,
                 message: message.clone(),
+            }),
+            _ if placement.addresses.is_empty() => Some(Failure {
+                reason: FailureReason::Invalid,
+                message: "the Gateway has no address that can be used".to_owned(),
             }),
             (None, None) => Some(Failure {
                 reason: FailureReason::Invalid,

@@ -28,6 +28,8 @@ pub struct ApplyReport {
     pub listeners: Vec<ListenerOutcome>,
     /// Objects that could not be used, each with its reason; they hurt only themselves.
     pub refusals: Vec<ObjectRefusal>,
+    /// Addresses that are not this machine's, each with the Gateway that asked for it.
+    pub unusable: Vec<(ObjectName, IpAddr)>,
 }
 
 /// What became of one listener.
