@@ -51,7 +51,7 @@ const KUBE: Unit = Unit {
 const TOOLS: Unit = Unit {
     name: "tools",
     module: "e2e/cluster",
-    sources: &["go.mod", "go.sum", "cmd/gwcluster", "cmd/pause", "internal"],
+    sources: &["go.mod", "go.sum", "cmd/gwcluster", "cmd/pause", "cmd/cni-ptp", "internal"],
 };
 
 const IMAGES: Unit = Unit {
@@ -109,6 +109,7 @@ pub(super) fn ensure() -> Result<Built> {
 pub(super) fn ensure_tools() -> Result<Built> {
     let tools = unit(&TOOLS, |folder| {
         go_build(&TOOLS, &folder.join("gwcluster"), "./cmd/gwcluster", "")?;
+        go_build(&TOOLS, &folder.join("cni-ptp"), "./cmd/cni-ptp", "")?;
         go_build(&TOOLS, &folder.join("pause"), "./cmd/pause", "")
     })?;
     Ok(Built {

@@ -152,6 +152,7 @@ fn start(up: &Up) -> Result<()> {
     let mut command = manager_of(&built);
     on(&mut command, &up.target).arg("up");
     command.arg("--kube").arg(&built.kube);
+    command.arg("--pod-network").arg(built.tools.join("cni-ptp"));
     for image in &built.images {
         command.arg("--image").arg(image);
     }

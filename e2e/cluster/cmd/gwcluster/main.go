@@ -11,6 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// Set inside the namespaces of a cluster: its name, and the folder of all clusters. There, they are
+// the default of the flags, and commands that work from inside need not enter.
+const (
+	clusterVariable = "GATEWRIGHT_CLUSTER"
+	rootVariable    = "GATEWRIGHT_CLUSTERS"
+)
+
 // common holds the flags that every command has.
 type common struct {
 	root string
@@ -28,7 +35,7 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&flags.root, "root", defaultRoot(), "folder of all clusters")
-	root.PersistentFlags().StringVar(&flags.name, "name", "default", "name of the cluster")
+	root.PersistentFlags().StringVar(&flags.name, "name", defaultName(), "name of the cluster")
 	root.AddCommand(
 		upCommand(flags), downCommand(flags), statusCommand(flags), shellCommand(flags),
 		loadCommand(flags), faultCommand(flags), killPodCommand(flags), packCommand(),
@@ -40,7 +47,17 @@ func main() {
 	}
 }
 
+func defaultName() string {
+	if name := os.Getenv(clusterVariable); name != "" {
+		return name
+	}
+	return "default"
+}
+
 func defaultRoot() string {
+	if root := os.Getenv(rootVariable); root != "" {
+		return root
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()

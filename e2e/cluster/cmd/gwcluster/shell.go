@@ -19,8 +19,8 @@ func shellCommand(flags *common) *cobra.Command {
 	return &cobra.Command{
 		Use:   "shell [-- COMMAND ARG...]",
 		Short: "Run a command, or a shell, inside a cluster's namespaces",
-		Long: "Runs a command, or a shell, inside a cluster's namespaces, with KUBECONFIG set, kubectl in the\n" +
-			"path, and the working folder kept. It and what it starts ends with the cluster at the latest.",
+		Long: "Runs a command, or a shell, inside a cluster's namespaces, with KUBECONFIG set, kubectl and\n" +
+			"gwcluster in the path, and the working folder kept. It and what it starts ends with the cluster at the latest.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cluster, err := flags.cluster()
 			if err != nil {
@@ -34,7 +34,11 @@ func shellCommand(flags *common) *cobra.Command {
 				return err
 			}
 			// This process becomes the command: signals and its exit status pass unchanged.
-			return fmt.Errorf("%s: %w", command[0], syscall.Exec(command[0], command, os.Environ()))
+			program, err := exec.LookPath(command[0])
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("%s: %w", command[0], syscall.Exec(program, command, os.Environ()))
 		},
 	}
 }
@@ -48,6 +52,9 @@ func userShell() string {
 
 // inside is the command line that runs a command in the cluster's namespaces.
 func inside(cluster layout.Cluster, command []string) ([]string, error) {
+	if os.Getenv(clusterVariable) == cluster.Name {
+		return command, nil // there already
+	}
 	handle, alive, err := node.Find(cluster)
 	if err != nil {
 		return nil, err
@@ -94,11 +101,16 @@ func enterCommand(flags *common) *cobra.Command {
 			if err := os.Chdir(folder); err != nil {
 				return err
 			}
-			path := filepath.Dir(settings.Kube) + ":" + os.Getenv("PATH")
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			path := []string{filepath.Dir(settings.Kube), filepath.Dir(self), os.Getenv("PATH")}
 			if err := errors.Join(
-				os.Setenv("PATH", path),
+				os.Setenv("PATH", strings.Join(path, ":")),
 				os.Setenv("KUBECONFIG", cluster.Kubeconfig()),
-				os.Setenv("GATEWRIGHT_CLUSTER", cluster.Name),
+				os.Setenv(clusterVariable, cluster.Name),
+				os.Setenv(rootVariable, filepath.Dir(cluster.Dir)),
 			); err != nil {
 				return err
 			}

@@ -50,13 +50,16 @@ func upCommand(flags *common) *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&settings.Kube, "kube", "", "program that is every Kubernetes component")
-	command.Flags().StringVar(&settings.CNIDir, "cni", "/usr/lib/cni", "folder of the CNI plugins")
+	command.Flags().StringVar(&settings.CNIDir, "cni", "/usr/lib/cni", "folder of Debian's CNI plugins")
+	command.Flags().StringVar(&settings.PodNetwork, "pod-network", "", "CNI plugin that connects pods (cmd/cni-ptp)")
 	command.Flags().StringVar(&settings.Bundle, "bundle", "", "file of Gateway API definitions to install")
 	command.Flags().StringArrayVar(&settings.Archives, "image", nil, "docker-archive to load (repeatable)")
 	command.Flags().StringVar(&settings.DNSImage, "dns-image", "", "CoreDNS image of the cluster's DNS server")
 	command.Flags().BoolVar(&foreground, "foreground", false, "stay, and end the cluster with this command")
-	if err := command.MarkFlagRequired("kube"); err != nil {
-		panic(err)
+	for _, name := range []string{"kube", "pod-network"} {
+		if err := command.MarkFlagRequired(name); err != nil {
+			panic(err)
+		}
 	}
 	return command
 }
@@ -64,7 +67,7 @@ func upCommand(flags *common) *cobra.Command {
 // absolute makes the paths independent of the working folder.
 func absolute(settings node.Settings) (node.Settings, error) {
 	archives := append([]string(nil), settings.Archives...)
-	paths := []*string{&settings.Kube, &settings.CNIDir, &settings.Bundle}
+	paths := []*string{&settings.Kube, &settings.CNIDir, &settings.PodNetwork, &settings.Bundle}
 	for i := range archives {
 		paths = append(paths, &archives[i])
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"gatewright.dev/e2e/cluster/internal/layout"
 	"gatewright.dev/e2e/cluster/internal/pki"
@@ -46,7 +47,30 @@ func Write(cluster layout.Cluster, options Options, authority *pki.Authority) er
 			return err
 		}
 	}
+	if err := linkPlugins(cluster, options); err != nil {
+		return err
+	}
 	return writeKubeconfigs(cluster, authority)
+}
+
+// linkPlugins gathers the CNI plugins in one folder, as containerd looks in no other.
+func linkPlugins(cluster layout.Cluster, options Options) error {
+	links := map[string]string{podNetwork: options.PodNetwork}
+	for _, plugin := range []string{"ptp", "host-local", "loopback", "portmap"} {
+		links[plugin] = filepath.Join(options.CNIDir, plugin)
+	}
+	if err := os.MkdirAll(cluster.Config("cni-plugins"), 0o755); err != nil {
+		return err
+	}
+	for name, target := range links {
+		if _, err := os.Stat(target); err != nil {
+			return fmt.Errorf("CNI plugin: %w", err)
+		}
+		if err := os.Symlink(target, cluster.Config("cni-plugins/"+name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeKubeconfigs(cluster layout.Cluster, authority *pki.Authority) error {
@@ -147,7 +171,7 @@ func cniConfig() object {
 		"name":       "cluster",
 		"plugins": []object{
 			{
-				"type": "ptp",
+				"type": podNetwork,
 				"mtu":  1500,
 				"ipam": object{
 					"type":    "host-local",
@@ -191,5 +215,5 @@ disabled_plugins = [
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = %q
     conf_dir = %q
-`, cluster.Path("containerd"), ContainerdSocket, PauseImage, options.Snapshotter, options.CNIDir, cluster.Config("cni"))
+`, cluster.Path("containerd"), ContainerdSocket, PauseImage, options.Snapshotter, cluster.Config("cni-plugins"), cluster.Config("cni"))
 }

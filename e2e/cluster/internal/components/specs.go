@@ -22,6 +22,9 @@ const (
 // ContainerdSocket is containerd's, in the cluster's own /run.
 const ContainerdSocket = "/run/containerd/containerd.sock"
 
+// podNetwork is the name under which containerd finds our own CNI plugin.
+const podNetwork = "gatewright-ptp"
+
 // PauseImage holds the namespaces of a pod.
 const PauseImage = "registry.k8s.io/pause:3.10"
 
@@ -31,8 +34,9 @@ type Options struct {
 	Kube string
 	// Snapshotter is containerd's: overlayfs, or native where overlayfs cannot work.
 	Snapshotter string
-	// CNIDir holds the CNI plugins.
-	CNIDir string
+	// CNIDir holds the CNI plugins of Debian, and PodNetwork is our own.
+	CNIDir     string
+	PodNetwork string
 }
 
 // Spec is one supervised program.

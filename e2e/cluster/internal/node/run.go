@@ -141,7 +141,10 @@ func (n *node) configure() error {
 	if err != nil {
 		return err
 	}
-	n.options = components.Options{Kube: n.settings.Kube, Snapshotter: snapshotter, CNIDir: n.settings.CNIDir}
+	n.options = components.Options{
+		Kube: n.settings.Kube, Snapshotter: snapshotter,
+		CNIDir: n.settings.CNIDir, PodNetwork: n.settings.PodNetwork,
+	}
 	authority, err := pki.WriteCluster(n.cluster)
 	if err != nil {
 		return err

@@ -11,8 +11,10 @@ import (
 type Settings struct {
 	// Kube is the path of the program that is every Kubernetes component.
 	Kube string `json:"kube"`
-	// CNIDir holds the CNI plugins.
+	// CNIDir holds the CNI plugins of Debian.
 	CNIDir string `json:"cniDir"`
+	// PodNetwork is our own CNI plugin.
+	PodNetwork string `json:"podNetwork"`
 	// Bundle is a file of Gateway API definitions to install; empty for none.
 	Bundle string `json:"bundle,omitempty"`
 	// Archives are images to load, in docker-archive form.
