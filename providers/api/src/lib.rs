@@ -1,4 +1,6 @@
-//! What each provider can express.
+//! What each provider can express, and what each one does.
+//!
+//! The contract of providers is in [`contract`]; its executable form is behind the feature `suite`.
 //!
 //! The tables say, for every [`Feature`] of the provider-neutral model, whether a provider serves it,
 //! serves it roughly, or cannot express it, and which vendor page says so. The feature tables of the
@@ -6,10 +8,13 @@
 //! [`gatewright_model::unsupported::Unsupported`] entries of one load balancer: nothing is dropped
 //! silently.
 
+pub mod contract;
 pub mod document;
 pub mod feature;
 pub mod provider;
 pub mod review;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 pub mod support;
 mod tables;
 
