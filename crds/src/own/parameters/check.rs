@@ -61,7 +61,7 @@ impl SoftwareGatewayParametersSpec {
             placement,
             image,
             pod_annotations: _,
-        }) = deployment
+        }) = deployment.as_deref()
         {
             set.extend([
                 ("spec.deployment.kind", kind.is_some()),
@@ -75,7 +75,7 @@ impl SoftwareGatewayParametersSpec {
             external_ips,
             static_addresses,
             ..
-        }) = service
+        }) = service.as_deref()
         {
             set.extend([
                 ("spec.service.externalIPs", external_ips.is_some()),

@@ -8,19 +8,15 @@ pub(super) fn both<T: Clone>(mine: Option<T>, base: Option<&T>, over: impl Fn(T,
     }
 }
 
-/// Writes `over(self, base)` for a struct of optional fields: first those taken whole, then, after a
-/// semicolon, those merged field by field. A field that is left out does not compile.
+/// Writes `over(self, base)` for a struct of optional fields. A field that is left out does not compile.
 macro_rules! over {
-    ($type:ident { $($whole:ident),* $(; $($nested:ident: $inner:ident),*)? }) => {
+    ($type:ident { $($field:ident),* }) => {
         impl $type {
             /// These settings where set, else `base`'s.
             #[must_use]
             pub fn over(self, base: &Self) -> Self {
-                let Self { $($whole,)* $($($nested,)*)? } = self;
-                Self {
-                    $($whole: $whole.or_else(|| base.$whole.clone()),)*
-                    $($($nested: $crate::own::parameters::merge::both($nested, base.$nested.as_ref(), $inner::over),)*)?
-                }
+                let Self { $($field),* } = self;
+                Self { $($field: $field.or_else(|| base.$field.clone())),* }
             }
         }
     };

@@ -18,7 +18,7 @@ pub use proxy::{Forwarding, Limits, ProxyProtocol, Timeouts};
 pub use service::{ExternalTrafficPolicy, IpFamilyPolicy, Service, ServiceType};
 
 use kube::{CustomResource, KubeSchema};
-use merge::over;
+use merge::both;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the software provider for a GatewayClass (`spec.parametersRef`) or one Gateway
@@ -49,10 +49,10 @@ pub struct SoftwareGatewayParametersSpec {
     pub mode: Option<Mode>,
     /// The proxies: how many, of which image, with which resources, on which nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deployment: Option<Deployment>,
+    pub deployment: Option<Box<Deployment>>,
     /// The Service in front of the proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<Service>,
+    pub service: Option<Box<Service>>,
     /// The access log of the proxies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_log: Option<AccessLog>,
@@ -70,12 +70,33 @@ pub struct SoftwareGatewayParametersSpec {
     pub timeouts: Option<Timeouts>,
 }
 
-over!(SoftwareGatewayParametersSpec {
-    mode, proxy_protocol;
-    deployment: Deployment,
-    service: Service,
-    access_log: AccessLog,
-    forwarding: Forwarding,
-    limits: Limits,
-    timeouts: Timeouts
-});
+impl SoftwareGatewayParametersSpec {
+    /// These settings where set, else `base`'s: `gateway.over(&class)`.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let Self {
+            mode,
+            deployment,
+            service,
+            access_log,
+            proxy_protocol,
+            forwarding,
+            limits,
+            timeouts,
+        } = self;
+        Self {
+            mode: mode.or(base.mode),
+            deployment: both(deployment, base.deployment.as_ref(), |mine, base| {
+                Box::new(mine.over(base))
+            }),
+            service: both(service, base.service.as_ref(), |mine, base| {
+                Box::new(mine.over(base))
+            }),
+            access_log: both(access_log, base.access_log.as_ref(), AccessLog::over),
+            proxy_protocol: proxy_protocol.or_else(|| base.proxy_protocol.clone()),
+            forwarding: both(forwarding, base.forwarding.as_ref(), Forwarding::over),
+            limits: both(limits, base.limits.as_ref(), Limits::over),
+            timeouts: both(timeouts, base.timeouts.as_ref(), Timeouts::over),
+        }
+    }
+}

@@ -19,6 +19,7 @@ use gatewright_model::key::{
 use gatewright_model::listener::{Listener, Protocol};
 use gatewright_model::route::{Attachment, StreamRoute};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Kinds, in order of creation.
@@ -231,7 +232,7 @@ fn lower(balancer: &LoadBalancer) -> Items {
             if let BackendTarget::Backend(target) = &backend.target {
                 let pool = resource("pool", owner, &target.to_string());
                 items.insert(pool.clone(), item(String::new(), Vec::new()));
-                settings.push_str(&format!("{target}={} ", backend.weight));
+                let _ = write!(settings, "{target}={} ", backend.weight);
                 uses.push(pool);
             }
         }
