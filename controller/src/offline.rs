@@ -2,6 +2,8 @@
 
 use crate::cli::options::InputOptions;
 use crate::features;
+use crate::input::dangling::Dangling;
+use crate::input::key_of;
 use crate::input::world::{Problem, World};
 use crate::objects;
 use crate::serve::{place::Placing, program};
@@ -35,7 +37,10 @@ impl Offline {
             input.schema.channel,
             external_names,
         ));
+        let changed = look.changes.iter().map(key_of).collect();
         engine.update(look.changes, now);
+        let mut problems = look.diagnostics;
+        problems.extend(Dangling::default().follow(engine.snapshot(), &world, &changed));
         let placing = Placing {
             address: Ipv4Addr::LOCALHOST.into(),
             port_offset: 0,
@@ -45,10 +50,7 @@ impl Offline {
             .map(|(_, balancer)| placing.place(balancer))
             .collect();
         engine.set_programming(program::assumed(placing, &placements), now);
-        Ok(Self {
-            engine,
-            problems: look.diagnostics,
-        })
+        Ok(Self { engine, problems })
     }
 
     /// Every Gateway API object with its computed status, sorted.

@@ -77,7 +77,8 @@ pub(crate) fn engine_with(yaml: &str) -> Engine {
 
 /// The key of an object in namespace `default` (or of a cluster-scoped one).
 pub(crate) fn key(kind: Kind, name: &str) -> ObjectKey {
-    let namespace = if kind == Kind::GatewayClass { "" } else { "default" };
+    let scoped = !matches!(kind, Kind::GatewayClass | Kind::XMesh);
+    let namespace = if scoped { "default" } else { "" };
     ObjectKey {
         kind,
         name: ObjectName::new(namespace, name),

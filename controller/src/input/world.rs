@@ -45,6 +45,17 @@ pub enum Problem {
         /// Warnings that are not told.
         warnings: usize,
     },
+    /// A reference that attaches an object and leads nowhere.
+    Dangling {
+        /// The object.
+        object: ObjectKey,
+        /// Its `file:line`.
+        place: String,
+        /// The field.
+        field: String,
+        /// What was found and what there is.
+        why: String,
+    },
     /// An object that is defined twice.
     Duplicate {
         /// The object.
@@ -140,6 +151,17 @@ impl World {
     /// How many objects there were at the last look.
     pub fn objects(&self) -> usize {
         self.objects.len()
+    }
+
+    /// Where objects are defined, as `file:line`; the first definition is the one that counts.
+    pub fn places(&self, wanted: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, String> {
+        let mut places = BTreeMap::new();
+        for file in self.files.values() {
+            for held in file.objects.iter().filter(|held| wanted.contains(&held.key)) {
+                places.entry(held.key.clone()).or_insert_with(|| file.place(held));
+            }
+        }
+        places
     }
 
     /// Looks at the files again. Standard input (`-`) is read at the first look only.

@@ -12,7 +12,7 @@ impl Problem {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Manifest(diagnostic) => diagnostic.severity,
-            Self::More { errors: 0, .. } => Severity::Warning,
+            Self::More { errors: 0, .. } | Self::Dangling { .. } => Severity::Warning,
             Self::Unreadable(_) | Self::More { .. } | Self::Duplicate { .. } => Severity::Error,
         }
     }
@@ -30,6 +30,19 @@ impl Problem {
                 "message": format!("and {errors} more errors and {warnings} more warnings"),
                 "errors": errors,
                 "warnings": warnings,
+            }),
+            Self::Dangling {
+                object,
+                place,
+                field,
+                why,
+            } => json!({
+                "severity": "warning",
+                "code": "dangling-reference",
+                "object": object.to_string(),
+                "place": place,
+                "field": field,
+                "message": why,
             }),
             Self::Duplicate {
                 object,
@@ -63,6 +76,15 @@ impl std::fmt::Display for Problem {
                     "{word}: and {errors} more errors and {warnings} more warnings [too-many-diagnostics]"
                 )
             }
+            Self::Dangling {
+                object,
+                place,
+                field,
+                why,
+            } => write!(
+                f,
+                "warning: {place}: {object}: {field}: {why} [dangling-reference]"
+            ),
             Self::Duplicate {
                 object,
                 kept,

@@ -5,6 +5,8 @@ use super::parameters::GatewayOptions;
 use super::place::Placing;
 use super::program;
 use crate::admin::Inspect;
+use crate::input::dangling::Dangling;
+use crate::input::key_of;
 use crate::input::world::{Look, Problem, World};
 use crate::output::conditions::{self, Change as ConditionChange, Row};
 use gatewright_core::engine::{BalancerChange, Delta, Engine};
@@ -28,6 +30,7 @@ pub struct Site {
     placing: Placing,
     options: GatewayOptions,
     problems: BTreeSet<String>,
+    dangling: Dangling,
     refusals: Vec<ObjectRefusal>,
     failures: Vec<ListenerOutcome>,
     notices: BTreeMap<ObjectName, Vec<Unsupported>>,
@@ -111,6 +114,7 @@ impl Site {
             placing,
             options,
             problems: BTreeSet::new(),
+            dangling: Dangling::default(),
             refusals: Vec::new(),
             failures: Vec::new(),
             notices: BTreeMap::new(),
@@ -174,7 +178,10 @@ impl Site {
         let now = jiff::Timestamp::now();
         let state = Arc::clone(&self.state);
         let mut engine = state.engine();
+        let changed = changes.iter().map(key_of).collect();
         let delta = engine.update(changes, now);
+        let dangling = self.dangling.follow(engine.snapshot(), &self.world, &changed);
+        step.problems.extend(dangling);
         step.placements = engine
             .balancers()
             .map(|(gateway, balancer)| Placement {

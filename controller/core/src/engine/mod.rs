@@ -76,6 +76,8 @@ pub struct Engine {
     statuses: BTreeMap<ObjectKey, Arc<Status>>,
     /// Objects whose status is known but no longer ours to say: kept, because it may become ours again.
     silent: BTreeSet<ObjectKey>,
+    /// ListenerSets whose status is ours: a Gateway that goes must not leave its word behind.
+    adopted: BTreeSet<ObjectName>,
     delta: Delta,
 }
 
@@ -103,6 +105,7 @@ impl Engine {
             shared_statuses: Pool::default(),
             statuses: BTreeMap::new(),
             silent: BTreeSet::new(),
+            adopted: BTreeSet::new(),
             delta: Delta::default(),
         }
     }

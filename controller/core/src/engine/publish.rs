@@ -6,11 +6,11 @@ use super::policies::has_ancestors;
 use super::pool::hash_of_json;
 use crate::backend::BackendNotice;
 use crate::graph::route::ParentNode;
-use crate::snapshot::{Kind, ObjectKey};
+use crate::snapshot::{Kind, Object, ObjectKey};
 use crate::status::gateway::GatewayContext;
 use crate::status::policy::{MAX_BACKEND_ANCESTORS, MAX_POLICY_ANCESTORS, Shape, ancestors};
 use crate::status::route::{ParentOutcome, RouteContext};
-use crate::status::{Stamp, Status, class, gateway, listener_set, route};
+use crate::status::{Stamp, Status, class, gateway, listener_set, mesh, route};
 use crate::translate::{Refusal, RouteFindings};
 use gatewright_crds::api::{PolicyStatus, XBackendStatus};
 use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
@@ -26,6 +26,9 @@ impl Engine {
         let Some(object) = self.object(&key) else {
             self.statuses.remove(&key);
             self.silent.remove(&key);
+            if key.kind == Kind::ListenerSet {
+                self.adopted.remove(&key.name);
+            }
             return;
         };
         let stamp = Stamp {
@@ -39,6 +42,9 @@ impl Engine {
             return;
         };
         self.silent.remove(&key);
+        if key.kind == Kind::ListenerSet {
+            self.adopted.insert(key.name.clone());
+        }
         if self.statuses.get(&key).is_some_and(|known| **known == status) {
             return;
         }
@@ -76,6 +82,7 @@ impl Engine {
                 Some(Status::Gateway(gateway::status(before, node, context, stamp)))
             }
             Kind::ListenerSet => self.listener_set_status(key, existing, stamp),
+            Kind::XMesh => self.mesh_status(key, existing, stamp),
             kind if has_ancestors(kind) => self.policy_status(key, existing, stamp),
             _ => self.route_status(&key.route()?, existing, stamp),
         }
@@ -107,18 +114,24 @@ impl Engine {
         existing: Option<&Status>,
         stamp: Stamp,
     ) -> Option<Status> {
-        let crate::snapshot::Object::ListenerSet(object) = self.object(key)? else {
+        let Object::ListenerSet(object) = self.object(key)? else {
             return None;
         };
         let parent = &object.spec.parent_ref;
         let namespace = parent.namespace.as_deref().unwrap_or(&key.name.namespace);
         let gateway = ObjectName::new(namespace, &parent.name);
-        let node = self.gateways.get(&gateway)?.node.as_ref()?;
-        let set = node.sets.iter().find(|set| set.name == key.name)?;
         let before = match existing {
             Some(Status::ListenerSet(status)) => Some(status),
             _ => None,
         };
+        // What was said while the Gateway was there would be wrong without it. What others said is theirs.
+        if self.adopted.contains(&key.name) && self.snapshot.get(Kind::Gateway, &gateway).is_none() {
+            return Some(Status::ListenerSet(listener_set::orphaned(
+                before, &gateway, stamp,
+            )));
+        }
+        let node = self.gateways.get(&gateway)?.node.as_ref()?;
+        let set = node.sets.iter().find(|set| set.name == key.name)?;
         let attached = self.attached_counts(node.listeners.iter().map(|listener| &listener.key));
         let context = self.gateway_context(&gateway, &attached);
         Some(Status::ListenerSet(listener_set::status(
@@ -127,6 +140,22 @@ impl Engine {
             context,
             stamp,
         )))
+    }
+
+    /// Only of meshes that name one of our controllers.
+    fn mesh_status(&self, key: &ObjectKey, existing: Option<&Status>, stamp: Stamp) -> Option<Status> {
+        let Object::XMesh(object) = self.object(key)? else {
+            return None;
+        };
+        let ours = |name: &gatewright_model::Str| **name == *object.spec.controller_name;
+        if !self.controllers.iter().any(ours) {
+            return None;
+        }
+        let before = match existing {
+            Some(Status::Mesh(status)) => Some(status),
+            _ => None,
+        };
+        Some(Status::Mesh(mesh::status(before, stamp)))
     }
 
     fn policy_status(&self, key: &ObjectKey, existing: Option<&Status>, stamp: Stamp) -> Option<Status> {

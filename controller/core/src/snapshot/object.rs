@@ -158,6 +158,7 @@ impl Kind {
                 | Self::XBackend
                 | Self::XBackendTrafficPolicy
                 | Self::XTelemetryPolicy
+                | Self::XMesh
         )
     }
 
@@ -221,6 +222,7 @@ impl Object {
             Self::XBackendTrafficPolicy(object) => object.status.is_some(),
             Self::XTelemetryPolicy(object) => object.status.is_some(),
             Self::XBackend(object) => object.status.is_some(),
+            Self::XMesh(object) => object.status.is_some(),
             _ => false,
         }
     }
@@ -240,6 +242,7 @@ impl Object {
             Self::XBackendTrafficPolicy(object) => object.status.take().map(Status::Policy),
             Self::XTelemetryPolicy(object) => object.status.take().map(Status::Policy),
             Self::XBackend(object) => object.status.take().map(Status::Backend),
+            Self::XMesh(object) => object.status.take().map(Status::Mesh),
             _ => None,
         }
     }

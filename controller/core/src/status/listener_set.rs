@@ -9,7 +9,7 @@ use crate::graph::listener_set::SetNode;
 use crate::translate::join;
 use gatewright_crds::api::ListenerSetStatus;
 use gatewright_crds::constants::listener_set::{condition, reason};
-use gatewright_model::key::ListenerParent;
+use gatewright_model::key::{ListenerParent, ObjectName};
 
 /// Whether a set counts as attached to its Gateway (`GatewayStatus.attachedListenerSets`).
 pub fn is_accepted(gateway: &GatewayNode, set: &SetNode, programming: Option<&Programming>) -> bool {
@@ -46,6 +46,26 @@ pub fn status(
     ListenerSetStatus {
         listeners: Some(listeners.collect()),
         conditions: Some(stamp.merge(before, conditions(gateway, set, context.programming))),
+    }
+}
+
+/// Status of a set whose Gateway is gone: nothing of it is served any more.
+pub fn orphaned(
+    existing: Option<&ListenerSetStatus>,
+    gateway: &ObjectName,
+    stamp: Stamp,
+) -> ListenerSetStatus {
+    let before = existing
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    let message = format!("spec.parentRef: Gateway {gateway} does not exist");
+    let wanted = vec![
+        Wanted::no(condition::ACCEPTED, reason::PARENT_NOT_ACCEPTED, message.clone()),
+        Wanted::no(condition::PROGRAMMED, reason::PARENT_NOT_ACCEPTED, message),
+    ];
+    ListenerSetStatus {
+        listeners: Some(Vec::new()),
+        conditions: Some(stamp.merge(before, wanted)),
     }
 }
 

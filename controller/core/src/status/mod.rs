@@ -9,6 +9,7 @@ pub mod entries;
 pub mod gateway;
 pub mod listener;
 pub mod listener_set;
+pub mod mesh;
 pub mod policy;
 pub mod programming;
 pub mod route;
@@ -18,6 +19,7 @@ pub use programming::{AssignedAddress, ListenerOutcome, Programming, Programming
 
 use gatewright_crds::api::{
     GatewayClassStatus, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, XBackendStatus,
+    XMeshStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
@@ -42,10 +44,12 @@ pub enum Status {
     Policy(PolicyStatus),
     /// XBackend.
     Backend(XBackendStatus),
+    /// XMesh.
+    Mesh(XMeshStatus),
 }
 
 impl Status {
-    /// Whether it is what the CRDs of GatewayClass and Gateway give to objects that nobody has looked
+    /// Whether it is what the CRDs of GatewayClass, Gateway and XMesh give to objects that nobody has looked
     /// at: conditions with status `Unknown` since 1970.
     pub fn is_default(&self) -> bool {
         let (conditions, more) = match self {
@@ -62,6 +66,10 @@ impl Status {
                 let more = addresses.is_some() || attached_listener_sets.is_some() || listeners.is_some();
                 (conditions, more)
             }
+            Self::Mesh(XMeshStatus {
+                conditions,
+                supported_features,
+            }) => (conditions, supported_features.is_some()),
             _ => return false,
         };
         let blank = |found: &Condition| {

@@ -6,7 +6,7 @@ use gatewright_core::Engine;
 use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
 use gatewright_model::key::ObjectName;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Drops what rightly differs: when a condition last changed depends on what was there before, and an
@@ -24,15 +24,30 @@ fn timeless(mut world: World, engine: &Engine) -> World {
         }
     }
     world.statuses.values_mut().for_each(strip);
-    let gateways: BTreeSet<ObjectName> = engine.balancers().map(|(gateway, _)| gateway.clone()).collect();
     let snapshot = engine.snapshot();
+    let ours = |gateway: &ObjectName| {
+        let Some(Object::Gateway(gateway)) = snapshot.get(Kind::Gateway, gateway).map(|object| &**object)
+        else {
+            return false;
+        };
+        let class = ObjectName::new("", &gateway.spec.gateway_class_name);
+        match snapshot.get(Kind::GatewayClass, &class).map(|object| &**object) {
+            Some(Object::GatewayClass(class)) => class.spec.controller_name.starts_with("gatewright.dev/"),
+            _ => false,
+        }
+    };
     for (name, object) in snapshot.all(Kind::ListenerSet) {
         let Object::ListenerSet(set) = &**object else {
             continue;
         };
         let reference = &set.spec.parent_ref;
         let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
-        if !gateways.contains(&ObjectName::new(namespace, &reference.name)) {
+        if !ours(&ObjectName::new(namespace, &reference.name)) {
+            world.statuses.remove(&object.key().to_string());
+        }
+    }
+    for (name, object) in snapshot.all(Kind::Gateway) {
+        if !ours(name) {
             world.statuses.remove(&object.key().to_string());
         }
     }
@@ -68,6 +83,9 @@ fn at_generation(object: &Object, generation: usize) -> Object {
 fn altered(object: &Object, rng: &mut fastrand::Rng) -> Object {
     let mut value = object.to_value().unwrap();
     match rng.u8(0..4) {
+        0 | 1 if object.kind() == Kind::GatewayClass => {
+            value["spec"]["controllerName"] = "example.net/other".into();
+        }
         0 => value["metadata"]["labels"] = serde_json::json!({"altered": "yes"}),
         1 => value["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into(),
         _ => {
@@ -98,18 +116,9 @@ fn walk(goldens: &[&Golden], seed: u64, steps: usize) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut texts: Vec<&str> = vec![&goldens[0].defaults];
     texts.extend(goldens.iter().map(|golden| golden.manifests.as_str()));
-    let (all, _) = load(&texts);
-    // A class that goes away leaves the statuses of its Gateways as they are; a fresh start has none.
-    let (classes, pool): (Vec<Object>, Vec<Object>) = all
-        .into_iter()
-        .partition(|object| object.kind() == Kind::GatewayClass);
-    let mut present: BTreeMap<ObjectKey, Object> =
-        classes.iter().map(|class| (class.key(), class.clone())).collect();
+    let (pool, _) = load(&texts);
+    let mut present: BTreeMap<ObjectKey, Object> = BTreeMap::new();
     let mut engine = engine();
-    engine.update(
-        classes.into_iter().map(|class| Change::Upsert(Arc::new(class))),
-        now(),
-    );
     for step in 0..steps {
         let mut changes = Vec::new();
         // Several changes at once, as a reload brings them; the first brings everything.

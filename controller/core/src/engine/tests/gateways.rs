@@ -425,3 +425,55 @@ fn observed_generations_follow_and_never_go_back() {
     let delta = engine.update(upserts(GATEWAY), at(2));
     assert!(delta.statuses.is_empty(), "an older generation writes nothing");
 }
+
+/// A set whose Gateway is deleted must not go on saying that it is served.
+#[test]
+fn a_listener_set_says_that_its_gateway_is_gone() {
+    let set = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: set, generation: 4}
+spec:
+  parentRef: {name: gw}
+  listeners: [{name: a, port: 81, protocol: HTTP}]
+";
+    let world = gateway(
+        "  allowedListeners: {namespaces: {from: Same}}\n  listeners: [{name: http, port: 80, protocol: HTTP}]",
+    );
+    let mut engine = engine_with(&(world + set));
+    let before = status(&engine, Kind::ListenerSet, "set");
+    assert_eq!(short(&before["conditions"])[0], "Accepted=True/Accepted");
+    engine.update([Change::Delete(key(Kind::Gateway, "gw"))], at(9));
+    let after = status(&engine, Kind::ListenerSet, "set");
+    assert_eq!(
+        short(&after["conditions"]),
+        [
+            "Accepted=False/ParentNotAccepted",
+            "Programmed=False/ParentNotAccepted"
+        ]
+    );
+    assert_eq!(after["listeners"], json!([]));
+    // A set that never was ours has nothing to hear from us.
+    let other = engine_with(set);
+    assert_eq!(status(&other, Kind::ListenerSet, "set"), Value::Null);
+}
+
+/// Meshes are read and said to be unserved; those of other controllers are left alone.
+#[test]
+fn a_mesh_of_ours_is_not_accepted() {
+    let mesh = |name: &str, controller: &str| {
+        format!(
+            "---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XMesh
+metadata: {{name: {name}, generation: 2}}
+spec: {{controllerName: {controller}}}
+"
+        )
+    };
+    let engine = engine_with(&(mesh("ours", "gatewright.dev/software") + &mesh("theirs", "example.net/x")));
+    let ours = status(&engine, Kind::XMesh, "ours");
+    assert_eq!(short(&ours["conditions"]), ["Accepted=False/NotSupported"]);
+    assert_eq!(ours["conditions"][0]["observedGeneration"], 2);
+    assert_eq!(status(&engine, Kind::XMesh, "theirs"), Value::Null);
+}
