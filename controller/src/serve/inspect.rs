@@ -4,6 +4,7 @@ use crate::admin::Inspect;
 use crate::{logging, objects};
 use gatewright_core::Engine;
 use gatewright_proxy::listen::Proxy;
+use gatewright_proxy::observe::dump;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,12 +62,7 @@ impl Inspect for State {
 
     fn config(&self) -> Value {
         let engine = self.engine();
-        let balancers = engine.balancers();
-        Value::Array(
-            balancers
-                .map(|(_, balancer)| serde_json::to_value(&**balancer).unwrap_or_default())
-                .collect(),
-        )
+        dump::config(engine.balancers().map(|(_, balancer)| &**balancer))
     }
 
     fn status(&self) -> Value {

@@ -134,9 +134,16 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
+    /// Trailers.
+    pub trailers: HeaderMap,
 }
 
 impl Answer {
+    /// All values of a header, joined; empty when there is none.
+    pub fn header(&self, name: &str) -> String {
+        joined(&self.headers, name)
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -158,6 +165,16 @@ impl Answer {
     }
 }
 
+/// All values of a field, joined.
+pub(crate) fn joined(headers: &HeaderMap, name: &str) -> String {
+    let values: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    values.join(",")
+}
+
 /// One GET on a connection of its own.
 pub async fn get(address: SocketAddr, host: &str, path: &str) -> Result<Answer> {
     let request = Request::get(path.parse::<Uri>()?)
@@ -166,22 +183,7 @@ pub async fn get(address: SocketAddr, host: &str, path: &str) -> Result<Answer> 
     send(address, request).await
 }
 
-/// One request on a connection of its own.
+/// One HTTP/1.1 request on a connection of its own.
 pub async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer> {
-    let exchange = async {
-        let stream = TcpStream::connect(address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let (parts, body) = sender.send_request(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
-        connection.abort();
-        anyhow::Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body,
-        })
-    };
-    tokio::time::timeout(crate::wait::PATIENCE, exchange)
-        .await
-        .context("no answer in time")?
+    crate::client::send(address, Speaks::Http1, request).await
 }

@@ -10,6 +10,20 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
+/// A message as it stands in a stream: a flag for compression, its length, itself.
+pub fn message(bytes: &[u8]) -> Bytes {
+    let mut framed = Vec::with_capacity(5 + bytes.len());
+    framed.push(0);
+    framed.extend((bytes.len() as u32).to_be_bytes());
+    framed.extend_from_slice(bytes);
+    framed.into()
+}
+
+/// The first message of a stream.
+pub fn payload(stream: &[u8]) -> &[u8] {
+    stream.get(5..).unwrap_or_default()
+}
+
 /// Running backend; ends with the value.
 pub struct GrpcEcho {
     /// Where it listens, HTTP/2 with prior knowledge.

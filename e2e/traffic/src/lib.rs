@@ -4,10 +4,13 @@
 //! Nothing here sleeps for luck: every wait polls a condition against a deadline.
 
 pub mod bystander;
+pub mod client;
 pub mod echo;
 pub mod gateway;
 pub mod grpc;
 pub mod manifest;
+pub mod origin;
+pub mod pki;
 pub mod ports;
 pub mod raw;
 pub mod tls;
@@ -15,3 +18,4 @@ pub mod wait;
 
 pub use echo::Echo;
 pub use gateway::Gatewright;
+pub use origin::Origin;

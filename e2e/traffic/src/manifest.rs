@@ -75,6 +75,64 @@ endpoints: [{{addresses: [\"{}\"], conditions: {{ready: true}}}}]
     text
 }
 
+/// A Gateway of the class `gatewright` that holds more than listeners; `spec` is the rest, indented by two.
+pub fn gateway_with(name: &str, listeners: &str, spec: &str) -> String {
+    gateway(name, listeners) + spec + "\n"
+}
+
+/// A ConfigMap with certificate authorities.
+pub fn authorities(name: &str, pem: &str) -> String {
+    let pem = pem
+        .lines()
+        .fold(String::new(), |all, line| all + "    " + line + "\n");
+    format!(
+        "---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: {name}, namespace: default}}
+data:
+  ca.crt: |
+{pem}"
+    )
+}
+
+/// A BackendTLSPolicy for a Service: this name, these authorities; `more` are further fields of
+/// `validation`.
+pub fn backend_tls(service: &str, hostname: &str, authorities: &str, more: &str) -> String {
+    format!(
+        "---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {{name: {service}, namespace: default}}
+spec:
+  targetRefs: [{{group: \"\", kind: Service, name: {service}}}]
+  validation:
+    hostname: {hostname}
+    caCertificateRefs: [{{group: \"\", kind: ConfigMap, name: {authorities}}}]
+{more}
+"
+    )
+}
+
+/// SoftwareGatewayParameters; `spec` is flow style.
+pub fn parameters(name: &str, spec: &str) -> String {
+    format!(
+        "---
+apiVersion: gatewright.dev/v1alpha1
+kind: SoftwareGatewayParameters
+metadata: {{name: {name}, namespace: default}}
+spec: {spec}
+"
+    )
+}
+
+/// The field of a Gateway that refers to such an object.
+pub fn parameters_ref(name: &str) -> String {
+    format!(
+        "  infrastructure: {{parametersRef: {{group: gatewright.dev, kind: SoftwareGatewayParameters, name: {name}}}}}"
+    )
+}
+
 /// A Secret of type `kubernetes.io/tls`.
 pub fn tls_secret(name: &str, chain: &str, key: &str) -> String {
     let indent = |text: &str| {

@@ -1,5 +1,6 @@
 //! A TLS client that takes any certificate and says which one it got.
 
+use crate::pki::Identity;
 use anyhow::{Context, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -13,12 +14,25 @@ use tokio_rustls::client::TlsStream;
 
 /// Connects with this SNI, offering these protocols (ALPN).
 pub async fn connect(address: SocketAddr, name: &str, alpn: &[&str]) -> Result<TlsStream<TcpStream>> {
+    connect_as(address, name, alpn, None).await
+}
+
+/// As [`connect`], with a certificate of the client's own.
+pub async fn connect_as(
+    address: SocketAddr,
+    name: &str,
+    alpn: &[&str],
+    own: Option<&Identity>,
+) -> Result<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider)));
+    let mut config = match own {
+        None => config.with_no_client_auth(),
+        Some(own) => config.with_client_auth_cert(vec![own.der.clone()], own.private_key()?)?,
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned())?;

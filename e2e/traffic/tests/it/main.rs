@@ -5,6 +5,7 @@
 mod attacks;
 #[cfg(feature = "external-clients")]
 mod external;
+mod features;
 mod parameters;
 mod quickstart;
 mod reload;

@@ -1,29 +1,21 @@
 //! The configuration in use as JSON, for the admin server, without secrets.
 
-use crate::runtime::Placement;
+use gatewright_model::LoadBalancer;
 use serde_json::{Map, Value, json};
 
 /// Put in place of a secret.
 const REDACTED: &str = "[redacted]";
 
-/// The load balancers in use and where they are bound. Private keys are not part of the model's
-/// serialized form; values of headers that commonly carry credentials, and all headers sent to trace
-/// collectors, are replaced.
-pub fn config(placements: &[Placement]) -> Value {
-    let gateways: Vec<Value> = placements
-        .iter()
-        .map(|placement| {
-            let mut balancer = serde_json::to_value(&*placement.balancer)
-                .unwrap_or_else(|error| json!({ "error": error.to_string() }));
-            redact(&mut balancer);
-            json!({
-                "addresses": placement.addresses,
-                "portOffset": placement.port_offset,
-                "loadBalancer": balancer,
-            })
-        })
-        .collect();
-    json!({ "gateways": gateways })
+/// The load balancers in use. Private keys are not part of the model's serialized form; values of
+/// headers that commonly carry credentials, and all headers sent to trace collectors, are replaced.
+pub fn config<'a>(balancers: impl Iterator<Item = &'a LoadBalancer>) -> Value {
+    let shown = balancers.map(|balancer| {
+        let mut shown =
+            serde_json::to_value(balancer).unwrap_or_else(|error| json!({ "error": error.to_string() }));
+        redact(&mut shown);
+        shown
+    });
+    Value::Array(shown.collect())
 }
 
 fn redact(value: &mut Value) {

@@ -339,7 +339,7 @@ fn the_configuration_is_shown_without_secrets() {
         let issued = crate::net::world::Authority::new("ca").issue(&["a.example"]);
         world.certificate("cert", &issued);
     });
-    let text = dump::config(&[stage.world.placement()]).to_string();
+    let text = dump::config(std::iter::once(&stage.world.0)).to_string();
     assert!(
         text.contains("HTTPRoute/test/route") && text.contains("Secret/test/cert"),
         "{text}"

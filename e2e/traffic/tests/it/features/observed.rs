@@ -1,0 +1,181 @@
+//! What a person sees: access log, metrics, admin server, traces.
+
+use super::{Site, route_to};
+use anyhow::Result;
+use gatewright_traffic::grpc::payload;
+use gatewright_traffic::origin::{self, Reply};
+use gatewright_traffic::pki::Authority;
+use gatewright_traffic::{Origin, manifest, wait};
+use prost::Message;
+
+#[tokio::test]
+async fn requests_are_logged_and_counted() -> Result<()> {
+    let backend = Origin::named("hello").await?;
+    let objects = manifest::service("a", &[backend.address]) + &route_to("a");
+    let site = Site::with(&objects, "", &["--access-log", "json"]).await?;
+    site.get("/logged?token=secret").await?;
+    let line = wait::until("a line of the log", || async {
+        let said = site.gatewright.said();
+        said.lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .find(|line| line["path"] == "/logged")
+    })
+    .await?;
+    assert_eq!(line["status"], 200);
+    assert_eq!(line["route"], "HTTPRoute/default/all");
+    assert_eq!(line["backend"], "Service/default/a:80");
+    assert!(!line.to_string().contains("secret"), "{line}");
+
+    // Another route comes, is used and goes: its series go with it.
+    let passing = manifest::http_route(
+        "passing",
+        "gw",
+        "  hostnames: [passing.test]\n  rules: [{backendRefs: [{name: a, port: 80}]}]",
+    );
+    site.gatewright.write("passing.yaml", &passing)?;
+    let series = "gatewright_route_requests_total{route=\"HTTPRoute/default/passing\"";
+    wait::until("the passing route's series", || async {
+        site.send(gatewright_traffic::client::get("passing.test", "/").ok()?)
+            .await
+            .ok()?;
+        let (_, text) = site.gatewright.admin("/metrics").await.ok()?;
+        text.contains(series).then_some(())
+    })
+    .await?;
+    site.gatewright.remove("passing.yaml")?;
+    let text = wait::until("its end", || async {
+        let (_, text) = site.gatewright.admin("/metrics").await.ok()?;
+        (!text.contains(series)).then_some(text)
+    })
+    .await?;
+    assert!(text.contains("gatewright_route_requests_total{route=\"HTTPRoute/default/all\",code=\"2xx\"}"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_admin_server_shows_state_without_secrets() -> Result<()> {
+    let backend = Origin::named("hello").await?;
+    let identity = Authority::new("ca")?.issue(&["a.test"])?;
+    let objects = manifest::service("a", &[backend.address])
+        + &manifest::tls_secret("own", &identity.chain, &identity.key)
+        + &manifest::http_route(
+            "all",
+            "gw",
+            "  rules: [{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Authorization, value: Basic aGlkZGVu}]}}], backendRefs: [{name: a, port: 80}]}]",
+        );
+    let site = Site::with(
+        &objects,
+        "  tls: {backend: {clientCertificateRef: {name: own}}}",
+        &[],
+    )
+    .await?;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(site.gatewright.admin(path).await?.0, 200, "{path}");
+    }
+    let (status, config) = site.gatewright.admin("/config").await?;
+    assert_eq!(status, 200);
+    assert!(
+        config.contains("HTTPRoute/default/all") && config.contains("default/own"),
+        "{config}"
+    );
+    let secret = identity.key.lines().nth(1).unwrap_or("no key");
+    assert!(
+        !config.contains("aGlkZGVu") && !config.contains(secret),
+        "{config}"
+    );
+    let route = site.gatewright.status("HTTPRoute", "all").await?;
+    let condition = route.pointer("/status/parents/0/conditions/0/status");
+    assert_eq!(condition, Some(&"True".into()), "{route}");
+    Ok(())
+}
+
+/// What the test reads of OTLP, with the numbers of its published definitions.
+mod otlp {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Request {
+        #[prost(message, repeated, tag = "1")]
+        pub resources: Vec<Resource>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Resource {
+        #[prost(message, repeated, tag = "2")]
+        pub scopes: Vec<Scope>,
+    }
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Scope {
+        #[prost(message, repeated, tag = "2")]
+        pub spans: Vec<Span>,
+    }
+    #[derive(Clone, PartialEq, Eq, prost::Message)]
+    pub struct Span {
+        #[prost(bytes = "vec", tag = "1")]
+        pub trace_id: Vec<u8>,
+        #[prost(string, tag = "5")]
+        pub name: String,
+    }
+
+    impl Request {
+        /// All spans.
+        pub fn spans(&self) -> impl Iterator<Item = &Span> {
+            self.resources
+                .iter()
+                .flat_map(|resource| &resource.scopes)
+                .flat_map(|scope| &scope.spans)
+        }
+    }
+}
+
+fn telemetry() -> &'static str {
+    "---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XTelemetryPolicy
+metadata: {name: traces, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: gw}]
+  tracing: {mode: Enabled, provider: {backendRef: {name: collector, port: 80}, headers: [{name: X-Key, value: k}]}, samplingRate: {numerator: 100}, parentBasedSampling: {mode: Enabled}, serviceName: edge, spanName: ingress}
+"
+}
+
+/// XTelemetryPolicy: spans reach the collector as OTLP over HTTP and over gRPC, and the backend sees
+/// the proxy's span as parent.
+#[tokio::test]
+async fn traces_reach_the_collector() -> Result<()> {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    for grpc in [false, true] {
+        let backend = Origin::named("hello").await?;
+        let (collector, protocol, path) = if grpc {
+            (
+                Origin::grpc(|_, _| Reply::Call(bytes::Bytes::new())).await?,
+                ", appProtocol: kubernetes.io/h2c",
+                "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+            )
+        } else {
+            (Origin::start(|_, _| origin::status(200)).await?, "", "/v1/traces")
+        };
+        let objects = manifest::service("a", &[backend.address])
+            + &manifest::service_with("collector", &[collector.address], protocol)
+            + &route_to("a")
+            + telemetry();
+        let site = Site::new(&objects).await?;
+        let parent = format!("00-{TRACE}-b7ad6b7169203331-01");
+        site.ask("GET", "/", &[("traceparent", &parent)]).await?;
+        let forwarded = backend.last()?.header("traceparent");
+        assert!(
+            forwarded.starts_with(&format!("00-{TRACE}-")) && forwarded != parent,
+            "{forwarded}"
+        );
+        let export = wait::until("the export", || async { collector.last().ok() }).await?;
+        assert_eq!(export.target, path);
+        assert_eq!(export.header("x-key"), "k");
+        let body = if grpc {
+            payload(&export.body)
+        } else {
+            &export.body[..]
+        };
+        let request = otlp::Request::decode(body)?;
+        let span = request.spans().next().cloned().unwrap_or_default();
+        assert_eq!(span.name, "ingress");
+        assert_eq!(span.trace_id[..2], [0x0a, 0xf7]);
+    }
+    Ok(())
+}
