@@ -13,7 +13,7 @@ mod serve;
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use cli::exit::Exit;
-use cli::options::{Color, TextOrJson};
+use cli::options::{Color, Output};
 use cli::{Cli, Command};
 use std::io::Write;
 use std::process::ExitCode;
@@ -74,21 +74,17 @@ fn dispatch(command: Command) -> Result<Exit> {
     }
 }
 
-fn version(output: TextOrJson, out: &mut dyn Write) -> Result<()> {
+fn version(format: Output, out: &mut dyn Write) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let bundles: Vec<&str> = gatewright_crds::bundle::Bundle::ALL
         .iter()
         .map(|bundle| bundle.as_str())
         .collect();
-    match output {
-        TextOrJson::Text => writeln!(out, "gatewright {version}, Gateway API {}", bundles.join(", "))?,
-        TextOrJson::Json => {
-            writeln!(
-                out,
-                "{:#}",
-                serde_json::json!({"version": version, "gatewayApi": bundles})
-            )?;
-        }
+    let document = serde_json::json!({"version": version, "gatewayApi": bundles});
+    match format {
+        Output::Table => writeln!(out, "gatewright {version}, Gateway API {}", bundles.join(", "))?,
+        Output::Json => writeln!(out, "{document:#}")?,
+        Output::Yaml => write!(out, "{}", output::yaml(&document)?)?,
     }
     Ok(())
 }

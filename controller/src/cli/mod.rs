@@ -8,6 +8,7 @@ pub mod translate;
 pub mod validate;
 
 use clap::{Args, Parser, Subcommand};
+use gatewright_proxy::observe::FIELDS;
 use options::{InputOptions, Output, SchemaOptions};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -75,8 +76,8 @@ pub enum Command {
   gatewright version --output json")]
     Version {
         /// Format.
-        #[arg(long, short, value_enum, default_value_t = options::TextOrJson::Text)]
-        output: options::TextOrJson,
+        #[arg(long, short, value_enum, default_value_t = Output::Table)]
+        output: Output,
     },
 }
 
@@ -113,6 +114,18 @@ pub struct ServeOptions {
     /// Write an access log to standard output.
     #[arg(long, value_enum, default_value_t = options::AccessLog::Off)]
     pub access_log: options::AccessLog,
+    /// Fields of the access log, in order: names such as time,status,path, and header:NAME.
+    #[arg(
+        long,
+        value_name = "FIELD,...",
+        value_delimiter = ',',
+        requires = "access_log",
+        value_parser = log_field
+    )]
+    pub access_log_fields: Vec<String>,
+    /// File that the access log is appended to; opened anew on SIGHUP. Default: standard output.
+    #[arg(long, value_name = "PATH", requires = "access_log")]
+    pub access_log_file: Option<PathBuf>,
 }
 
 /// Arguments of `run`.
@@ -176,8 +189,8 @@ pub struct ValidateArgs {
     #[command(flatten)]
     pub input: InputOptions,
     /// Format.
-    #[arg(long, short, value_enum, default_value_t = options::TextOrJson::Text)]
-    pub output: options::TextOrJson,
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 /// Arguments of `explain`.
@@ -206,6 +219,16 @@ pub struct ExplainArgs {
 fn humantime_duration(text: &str) -> Result<std::time::Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; accepted is, for example, 30s, 2m, 500ms"))
+}
+
+/// A field that access log lines can have.
+fn log_field(text: &str) -> Result<String, String> {
+    let header = |name: &str| name.parse::<http::HeaderName>().is_ok();
+    if FIELDS.contains(&text) || text.strip_prefix("header:").is_some_and(header) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("accepted are {}, and header:NAME", FIELDS.join(", ")))
+    }
 }
 
 /// The core's decision for `--allow-external-name`.

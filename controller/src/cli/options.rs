@@ -65,19 +65,11 @@ pub struct InputOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
+    #[value(alias = "text")]
     Table,
     /// YAML.
     Yaml,
     /// JSON.
-    Json,
-}
-
-/// Formats of plain output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TextOrJson {
-    /// For people.
-    Text,
-    /// For machines.
     Json,
 }
 

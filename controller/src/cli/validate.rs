@@ -2,9 +2,9 @@
 
 use super::ValidateArgs;
 use super::exit::Exit;
-use super::options::TextOrJson;
+use super::options::Output;
 use crate::input::world::{Look, Problem, World};
-use crate::output::{count, problems};
+use crate::output::{count, problems, yaml};
 use anyhow::Result;
 use gatewright_validation::Mode;
 use serde_json::json;
@@ -21,21 +21,22 @@ pub fn run(args: &ValidateArgs, out: &mut dyn Write) -> Result<Exit> {
     let look = world.look();
     let objects = world.objects();
     let (errors, warnings) = problems::count(&look.diagnostics);
+    let document = || {
+        json!({
+            "bundle": schema.bundle.to_string(),
+            "channel": schema.channel.to_string(),
+            "valid": errors == 0,
+            "objects": objects,
+            "skipped": look.skipped,
+            "errors": errors,
+            "warnings": warnings,
+            "problems": look.diagnostics.iter().map(Problem::to_json).collect::<Vec<_>>(),
+        })
+    };
     match args.output {
-        TextOrJson::Json => {
-            let document = json!({
-                "bundle": schema.bundle.to_string(),
-                "channel": schema.channel.to_string(),
-                "valid": errors == 0,
-                "objects": objects,
-                "skipped": look.skipped,
-                "errors": errors,
-                "warnings": warnings,
-                "problems": look.diagnostics.iter().map(Problem::to_json).collect::<Vec<_>>(),
-            });
-            writeln!(out, "{document:#}")?;
-        }
-        TextOrJson::Text => text(&look, objects, out)?,
+        Output::Json => writeln!(out, "{:#}", document())?,
+        Output::Yaml => write!(out, "{}", yaml(&document())?)?,
+        Output::Table => text(&look, objects, out)?,
     }
     Ok(problems::exit(&look.diagnostics))
 }

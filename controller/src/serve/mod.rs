@@ -150,13 +150,28 @@ impl Service {
     }
 }
 
-/// The next reason to look at the files or to end. Sockets that could not be had are tried again
-/// meanwhile: a port that another process held is taken once it is free.
+/// The next reason to look at the files or to end. Meanwhile what only time changes is seen to: sockets
+/// that could not be had are tried again, so that a port that another process held is taken once it is
+/// free, and statuses are told anew that say when certificates expire.
 async fn wake(wakes: &mut Wakes, site: &mut Site, reporter: &Reporter) -> Wake {
+    let next = wakes.next();
+    tokio::pin!(next);
     loop {
+        let pause = if site.lacks_sockets() {
+            RETRY
+        } else {
+            site.until_refresh()
+        };
         tokio::select! {
-            wake = wakes.next() => return wake,
-            () = tokio::time::sleep(RETRY), if site.lacks_sockets() => reporter.step(&site.retry()),
+            wake = &mut next => return wake,
+            () = tokio::time::sleep(pause) => {
+                if site.lacks_sockets() {
+                    reporter.step(&site.retry());
+                }
+                if site.until_refresh().is_zero() {
+                    reporter.step(&site.refresh());
+                }
+            }
         }
     }
 }
@@ -184,8 +199,8 @@ fn proxy_options(serve: &ServeOptions) -> Result<ProxyOptions> {
     };
     options.access_log = format.map(|format| AccessLogOptions {
         format,
-        path: None,
-        fields: Vec::new(),
+        path: serve.access_log_file.clone(),
+        fields: serve.access_log_fields.clone(),
     });
     options.otlp_endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT")
         .ok()

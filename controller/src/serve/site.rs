@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How often statuses are computed anew because time passes: certificates come near their end.
+const REFRESH: Duration = Duration::from_secs(3600);
+
 /// A serving process.
 pub struct Site {
     world: World,
@@ -37,6 +40,7 @@ pub struct Site {
     state: Arc<State>,
     first: bool,
     lacks_sockets: bool,
+    refreshed: Instant,
 }
 
 /// The status of an object before and after a look.
@@ -82,6 +86,22 @@ impl Step {
             .flat_map(|(key, told)| conditions::rows_of(key, &told.after))
     }
 
+    /// Takes in statuses that changed; of several for one object the last counts.
+    fn tell(&mut self, delta: Delta) {
+        for change in delta.statuses {
+            let told = Told {
+                before: change.before,
+                after: change.status,
+            };
+            match self.statuses.entry(change.key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(told);
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().after = told.after,
+            }
+        }
+    }
+
     /// Conditions that changed.
     pub fn conditions(&self) -> impl Iterator<Item = ConditionChange> {
         self.statuses.iter().flat_map(|(key, told)| {
@@ -120,6 +140,7 @@ impl Site {
             notices: BTreeMap::new(),
             first: true,
             lacks_sockets: false,
+            refreshed: Instant::now(),
         }
     }
 
@@ -208,19 +229,22 @@ impl Site {
         self.lacks_sockets = self.failures.iter().any(program::may_succeed_later);
         for delta in [delta, programmed] {
             self.review(&delta, step);
-            for change in delta.statuses {
-                let told = Told {
-                    before: change.before,
-                    after: change.status,
-                };
-                match step.statuses.entry(change.key) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(told);
-                    }
-                    Entry::Occupied(mut entry) => entry.get_mut().after = told.after,
-                }
-            }
+            step.tell(delta);
         }
+    }
+
+    /// How long until statuses that depend on the time are to be computed anew.
+    pub fn until_refresh(&self) -> Duration {
+        REFRESH.saturating_sub(self.refreshed.elapsed())
+    }
+
+    /// Computes statuses anew that depend on the time.
+    pub fn refresh(&mut self) -> Step {
+        self.refreshed = Instant::now();
+        let mut step = Step::default();
+        let delta = self.state.engine().refresh(jiff::Timestamp::now());
+        step.tell(delta);
+        step
     }
 
     /// Looks at what the clouds could not express of the Gateways that changed.
