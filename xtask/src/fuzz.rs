@@ -56,6 +56,25 @@ const CRATES: &[Crate] = &[
     },
 ];
 
+/// Checks that the lock files of the fuzz crates, which are no part of the workspace, are current.
+pub fn check_locks() -> Result<()> {
+    for group in CRATES {
+        let manifest = format!("{}/Cargo.toml", group.folder);
+        let metadata = [
+            "metadata",
+            "--locked",
+            "--format-version",
+            "1",
+            "--manifest-path",
+            &manifest,
+        ];
+        output(&mut cargo(&metadata)).with_context(|| {
+            format!("{manifest}: a crate of the workspace got other dependencies; run `cargo metadata` there without --locked")
+        })?;
+    }
+    Ok(())
+}
+
 /// Longest input that is tried, in bytes.
 const MAX_LENGTH: u32 = 4096;
 

@@ -100,6 +100,11 @@ impl Gatewright {
         Ok(())
     }
 
+    /// The watched folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Removes a file of the watched folder.
     pub fn remove(&self, name: &str) -> Result<()> {
         std::fs::remove_file(self.folder.path().join(name)).with_context(|| format!("cannot remove {name}"))

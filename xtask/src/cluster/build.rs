@@ -51,7 +51,14 @@ const KUBE: Unit = Unit {
 const TOOLS: Unit = Unit {
     name: "tools",
     module: "e2e/cluster",
-    sources: &["go.mod", "go.sum", "cmd/gwcluster", "cmd/pause", "cmd/cni-ptp", "internal"],
+    sources: &[
+        "go.mod",
+        "go.sum",
+        "cmd/gwcluster",
+        "cmd/pause",
+        "cmd/cni-ptp",
+        "internal",
+    ],
 };
 
 const IMAGES: Unit = Unit {

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: what CI runs, step by step.
 
+mod full;
+
 use crate::run::{cargo, run};
 use crate::{crds, fuzz, layers, tools};
 use anyhow::{Context, Result, bail};
@@ -8,7 +10,8 @@ use std::time::Instant;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run also what takes long (long fuzz runs, heavy load); see CONTRIBUTING.md.
+    /// Run also what takes long (long fuzz runs, heavy load); results are in
+    /// docs/development/full-run.md.
     #[arg(long)]
     full: bool,
     /// Run only the named steps (repeatable); `--list` shows them.
@@ -76,10 +79,34 @@ const STEPS: &[Step] = &[
         run: |_| deny(),
     },
     Step {
+        name: "locks",
+        about: "lock files of the fuzz targets are current",
+        full: false,
+        run: |_| fuzz::check_locks(),
+    },
+    Step {
         name: "unit",
         about: "unit, property, golden and traffic tests of all crates",
         full: false,
         run: |_| unit(),
+    },
+    Step {
+        name: "mutated",
+        about: "1,000,000 mutated manifests",
+        full: true,
+        run: |_| full::mutated(),
+    },
+    Step {
+        name: "scale",
+        about: "10,000 routes and thousands of idle connections in one process",
+        full: true,
+        run: |_| full::scale(),
+    },
+    Step {
+        name: "long",
+        about: "10,000 changes under load, 10,000 idle connections, hostile files",
+        full: true,
+        run: |_| full::long(),
     },
     Step {
         name: "fuzz",

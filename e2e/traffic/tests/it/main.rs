@@ -6,6 +6,7 @@ mod attacks;
 #[cfg(feature = "external-clients")]
 mod external;
 mod features;
+mod hostile_files;
 mod parameters;
 mod quickstart;
 mod reload;

@@ -1,0 +1,150 @@
+//! What takes long: the steps of `--full` only. Results are kept in `docs/development/full-run.md`.
+
+use crate::run::{cargo, command, root, run};
+use anyhow::Result;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Optimised, and quick to build.
+const PROFILE: &str = "quick-release";
+
+/// Tests of the proxy that measure. One process each: memory that another has given back would hide some.
+const SCALE: &[&str] = &[
+    "scale_one_route_changes_among_ten_thousand",
+    "scale_idle_plain_connections",
+    "scale_idle_tls_connections",
+];
+
+/// End-to-end tests that are longer, larger or only run when `GATEWRIGHT_FULL` is set.
+const LONG: &[&str] = &[
+    "changes_under_load_lose_nothing",
+    "idle_connections_cost_little",
+    "silent_connections_are_closed",
+    "hostile_files_are_told_and_the_rest_keeps_serving",
+];
+
+/// One million mutated manifests, all bundles, channels and modes.
+pub fn mutated() -> Result<()> {
+    run(&mut cargo(&[
+        "run",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "-p",
+        "gatewright-validation",
+        "--example",
+        "mutate",
+        "--",
+        "1000000",
+        "20261121",
+        "controller/core/goldens",
+    ]))
+}
+
+/// Cost of a change among 10,000 routes, and of 9,000 plain and 4,000 TLS idle connections.
+pub fn scale() -> Result<()> {
+    let test = [
+        "test",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "-p",
+        "gatewright-proxy",
+        "--test",
+        "it",
+    ];
+    run(cargo(&test).arg("--no-run"))?;
+    for name in SCALE {
+        let mut one = cargo(&test);
+        one.args([*name, "--", "--ignored", "--nocapture"]);
+        run(&mut with_all_files(&one))?;
+    }
+    Ok(())
+}
+
+/// 10,000 configuration changes under load, 10,000 idle connections, connections that say nothing, hostile
+/// input; against an optimised build.
+pub fn long() -> Result<()> {
+    run(&mut cargo(&[
+        "build",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "-p",
+        "gatewright",
+    ]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut tests = cargo(&[
+        "test",
+        "--locked",
+        "-p",
+        "gatewright-traffic",
+        "--test",
+        "it",
+        "--",
+    ]);
+    tests
+        .args(["--include-ignored", "--nocapture", "--test-threads=1"])
+        .args(LONG)
+        .env("GATEWRIGHT_FULL", "1")
+        .env("GATEWRIGHT_BIN", target.join(PROFILE).join("gatewright"));
+    run(&mut with_all_files(&tests))
+}
+
+/// The same command with as many open files as the system lets it have.
+fn with_all_files(inner: &Command) -> Command {
+    let mut outer = command("sh", &["-c", "ulimit -n \"$(ulimit -Hn)\" && exec \"$@\"", "sh"]);
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (key, value) in inner.get_envs() {
+        if let Some(value) = value {
+            outer.env(key, value);
+        }
+    }
+    outer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A filter that matches no test would pass without a test.
+    #[test]
+    fn every_named_test_exists() {
+        let text = |folder: &str| {
+            let mut text = String::new();
+            let mut folders = vec![root().join(folder)];
+            while let Some(folder) = folders.pop() {
+                for entry in std::fs::read_dir(folder).unwrap() {
+                    let path = entry.unwrap().path();
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else {
+                        text += &std::fs::read_to_string(path).unwrap();
+                    }
+                }
+            }
+            text
+        };
+        for (names, folder) in [(SCALE, "providers/proxy/tests"), (LONG, "e2e/traffic/tests")] {
+            let text = text(folder);
+            for name in names {
+                assert!(
+                    text.contains(&format!("fn {name}(")),
+                    "no test {name} in {folder}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_of_open_files_is_raised_and_arguments_arrive() {
+        let mut inner = Command::new("sh");
+        inner
+            .args(["-c", "ulimit -n; ulimit -Hn; echo \"$1 $X\"", "sh", "a b"])
+            .env("X", "y");
+        let text = crate::run::output(&mut with_all_files(&inner)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], lines[1]);
+        assert_eq!(lines[2], "a b y");
+    }
+}
