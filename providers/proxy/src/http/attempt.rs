@@ -116,6 +116,8 @@ pub(crate) async fn run<D: Downstream>(
     let mut moved = request.moved;
     let mut silent_since = attempt.begun;
     let mut pace: Option<Pace> = None;
+    // The client sends its body when the backend asks for it (RFC 9110 section 10.1.1).
+    let mut unasked = arrived.expect_continue;
     let outcome = poll_fn(|task| {
         if upgrading {
             if let Poll::Ready(Err(error)) = upstream.poll_flush(task) {
@@ -134,6 +136,7 @@ pub(crate) async fn run<D: Downstream>(
         loop {
             match upstream.poll_answer(task) {
                 Poll::Ready(Ok(Answer::Interim(head))) => {
+                    unasked &= head.status != StatusCode::CONTINUE;
                     client.interim(&head);
                     silent_since = Instant::now();
                 }
@@ -160,7 +163,7 @@ pub(crate) async fn run<D: Downstream>(
         }
         // Who is being waited for: the backend, or the client for the rest of its request.
         let sending = !request.done && !upgrading && write_failed.is_none();
-        let waiting = !sending || request.blocked;
+        let waiting = !sending || request.blocked || (unasked && replay.received() == 0);
         let silence = if sending {
             let now = Instant::now();
             let pace = pace.get_or_insert_with(|| Pace::new(deadlines.client, deadlines.client_rate, now));

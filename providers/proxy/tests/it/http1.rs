@@ -353,6 +353,23 @@ fn bodies_that_drip_are_ended() {
     // 80 bytes a second are enough.
     assert_eq!(upload(&proxy, "", 4), 200);
     assert_eq!(upload(&proxy, "Content-Type: application/grpc\r\n", 1), 200);
+    // A client that waits to be asked for its body is not what takes time.
+    let thinking = Origin::raw(|client, _, _| {
+        client.head();
+        std::thread::sleep(Duration::from_millis(1500));
+        client.send("HTTP/1.1 100 Continue\r\n\r\n");
+        client.exactly(4);
+        client.send("HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    let patient = Proxy::start(
+        rule(vec![backend(&[thinking.address], BackendProtocol::Http1)]),
+        options.clone(),
+    );
+    let mut client = patient.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.response().unwrap().status, 100);
+    client.send("body");
+    assert_eq!(client.response().unwrap().status, 204);
     options.limits.body_rate = 0;
     let unbounded = Proxy::start(rule(backends()), options);
     assert_eq!(upload(&unbounded, "", 1), 200);

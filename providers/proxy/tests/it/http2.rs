@@ -441,6 +441,38 @@ fn interim_responses_reach_http2_clients() {
     });
 }
 
+/// A body that drips is ended on HTTP/2 as on HTTP/1.1; a gRPC call that says little is not.
+#[test]
+fn bodies_that_drip_are_ended() {
+    let mut options = options();
+    options.timeouts.body = Duration::from_millis(400);
+    options.limits.body_rate = 40;
+    let origin = Origin::hello();
+    let backend = || vec![backend(&[origin.address], BackendProtocol::Http1)];
+    let proxy = Proxy::start(rule(backend()), options);
+    block_on(async {
+        for (kind, status) in [("text/plain", 408), ("application/grpc", 200)] {
+            let mut send = connect(proxy.address).await;
+            let mut request = get("/");
+            *request.method_mut() = Method::POST;
+            let fields = request.headers_mut();
+            fields.insert("content-type", kind.parse().unwrap());
+            fields.insert("content-length", "30".parse().unwrap());
+            let (response, mut stream) = send.send_request(request, false).unwrap();
+            let dripping = async {
+                for number in 0..30 {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if stream.send_data(Bytes::from_static(b"x"), number == 29).is_err() {
+                        break;
+                    }
+                }
+            };
+            let (response, ()) = tokio::join!(response, dripping);
+            assert_eq!(response.unwrap().status(), status, "{kind}");
+        }
+    });
+}
+
 #[test]
 fn draining_says_goaway_and_finishes_streams() {
     let origin = Origin::raw(|client, _, _| {

@@ -309,6 +309,68 @@ fn metrics_of_what_is_gone_are_dropped() {
     });
 }
 
+/// A request that ends after its route has gone brings its series back; they don't add up.
+#[test]
+fn metrics_of_stragglers_are_dropped_later() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let slow = Origin::new(move |_, _| {
+        wait.lock().unwrap().recv().unwrap();
+        super::stage::ok("late")
+    });
+    let (origin, address) = (Origin::named("origin").address, slow.address);
+    let mut stage = Stage::new(move |world| {
+        route(world, &[("origin", origin)], |_| {});
+        world.backend("slow", &[address], None);
+        world.route("slow", "http", "", prefix("/slow"), &[("slow", 1)]);
+    });
+    let without = |stage: &mut Stage, name: &str| {
+        stage.change(|world| {
+            world
+                .0
+                .http_routes
+                .retain(|key, _| !key.object.name.starts_with(name));
+            world
+                .0
+                .backends
+                .retain(|key, _| !key.object.name.starts_with(name));
+        });
+    };
+    let series = |stage: &Stage| {
+        let text = stage.proxy.shared().observer.metrics_text();
+        text.contains("HTTPRoute/test/slow\"")
+    };
+    std::thread::scope(|scope| {
+        let stage = &mut stage;
+        let port = stage.port;
+        let asked = scope.spawn(move || {
+            let mut stream = crate::net::world::connect(crate::net::world::local(port));
+            crate::net::world::get(&mut stream, "a", "/slow").0
+        });
+        until("the request", || slow.seen().len() == 1);
+        without(stage, "slow");
+        go.send(()).unwrap();
+        assert_eq!(asked.join().unwrap(), 200);
+        until("the straggler's series", || series(stage));
+    });
+    // So many more names come and go.
+    stage.change(|world| {
+        for number in 0..600 {
+            let name = format!("passing-{number}");
+            world.backend(&name, &[origin], None);
+            world.route(
+                &name,
+                "http",
+                "",
+                prefix(&format!("/{name}")),
+                &[(name.as_str(), 1)],
+            );
+        }
+    });
+    without(&mut stage, "passing");
+    assert!(!series(&stage));
+}
+
 /// What cannot be executed is said, with the object, the field and what is accepted; the rest of the
 /// route serves.
 #[test]

@@ -1,6 +1,7 @@
 //! Listeners, TLS, streams and their life cycle, through [`gatewright_proxy::listen::Proxy`].
 
 mod lifecycle;
+mod pki;
 mod proxy_protocol;
 mod scale;
 mod stream;
