@@ -52,15 +52,31 @@ impl std::str::FromStr for Address {
     }
 }
 
-/// Binds the address and serves until the returned task is aborted.
+/// Binds the address and serves everything until the returned task is aborted.
 pub async fn serve(
     address: SocketAddr,
     inspect: Arc<dyn Inspect>,
 ) -> Result<tokio::task::JoinHandle<()>, BindError> {
+    listen(address, router(inspect)).await
+}
+
+/// As [`serve`], but on an address that others can reach only what they may know: health and metrics.
+pub async fn serve_guarded(
+    address: SocketAddr,
+    inspect: Arc<dyn Inspect>,
+) -> Result<tokio::task::JoinHandle<()>, BindError> {
+    let router = if address.ip().is_loopback() {
+        router(inspect)
+    } else {
+        health(inspect)
+    };
+    listen(address, router).await
+}
+
+async fn listen(address: SocketAddr, router: Router) -> Result<tokio::task::JoinHandle<()>, BindError> {
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .map_err(|source| BindError { address, source })?;
-    let router = router(inspect);
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the admin server stopped");
@@ -68,14 +84,23 @@ pub async fn serve(
     }))
 }
 
-/// The routes, for tests as well.
-pub fn router(inspect: Arc<dyn Inspect>) -> Router {
+/// Health and metrics.
+fn health(inspect: Arc<dyn Inspect>) -> Router {
+    open().with_state(inspect)
+}
+
+fn open() -> Router<Arc<dyn Inspect>> {
     Router::new()
-        .route("/", get(index))
         .route("/healthz", get(async || "ok\n"))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+}
+
+/// The routes, for tests as well.
+pub fn router(inspect: Arc<dyn Inspect>) -> Router {
+    open()
+        .route("/", get(index))
         .route(
             "/config",
             get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.config())),

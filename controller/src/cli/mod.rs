@@ -4,6 +4,7 @@ pub mod exit;
 pub mod options;
 
 pub mod explain;
+pub mod remote;
 pub mod translate;
 pub mod validate;
 
@@ -41,10 +42,12 @@ pub enum Command {
   gatewright run ./manifests --address 0.0.0.0 --port-offset 8000
   kustomize build . | gatewright run -")]
     Run(RunArgs),
-    /// Serve manifests as a service: JSON logs, no terminal output, reload on SIGHUP.
+    /// Serve manifests, or what a controller says, as a service: JSON logs, no terminal output.
     #[command(after_help = "Examples:
   gatewright proxy /etc/gatewright --address 0.0.0.0
-  gatewright proxy /etc/gatewright --watch --admin 127.0.0.1:9901")]
+  gatewright proxy /etc/gatewright --watch --admin 127.0.0.1:9901
+  gatewright proxy --controller https://gatewright.gatewright-system.svc:18443 --gateway shop/edge \\
+    --state /var/lib/gatewright --admin 0.0.0.0:19001")]
     Proxy(ProxyArgs),
     /// Print every Gateway API object with its computed status, or the load balancer model.
     #[command(after_help = "Examples:
@@ -151,9 +154,16 @@ pub struct RunArgs {
 /// Arguments of `proxy`.
 #[derive(Args)]
 pub struct ProxyArgs {
-    /// Folders or files.
-    #[arg(required = true, value_name = "PATH")]
+    /// Folders or files; none with --controller.
+    #[arg(
+        required_unless_present = "controller",
+        conflicts_with = "controller",
+        value_name = "PATH"
+    )]
     pub paths: Vec<PathBuf>,
+    /// Configuration from a controller.
+    #[command(flatten)]
+    pub remote: remote::RemoteOptions,
     /// Schema.
     #[command(flatten)]
     pub schema: SchemaOptions,

@@ -4,6 +4,7 @@ pub mod inspect;
 pub mod parameters;
 pub mod place;
 pub mod program;
+pub mod remote;
 pub mod report;
 pub mod sample;
 pub mod site;
@@ -52,6 +53,9 @@ pub fn run(args: RunArgs) -> Result<Exit> {
 
 /// `gatewright proxy`.
 pub fn proxy(args: ProxyArgs) -> Result<Exit> {
+    if let Some(controller) = args.remote.controller.clone() {
+        return remote::run(controller, args);
+    }
     let watched = if args.watch {
         args.paths.clone()
     } else {

@@ -44,6 +44,11 @@ impl GatewayOptions {
             .insert(gateway.clone(), (parameters.clone(), Arc::clone(&options)));
         Some(options)
     }
+
+    /// Forgets the Gateways that are not to be kept.
+    pub fn retain(&mut self, keep: impl Fn(&ObjectName) -> bool) {
+        self.known.retain(|gateway, _| keep(gateway));
+    }
 }
 
 /// The options of one Gateway: those of the process with what its parameters name. Values were checked

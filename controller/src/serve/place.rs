@@ -65,6 +65,7 @@ impl Placing {
         Placement {
             balancer: Arc::clone(balancer),
             addresses,
+            ports: Arc::default(),
             port_offset: self.port_offset,
             options: None,
         }

@@ -108,7 +108,7 @@ fn empty(placing: Placing, placement: &Placement, report: &ApplyReport) -> Progr
 }
 
 /// Reason of `Programmed=False` on the listener.
-const fn reason(failure: &FailureReason) -> &'static str {
+pub const fn reason(failure: &FailureReason) -> &'static str {
     match failure {
         FailureReason::PortInUseByOtherProcess
         | FailureReason::PortInUseByGateway(_)

@@ -3,6 +3,7 @@
 use super::site::Step;
 use crate::output::conditions::{Change, Row};
 use crate::output::{count, problems, style, table};
+use gatewright_proxy::listen::socket::Transport;
 use gatewright_proxy::runtime::{ListenerOutcome, Placement};
 use gatewright_validation::Severity;
 use std::io::{self, Write};
@@ -229,7 +230,11 @@ fn addresses(placement: &Placement, protocol: gatewright_model::listener::Protoc
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let bound = port.saturating_add(placement.port_offset);
+    let transport = match protocol {
+        Protocol::Udp => Transport::Udp,
+        _ => Transport::Tcp,
+    };
+    let bound = placement.bound(port, transport).unwrap_or(u16::MAX);
     let list: Vec<String> = placement
         .addresses
         .iter()

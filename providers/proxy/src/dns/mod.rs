@@ -131,6 +131,18 @@ fn resolver() -> Result<TokioResolver, hickory_resolver::net::NetError> {
     builder.build()
 }
 
+/// The addresses of a name, asked once, by the system's settings with their search path. For names that
+/// whoever runs the proxy chose: nothing is refused.
+pub async fn lookup(host: &str) -> std::io::Result<Vec<IpAddr>> {
+    let mut builder = TokioResolver::builder_tokio().map_err(std::io::Error::other)?;
+    let options = builder.options_mut();
+    options.timeout = TIMEOUT;
+    options.ip_strategy = hickory_resolver::config::LookupIpStrategy::Ipv4AndIpv6;
+    let resolver = builder.build().map_err(std::io::Error::other)?;
+    let found = resolver.lookup_ip(host).await.map_err(std::io::Error::other)?;
+    Ok(found.iter().take(MAX_ADDRESSES).collect())
+}
+
 /// Resolves one name again and again.
 async fn follow(request: Request, resolver: Arc<TokioResolver>) {
     let Request {

@@ -111,7 +111,8 @@ impl Proxy {
             let Placement {
                 balancer,
                 addresses,
-                port_offset,
+                ports: _,
+                port_offset: _,
                 options,
             } = placement;
             let gateway = gateways.entry(balancer.gateway.clone()).or_default();
@@ -130,7 +131,7 @@ impl Proxy {
             for ((port, transport), state) in &gateway.ports {
                 state.runtime.options.store(options.clone());
                 // A port beyond the range is reported with its listeners.
-                let Some(bound) = port.checked_add(*port_offset) else {
+                let Some(bound) = placement.bound(*port, *transport) else {
                     continue;
                 };
                 wanted.extend(addresses.iter().map(|address| Wanted {
@@ -261,7 +262,7 @@ fn outcomes(
         let transport = crate::config::port_of(listener).1;
         let failure = match (
             gateway.failures.get(key),
-            listener.port.checked_add(placement.port_offset),
+            placement.bound(listener.port, transport),
         ) {
             (Some(message), _) => Some(Failure {
                 reason: FailureReason::Invalid,

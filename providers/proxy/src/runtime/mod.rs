@@ -14,5 +14,5 @@ pub use conn::{ClientCertificate, ConnInfo, ConnProtocol, TlsInfo};
 pub use drain::{DrainPhase, DrainSignal, DrainWatch};
 pub use options::{AccessLogFormat, AccessLogOptions, ForwardingOptions, Limits, ProxyOptions, Timeouts};
 pub use port::{CompiledBackend, CompiledRule, HttpListener, HttpPort, PortHandle, RouteProtocol};
-pub use report::{ApplyReport, Failure, FailureReason, ListenerOutcome, ObjectRefusal, Placement};
+pub use report::{ApplyReport, Failure, FailureReason, ListenerOutcome, ObjectRefusal, Placement, PortMap};
 pub use worker::{Shared, WorkerContext};

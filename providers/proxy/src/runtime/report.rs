@@ -1,8 +1,10 @@
 //! What `apply` takes and answers.
 
+use crate::listen::socket::Transport;
 use crate::runtime::ProxyOptions;
 use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_model::{LoadBalancer, Str};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,12 +15,28 @@ pub struct Placement {
     pub balancer: Arc<LoadBalancer>,
     /// Addresses to bind every listener to.
     pub addresses: Vec<IpAddr>,
-    /// Added to listener ports when binding; redirects and `X-Forwarded-Port` use the listener's.
+    /// Ports that are bound in place of a listener's own. Whatever is bound, redirects and
+    /// `X-Forwarded-Port` use the listener's port.
+    pub ports: Arc<PortMap>,
+    /// Added to listener ports that [`Placement::ports`] does not name.
     pub port_offset: u16,
     /// Options of this Gateway's connections, complete; `None` for those of the process. Limits,
     /// timeouts, forwarding and the PROXY protocol count; what belongs to the process (workers, zone,
     /// node, access log, drain times) does not. The same `Arc` means nothing changed.
     pub options: Option<Arc<ProxyOptions>>,
+}
+
+/// What is bound for a listener port. TCP and UDP ports of one number are two.
+pub type PortMap = BTreeMap<(u16, Transport), u16>;
+
+impl Placement {
+    /// The port that is bound for a listener port; `None` when it would be beyond 65535.
+    pub fn bound(&self, port: u16, transport: Transport) -> Option<u16> {
+        match self.ports.get(&(port, transport)) {
+            Some(bound) => Some(*bound),
+            None => port.checked_add(self.port_offset),
+        }
+    }
 }
 
 /// What became of a configuration.

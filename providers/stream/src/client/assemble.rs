@@ -309,10 +309,8 @@ impl Tree {
             };
             self.put(&name, key, &part.payload, former);
         }
-        for key in changes.removed_parts.iter().map(PartKey::from_wire) {
-            if let Ok(key) = key {
-                self.remove(&name, &key);
-            }
+        for key in changes.removed_parts.iter().flat_map(PartKey::from_wire) {
+            self.remove(&name, &key);
         }
     }
 

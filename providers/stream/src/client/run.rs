@@ -2,7 +2,7 @@
 
 use super::ClientOptions;
 use super::assemble::{AssembleError, Assembler};
-use super::connect::{self, ConnectError, Driver};
+use super::connect::{self, ConnectError};
 use super::store::{Store, StoreError};
 use super::work::{Done, Job, Sink, work};
 use crate::wire::{self, FromController, FromProxy, PROTOCOL, from_controller, from_proxy};
@@ -10,20 +10,30 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::stream::StreamExt;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
-use std::future::Future;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 /// Messages that may wait to be sent. Fewer than these come before the controller reads one.
 const OUTGOING: usize = 8;
 /// A conversation that lasted so long was a good one: the next try comes soon.
 const GOOD: Duration = Duration::from_secs(10);
-/// How long the end of the conversation may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How far the proxy's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It serves.
+    Serving,
+    /// It finishes what it began: the controller need not wait for it any more, but goes on telling it
+    /// what changes.
+    Draining,
+    /// It ends.
+    Stopped,
+}
 
 /// The client cannot go on.
 #[derive(Debug, Error)]
@@ -65,28 +75,34 @@ pub struct Client {
     assembler: Assembler,
     jobs: watch::Sender<Option<Job>>,
     done: watch::Receiver<Option<Done>>,
+    stage: watch::Receiver<Stage>,
     worker: JoinHandle<()>,
     saver: Option<JoinHandle<()>>,
 }
 
 impl Client {
-    /// Runs until `shutdown` resolves; then tells the controller not to wait for this proxy any more. The
-    /// last good configuration, if there is one, is put to use before the first try to connect.
+    /// Runs until the stage is [`Stage::Stopped`]. The last good configuration, if there is one, is put to
+    /// use before the first try to connect.
     pub async fn run(
         options: ClientOptions,
         sink: Box<dyn Sink>,
-        shutdown: impl Future<Output = ()>,
+        stage: watch::Receiver<Stage>,
     ) -> Result<(), RunError> {
-        let mut client = Self::start(options, sink).await?;
-        let result = {
-            tokio::pin!(shutdown);
-            client.live(shutdown.as_mut()).await
+        let mut client = Self::start(options, sink, stage).await?;
+        let mut stage = client.stage.clone();
+        let result = tokio::select! {
+            result = client.live() => result,
+            () = reached(&mut stage, Stage::Stopped) => Ok(()),
         };
         client.stop().await;
         result
     }
 
-    async fn start(options: ClientOptions, sink: Box<dyn Sink>) -> Result<Self, RunError> {
+    async fn start(
+        options: ClientOptions,
+        sink: Box<dyn Sink>,
+        stage: watch::Receiver<Stage>,
+    ) -> Result<Self, RunError> {
         let jobs = watch::Sender::new(None);
         let (tell, done) = watch::channel(None);
         let worker = tokio::spawn(work(sink, jobs.subscribe(), tell));
@@ -111,6 +127,7 @@ impl Client {
             assembler: loaded.unwrap_or_else(|| Assembler::new(limits)),
             jobs,
             done,
+            stage,
             worker,
             saver,
         };
@@ -124,10 +141,7 @@ impl Client {
         Ok(client)
     }
 
-    async fn live(
-        &mut self,
-        mut shutdown: std::pin::Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), RunError> {
+    async fn live(&mut self) -> Result<(), RunError> {
         let times = self.options.times.clone();
         let policy = ExponentialBuilder::default()
             .with_min_delay(times.backoff)
@@ -138,10 +152,9 @@ impl Client {
         let mut waits = policy.build();
         loop {
             let begun = Instant::now();
-            let end = match self.converse(shutdown.as_mut()).await {
-                Ok(()) => return Ok(()),
-                Err(End::Sink) => return Err(RunError::Sink),
-                Err(end) => end,
+            let end = match self.converse().await {
+                End::Sink => return Err(RunError::Sink),
+                end => end,
             };
             self.assembler.disconnected();
             if begun.elapsed() >= GOOD {
@@ -153,18 +166,19 @@ impl Client {
                 again_ms = wait.as_millis() as u64,
                 "no configuration from the controller: {end}"
             );
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shutdown.as_mut() => return Ok(()),
-            }
+            tokio::time::sleep(wait).await;
         }
     }
 
-    /// One connection, from Hello to its end. `Ok`: `shutdown` resolved.
-    async fn converse(
-        &mut self,
-        mut shutdown: std::pin::Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), End> {
+    /// One connection, from Hello to its end.
+    async fn converse(&mut self) -> End {
+        match self.exchange().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn exchange(&mut self) -> Result<Infallible, End> {
         let (outgoing, messages) = mpsc::channel(OUTGOING);
         let hello = from_proxy::Message::Hello(self.hello());
         say(&outgoing, hello)?;
@@ -172,11 +186,9 @@ impl Client {
             let message = messages.recv().await?;
             Some((message, messages))
         });
-        let (mut incoming, driver): (Streaming<FromController>, Driver) = tokio::select! {
-            connected = connect::connect(&self.options, messages.boxed()) => connected?,
-            () = shutdown.as_mut() => return Ok(()),
-        };
-        let mut told = false;
+        let (mut incoming, _driver) = connect::connect(&self.options, messages.boxed()).await?;
+        let (mut told, mut left) = (false, false);
+        let mut stage = self.stage.clone();
         loop {
             tokio::select! {
                 message = incoming.message() => {
@@ -195,17 +207,12 @@ impl Client {
                         say(&outgoing, from_proxy::Message::Outcome(done.outcome()))?;
                     }
                 }
-                () = shutdown.as_mut() => break,
+                () = reached(&mut stage, Stage::Draining), if !left => {
+                    left = true;
+                    say(&outgoing, from_proxy::Message::Goodbye(wire::Goodbye {}))?;
+                }
             }
         }
-        let _ = say(&outgoing, from_proxy::Message::Goodbye(wire::Goodbye {}));
-        drop(outgoing);
-        let _ = tokio::time::timeout(FAREWELL, async {
-            while let Ok(Some(_)) = incoming.message().await {}
-        })
-        .await;
-        drop(driver);
-        Ok(())
     }
 
     fn hello(&self) -> wire::Hello {
@@ -237,7 +244,8 @@ impl Client {
         match message.message {
             Some(from_controller::Message::Welcome(welcome)) => self.assembler.welcome(&welcome),
             Some(from_controller::Message::Changes(changes)) => {
-                if self.assembler.take(changes)?.is_some() {
+                let complete = self.assembler.take(changes)?;
+                if complete.is_some() {
                     self.submit();
                 }
             }
@@ -269,6 +277,13 @@ impl Client {
         if let Some(saver) = self.saver {
             let _ = saver.await;
         }
+    }
+}
+
+/// Waits for a stage, or a later one. Whoever sets the stage being gone is no reason to end.
+async fn reached(stage: &mut watch::Receiver<Stage>, wanted: Stage) {
+    if stage.wait_for(|stage| *stage >= wanted).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

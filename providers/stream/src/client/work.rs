@@ -7,6 +7,7 @@ use gatewright_model::Str;
 use gatewright_model::key::{ListenerKey, ObjectName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Faults that are told to the controller.
@@ -27,6 +28,9 @@ pub trait Sink: Send + 'static {
 pub struct Report {
     /// Gateways with faults.
     pub gateways: BTreeMap<ObjectName, GatewayReport>,
+    /// Put the same configuration to use again after this time, if no other came: something may succeed
+    /// then that did not now.
+    pub again: Option<Duration>,
 }
 
 /// Faults of one Gateway.
@@ -76,7 +80,15 @@ pub async fn work(
     mut jobs: watch::Receiver<Option<Job>>,
     done: watch::Sender<Option<Done>>,
 ) {
-    while jobs.changed().await.is_ok() {
+    let mut again = None;
+    loop {
+        let open = tokio::select! {
+            changed = jobs.changed() => changed.is_ok(),
+            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => true,
+        };
+        if !open {
+            return;
+        }
         let Some(job) = jobs.borrow_and_update().clone() else {
             continue;
         };
@@ -90,6 +102,7 @@ pub async fn work(
             return;
         };
         sink = back;
+        again = report.again;
         for (gateway, object, message) in &*job.refused {
             let gateway = report.gateways.entry(gateway.clone()).or_default();
             gateway.refused.insert(object.clone(), message.clone());

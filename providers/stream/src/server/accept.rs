@@ -134,10 +134,16 @@ impl Connection {
         tokio::pin!(connection);
         let introduction = tokio::time::sleep(options.handshake + options.admission);
         tokio::pin!(introduction);
+        let mut waiting = true;
         loop {
             tokio::select! {
                 _ = &mut connection => return,
-                () = &mut introduction, if !self.known.load(Ordering::Acquire) => return,
+                () = &mut introduction, if waiting => {
+                    waiting = false;
+                    if !self.known.load(Ordering::Acquire) {
+                        return;
+                    }
+                }
                 () = self.ended.notified() => break,
                 _ = self.stop.wait_for(|stop| *stop) => break,
             }

@@ -16,13 +16,15 @@ use gatewright_model::listener::{Listener, Protocol};
 use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
 use gatewright_stream::client::{
     Assigned, Client, ClientLimits, ClientOptions, ClientTimes, Endpoint, Report, Resolve, RunError, Sink,
+    Stage,
 };
-use gatewright_stream::server::{Admission, ConfigServer, Denied, Identity, ServerOptions};
+use gatewright_stream::server::{Admission, ConfigServer, Denied, Identity, Revision, ServerOptions};
 use gatewright_stream::{GatewaySettings, Scope, tls};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -138,20 +140,22 @@ pub struct Recorder {
     seen: watch::Sender<Vec<Assigned>>,
     pub answer: Arc<Mutex<Report>>,
     pub applied: Arc<Mutex<usize>>,
-    /// While locked, `apply` hangs.
-    pub gate: Arc<Mutex<()>>,
+    /// While set, `apply` hangs.
+    pub hangs: Arc<AtomicBool>,
 }
 
 struct Recording {
     seen: watch::Sender<Vec<Assigned>>,
     answer: Arc<Mutex<Report>>,
     applied: Arc<Mutex<usize>>,
-    gate: Arc<Mutex<()>>,
+    hangs: Arc<AtomicBool>,
 }
 
 impl Sink for Recording {
     fn apply(&mut self, configuration: &[Assigned]) -> Report {
-        let _open = self.gate.lock().unwrap();
+        while self.hangs.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         *self.applied.lock().unwrap() += 1;
         self.seen.send_replace(configuration.to_vec());
         self.answer.lock().unwrap().clone()
@@ -164,7 +168,7 @@ impl Recorder {
             seen: watch::Sender::new(Vec::new()),
             answer: Arc::default(),
             applied: Arc::default(),
-            gate: Arc::default(),
+            hangs: Arc::default(),
         }
     }
 
@@ -173,7 +177,7 @@ impl Recorder {
             seen: self.seen.clone(),
             answer: Arc::clone(&self.answer),
             applied: Arc::clone(&self.applied),
-            gate: Arc::clone(&self.gate),
+            hangs: Arc::clone(&self.hangs),
         })
     }
 
@@ -201,7 +205,7 @@ impl Recorder {
 pub struct Proxy {
     pub recorder: Recorder,
     pub files: TempDir,
-    stop: Option<oneshot::Sender<()>>,
+    pub stage: watch::Sender<Stage>,
     pub task: JoinHandle<Result<(), RunError>>,
 }
 
@@ -252,22 +256,19 @@ impl Proxy {
     }
 
     pub fn with(files: TempDir, options: ClientOptions, recorder: Recorder) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let sink = recorder.sink();
-        let task = tokio::spawn(async move {
-            Client::run(options, sink, async move { stopped.await.unwrap_or_default() }).await
-        });
+        let (stage, now) = watch::channel(Stage::Serving);
+        let task = tokio::spawn(Client::run(options, recorder.sink(), now));
         Self {
             recorder,
             files,
-            stop: Some(stop),
+            stage,
             task,
         }
     }
 
     /// Ends it in order; the folder stays.
-    pub async fn stop(mut self) -> TempDir {
-        let _ = self.stop.take().unwrap().send(());
+    pub async fn stop(self) -> TempDir {
+        self.stage.send_replace(Stage::Stopped);
         self.task.await.unwrap().unwrap();
         self.files
     }
@@ -427,4 +428,27 @@ pub fn path_of(served: &[Assigned], name: &str) -> Option<String> {
         PathMatch::Prefix(path) => Some(path.to_string()),
         _ => None,
     }
+}
+
+/// Waits until all ready proxies have a revision.
+pub async fn acknowledged(controller: &Controller, gateway: &ObjectName, revision: Revision) {
+    until("the acknowledgement", async || {
+        let outcome = controller.server.outcome(gateway)?;
+        outcome.has(revision).then_some(())
+    })
+    .await;
+}
+
+/// Equal, and shares no allocation.
+pub fn deep_copy(balancer: &LoadBalancer) -> LoadBalancer {
+    let mut copy = balancer.clone();
+    copy.http_routes.values_mut().for_each(fresh);
+    copy.backends.values_mut().for_each(fresh);
+    copy.listeners.values_mut().for_each(fresh);
+    copy.certificates.values_mut().for_each(fresh);
+    copy
+}
+
+fn fresh<T: Clone>(part: &mut Arc<T>) {
+    *part = Arc::new((**part).clone());
 }

@@ -7,5 +7,9 @@
     clippy::panic
 )]
 
+mod access;
+mod fan_out;
 mod harness;
+mod relay;
 mod stream;
+mod survival;

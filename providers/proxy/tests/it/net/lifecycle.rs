@@ -1,8 +1,10 @@
 //! Listeners, load balancers and the whole proxy coming and going.
 
 use super::world::*;
+use gatewright_model::filter::{HttpFilter, Redirect};
 use gatewright_model::route::PathMatch;
 use gatewright_proxy::listen::Proxy;
+use gatewright_proxy::listen::socket::Transport;
 use gatewright_proxy::runtime::{ApplyReport, FailureReason};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
@@ -101,6 +103,50 @@ fn addresses_and_shifted_ports() {
         let mut stream = connect((address.parse::<IpAddr>().unwrap(), port).into());
         assert_eq!(get(&mut stream, "a", "/").0, 200);
     }
+}
+
+/// A port that is mapped is bound where the map says, without the offset; redirects and what backends are
+/// told name the listener's port.
+#[test]
+fn mapped_ports_are_bound_and_never_told() {
+    let port = free_port();
+    let mut world = simple("mapped", 81, "be");
+    world.http("other", 82);
+    world.route("away", "http", "", prefix("/away"), &[]);
+    for route in world
+        .0
+        .http_routes
+        .values_mut()
+        .filter(|route| &*route.key.object.name == "away")
+    {
+        let rule = Arc::make_mut(&mut Arc::make_mut(route).rules[0]);
+        rule.filters = vec![HttpFilter::Redirect(Redirect {
+            scheme: None,
+            hostname: None,
+            path: None,
+            port: None,
+            status: 302,
+        })];
+    }
+    let mut placement = world.placement();
+    placement.port_offset = 65_500;
+    placement.ports = Arc::new([((81, Transport::Tcp), port)].into());
+    let proxy = Proxy::start(options()).unwrap();
+    let report = proxy.apply(&[placement]);
+    assert_eq!(
+        reasons(&report),
+        [None, Some(FailureReason::Invalid)],
+        "only the port that is not mapped is shifted: {report:?}"
+    );
+    let mut stream = connect(local(port));
+    assert_eq!(get(&mut stream, "a", "/").0, 200);
+    write!(stream, "GET /away HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let (status, head, _) = read_response(&mut stream).unwrap();
+    assert_eq!(status, 302);
+    assert!(
+        head.to_ascii_lowercase().contains("location: http://a:81/away"),
+        "{head}"
+    );
 }
 
 /// A privileged port without the right (skipped where the right is there).

@@ -216,6 +216,7 @@ impl World {
         Placement {
             balancer: Arc::new(self.0.clone()),
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            ports: Arc::default(),
             port_offset: 0,
             options: None,
         }
