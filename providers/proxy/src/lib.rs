@@ -21,6 +21,7 @@ pub mod dns;
 pub mod fuzz;
 pub mod h1;
 pub mod http;
+mod http2;
 pub mod listen;
 pub mod observe;
 pub mod policy;

@@ -3,7 +3,7 @@
 //! Whoever uses it sees [`parse`] (heads), [`conn`] (a connection with a body in each direction)
 //! and the traits of `http::stream`; nothing of a connection's syntax leaks further.
 
-mod buffer;
+pub(crate) mod buffer;
 mod chunked;
 pub(crate) mod conn;
 pub(crate) mod encode;

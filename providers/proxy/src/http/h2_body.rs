@@ -47,14 +47,6 @@ impl H2Body {
             send.send_reset(reason);
         }
     }
-
-    /// Ready when the peer reset the stream or the connection is gone.
-    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.send {
-            Some(send) => send.poll_reset(cx).map(drop),
-            None => Poll::Pending,
-        }
-    }
 }
 
 impl Incoming for H2Body {

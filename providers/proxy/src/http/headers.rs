@@ -116,6 +116,13 @@ impl Headers {
             .map(|field| (self.name(field), self.value(field)))
     }
 
+    /// Fields in order, names as bytes.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields
+            .iter()
+            .map(|field| (name_of(&self.bytes, field), value_of(&self.bytes, field)))
+    }
+
     /// First value of a field; `name` in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.fields

@@ -3,11 +3,12 @@
 use crate::h1::parse::{Request, TargetForm};
 use crate::h1::{BodyLength, HeadError};
 use crate::http::pipeline::Arrived;
-use crate::http::{Headers, RequestHead, ResponseHead, Scheme, Version};
+use crate::http::{RequestHead, ResponseHead, Scheme, Version};
+use crate::http2;
 use crate::runtime::ProxyOptions;
 use gatewright_model::{host, path};
 use http::header::{DATE, HeaderValue, MAX_FORWARDS, VIA};
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -54,16 +55,12 @@ pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: path::Policy) ->
 /// Turns an HTTP/2 head into a request, or says with which status it is refused. The codec has
 /// refused malformed ones already (RFC 9113 sections 8.1.1 to 8.3).
 pub(crate) fn from_h2(
-    parts: http::request::Parts,
-    ended: bool,
+    request: http2::Request,
     (scheme, options): (Scheme, &ProxyOptions),
 ) -> Result<Arrived, StatusCode> {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
-    let upgrade = parts
-        .extensions
-        .get::<h2::ext::Protocol>()
-        .map(|protocol| protocol.as_str().to_ascii_lowercase());
-    if parts.method == Method::TRACE || (parts.method == Method::CONNECT && upgrade.is_none()) {
+    let upgrade = request.protocol.map(|protocol| protocol.to_ascii_lowercase());
+    if request.method == Method::TRACE || (request.method == Method::CONNECT && upgrade.is_none()) {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     // RFC 8441 defines one protocol; others would be a tunnel we know nothing about.
@@ -71,10 +68,7 @@ pub(crate) fn from_h2(
         return Err(StatusCode::NOT_IMPLEMENTED);
     }
     let limits = &options.limits;
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str);
+    let target = request.path.ok_or(BAD)?;
     if target.len() > limits.target_bytes {
         return Err(StatusCode::URI_TOO_LONG);
     }
@@ -84,82 +78,52 @@ pub(crate) fn from_h2(
     {
         return Err(BAD);
     }
-    if parts.headers.len() > limits.head_fields {
+    if request.fields > limits.head_fields {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    let mut hosts = parts.headers.get_all(header::HOST).iter();
-    let host = hosts
-        .next()
-        .map(|host| host.to_str().map_err(|_| BAD))
-        .transpose()?;
-    if hosts.next().is_some() {
+    if request.contradictory || request.content_length == Some(None) {
         return Err(BAD);
     }
-    let authority = match (parts.uri.authority().map(http::uri::Authority::as_str), host) {
+    let host = request
+        .host
+        .map(|host| String::from_utf8(host).map_err(|_| BAD))
+        .transpose()?;
+    let authority = match (request.authority, host) {
         // RFC 9113 section 8.3.1: both present must be equal.
-        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => return Err(BAD),
+        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(&host) => return Err(BAD),
         (Some(authority), _) => authority,
         (None, Some(host)) => host,
         (None, None) => return Err(BAD),
     };
-    let (authority, host) = self::authority(authority.to_owned(), Version::H2)?;
-    let target = match target {
-        "*" if parts.method == Method::OPTIONS => "*".to_owned(),
+    let (authority, host) = self::authority(authority, Version::H2)?;
+    let target = match target.as_str() {
+        "*" if request.method == Method::OPTIONS => target,
         _ if !target.starts_with('/') => return Err(BAD),
-        _ => self::target(target.to_owned(), options.path)?,
+        _ => self::target(target, options.path)?,
     };
-    let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
-    let declared: Option<u64> = lengths
-        .next()
-        .map(|length| length.to_str().ok().and_then(|text| text.parse().ok()).ok_or(BAD))
-        .transpose()?;
-    if lengths.next().is_some() {
-        return Err(BAD);
-    }
-    let length = match (ended, declared) {
+    let length = match (request.ended, request.content_length.flatten()) {
         (true, _) => BodyLength::None,
         (false, Some(length)) => BodyLength::Known(length),
         (false, None) => BodyLength::Chunked,
     };
-    let mut expect_continue = false;
-    let mut trailers = false;
-    let mut headers = Headers::with_capacity(parts.headers.len() + 6, 1024);
-    let mut cookies: Vec<u8> = Vec::new();
-    for (name, value) in &parts.headers {
-        match name.as_str() {
-            "host" | "content-length" | "proxy-authorization" | "http2-settings" => {}
-            "te" => trailers |= value.as_bytes().eq_ignore_ascii_case(b"trailers"),
-            "expect" if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => expect_continue = !ended,
-            "expect" => return Err(StatusCode::EXPECTATION_FAILED),
-            "transfer_encoding" | "content_length" => return Err(BAD),
-            // RFC 9113 section 8.2.3: crumbs are put together again.
-            "cookie" => {
-                if !cookies.is_empty() {
-                    cookies.extend_from_slice(b"; ");
-                }
-                cookies.extend_from_slice(value.as_bytes());
-            }
-            _ => headers.append(name, value),
-        }
-    }
-    if !cookies.is_empty() {
-        headers.append_raw(b"cookie", &cookies).map_err(|_| BAD)?;
+    if request.expect == http2::Expect::Other {
+        return Err(StatusCode::EXPECTATION_FAILED);
     }
     let head = RequestHead {
-        method: parts.method,
+        method: request.method,
         version: Version::H2,
         scheme,
         authority,
         target,
-        headers,
+        headers: request.headers,
         upgrade,
     };
     Ok(Arrived {
         head,
         host,
         length,
-        expect_continue,
-        trailers,
+        expect_continue: request.expect == http2::Expect::Continue && !request.ended,
+        trailers: request.trailers,
     })
 }
 
@@ -279,17 +243,14 @@ mod tests {
     use super::*;
 
     fn over_h2(method: &str, uri: &str) -> Result<Arrived, StatusCode> {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(uri)
-            .header("host", "a.test")
-            .body(())
-            .unwrap();
-        from_h2(
-            request.into_parts().0,
-            true,
-            (Scheme::Https, &ProxyOptions::default()),
-        )
+        let request = http2::Request {
+            method: method.parse().unwrap(),
+            path: Some(uri.to_owned()),
+            host: Some(b"a.test".to_vec()),
+            ended: true,
+            ..http2::Request::default()
+        };
+        from_h2(request, (Scheme::Https, &ProxyOptions::default()))
     }
 
     /// RFC 9113 section 8.3.1: `*` is the `:path` of an OPTIONS request about the server alone.

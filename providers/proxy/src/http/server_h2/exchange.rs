@@ -1,34 +1,40 @@
 //! A stream of an HTTP/2 connection as the pipeline sees it.
 
 use crate::h1::BodyLength;
-use crate::http::{Downstream, Fill, H2Body, Headers, Incoming, Outgoing, ResponseHead, StreamError};
-use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
-use http::{Response, StatusCode, header};
-use std::task::{Context, Poll};
+use crate::http::{Downstream, Fill, Headers, Incoming, Outgoing, ResponseHead, StreamError};
+use crate::http2::{Connection, Reason};
+use http::StatusCode;
+use std::cell::RefCell;
+use std::task::{Context, Poll, ready};
 
 /// One stream's request and response.
 #[derive(Debug)]
-pub(super) struct Exchange {
-    respond: SendResponse<Bytes>,
-    body: H2Body,
+pub(super) struct Exchange<'a> {
+    connection: &'a RefCell<Connection>,
+    stream: u32,
+    /// Body bytes taken from the connection, and how many of them were used.
+    chunk: Vec<u8>,
+    used: usize,
     /// Whether it is an extended CONNECT (RFC 8441).
     connect: bool,
     responded: bool,
-    aborted: bool,
+    /// Whether a part of the response body is still to come, and how much if that is known.
+    sending: Option<Option<u64>>,
+    /// Whether the client's window is what is being waited for.
+    stalled: bool,
 }
 
-impl Exchange {
-    pub(super) fn new(recv: RecvStream, respond: SendResponse<Bytes>) -> Self {
-        let mut body = H2Body::default();
-        body.start_recv(recv);
+impl<'a> Exchange<'a> {
+    pub(super) const fn new(connection: &'a RefCell<Connection>, stream: u32) -> Self {
         Self {
-            respond,
-            body,
+            connection,
+            stream,
+            chunk: Vec::new(),
+            used: 0,
             connect: false,
             responded: false,
-            aborted: false,
+            sending: None,
+            stalled: false,
         }
     }
 
@@ -37,84 +43,123 @@ impl Exchange {
         self.connect = true;
     }
 
-    /// Whether the exchange was given up.
-    pub(super) const fn aborted(&self) -> bool {
-        self.aborted
+    fn unused(&self) -> &[u8] {
+        self.chunk.get(self.used..).unwrap_or_default()
     }
 
-    fn send(&mut self, response: Response<()>, length: Option<u64>) -> Result<(), StreamError> {
+    /// Sends the final head. `length` is that of the body, if it is known.
+    fn send(
+        &mut self,
+        status: StatusCode,
+        fields: (&Headers, Option<u64>),
+        length: Option<u64>,
+    ) -> Result<(), StreamError> {
         self.responded = true;
         let end = length == Some(0);
-        let send = self.respond.send_response(response, end)?;
-        if !end {
-            self.body.start_send(send, length);
-        }
+        self.connection
+            .borrow_mut()
+            .send_head(self.stream, status, fields, end)?;
+        self.sending = (!end).then_some(length);
         Ok(())
     }
 }
 
-impl Incoming for Exchange {
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        let unread = self.unused().len();
+        self.connection.borrow_mut().finish(self.stream, unread);
+    }
+}
+
+impl Incoming for Exchange<'_> {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<Fill, StreamError>> {
-        self.body.poll_fill(cx)
+        if !self.unused().is_empty() {
+            return Poll::Ready(Ok(Fill::Data));
+        }
+        self.used = self.chunk.len();
+        let fill = ready!(
+            self.connection
+                .borrow_mut()
+                .poll_body(self.stream, cx, &mut self.chunk)
+        )?;
+        if fill == Fill::Data {
+            self.used = 0;
+        }
+        Poll::Ready(Ok(fill))
     }
 
     fn data(&self) -> &[u8] {
-        self.body.data()
+        self.unused()
     }
 
     fn consume(&mut self, count: usize) {
-        self.body.consume(count);
+        let count = count.min(self.unused().len());
+        self.used += count;
+        self.connection.borrow_mut().consumed(self.stream, count);
     }
 
     fn take_trailers(&mut self) -> Option<Box<Headers>> {
-        self.body.take_trailers()
-    }
-
-    fn take_bytes(&mut self, count: usize) -> Bytes {
-        self.body.take_bytes(count)
+        self.connection.borrow_mut().take_trailers(self.stream)
     }
 }
 
-impl Outgoing for Exchange {
+impl Outgoing for Exchange<'_> {
     fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, StreamError>> {
-        self.body.poll_send(cx, data)
+        let length = self.sending.ok_or(StreamError::Unwritable)?;
+        let mut connection = self.connection.borrow_mut();
+        let room = connection.poll_capacity(self.stream, cx, data.len());
+        self.stalled = room.is_pending();
+        let count = ready!(room)?;
+        let part = data.get(..count).unwrap_or(data);
+        // More than was announced would break the message (RFC 9113 section 8.1.1).
+        let left = match length {
+            None => None,
+            Some(left) => Some(
+                left.checked_sub(part.len() as u64)
+                    .ok_or(StreamError::Unwritable)?,
+            ),
+        };
+        let end = left == Some(0);
+        connection.send_data(self.stream, part, end)?;
+        self.sending = (!end).then_some(left);
+        Poll::Ready(Ok(part.len()))
     }
 
-    fn wants_bytes(&self) -> bool {
-        true
+    fn poll_end(&mut self, _: &mut Context<'_>, trailers: Option<&Headers>) -> Poll<Result<(), StreamError>> {
+        let Some(left) = self.sending.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut connection = self.connection.borrow_mut();
+        if left.is_some_and(|left| left > 0) {
+            connection.reset(self.stream, Reason::Internal);
+            return Poll::Ready(Err(StreamError::Truncated));
+        }
+        Poll::Ready(match trailers {
+            Some(trailers) => connection.send_trailers(self.stream, trailers),
+            None => connection.send_data(self.stream, &[], true),
+        })
     }
 
-    fn poll_capacity(&mut self, cx: &mut Context<'_>, want: usize) -> Poll<Result<usize, StreamError>> {
-        self.body.poll_capacity(cx, want)
-    }
-
-    fn send_bytes(&mut self, data: Bytes) -> Result<(), StreamError> {
-        self.body.send_bytes(data)
-    }
-
-    fn poll_end(
-        &mut self,
-        cx: &mut Context<'_>,
-        trailers: Option<&Headers>,
-    ) -> Poll<Result<(), StreamError>> {
-        self.body.poll_end(cx, trailers)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        self.body.poll_flush(cx)
+    /// Pending while the client's window is exhausted; `poll_send` has registered the task.
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        if self.stalled {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }
 
-impl Downstream for Exchange {
+impl Downstream for Exchange<'_> {
     fn interim(&mut self, head: &ResponseHead) {
         if self.responded || head.status == StatusCode::SWITCHING_PROTOCOLS {
             return;
         }
-        let mut response = Response::new(());
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers.to_map();
         // An interim response is a courtesy: if it cannot be sent, the final one will tell.
-        let _ = self.respond.send_informational(response);
+        let _ =
+            self.connection
+                .borrow_mut()
+                .send_head(self.stream, head.status, (&head.headers, None), false);
     }
 
     fn respond(
@@ -123,20 +168,12 @@ impl Downstream for Exchange {
         length: BodyLength,
         declared: Option<u64>,
     ) -> Result<(), StreamError> {
-        let mut response = Response::new(());
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers.to_map();
         let (length, announced) = match length {
             BodyLength::None => (Some(0), declared),
             BodyLength::Known(length) => (Some(length), Some(length)),
             BodyLength::Chunked | BodyLength::UntilClose => (None, declared),
         };
-        if let Some(announced) = announced {
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, announced.into());
-        }
-        self.send(response, length)
+        self.send(head.status, (&head.headers, announced), length)
     }
 
     fn accept_upgrade(&mut self, head: &ResponseHead) -> Result<(), StreamError> {
@@ -144,26 +181,16 @@ impl Downstream for Exchange {
             return Err(StreamError::Unwritable);
         }
         // RFC 8441 section 5: success is 200; the key and its answer belong to HTTP/1.1.
-        let mut response = Response::new(());
-        *response.headers_mut() = head.headers.to_map();
-        response.headers_mut().remove("sec-websocket-accept");
-        self.send(response, None)
+        let mut headers = head.headers.clone();
+        headers.remove("sec-websocket-accept");
+        self.send(StatusCode::OK, (&headers, None), None)
     }
 
     fn abort(&mut self) {
-        self.aborted = true;
-        if self.responded {
-            self.body.reset(Reason::INTERNAL_ERROR);
-        } else {
-            self.respond.send_reset(Reason::INTERNAL_ERROR);
-        }
+        self.connection.borrow_mut().reset(self.stream, Reason::Internal);
     }
 
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.responded {
-            self.body.poll_gone(cx)
-        } else {
-            self.respond.poll_reset(cx).map(drop)
-        }
+        self.connection.borrow_mut().poll_gone(self.stream, cx)
     }
 }
