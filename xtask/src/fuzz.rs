@@ -46,6 +46,7 @@ const CRATES: &[Crate] = &[
             "proxy_header",
             "client_hello",
             "target",
+            "http2",
         ],
         corpus: "providers/proxy/fuzz/corpus/{}",
     },

@@ -6,12 +6,14 @@
 use crate::h1::decode_chunked;
 use crate::h1::parse::{self, HeadLimits};
 use crate::http::value_byte;
+use crate::http2;
 use crate::listen::proxy_protocol::{self, Header, Progress};
 use crate::tls::client_hello::{self, Peek};
 use gatewright_model::path::{EscapedSlashes, Policy, RepeatedSlashes};
 use gatewright_model::{host, path};
 use http::Method;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll, Waker};
 
 /// A target: its name, which is also that of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -24,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("proxy_header", proxy_header),
     ("client_hello", client_hello),
     ("target", target),
+    ("http2", http2),
 ];
 
 /// Bytes that are tried at every length: a split must not change the answer.
@@ -235,6 +238,64 @@ pub fn target(data: &[u8]) {
         let again = host::parse(found.name.as_bytes()).map(|again| again.name.into_owned());
         assert_eq!(again.as_deref(), Ok(&*found.name));
     }
+}
+
+/// What a client sends behind the HTTP/2 preface ends its connection, or is taken up to its last whole
+/// frame; requests are well-formed, streams and output are bounded, and it does not matter in which
+/// pieces it comes (RFC 9113 sections 4 to 8).
+///
+/// # Panics
+/// When that does not hold.
+pub fn http2(data: &[u8]) {
+    let whole = http2_output(&[data]);
+    for at in 0..data.len().min(SPLIT) {
+        let (front, back) = data.split_at(at);
+        assert_eq!(http2_output(&[front, back]), whole, "split at {at}");
+    }
+}
+
+/// What a connection answers, and why it ends.
+fn http2_output(pieces: &[&[u8]]) -> (Vec<u8>, Option<http2::Reason>) {
+    const STREAMS: u32 = 8;
+    let mut connection = http2::Connection::new(http2::Settings {
+        streams: STREAMS,
+        stream_window: 65_535,
+        connection_window: 131_072,
+        header_list: 8_192,
+    });
+    let cx = Context::from_waker(Waker::noop());
+    let mut input = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    let mut output = Vec::new();
+    for piece in pieces {
+        input.extend_from_slice(piece);
+        loop {
+            let taken = match connection.receive(&input) {
+                Ok(taken) => taken,
+                Err(reason) => {
+                    output.extend_from_slice(connection.output());
+                    return (output, Some(reason));
+                }
+            };
+            input.drain(..taken);
+            output.extend_from_slice(connection.output());
+            assert!(connection.output().len() < 128 * 1024);
+            connection.wrote(connection.output().len());
+            assert!(connection.active() <= STREAMS as usize);
+            if taken == 0 {
+                break;
+            }
+        }
+    }
+    while let Poll::Ready(Some(job)) = connection.poll_job(&cx) {
+        if let Ok(request) = job.request {
+            fields(request.headers.iter());
+            assert!(request.path.as_ref().is_none_or(|path| !path.is_empty()));
+            for framing in ["transfer-encoding", "content-length", "connection", "host", "te"] {
+                assert!(!request.headers.contains(framing), "{framing}");
+            }
+        }
+    }
+    (output, None)
 }
 
 #[cfg(test)]

@@ -195,18 +195,27 @@ impl Headers {
         if name.is_empty() || name.len() > usize::from(u16::MAX) {
             return Err(InvalidField::Name);
         }
+        self.bytes.extend_from_slice(name);
+        // In place, without a branch for each byte.
         let mut bad = false;
-        self.bytes.extend(name.iter().map(|byte| {
-            let folded = token(*byte);
-            bad |= folded == 0;
-            folded
-        }));
+        for byte in self.bytes.get_mut(start..).unwrap_or_default() {
+            *byte = token(*byte);
+            bad |= *byte == 0;
+        }
         if bad {
             self.bytes.truncate(start);
             return Err(InvalidField::Name);
         }
         self.finish(start, name.len(), value);
         Ok(())
+    }
+
+    /// Appends a field whose name, a lower-case token, and value the caller has checked.
+    pub(crate) fn append_checked(&mut self, name: &[u8], value: &[u8]) {
+        debug_assert!(!name.is_empty() && u16::try_from(name.len()).is_ok());
+        debug_assert!(name.iter().all(|byte| token(*byte) == *byte));
+        debug_assert!(value.iter().all(|byte| value_byte(*byte)));
+        self.push(name, value);
     }
 
     /// Replaces all fields of that name with one.
@@ -241,11 +250,14 @@ impl Headers {
 
     /// Keeps the fields for which `keep(name, value)` holds.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) {
+        self.retain_fields(|name, value| keep(std::str::from_utf8(name).unwrap_or_default(), value));
+    }
+
+    /// As [`Headers::retain`], with names as bytes.
+    pub(crate) fn retain_fields(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
         let bytes = &self.bytes;
-        self.fields.retain(|field| {
-            let name = std::str::from_utf8(name_of(bytes, field)).unwrap_or_default();
-            keep(name, value_of(bytes, field))
-        });
+        self.fields
+            .retain(|field| keep(name_of(bytes, field), value_of(bytes, field)));
     }
 
     /// Size as HTTP/2 counts it: name, value and 32 per field (RFC 9113 section 6.5.2).

@@ -81,7 +81,7 @@ pub(crate) fn from_h2(
     if request.fields > limits.head_fields {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    if request.contradictory || request.content_length == Some(None) {
+    if request.contradictory {
         return Err(BAD);
     }
     let host = request
@@ -101,7 +101,7 @@ pub(crate) fn from_h2(
         _ if !target.starts_with('/') => return Err(BAD),
         _ => self::target(target, options.path)?,
     };
-    let length = match (request.ended, request.content_length.flatten()) {
+    let length = match (request.ended, request.content_length) {
         (true, _) => BodyLength::None,
         (false, Some(length)) => BodyLength::Known(length),
         (false, None) => BodyLength::Chunked,

@@ -175,9 +175,9 @@ impl Connection {
             .get_mut(&id)
             .filter(|stream| !stream.sent)
             .ok_or_else(gone)?;
-        stream.send_window -= data.len() as i64;
+        stream.send_window -= frame::size(data);
         stream.sent = end;
-        self.send_window -= data.len() as i64;
+        self.send_window -= frame::size(data);
         let flags = if end { flag::END_STREAM } else { flag::NONE };
         if data.len() <= frame::MAX_PAYLOAD {
             frame::write(&mut self.output, kind::DATA, flags, id, data);

@@ -155,6 +155,11 @@ pub(super) fn settings(out: &mut Vec<u8>, values: &[(u16, u32)]) {
     write(out, kind::SETTINGS, flag::NONE, 0, &payload);
 }
 
+/// What a payload takes from a window.
+pub(super) fn size(payload: &[u8]) -> i64 {
+    i64::try_from(payload.len()).unwrap_or(i64::MAX)
+}
+
 /// A 32-bit number at the front of a payload.
 pub(super) fn number(payload: &[u8]) -> Option<u32> {
     payload.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))

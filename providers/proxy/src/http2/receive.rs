@@ -100,7 +100,7 @@ impl Connection {
             self.empty = 0;
         }
         // Padding counts (RFC 9113 section 6.1).
-        let size = payload.len() as i64;
+        let size = frame::size(payload);
         self.recv_window -= size;
         if self.recv_window < 0 {
             return Err(Reason::FlowControl);
@@ -216,10 +216,7 @@ impl Connection {
     }
 
     fn request(&mut self, id: u32, request: Result<Request, StatusCode>, ends: bool) -> Result<(), Reason> {
-        let announced = request
-            .as_ref()
-            .ok()
-            .and_then(|request| request.content_length.flatten());
+        let announced = request.as_ref().ok().and_then(|request| request.content_length);
         if ends && announced.is_some_and(|length| length > 0) {
             return self.stream_error(id, Reason::Protocol);
         }

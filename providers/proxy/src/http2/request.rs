@@ -33,14 +33,14 @@ pub(crate) struct Request {
     pub protocol: Option<String>,
     /// `Host`.
     pub host: Option<Vec<u8>>,
-    /// `Content-Length`; the inner `None` is one that is no number.
-    pub content_length: Option<Option<u64>>,
+    /// `Content-Length`.
+    pub content_length: Option<u64>,
     /// Whether the client takes trailers.
     pub trailers: bool,
     /// `Expect`.
     pub expect: Expect,
-    /// Whether a field that must be there once at most came twice, or has a name that a backend could
-    /// take for a framing field.
+    /// Whether a field that must be there once at most came twice, a length is no number, or a name could
+    /// be taken for that of a framing field.
     pub contradictory: bool,
     /// Number of fields.
     pub fields: usize,
@@ -106,10 +106,7 @@ impl RequestFields {
             return Err(Flaw::Malformed);
         }
         if !self.cookies.is_empty() {
-            let _ = self
-                .request
-                .headers
-                .append_checked_value(b"cookie", &self.cookies);
+            self.request.headers.append_checked(b"cookie", &self.cookies);
         }
         self.request.ended = ended;
         Ok(self.request)
@@ -155,7 +152,8 @@ impl RequestFields {
                     .ok()
                     .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
                     .and_then(|text| text.parse().ok());
-                request.contradictory |= request.content_length.replace(length).is_some();
+                request.contradictory |= length.is_none() || request.content_length.is_some();
+                request.content_length = length;
             }
             // RFC 9113 section 8.2.2: connection-specific fields.
             b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
@@ -180,7 +178,7 @@ impl RequestFields {
                 }
                 self.cookies.extend_from_slice(value);
             }
-            _ => return request.headers.append_checked_value(name, value).is_ok(),
+            _ => request.headers.append_checked(name, value),
         }
         true
     }
@@ -240,7 +238,7 @@ impl Sink for TrailerFields {
         if !valid(name, value) {
             self.malformed = true;
         } else if std::str::from_utf8(name).is_ok_and(trailer_allowed) {
-            self.malformed |= self.headers.append_checked_value(name, value).is_err();
+            self.headers.append_checked(name, value);
         }
     }
 }
@@ -257,6 +255,7 @@ impl Sink for Ignored {
 fn valid(name: &[u8], value: &[u8]) -> bool {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     !name.is_empty()
+        && u16::try_from(name.len()).is_ok()
         && name.iter().all(|byte| token(*byte) == *byte)
         && value.iter().all(|byte| value_byte(*byte))
         && !blank(value.first())

@@ -17,8 +17,7 @@ const REQUEST_ID_MAX: usize = 128;
 pub fn apply(head: &mut RequestHead, conn: &ConnInfo, port: &HttpPort, options: &ForwardingOptions) {
     let peer = conn.client.ip().to_canonical();
     let trusted = is_trusted(peer, options);
-    let mut address = Text::<46>::default();
-    address.write(format_args!("{peer}"));
+    let address = Address::new(peer);
 
     let mut kept = Kept::default();
     let chain = if trusted {
@@ -37,32 +36,32 @@ pub fn apply(head: &mut RequestHead, conn: &ConnInfo, port: &HttpPort, options: 
         None
     };
     let keep_id = trusted || options.keep_request_id;
-    head.headers.retain(|name, value| match name {
-        "x-forwarded-for" | "forwarded" | "x-real-ip" => false,
-        "x-forwarded-proto" => trusted && kept.proto.once(),
-        "x-forwarded-host" => trusted && kept.host.once(),
-        "x-forwarded-port" => trusted && kept.port.once(),
-        "x-request-id" => keep_id && is_request_id(value) && kept.id.once(),
-        _ => !name.starts_with("x-forwarded-") || trusted,
+    head.headers.retain_fields(|name, value| match name {
+        b"x-forwarded-for" | b"forwarded" | b"x-real-ip" => false,
+        b"x-forwarded-proto" => trusted && kept.proto.once(),
+        b"x-forwarded-host" => trusted && kept.host.once(),
+        b"x-forwarded-port" => trusted && kept.port.once(),
+        b"x-request-id" => keep_id && is_request_id(value) && kept.id.once(),
+        _ => trusted || !name.starts_with(b"x-forwarded-"),
     });
 
     let headers = &mut head.headers;
-    // The values are text of addresses, ports and a validated authority: appending cannot fail.
-    let _ = headers.append_checked_value(b"x-forwarded-for", chain.as_deref().unwrap_or(address.bytes()));
+    // The values are text of addresses and ports, and an authority that was validated when it was read.
+    headers.append_checked(b"x-forwarded-for", chain.as_deref().unwrap_or(address.bytes()));
     if !kept.proto.0 {
-        let _ = headers.append_checked_value(b"x-forwarded-proto", head.scheme.as_str().as_bytes());
+        headers.append_checked(b"x-forwarded-proto", head.scheme.as_str().as_bytes());
     }
     if !kept.host.0 {
         let _ = headers.append_raw(b"x-forwarded-host", head.authority.as_bytes());
     }
     if !kept.port.0 {
-        let _ = headers.append_checked_value(
+        headers.append_checked(
             b"x-forwarded-port",
             itoa::Buffer::new().format(port.port).as_bytes(),
         );
     }
     if !kept.id.0 {
-        let _ = headers.append_checked_value(b"x-request-id", &new_request_id());
+        headers.append_checked(b"x-request-id", &new_request_id());
     }
     if options.send_forwarded {
         let mut value = forwarded.unwrap_or_default();
@@ -161,17 +160,21 @@ fn new_request_id() -> [u8; 36] {
 }
 
 fn uuid(bits: u128) -> [u8; 36] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| DIGITS.get(usize::from(value & 0xf)).copied().unwrap_or(b'0');
     let mut text = [b'-'; 36];
-    let mut shift = 128;
-    for (index, byte) in text.iter_mut().enumerate() {
-        if !matches!(index, 8 | 13 | 18 | 23) {
-            shift -= 4;
-            let digit = ((bits >> shift) & 0xf) as u8;
-            *byte = if digit < 10 {
-                b'0' + digit
-            } else {
-                b'a' + digit - 10
-            };
+    let mut digits = bits
+        .to_be_bytes()
+        .into_iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte)]);
+    for group in [0..8, 9..13, 14..18, 19..23, 24..36] {
+        for (place, digit) in text
+            .get_mut(group)
+            .unwrap_or_default()
+            .iter_mut()
+            .zip(&mut digits)
+        {
+            *place = digit;
         }
     }
     text
@@ -195,31 +198,50 @@ impl Once {
     }
 }
 
-/// Short text without an allocation.
-struct Text<const N: usize> {
-    bytes: [u8; N],
+/// The text of an address, without an allocation.
+struct Address {
+    bytes: [u8; 46],
     len: usize,
 }
 
-impl<const N: usize> Default for Text<N> {
-    fn default() -> Self {
-        Self {
-            bytes: [0; N],
-            len: 0,
+impl Address {
+    fn new(address: IpAddr) -> Self {
+        let mut bytes = [0; 46];
+        let mut rest = bytes.as_mut_slice();
+        match address {
+            // What nearly all are, and formatting would take longer than all the rest here.
+            IpAddr::V4(v4) => {
+                for (index, octet) in v4.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        rest = put(rest, b".");
+                    }
+                    rest = put(rest, itoa::Buffer::new().format(octet).as_bytes());
+                }
+            }
+            IpAddr::V6(v6) => {
+                let _ = write!(rest, "{v6}");
+            }
         }
-    }
-}
-
-impl<const N: usize> Text<N> {
-    fn write(&mut self, text: std::fmt::Arguments<'_>) {
-        let mut rest = self.bytes.as_mut_slice();
-        let _ = rest.write_fmt(text);
         let left = rest.len();
-        self.len = N - left;
+        Self {
+            bytes,
+            len: 46 - left,
+        }
     }
 
     fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Writes at the front, answers what is behind.
+fn put<'a>(rest: &'a mut [u8], text: &[u8]) -> &'a mut [u8] {
+    match rest.split_at_mut_checked(text.len()) {
+        Some((front, behind)) => {
+            front.copy_from_slice(text);
+            behind
+        }
+        None => &mut [],
     }
 }
 

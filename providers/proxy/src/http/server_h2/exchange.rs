@@ -7,6 +7,25 @@ use http::StatusCode;
 use std::cell::RefCell;
 use std::task::{Context, Poll, ready};
 
+/// What is left of the response body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Nothing,
+    Known(u64),
+    /// Until its end is said.
+    Open,
+}
+
+impl From<Option<u64>> for Sending {
+    fn from(left: Option<u64>) -> Self {
+        match left {
+            Some(0) => Self::Nothing,
+            Some(left) => Self::Known(left),
+            None => Self::Open,
+        }
+    }
+}
+
 /// One stream's request and response.
 #[derive(Debug)]
 pub(super) struct Exchange<'a> {
@@ -18,8 +37,7 @@ pub(super) struct Exchange<'a> {
     /// Whether it is an extended CONNECT (RFC 8441).
     connect: bool,
     responded: bool,
-    /// Whether a part of the response body is still to come, and how much if that is known.
-    sending: Option<Option<u64>>,
+    sending: Sending,
     /// Whether the client's window is what is being waited for.
     stalled: bool,
 }
@@ -33,7 +51,7 @@ impl<'a> Exchange<'a> {
             used: 0,
             connect: false,
             responded: false,
-            sending: None,
+            sending: Sending::Nothing,
             stalled: false,
         }
     }
@@ -59,7 +77,7 @@ impl<'a> Exchange<'a> {
         self.connection
             .borrow_mut()
             .send_head(self.stream, status, fields, end)?;
-        self.sending = (!end).then_some(length);
+        self.sending = length.into();
         Ok(())
     }
 }
@@ -105,38 +123,38 @@ impl Incoming for Exchange<'_> {
 
 impl Outgoing for Exchange<'_> {
     fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, StreamError>> {
-        let length = self.sending.ok_or(StreamError::Unwritable)?;
         let mut connection = self.connection.borrow_mut();
         let room = connection.poll_capacity(self.stream, cx, data.len());
         self.stalled = room.is_pending();
         let count = ready!(room)?;
         let part = data.get(..count).unwrap_or(data);
         // More than was announced would break the message (RFC 9113 section 8.1.1).
-        let left = match length {
-            None => None,
-            Some(left) => Some(
-                left.checked_sub(part.len() as u64)
-                    .ok_or(StreamError::Unwritable)?,
-            ),
+        let left: Sending = match self.sending {
+            Sending::Nothing => return Poll::Ready(Err(StreamError::Unwritable)),
+            Sending::Open => Sending::Open,
+            Sending::Known(left) => left
+                .checked_sub(part.len() as u64)
+                .map(Some)
+                .ok_or(StreamError::Unwritable)?
+                .into(),
         };
-        let end = left == Some(0);
-        connection.send_data(self.stream, part, end)?;
-        self.sending = (!end).then_some(left);
+        connection.send_data(self.stream, part, left == Sending::Nothing)?;
+        self.sending = left;
         Poll::Ready(Ok(part.len()))
     }
 
     fn poll_end(&mut self, _: &mut Context<'_>, trailers: Option<&Headers>) -> Poll<Result<(), StreamError>> {
-        let Some(left) = self.sending.take() else {
-            return Poll::Ready(Ok(()));
-        };
         let mut connection = self.connection.borrow_mut();
-        if left.is_some_and(|left| left > 0) {
-            connection.reset(self.stream, Reason::Internal);
-            return Poll::Ready(Err(StreamError::Truncated));
-        }
-        Poll::Ready(match trailers {
-            Some(trailers) => connection.send_trailers(self.stream, trailers),
-            None => connection.send_data(self.stream, &[], true),
+        Poll::Ready(match std::mem::replace(&mut self.sending, Sending::Nothing) {
+            Sending::Nothing => Ok(()),
+            Sending::Known(_) => {
+                connection.reset(self.stream, Reason::Internal);
+                Err(StreamError::Truncated)
+            }
+            Sending::Open => match trailers {
+                Some(trailers) => connection.send_trailers(self.stream, trailers),
+                None => connection.send_data(self.stream, &[], true),
+            },
         })
     }
 

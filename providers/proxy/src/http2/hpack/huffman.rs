@@ -137,9 +137,9 @@ mod tests {
             let length = LENGTHS[usize::from(*byte)] as usize;
             let place = CODE.symbols.iter().position(|s| *s == u16::from(*byte)).unwrap();
             let code = (place as u32).wrapping_sub(CODE.base[length]);
-            bits.push_str(&format!("{code:0length$b}"));
+            bits.extend(format!("{code:0length$b}").chars());
         }
-        while bits.len() % 8 != 0 {
+        while !bits.len().is_multiple_of(8) {
             bits.push('1');
         }
         (0..bits.len() / 8)
