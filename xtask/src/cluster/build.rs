@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 /// The image of the cluster's DNS server, and of a backend of the conformance suite.
@@ -59,6 +60,12 @@ const TOOLS: Unit = Unit {
         "cmd/cni-ptp",
         "internal",
     ],
+};
+
+const CHECKS: Unit = Unit {
+    name: "checks",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "check"],
 };
 
 const IMAGES: Unit = Unit {
@@ -126,6 +133,27 @@ pub(super) fn ensure_tools() -> Result<Built> {
     })
 }
 
+/// Builds the tests that run inside a cluster.
+pub(super) fn ensure_checks() -> Result<PathBuf> {
+    let folder = unit(&CHECKS, |folder| {
+        let module = root().join(CHECKS.module);
+        let mut build = go(
+            &[
+                "test",
+                "-c",
+                "-trimpath",
+                "-buildvcs=false",
+                "-tags",
+                "cluster",
+                "-o",
+            ],
+            &module,
+        );
+        run(build.arg(folder.join("check.test")).arg("./check"))
+    })?;
+    Ok(folder.join("check.test"))
+}
+
 /// Makes an image of a static program and returns the path of its archive.
 pub(super) fn pack(
     built: &Built,
@@ -146,13 +174,12 @@ pub(super) fn pack(
 /// Folder of a unit, filled by `fill` unless its sources have been built before.
 fn unit(unit: &Unit, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let module = root().join(unit.module);
-    let go =
-        output(command("go", &["version"]).current_dir(&module)).context("clusters need the Go toolchain")?;
+    let compiler = output(&mut go(&["version"], &module)).context("clusters need the Go toolchain")?;
     let base = cache_dir().join("cluster");
     let folder = base.join(format!(
         "{}-{}",
         unit.name,
-        fingerprint(&module, unit.sources, &go)?
+        fingerprint(&module, unit.sources, &compiler)?
     ));
     if !folder.is_dir() {
         fs::create_dir_all(&base)?;
@@ -206,43 +233,42 @@ pub(super) fn fingerprint(module: &Path, sources: &[&str], compiler: &str) -> Re
     Ok(format!("{start:016x}"))
 }
 
-/// Adds a file, or all files below a folder, but no tests.
+/// Adds a file, or all files below a folder.
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() {
         files.push(path.to_path_buf());
         return Ok(());
     }
     for entry in fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))? {
-        let path = entry?.path();
-        if !path.to_string_lossy().ends_with("_test.go") {
-            collect(&path, files)?;
-        }
+        collect(&entry?.path(), files)?;
     }
     Ok(())
 }
 
 /// Builds a static program without symbols.
 fn go_build(unit: &Unit, to: &Path, package: &str, flags: &str) -> Result<()> {
-    let mut build = command("go", &["build", "-trimpath", "-buildvcs=false", "-ldflags"]);
-    build
-        .arg(format!("-s -w {flags}"))
-        .arg("-o")
-        .arg(to)
-        .arg(package)
-        .current_dir(root().join(unit.module))
+    let module = root().join(unit.module);
+    let mut build = go(&["build", "-trimpath", "-buildvcs=false", "-ldflags"], &module);
+    run(build.arg(format!("-s -w {flags}")).arg("-o").arg(to).arg(package))
+}
+
+/// The Go tool in a module's folder, set up alike for all builds so that they share their cache.
+pub(super) fn go(args: &[&str], module: &Path) -> Command {
+    let mut go = command("go", args);
+    go.current_dir(module)
         .env("CGO_ENABLED", "0")
         .env("GOWORK", "off");
-    run(&mut build)
+    go
 }
 
 /// Linker flags that make the components tell the version of the Kubernetes module.
 fn version_flags() -> Result<String> {
     let template = "{{.Version}}";
-    let version = output(
-        command("go", &["list", "-m", "-f", template, "k8s.io/kubernetes"])
-            .current_dir(root().join(KUBE.module))
-            .env("GOWORK", "off"),
-    )?;
+    let module = root().join(KUBE.module);
+    let version = output(&mut go(
+        &["list", "-m", "-f", template, "k8s.io/kubernetes"],
+        &module,
+    ))?;
     let version = version.trim();
     let mut parts = version.trim_start_matches('v').split('.');
     let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

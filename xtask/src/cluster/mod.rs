@@ -3,6 +3,7 @@
 //! The work is done by `gwcluster` (Go, `e2e/cluster`); this builds what it needs and calls it.
 
 mod build;
+mod check;
 mod kind;
 mod packages;
 #[cfg(test)]
@@ -35,6 +36,8 @@ struct Target {
 enum Action {
     /// Build everything a cluster needs, without starting one.
     Build,
+    /// Test clusters themselves: start one, test it from inside, end it, and look for remains.
+    Check,
     /// Start a cluster and wait until it is ready.
     Up(Up),
     /// End a cluster and remove everything of it.
@@ -118,6 +121,7 @@ struct LoadImage {
 pub fn run_action(args: &Args) -> Result<()> {
     match &args.action {
         Action::Build => build::ensure().map(|built| eprintln!("built in {}", built.tools.display())),
+        Action::Check => check::run_checks(),
         Action::Up(up) if up.target.kind => kind::up(&up.target.name, bundle(up)?.as_deref()),
         Action::Up(up) => start(up),
         Action::Down { target, .. } if target.kind => kind::down(&target.name),

@@ -25,7 +25,7 @@ func initCommand(flags *common) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return node.Init([]string{self, "node", "--root", filepath.Dir(cluster.Dir), "--name", cluster.Name})
+			return node.Init(cluster, []string{self, "node", "--root", filepath.Dir(cluster.Dir), "--name", cluster.Name})
 		},
 	}
 }

@@ -99,5 +99,5 @@ func (c Cluster) Config(file string) string { return c.Path("config", file) }
 // Log is the log of one component.
 func (c Cluster) Log(component string) string { return c.Path("logs", component+".log") }
 
-// Cgroup is the path, below each hierarchy's root, of the cgroup that holds the pods.
+// Cgroup is the path, below each hierarchy's root, of the control group that holds the cluster.
 func (c Cluster) Cgroup() string { return "/gatewright-" + c.Name }

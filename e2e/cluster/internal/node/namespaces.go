@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
+	"gatewright.dev/e2e/cluster/internal/layout"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,13 +50,18 @@ const (
 
 // Init is the first process: it starts the supervisor, takes over orphans (containerd's shims
 // become its children), and ends when the supervisor does.
-func Init(supervisor []string) error {
+func Init(cluster layout.Cluster, supervisor []string) error {
+	// The namespace of control groups is entered by one thread, from which the supervisor starts.
+	runtime.LockOSThread()
 	// Mounts made here must not appear on the machine, nor unmounts there be held up by copies.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
+	}
+	if err := enterCgroup(cluster.Cgroup()); err != nil {
+		return err
 	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)

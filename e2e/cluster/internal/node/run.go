@@ -158,7 +158,7 @@ func (n *node) configure() error {
 	if err := network(); err != nil {
 		return err
 	}
-	if err := makeCgroups(n.cluster.Cgroup()); err != nil {
+	if err := mountCgroups(); err != nil {
 		return err
 	}
 	n.mu.Lock()

@@ -19,7 +19,7 @@ const (
 )
 
 // stopGrace is how long a program may take to end by itself once asked.
-const stopGrace = 20 * time.Second
+const stopGrace = 5 * time.Second
 
 // Process is one program. It runs from Start until Stop, and is started again whenever it ends in
 // between. All methods may be called at the same time.
