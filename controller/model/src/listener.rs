@@ -26,6 +26,17 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// As the Gateway API writes it (`ProtocolType`).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Https => "HTTPS",
+            Self::Tls => "TLS",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+
     /// Whether requests are HTTP.
     pub const fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https)

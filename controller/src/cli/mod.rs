@@ -249,3 +249,45 @@ pub const fn external_names(allow: bool) -> gatewright_core::backend::ExternalNa
         gatewright_core::backend::ExternalNames::Refuse
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn every_command_has_examples_in_its_help() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let help = sub.clone().render_long_help().to_string();
+            let example = format!("  gatewright {}", sub.get_name());
+            assert!(help.contains("Example") && help.contains(&example), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_what_is_accepted() {
+        for (line, accepted) in [
+            ("run x --admin nowhere", "127.0.0.1:9901, or off"),
+            ("run x --workers 0", "zero"),
+            ("run x --grace soon", "30s"),
+            (
+                "run x --access-log json --access-log-fields tme",
+                "accepted are time",
+            ),
+            ("run x --access-log-fields time", "--access-log"),
+            ("explain -f x --request nowhere", "https://"),
+            ("validate -f x --channel alpha", "standard, experimental"),
+        ] {
+            let words = std::iter::once("gatewright").chain(line.split(' '));
+            let error = Cli::try_parse_from(words).err().unwrap();
+            assert!(
+                error.use_stderr() && error.to_string().contains(accepted),
+                "{line}: {error}"
+            );
+        }
+        let line = "gatewright run x --access-log text --access-log-fields time,header:x-a";
+        assert!(Cli::try_parse_from(line.split(' ')).is_ok());
+    }
+}

@@ -3,23 +3,20 @@
 use super::GROUP;
 use super::allowed::NamespaceRule;
 use super::frontend::Frontend;
+use super::listener_filters::{self, Fault};
 use crate::backend::BackendOptions;
 use crate::lookup::Referrer;
 use crate::policy::certificate_ref;
 use crate::small_set::SmallSet;
 use crate::snapshot::View;
-use crate::translate::{Reference, Refusal, Resolver, external_auth};
-use gatewright_crds::api::{
-    ExternalAuth, ExternalAuthProtocol, Listener as Spec, ListenerFilterType, RouteNamespacesFrom, TlsMode,
-};
+use crate::translate::Refusal;
+use gatewright_crds::api::{Listener as Spec, RouteGroupKind, RouteNamespacesFrom, TlsMode};
 use gatewright_crds::constants::listener::reason;
-use gatewright_crds::constants::listener_filter;
 use gatewright_model::Str;
-use gatewright_model::backend::BackendTarget;
 use gatewright_model::certificate::Certificate;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ListenerParent, RouteKind};
-use gatewright_model::listener::{Listener, ListenerFilter, ListenerTls, Protocol, TlsTermination};
+use gatewright_model::listener::{Listener, ListenerTls, Protocol, TlsTermination};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -79,7 +76,7 @@ pub fn evaluate(
     options: BackendOptions,
 ) -> ListenerNode {
     let Spec {
-        allowed_routes,
+        allowed_routes: _,
         filters,
         hostname,
         name,
@@ -94,10 +91,6 @@ pub fn evaluate(
     let referrer = Referrer::gateway_api(parent_kind, &object.namespace);
     let protocol = parse_protocol(protocol_text);
     let supported = protocol.map_or(&[][..], kinds_of);
-    let wanted = allowed_routes
-        .as_ref()
-        .and_then(|allowed| allowed.kinds.as_ref())
-        .filter(|kinds| !kinds.is_empty());
     let mut node = ListenerNode {
         key: ListenerKey {
             parent: parent.clone(),
@@ -126,123 +119,98 @@ pub fn evaluate(
         });
         return node;
     };
-    // `ListenerReasonInvalidRouteKinds`: unknown kinds are named, the valid ones stay.
-    if let Some(wanted) = wanted {
-        let valid = |kind: &RouteKind| {
-            wanted.iter().any(|wanted| {
-                wanted.group.as_deref().unwrap_or(GROUP) == GROUP && wanted.kind == kind.as_str()
-            })
-        };
-        node.kinds = supported.iter().copied().filter(valid).collect();
-        let invalid: Vec<String> = wanted
-            .iter()
-            .filter(|wanted| {
-                let ours = wanted.group.as_deref().unwrap_or(GROUP) == GROUP;
-                !(ours && supported.iter().any(|kind| kind.as_str() == wanted.kind))
-            })
-            .map(|wanted| format!("{}/{}", wanted.group.as_deref().unwrap_or(GROUP), wanted.kind))
-            .collect();
-        if !invalid.is_empty() {
-            let accepted: Vec<&str> = supported.iter().map(|kind| kind.as_str()).collect();
-            node.unresolved = Some(Refusal {
-                reason: reason::INVALID_ROUTE_KINDS,
-                message: format!(
-                    "allowedRoutes.kinds: {} cannot attach to a listener of protocol {protocol_text}; accepted are {}",
-                    invalid.join(", "),
-                    accepted.join(", ")
-                ),
-            });
-        }
-    }
+    route_kinds(spec, &mut node);
     let Ok(tls_model) = tls_settings(view, referrer, protocol, tls.as_ref(), &mut node) else {
         return node;
     };
-    let tls_model = match (protocol, frontend, tls_model) {
-        (Protocol::Https, Some(frontend), Some(ListenerTls::Terminate(mut terminate))) => {
-            if let Some(fault) = &frontend.unresolved {
-                node.unresolved.get_or_insert_with(|| fault.clone());
-            }
-            let Some(validation) = &frontend.validation else {
-                // Without any authority the listener must not accept traffic (`NoValidCACertificate`).
-                node.refused.clone_from(&frontend.refused);
-                return node;
-            };
-            terminate.client_validation = Some(Arc::clone(validation));
-            Some(ListenerTls::Terminate(terminate))
-        }
-        (_, _, tls) => tls,
+    let Ok(tls_model) = with_client_validation(tls_model, frontend, &mut node) else {
+        return node;
     };
-    let mut model_filters = Vec::new();
-    for (index, filter) in filters
+    let requests = filters
         .iter()
-        .flat_map(|filters| filters.requests.iter().flatten())
-        .enumerate()
-    {
-        let field = format!("filters.requests[{index}]");
-        // The kind ListenerSet has no CEL rule that ties filters to HTTP, so it is checked here.
-        if !protocol.is_http() {
-            node.refused = Some(Refusal {
-                reason: reason::UNSUPPORTED_VALUE,
-                message: format!("{field}: filters need protocol HTTP or HTTPS, found {protocol_text}"),
-            });
+        .flat_map(|filters| filters.requests.iter().flatten());
+    let filters = match listener_filters::read(view, referrer, requests, (protocol, options)) {
+        Ok(read) => {
+            node.backends.extend(read.backends);
+            read.filters
+        }
+        Err(Fault::Unusable(refusal)) => {
+            node.refused = Some(refusal);
             return node;
         }
-        match (filter.r#type, &filter.external_auth) {
-            (ListenerFilterType::ExternalAuth, Some(auth)) => {
-                let resolver = Resolver {
-                    lookup: view,
-                    referrer,
-                    traffic: auth_traffic(auth),
-                    options,
-                };
-                match resolver.resolve(
-                    Reference::from(&auth.backend_ref),
-                    &format!("{field}.externalAuth.backendRef"),
-                ) {
-                    Ok(backend) => {
-                        node.backends.insert(backend.clone());
-                        let auth = external_auth(auth, BackendTarget::Backend(backend));
-                        model_filters.push(ListenerFilter::ExternalAuth(Arc::new(auth)));
-                    }
-                    Err(fault) => {
-                        // Failing open would let requests pass unauthorised: the listener is not programmed.
-                        let reason = match fault.reason {
-                            reason::REF_NOT_PERMITTED => reason::REF_NOT_PERMITTED,
-                            _ => listener_filter::INVALID_LISTENER_FILTER_REF,
-                        };
-                        node.unresolved = Some(Refusal {
-                            reason,
-                            message: format!("{}: {}", fault.field, fault.why),
-                        });
-                        return node;
-                    }
-                }
-            }
-            (ListenerFilterType::ExternalAuth, None) => {
-                node.refused = Some(Refusal {
-                    reason: listener_filter::INVALID_LISTENER_FILTER,
-                    message: format!("{field}.externalAuth is missing although the type is ExternalAuth"),
-                });
-                return node;
-            }
-            (ListenerFilterType::ExtensionRef, _) => {
-                node.refused = Some(Refusal {
-                    reason: reason::UNSUPPORTED_VALUE,
-                    message: format!("{field}.type: ExtensionRef is not supported; accepted is ExternalAuth"),
-                });
-                return node;
-            }
+        Err(Fault::Unresolved(refusal)) => {
+            node.unresolved = Some(refusal);
+            return node;
         }
-    }
+    };
     node.model = Some(Arc::new(Listener {
         key: node.key.clone(),
         port: node.port,
         protocol,
         hostname: node.hostname.clone(),
         tls: tls_model,
-        filters: model_filters,
+        filters,
     }));
     node
+}
+
+/// The kinds that may attach. `ListenerReasonInvalidRouteKinds`: unknown ones are named, the valid ones stay.
+fn route_kinds(spec: &Spec, node: &mut ListenerNode) {
+    let wanted = spec
+        .allowed_routes
+        .as_ref()
+        .and_then(|allowed| allowed.kinds.as_ref())
+        .filter(|kinds| !kinds.is_empty());
+    let Some(wanted) = wanted else { return };
+    let supported = std::mem::take(&mut node.kinds);
+    let names = |wanted: &RouteGroupKind, kind: &RouteKind| {
+        wanted.group.as_deref().unwrap_or(GROUP) == GROUP && wanted.kind == kind.as_str()
+    };
+    let valid = supported
+        .iter()
+        .copied()
+        .filter(|kind| wanted.iter().any(|wanted| names(wanted, kind)));
+    node.kinds = valid.collect();
+    let invalid: Vec<String> = wanted
+        .iter()
+        .filter(|wanted| !supported.iter().any(|kind| names(wanted, kind)))
+        .map(|wanted| format!("{}/{}", wanted.group.as_deref().unwrap_or(GROUP), wanted.kind))
+        .collect();
+    if !invalid.is_empty() {
+        let accepted: Vec<&str> = supported.iter().map(|kind| kind.as_str()).collect();
+        node.unresolved = Some(Refusal {
+            reason: reason::INVALID_ROUTE_KINDS,
+            message: format!(
+                "allowedRoutes.kinds: {} cannot attach to a listener of protocol {}; accepted are {}",
+                invalid.join(", "),
+                spec.protocol,
+                accepted.join(", ")
+            ),
+        });
+    }
+}
+
+/// Adds the validation of client certificates to an HTTPS listener; `Err` when it has no authority left, with the
+/// reason left in `node`: such a listener must not accept traffic (`NoValidCACertificate`).
+fn with_client_validation(
+    tls: Option<ListenerTls>,
+    frontend: Option<&Frontend>,
+    node: &mut ListenerNode,
+) -> Result<Option<ListenerTls>, ()> {
+    let (Some(Protocol::Https), Some(frontend), Some(ListenerTls::Terminate(mut terminate))) =
+        (node.protocol, frontend, tls.clone())
+    else {
+        return Ok(tls);
+    };
+    if let Some(fault) = &frontend.unresolved {
+        node.unresolved.get_or_insert_with(|| fault.clone());
+    }
+    let Some(validation) = &frontend.validation else {
+        node.refused.clone_from(&frontend.refused);
+        return Err(());
+    };
+    terminate.client_validation = Some(Arc::clone(validation));
+    Ok(Some(ListenerTls::Terminate(terminate)))
 }
 
 /// TLS of the model; `Err` when the listener cannot be programmed, with the reason left in `node`.
@@ -303,14 +271,6 @@ fn tls_settings(
         client_validation: None,
         options,
     })))
-}
-
-/// What is spoken to an authorization server (`HTTPExternalAuthFilter.protocol`).
-const fn auth_traffic(auth: &ExternalAuth) -> RouteKind {
-    match auth.protocol {
-        ExternalAuthProtocol::Http => RouteKind::Http,
-        ExternalAuthProtocol::Grpc => RouteKind::Grpc,
-    }
 }
 
 fn parse_protocol(text: &str) -> Option<Protocol> {

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod frontend;
 pub mod gateway;
 pub mod listener;
+pub mod listener_filters;
 pub mod listener_set;
 pub mod parameters;
 pub mod route;
