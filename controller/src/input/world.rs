@@ -6,6 +6,9 @@
 //! with it. An object that two files define is taken from the file that comes
 //! first, and the second is reported.
 
+mod merge;
+
+use self::merge::Merged;
 use super::read::{self, Bounds};
 use super::scan::{self, Found, Sort, Stamp};
 use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
@@ -129,10 +132,12 @@ pub struct World {
     paths: Vec<PathBuf>,
     validator: Validator,
     bounds: Bounds,
-    files: BTreeMap<PathBuf, FileState>,
+    files: BTreeMap<Arc<Path>, FileState>,
     /// Diagnostics in `files`.
     diagnostics: usize,
-    objects: BTreeMap<ObjectKey, Arc<Object>>,
+    /// Files read or gone since the last merge, with the objects that they held at it.
+    touched: BTreeMap<Arc<Path>, Vec<ObjectKey>>,
+    merged: Merged,
 }
 
 impl World {
@@ -144,24 +149,22 @@ impl World {
             bounds,
             files: BTreeMap::new(),
             diagnostics: 0,
-            objects: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            merged: Merged::default(),
         }
     }
 
     /// How many objects there were at the last look.
     pub fn objects(&self) -> usize {
-        self.objects.len()
+        self.merged.len()
     }
 
     /// Where objects are defined, as `file:line`; the first definition is the one that counts.
     pub fn places(&self, wanted: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, String> {
-        let mut places = BTreeMap::new();
-        for file in self.files.values() {
-            for held in file.objects.iter().filter(|held| wanted.contains(&held.key)) {
-                places.entry(held.key.clone()).or_insert_with(|| file.place(held));
-            }
-        }
-        places
+        wanted
+            .iter()
+            .filter_map(|key| Some((key.clone(), self.merged.place(key, &self.files)?)))
+            .collect()
     }
 
     /// Looks at the files again. Standard input (`-`) is read at the first look only.
@@ -172,10 +175,16 @@ impl World {
             .extend(errors.iter().map(|error| Problem::Unreadable(error.to_string())));
         if errors.is_empty() {
             let present: BTreeSet<&Path> = found.iter().map(|file| file.path.as_path()).collect();
-            self.files
-                .retain(|path, _| path.as_os_str() == "-" || present.contains(path.as_path()));
+            let gone: Vec<Arc<Path>> = self
+                .files
+                .keys()
+                .filter(|path| path.as_os_str() != "-" && !present.contains(&***path))
+                .cloned()
+                .collect();
+            for path in gone {
+                self.forget(&path);
+            }
         }
-        self.diagnostics = self.files.values().map(|file| file.diagnostics.len()).sum();
         let mut total = 0_u64;
         for file in &found {
             total = total.saturating_add(file.stamp.len);
@@ -192,7 +201,7 @@ impl World {
 
     /// Reads a file when it changed; says whether it did. `total` is the size of all files up to this one.
     fn refresh(&mut self, file: &Found, total: u64) -> bool {
-        if let Some(known) = self.files.get(&file.path)
+        if let Some(known) = self.files.get(file.path.as_path())
             && (file.sort == Sort::Stream
                 // What kept it from being read (rights, the size of others) may be over without a new stamp.
                 || (known.unreadable.is_none()
@@ -217,10 +226,8 @@ impl World {
 
     fn store(&mut self, path: &Path, shown: &str, bytes: Result<Vec<u8>, String>, stamp: Option<Stamp>) {
         let read = SystemTime::now();
-        let last = self.files.remove(path).map_or_else(Vec::new, |last| {
-            self.diagnostics -= last.diagnostics.len();
-            last.objects
-        });
+        let path: Arc<Path> = Arc::from(path);
+        let last = self.forget(&path);
         let mut state = FileState {
             stamp,
             read,
@@ -249,12 +256,24 @@ impl World {
         }
         state.objects.shrink_to_fit();
         self.diagnostics += state.diagnostics.len();
-        self.files.insert(path.to_path_buf(), state);
+        self.files.insert(path, state);
     }
 
-    /// Merges the files into one set of objects and works out what changed.
+    /// Drops what is known of a file, and returns its objects.
+    fn forget(&mut self, path: &Arc<Path>) -> Vec<Held> {
+        let last = self.files.remove(path).map_or_else(Vec::new, |last| {
+            self.diagnostics -= last.diagnostics.len();
+            last.objects
+        });
+        // A file may be read several times before the next merge: what it held at the last one counts.
+        self.touched
+            .entry(Arc::clone(path))
+            .or_insert_with(|| last.iter().map(|held| held.key.clone()).collect());
+        last
+    }
+
+    /// Tells what is wrong with the files, and works out what changed.
     fn merge(&mut self, look: &mut Look) {
-        let mut merged: BTreeMap<&ObjectKey, (&FileState, &Held)> = BTreeMap::new();
         let (mut errors, mut warnings) = (0, 0);
         for file in self.files.values() {
             errors += file.more.0;
@@ -267,40 +286,13 @@ impl World {
             for (kind, count) in &file.skipped {
                 *look.skipped.entry(kind.clone()).or_default() += count;
             }
-            for held in &file.objects {
-                match merged.entry(&held.key) {
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert((file, held));
-                    }
-                    std::collections::btree_map::Entry::Occupied(entry) => {
-                        let (first, kept) = entry.get();
-                        look.diagnostics.push(Problem::Duplicate {
-                            object: held.key.clone(),
-                            kept: first.place(kept),
-                            ignored: file.place(held),
-                        });
-                    }
-                }
-            }
         }
+        let touched = std::mem::take(&mut self.touched);
+        look.changes = self.merged.update(&self.files, &touched);
+        look.diagnostics.extend(self.merged.duplicates(&self.files));
         if errors + warnings > 0 {
             look.diagnostics.push(Problem::More { errors, warnings });
         }
-        for (key, (_, held)) in &merged {
-            let same = self
-                .objects
-                .get(key)
-                .is_some_and(|known| Arc::ptr_eq(known, &held.object) || *known == held.object);
-            if !same {
-                look.changes.push(Change::Upsert(Arc::clone(&held.object)));
-            }
-        }
-        let gone = self.objects.keys().filter(|key| !merged.contains_key(key));
-        look.changes.extend(gone.cloned().map(Change::Delete));
-        self.objects = merged
-            .into_iter()
-            .map(|(key, (_, held))| (key.clone(), Arc::clone(&held.object)))
-            .collect();
     }
 }
 
@@ -334,195 +326,4 @@ fn keep_last_good(state: &mut FileState, last: Vec<Held>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use gatewright_validation::Mode;
-
-    const SERVICE: &str =
-        "apiVersion: v1\nkind: Service\nmetadata: {name: NAME}\nspec: {ports: [{port: 80}]}\n";
-
-    fn world(dir: &Path) -> World {
-        let validator = Validator::new(
-            gatewright_validation::Bundle::V1_7_0,
-            gatewright_validation::Channel::Experimental,
-            Mode::Lenient,
-        );
-        let bounds = Bounds {
-            file: 1024 * 1024,
-            total: 3 * 1024 * 1024,
-        };
-        World::new(vec![dir.to_path_buf()], validator, bounds)
-    }
-
-    fn names(world: &World) -> Vec<String> {
-        world
-            .objects
-            .keys()
-            .map(|key| key.name.name.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn only_what_changed_is_a_change() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.yaml"), SERVICE.replace("NAME", "a")).unwrap();
-        std::fs::write(dir.path().join("b.yaml"), SERVICE.replace("NAME", "b")).unwrap();
-        let mut world = world(dir.path());
-        assert_eq!(world.look().changes.len(), 2);
-        assert_eq!(world.look().changes.len(), 0);
-        std::fs::write(
-            dir.path().join("b.yaml"),
-            SERVICE.replace("NAME", "b").replace("80", "8080"),
-        )
-        .unwrap();
-        std::fs::remove_file(dir.path().join("a.yaml")).unwrap();
-        let look = world.look();
-        assert_eq!(
-            (look.changes.len(), look.read),
-            (2, 1),
-            "one edited, one gone, one read"
-        );
-        assert_eq!(names(&world), ["b"]);
-    }
-
-    #[test]
-    fn an_invalid_update_keeps_the_last_good_object() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("a.yaml");
-        let two = SERVICE.replace("NAME", "a") + "---\n" + &SERVICE.replace("NAME", "b");
-        std::fs::write(&file, &two).unwrap();
-        let mut world = world(dir.path());
-        world.look();
-        for broken in [
-            two.replacen("80", "no-number", 1),
-            two.replacen("spec: {", "spec: {{", 1),
-            "kind: [".to_owned(),
-        ] {
-            std::fs::write(&file, &broken).unwrap();
-            let look = world.look();
-            assert!(!look.diagnostics.is_empty(), "{broken}");
-            assert_eq!(names(&world), ["a", "b"], "{broken}");
-        }
-        std::fs::write(&file, SERVICE.replace("NAME", "b")).unwrap();
-        world.look();
-        assert_eq!(names(&world), ["b"], "a valid file without the object removes it");
-    }
-
-    #[test]
-    fn an_object_that_two_files_define_is_taken_from_the_first_and_reported() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.yaml"), SERVICE.replace("NAME", "x")).unwrap();
-        std::fs::write(
-            dir.path().join("b.yaml"),
-            SERVICE.replace("NAME", "x").replace("80", "90"),
-        )
-        .unwrap();
-        let mut world = world(dir.path());
-        let look = world.look();
-        assert_eq!(look.changes.len(), 1);
-        let text = look.diagnostics[0].to_string();
-        assert!(text.contains("b.yaml:1") && text.contains("a.yaml:1"), "{text}");
-    }
-
-    #[test]
-    fn a_file_past_the_limit_is_an_error_that_names_it() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.yaml"), vec![b' '; 1024 * 1024 + 1]).unwrap();
-        let look = world(dir.path()).look();
-        assert!(
-            look.diagnostics[0].to_string().contains("limit of 1 MiB"),
-            "{}",
-            look.diagnostics[0]
-        );
-    }
-
-    #[test]
-    fn files_past_the_bound_on_all_of_them_are_errors_and_keep_what_they_held() {
-        let dir = tempfile::tempdir().unwrap();
-        let filler = "#".repeat(1000 * 1024);
-        for name in ["a", "b", "c"] {
-            std::fs::write(
-                dir.path().join(format!("{name}.yaml")),
-                SERVICE.replace("NAME", name) + &filler,
-            )
-            .unwrap();
-        }
-        let mut world = world(dir.path());
-        assert_eq!(world.look().diagnostics.len(), 0);
-        std::fs::write(dir.path().join("aa.yaml"), &filler).unwrap();
-        // What is behind the bound now is not read again before it changes.
-        let c = dir.path().join("c.yaml");
-        std::fs::write(&c, SERVICE.replace("NAME", "d") + &filler).unwrap();
-        let look = world.look();
-        let text = look.diagnostics[0].to_string();
-        assert!(text.contains("c.yaml") && text.contains("3 MiB"), "{text}");
-        assert_eq!(names(&world), ["a", "b", "c"]);
-        std::fs::remove_file(dir.path().join("aa.yaml")).unwrap();
-        assert_eq!(world.look().diagnostics.len(), 0);
-        assert_eq!(names(&world), ["a", "b", "d"], "read as soon as there is room");
-    }
-
-    #[test]
-    fn a_second_write_within_one_tick_of_the_file_systems_clock_is_seen() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("a.yaml");
-        let write = |name: &str, at| {
-            std::fs::write(&file, SERVICE.replace("NAME", name)).unwrap();
-            let handle = std::fs::File::options().append(true).open(&file).unwrap();
-            handle.set_modified(at).unwrap();
-        };
-        let mut world = world(dir.path());
-        let now = SystemTime::now();
-        write("a", now);
-        world.look();
-        write("b", now);
-        world.look();
-        assert_eq!(names(&world), ["b"]);
-    }
-
-    #[test]
-    fn a_file_that_vanishes_between_listing_and_reading_takes_its_objects_at_the_next_look() {
-        let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (dir.path().join("a.yaml"), dir.path().join("b.yaml"));
-        std::fs::write(&a, SERVICE.replace("NAME", "a")).unwrap();
-        std::fs::write(&b, SERVICE.replace("NAME", "b")).unwrap();
-        let mut world = world(dir.path());
-        world.look();
-        // The listing is of before, the reading of after.
-        std::fs::write(&b, SERVICE.replace("NAME", "other-name")).unwrap();
-        let (found, _) = scan::scan(&[dir.path().to_path_buf()]);
-        std::fs::remove_file(&b).unwrap();
-        for file in &found {
-            world.refresh(file, 0);
-        }
-        let mut look = Look::default();
-        world.merge(&mut look);
-        assert_eq!(names(&world), ["a", "b"], "kept for now");
-        assert!(look.diagnostics[0].to_string().contains("b.yaml"));
-        let look = world.look();
-        assert_eq!(names(&world), ["a"]);
-        assert!(look.diagnostics.is_empty(), "{:?}", look.diagnostics);
-    }
-
-    #[test]
-    fn more_diagnostics_than_are_kept_are_counted_and_come_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |number: usize| dir.path().join(format!("{number:02}.yaml"));
-        // The validator itself keeps 1,000 of a file and one that counts the rest.
-        let broken = "---\na: 1\n".repeat(600);
-        for number in 0..=MAX_DIAGNOSTICS / 1001 {
-            std::fs::write(file(number), &broken).unwrap();
-        }
-        let mut world = world(dir.path());
-        let look = world.look();
-        assert_eq!(look.diagnostics.len(), MAX_DIAGNOSTICS + 1);
-        let text = look.diagnostics.last().unwrap().to_string();
-        assert!(
-            text.starts_with("error: and 50 more errors and 0 more warnings"),
-            "{text}"
-        );
-        std::fs::remove_file(file(0)).unwrap();
-        std::fs::write(file(49), broken.replace("a: 1", "b: 1")).unwrap();
-        assert_eq!(world.look().diagnostics.len(), 49 * 1001);
-    }
-}
+mod tests;
