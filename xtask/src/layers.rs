@@ -3,7 +3,7 @@
 use crate::run::{cargo, output};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Which workspace crates a crate may reach, directly or through others, outside of tests.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -16,6 +16,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["gatewright-crds", "gatewright-model", "gatewright-core"],
     ),
     ("gatewright-proxy", &["gatewright-model"]),
+    (
+        "gatewright-software",
+        &[
+            "gatewright-crds",
+            "gatewright-model",
+            "gatewright-core",
+            "gatewright-provider-api",
+            "gatewright-stream",
+        ],
+    ),
     ("gatewright-stream", &["gatewright-model"]),
 ];
 
@@ -42,15 +52,32 @@ const PURE: &[&str] = &[
 
 /// Fails with every wrong dependency named.
 pub fn check() -> Result<()> {
-    let metadata = output(&mut cargo(&["metadata", "--format-version=1", "--locked"]))?;
-    let graph = Graph::parse(&metadata)?;
+    let metadata = output(&mut cargo(&[
+        "metadata",
+        "--format-version=1",
+        "--no-deps",
+        "--locked",
+    ]))?;
+    let members = members(&metadata)?;
     let mut faults = Vec::new();
     for (name, allowed) in ALLOWED {
-        let reached = graph.reachable(name);
+        // What the crate reaches on its own: in the whole workspace other members switch on more features
+        // of shared dependencies.
+        let tree = output(&mut cargo(&[
+            "tree",
+            "--locked",
+            "--package",
+            name,
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ]))?;
+        let reached = names(&tree, name);
         faults.extend(
             reached
                 .iter()
-                .filter(|found| graph.members.contains(**found) && !allowed.contains(*found))
+                .filter(|found| members.contains(**found) && !allowed.contains(*found))
                 .map(|found| format!("{name} must not depend on {found}")),
         );
         if PURE.contains(name) {
@@ -62,7 +89,7 @@ pub fn check() -> Result<()> {
             );
         }
     }
-    for member in &graph.members {
+    for member in &members {
         let leaf = ["gatewright", "gatewright-traffic", "xtask"].contains(&member.as_str());
         if !leaf && !ALLOWED.iter().any(|(name, _)| name == member) {
             faults.push(format!(
@@ -73,89 +100,39 @@ pub fn check() -> Result<()> {
     if faults.is_empty() {
         eprintln!(
             "    layers: {} crates, all dependencies run the right way",
-            graph.members.len()
+            members.len()
         );
         return Ok(());
     }
     bail!("wrong dependencies:\n  {}", faults.join("\n  "))
 }
 
-/// Normal (not dev, not build) dependencies by crate name.
-struct Graph {
-    members: BTreeSet<String>,
-    edges: BTreeMap<String, BTreeSet<String>>,
+/// Names of the workspace's crates, from `cargo metadata`.
+fn members(metadata: &str) -> Result<BTreeSet<String>> {
+    let metadata: Value = serde_json::from_str(metadata).context("cargo metadata")?;
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    let names = packages
+        .into_iter()
+        .flatten()
+        .filter_map(|package| package.get("name").and_then(Value::as_str));
+    Ok(names.map(ToOwned::to_owned).collect())
 }
 
-impl Graph {
-    fn parse(metadata: &str) -> Result<Self> {
-        let metadata: Value = serde_json::from_str(metadata).context("cargo metadata")?;
-        let names: BTreeMap<&str, &str> = array(&metadata, "packages")
-            .filter_map(|package| Some((text(package, "id")?, text(package, "name")?)))
-            .collect();
-        let members = array(&metadata, "workspace_members")
-            .filter_map(|id| names.get(id.as_str()?).map(ToString::to_string))
-            .collect();
-        let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for node in metadata
-            .get("resolve")
-            .into_iter()
-            .flat_map(|resolve| array(resolve, "nodes"))
-        {
-            let Some(from) = text(node, "id").and_then(|id| names.get(id)) else {
-                continue;
-            };
-            for dependency in array(node, "deps") {
-                let normal =
-                    array(dependency, "dep_kinds").any(|kind| kind.get("kind").is_none_or(Value::is_null));
-                let to = text(dependency, "pkg").and_then(|id| names.get(id));
-                if let (true, Some(to)) = (normal, to) {
-                    edges
-                        .entry((*from).to_owned())
-                        .or_default()
-                        .insert((*to).to_owned());
-                }
-            }
-        }
-        Ok(Self { members, edges })
-    }
-
-    fn reachable(&self, from: &str) -> BTreeSet<&str> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![from];
-        while let Some(name) = open.pop() {
-            for next in self.edges.get(name).into_iter().flatten() {
-                if found.insert(next.as_str()) {
-                    open.push(next);
-                }
-            }
-        }
-        found
-    }
-}
-
-fn array<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
+/// Crates in the output of `cargo tree --prefix none`, without the root itself.
+fn names<'a>(tree: &'a str, root: &str) -> BTreeSet<&'a str> {
+    tree.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != root)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Graph;
+    use super::names;
 
     #[test]
-    fn dev_dependencies_do_not_count_and_transitive_ones_do() {
-        let metadata = r#"{
-            "packages": [{"id":"a#1","name":"a"},{"id":"b#1","name":"b"},{"id":"c#1","name":"c"},{"id":"d#1","name":"d"}],
-            "workspace_members": ["a#1"],
-            "resolve": {"nodes": [
-                {"id":"a#1","deps":[{"pkg":"b#1","dep_kinds":[{"kind":null}]},{"pkg":"d#1","dep_kinds":[{"kind":"dev"}]}]},
-                {"id":"b#1","deps":[{"pkg":"c#1","dep_kinds":[{"kind":null}]}]}
-            ]}
-        }"#;
-        let graph = Graph::parse(metadata).unwrap();
-        assert_eq!(graph.reachable("a").into_iter().collect::<Vec<_>>(), ["b", "c"]);
+    fn every_crate_of_the_tree_counts_but_the_root() {
+        let tree = "a v0.1.0 (/repo/a)\nb v1.2.3\nc v0.4.0 (proc-macro)\nb v1.2.3 (*)\n";
+        assert_eq!(names(tree, "a").into_iter().collect::<Vec<_>>(), ["b", "c"]);
     }
 }
