@@ -143,6 +143,36 @@ impl Engine {
         self.settle(now)
     }
 
+    /// Takes other options, for instance because other CRDs were installed.
+    pub fn reconfigure(&mut self, options: EngineOptions, now: Timestamp) -> Delta {
+        self.controllers = options
+            .profiles
+            .iter()
+            .map(|profile| profile.controller.clone())
+            .collect();
+        self.snapshot.trust_bundles = options.trust_bundles;
+        self.options = options;
+        let keys = |kind: Kind| {
+            let names = self.snapshot.all(kind).map(|(name, _)| name.clone());
+            names
+                .map(move |name| ObjectKey { kind, name })
+                .collect::<Vec<_>>()
+        };
+        let all: Vec<ObjectKey> = Kind::ALL.iter().copied().flat_map(keys).collect();
+        for key in &all {
+            self.mark_own(key);
+        }
+        self.settle(now)
+    }
+
+    /// Forgets the status of an object: its next version says what the status is, also when it says nothing.
+    /// For sources in which an object without status has none, as in a cluster.
+    pub fn forget_status(&mut self, key: &ObjectKey) {
+        if self.statuses.remove(key).is_some() {
+            self.dirty.insert(Unit::Status(key.clone()));
+        }
+    }
+
     /// The load balancers, by Gateway.
     pub fn balancers(&self) -> impl Iterator<Item = (&ObjectName, &Arc<LoadBalancer>)> {
         self.gateways

@@ -1,7 +1,7 @@
 //! Conditions: what we want to say, and how that is merged with what is there.
 
 use crate::translate::Refusal;
-use gatewright_crds::constants::{gateway, listener, policy, route};
+use gatewright_crds::constants::{gateway, gateway_class, listener, policy, route};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use std::borrow::Cow;
@@ -93,6 +93,8 @@ impl Wanted {
 /// Condition types that this program sets and therefore removes when they no longer hold. Types of
 /// others stay as they are (checklist item 2).
 const OWNED: &[&str] = &[
+    gateway_class::condition::ACCEPTED,
+    gateway_class::condition::SUPPORTED_VERSION,
     gateway::condition::ACCEPTED,
     gateway::condition::PROGRAMMED,
     gateway::condition::RESOLVED_REFS,
@@ -104,6 +106,11 @@ const OWNED: &[&str] = &[
     policy::condition::ACCEPTED,
     super::BACKENDS_WITHOUT_ENDPOINTS,
 ];
+
+/// Whether conditions of a type are ours.
+pub fn is_owned(kind: &str) -> bool {
+    OWNED.contains(&kind)
+}
 
 /// Merges conditions by type into those that are there.
 ///

@@ -18,8 +18,8 @@ pub use condition::{Truth, Wanted, merge};
 pub use programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
 
 use gatewright_crds::api::{
-    GatewayClassStatus, GatewayStatus, ListenerSetStatus, PolicyStatus, RouteStatus, XBackendStatus,
-    XMeshStatus,
+    GatewayClassStatus, GatewayStatus, ListenerSetStatus, ListenerStatus, PolicyStatus, RouteStatus,
+    XBackendStatus, XMeshStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Serialize;
@@ -49,6 +49,49 @@ pub enum Status {
 }
 
 impl Status {
+    /// What is ours in it, for server-side apply: a field that another manager owns must not be applied, or
+    /// it would become ours as well. `None` for kinds whose lists are atomic (routes, policies): these are
+    /// written whole.
+    pub fn applied(&self) -> Option<Self> {
+        let own = |conditions: &Option<Vec<Condition>>| {
+            conditions.as_ref().map(|all| {
+                let own = all.iter().filter(|found| condition::is_owned(&found.type_));
+                own.cloned().collect::<Vec<_>>()
+            })
+        };
+        let listeners = |all: &Option<Vec<ListenerStatus>>| {
+            all.as_ref().map(|all| {
+                let own = all.iter().cloned().map(|mut listener| {
+                    listener
+                        .conditions
+                        .retain(|found| condition::is_owned(&found.type_));
+                    listener
+                });
+                own.collect::<Vec<_>>()
+            })
+        };
+        match self {
+            Self::Class(status) => Some(Self::Class(GatewayClassStatus {
+                conditions: own(&status.conditions),
+                ..status.clone()
+            })),
+            Self::Gateway(status) => Some(Self::Gateway(GatewayStatus {
+                conditions: own(&status.conditions),
+                listeners: listeners(&status.listeners),
+                ..status.clone()
+            })),
+            Self::ListenerSet(status) => Some(Self::ListenerSet(ListenerSetStatus {
+                conditions: own(&status.conditions),
+                listeners: listeners(&status.listeners),
+            })),
+            Self::Mesh(status) => Some(Self::Mesh(XMeshStatus {
+                conditions: own(&status.conditions),
+                ..status.clone()
+            })),
+            Self::Route(_) | Self::Policy(_) | Self::Backend(_) => None,
+        }
+    }
+
     /// Whether it is what the CRDs of GatewayClass, Gateway and XMesh give to objects that nobody has looked
     /// at: conditions with status `Unknown` since 1970.
     pub fn is_default(&self) -> bool {
