@@ -4,11 +4,12 @@ use gatewright_core::EngineOptions;
 use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
 use gatewright_core::graph::class::{BundleVersion, ClassProfile};
 use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_model::Str;
 use gatewright_provider_api::Provider;
 
-/// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
-pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
-    let features: Vec<_> = gatewright_crds::features::all(bundle)
+/// What the bundled proxy supports of a release and channel, for `status.supportedFeatures`.
+pub fn claimed(bundle: Bundle, channel: Channel) -> Vec<Str> {
+    gatewright_crds::features::all(bundle)
         .iter()
         .filter(|feature| feature.channel == Channel::Standard || channel == Channel::Experimental)
         // `status.supportedFeatures` of a GatewayClass holds no mesh features.
@@ -16,7 +17,12 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
         // One machine has no addresses that only a cluster reaches (GEP-5093).
         .filter(|feature| feature.name != "GatewayAddressRoutabilityCluster")
         .map(|feature| feature.name.into())
-        .collect();
+        .collect()
+}
+
+/// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
+pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
+    let features = claimed(bundle, channel);
     EngineOptions {
         profiles: Provider::ALL
             .into_iter()

@@ -2,6 +2,8 @@
 
 mod admin;
 mod cli;
+#[cfg(feature = "controller")]
+mod cluster;
 mod features;
 mod input;
 mod logging;
@@ -59,6 +61,12 @@ fn dispatch(command: Command) -> Result<Exit> {
             drop(out);
             logging::start(logging::Format::Json, "info");
             serve::proxy(args)
+        }
+        #[cfg(feature = "controller")]
+        Command::Controller(args) => {
+            drop(out);
+            logging::start(logging::Format::Json, "info");
+            cluster::run(args)
         }
         Command::Translate(args) => cli::translate::run(&args, &mut out),
         Command::Validate(args) => cli::validate::run(&args, &mut out),

@@ -49,6 +49,13 @@ pub enum Command {
   gatewright proxy --controller https://gatewright.gatewright-system.svc:18443 --gateway shop/edge \\
     --state /var/lib/gatewright --admin 0.0.0.0:19001")]
     Proxy(ProxyArgs),
+    /// Serve the Gateways of a Kubernetes cluster.
+    #[cfg(feature = "controller")]
+    #[command(after_help = "Examples:
+  gatewright controller                                # in a pod: see deploy/charts/gatewright
+  gatewright controller --no-leader-election           # against the cluster of ~/.kube/config
+  gatewright controller --controller-name example.com/gatewright --watch-namespace shop")]
+    Controller(crate::cluster::args::ControllerArgs),
     /// Print every Gateway API object with its computed status, or the load balancer model.
     #[command(after_help = "Examples:
   gatewright translate -f ./manifests

@@ -1,0 +1,287 @@
+//! Which kinds the API server serves, in which version, and which release of the Gateway API is installed.
+//!
+//! Kinds are optional: a CRD may be missing at the start, come later or go away. What is served is asked
+//! again when a CRD changes and from time to time.
+
+use super::watch::Source;
+use gatewright_core::graph::class::BundleVersion;
+use gatewright_core::snapshot::Kind;
+use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_crds::{kinds, own};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ListParams, PartialObjectMeta};
+use kube::core::ApiResource;
+use kube::discovery::{ApiCapabilities, Scope, oneshot};
+use kube::{Api, Client, ResourceExt};
+use std::collections::BTreeMap;
+
+/// Annotation of the Gateway API's CRDs: the release they come from.
+const BUNDLE: &str = "gateway.networking.k8s.io/bundle-version";
+
+/// Annotation of the Gateway API's CRDs: their channel.
+const CHANNEL: &str = "gateway.networking.k8s.io/channel";
+
+/// Groups whose kinds are watched where they are served.
+const GROUPS: [&str; 5] = [
+    "",
+    kinds::GROUP,
+    kinds::EXPERIMENTAL_GROUP,
+    own::GROUP,
+    "discovery.k8s.io",
+];
+
+/// Group of ClusterTrustBundles.
+const CERTIFICATES: &str = "certificates.k8s.io";
+
+/// What is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// How each kind is asked for, and whether it is namespaced.
+    pub kinds: BTreeMap<Kind, (ApiResource, bool)>,
+    /// Release and channel of the Gateway API's CRDs.
+    pub release: Release,
+}
+
+/// Release and channel of the Gateway API's CRDs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// For the condition `SupportedVersion`.
+    pub version: BundleVersion,
+    /// The known release that comes next to it: its feature names are used.
+    pub bundle: Bundle,
+    /// Channel.
+    pub channel: Channel,
+}
+
+impl Catalog {
+    /// Asks the API server.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses.
+    pub async fn ask(client: &Client) -> kube::Result<Self> {
+        let mut served = BTreeMap::new();
+        for group in GROUPS.into_iter().chain([CERTIFICATES]) {
+            let found = match group {
+                "" => core_resources(),
+                group => group_resources(client, group).await?,
+            };
+            for kind in Kind::ALL.iter().filter(|kind| kind.group() == group) {
+                let best = found
+                    .iter()
+                    .filter(|(resource, _)| {
+                        resource.kind == kind.as_str() && readable(*kind, &resource.version)
+                    })
+                    .min_by_key(|(resource, _)| age(&resource.version));
+                if let Some((resource, namespaced)) = best {
+                    served.insert(*kind, (resource.clone(), *namespaced));
+                }
+            }
+        }
+        Ok(Self {
+            kinds: served,
+            release: release(client).await?,
+        })
+    }
+
+    /// The watches that tell of everything served; namespaced kinds only in `namespaces`, unless it is empty.
+    pub fn sources(&self, namespaces: &[String]) -> Vec<Source> {
+        let mut sources = Vec::new();
+        for (kind, (_, namespaced)) in &self.kinds {
+            if *namespaced && !namespaces.is_empty() {
+                sources.extend(namespaces.iter().map(|namespace| Source {
+                    kind: *kind,
+                    namespace: Some(namespace.clone()),
+                }));
+            } else {
+                sources.push(Source {
+                    kind: *kind,
+                    namespace: None,
+                });
+            }
+        }
+        sources
+    }
+}
+
+/// Whether our types can be made from a version.
+fn readable(kind: Kind, version: &str) -> bool {
+    match kind.group() {
+        kinds::GROUP | kinds::EXPERIMENTAL_GROUP => kinds::find(kind.group(), kind.as_str()).is_some(),
+        "discovery.k8s.io" => version == "v1",
+        _ => true,
+    }
+}
+
+/// Order of versions: stable before beta before alpha, newer before older.
+fn age(version: &str) -> (u8, std::cmp::Reverse<u32>) {
+    let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let rest = version.trim_start_matches('v');
+    let major = number(rest);
+    let stage = rest.get(major.len()..).unwrap_or_default();
+    let (rank, minor) = match (stage.strip_prefix("beta"), stage.strip_prefix("alpha")) {
+        (Some(minor), _) => (1, minor),
+        (_, Some(minor)) => (2, minor),
+        _ => (0, "0"),
+    };
+    (rank, std::cmp::Reverse(number(minor).parse().unwrap_or(0)))
+}
+
+fn core_resources() -> Vec<(ApiResource, bool)> {
+    let core = |kind: &str, namespaced| {
+        let gvk = kube::core::GroupVersionKind::gvk("", "v1", kind);
+        (ApiResource::from_gvk(&gvk), namespaced)
+    };
+    vec![
+        core("Service", true),
+        core("Secret", true),
+        core("ConfigMap", true),
+        core("Namespace", false),
+    ]
+}
+
+async fn group_resources(client: &Client, group: &str) -> kube::Result<Vec<(ApiResource, bool)>> {
+    let found = match oneshot::group(client, group).await {
+        Ok(found) => found,
+        Err(error) if missing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let versions: Vec<String> = found.versions().map(ToOwned::to_owned).collect();
+    let resources = versions
+        .iter()
+        .flat_map(|version| found.versioned_resources(version))
+        .map(|(resource, ApiCapabilities { scope, .. })| (resource, scope == Scope::Namespaced));
+    Ok(resources.collect())
+}
+
+/// Whether a group is not served at all.
+fn missing(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Discovery(_) => true,
+        kube::Error::Api(status) => status.code == 404,
+        _ => false,
+    }
+}
+
+/// Reads the annotations of the Gateway API's CRDs.
+async fn release(client: &Client) -> kube::Result<Release> {
+    let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client.clone());
+    let list = api.list_metadata(&ListParams::default()).await?;
+    let installed = list
+        .items
+        .iter()
+        .filter(|crd| {
+            let name = crd.name_any();
+            name.ends_with(&format!(".{}", kinds::GROUP))
+                || name.ends_with(&format!(".{}", kinds::EXPERIMENTAL_GROUP))
+        })
+        .map(|crd| {
+            let annotation = |key| crd.annotations().get(key).cloned();
+            (annotation(BUNDLE), annotation(CHANNEL))
+        });
+    Ok(judge(installed.collect()))
+}
+
+/// What annotations of bundle version and channel mean. CRDs of an unknown or of different releases are
+/// served on best effort (`GatewayClassConditionStatusSupportedVersion`).
+fn judge(installed: Vec<(Option<String>, Option<String>)>) -> Release {
+    let experimental = installed
+        .iter()
+        .any(|(_, channel)| channel.as_deref() == Some("experimental"));
+    let channel = if experimental {
+        Channel::Experimental
+    } else {
+        Channel::Standard
+    };
+    let known = |text: &Option<String>| -> Option<Bundle> {
+        let text = text.as_deref()?.trim_start_matches('v');
+        let minor = |version: &str| version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+        Bundle::ALL
+            .iter()
+            .copied()
+            .find(|bundle| minor(bundle.as_str().trim_start_matches('v')) == minor(text))
+    };
+    let bundles: Vec<Option<Bundle>> = installed.iter().map(|(version, _)| known(version)).collect();
+    let strange = installed
+        .iter()
+        .zip(&bundles)
+        .find(|(_, bundle)| bundle.is_none())
+        .map(|((version, _), _)| {
+            version
+                .as_deref()
+                .unwrap_or("no bundle-version annotation")
+                .to_owned()
+        });
+    let oldest = bundles.iter().flatten().min_by_key(|bundle| position(**bundle));
+    let bundle = oldest.copied().unwrap_or(Bundle::V1_7_0);
+    let version = match strange {
+        Some(found) => BundleVersion::Unknown(found.as_str().into()),
+        None if bundles.iter().flatten().any(|other| *other != bundle) => {
+            BundleVersion::Unknown("CRDs of several releases".into())
+        }
+        None => BundleVersion::Known(installed_version(&installed, bundle).as_str().into()),
+    };
+    Release {
+        version,
+        bundle,
+        channel,
+    }
+}
+
+fn installed_version(installed: &[(Option<String>, Option<String>)], bundle: Bundle) -> String {
+    installed
+        .iter()
+        .find_map(|(version, _)| version.clone())
+        .unwrap_or_else(|| bundle.as_str().to_owned())
+}
+
+fn position(bundle: Bundle) -> usize {
+    Bundle::ALL
+        .iter()
+        .position(|known| *known == bundle)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crd(version: Option<&str>, channel: &str) -> (Option<String>, Option<String>) {
+        (version.map(ToOwned::to_owned), Some(channel.to_owned()))
+    }
+
+    #[test]
+    fn the_newest_stable_version_comes_first() {
+        let mut versions = ["v1alpha2", "v1beta1", "v1", "v1alpha3"];
+        versions.sort_by_key(|version| age(version));
+        assert_eq!(versions, ["v1", "v1beta1", "v1alpha3", "v1alpha2"]);
+    }
+
+    #[test]
+    fn one_known_release_is_supported() {
+        let release = judge(vec![
+            crd(Some("v1.6.3"), "experimental"),
+            crd(Some("v1.6.3"), "experimental"),
+        ]);
+        assert_eq!(release.version, BundleVersion::Known("v1.6.3".into()));
+        assert_eq!(
+            (release.bundle, release.channel),
+            (Bundle::V1_6_3, Channel::Experimental)
+        );
+    }
+
+    #[test]
+    fn a_missing_annotation_an_unknown_release_and_a_mixture_are_told() {
+        for installed in [
+            vec![crd(Some("v1.7.0"), "standard"), crd(None, "standard")],
+            vec![crd(Some("v1.4.1"), "standard")],
+            vec![crd(Some("v1.7.0"), "standard"), crd(Some("v1.6.3"), "standard")],
+        ] {
+            let release = judge(installed);
+            assert!(
+                matches!(release.version, BundleVersion::Unknown(_)),
+                "{release:?}"
+            );
+            assert_eq!(release.channel, Channel::Standard);
+        }
+    }
+}

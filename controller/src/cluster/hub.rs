@@ -1,0 +1,453 @@
+//! The one loop that owns the engine: what watches, proxies and providers tell goes in; configurations,
+//! provisioning and statuses come out.
+
+use super::catalog::{Catalog, Release};
+use super::events::{About, Events, notices};
+use super::gate::{Gate, Reached};
+use super::metrics::Metrics;
+use super::options;
+use super::protect::{self, Protector};
+use super::provision::{Provisioned, Provisioner, Request};
+use super::status::Writer;
+use super::watch::{Input, Source};
+use gatewright_core::backend::BackendOptions;
+use gatewright_core::engine::{BalancerChange, Delta, Engine, Parts, StatusChange};
+use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
+use gatewright_core::status::Status;
+use gatewright_core::status::programming::{ListenerOutcome, Programming, ProgrammingFault};
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::{ListenerParent, ObjectName};
+use gatewright_stream::server::{ConfigServer, GatewayOutcome};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+
+/// Objects taken in one go: the engine computes what depends on them once.
+const BATCH: usize = 4096;
+
+/// How often statuses that depend on time alone (expiring certificates) are looked at.
+const REFRESH: Duration = Duration::from_secs(3600);
+
+/// What the loop is told.
+pub struct Inbox {
+    /// From the watches.
+    pub inputs: mpsc::Receiver<Input>,
+    /// What the API server serves.
+    pub catalog: watch::Receiver<Catalog>,
+    /// From the provisioner.
+    pub provisioned: mpsc::Receiver<Provisioned>,
+    /// Whether this process leads.
+    pub leads: watch::Receiver<bool>,
+}
+
+/// Whom the loop tells.
+pub struct Outbox {
+    /// Configurations of the proxies.
+    pub server: ConfigServer,
+    /// Infrastructure.
+    pub provisioner: Provisioner,
+    /// Statuses.
+    pub writer: Writer,
+    /// Events.
+    pub events: Events,
+    /// Finalizers of GatewayClasses.
+    pub protector: Protector,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether everything that exists is known.
+    pub synced: watch::Sender<bool>,
+}
+
+/// The loop's state.
+pub struct Hub {
+    engine: Engine,
+    controller: String,
+    backends: BackendOptions,
+    namespaces: Vec<String>,
+    catalog: Catalog,
+    out: Outbox,
+    gate: Gate,
+    /// Watches that have told everything once.
+    told: BTreeSet<Source>,
+    /// What came before everything was known.
+    early: Vec<Input>,
+    ready: bool,
+    /// Versions of the objects with a status.
+    versions: BTreeMap<ObjectKey, String>,
+    leads: watch::Receiver<bool>,
+    infrastructure: BTreeMap<ObjectName, Provisioned>,
+}
+
+impl Hub {
+    /// A loop that knows nothing yet.
+    pub fn new(
+        (controller, namespaces): (String, Vec<String>),
+        backends: BackendOptions,
+        (catalog, leads): (Catalog, watch::Receiver<bool>),
+        out: Outbox,
+    ) -> Self {
+        let engine = Engine::new(options::engine(&controller, &catalog, backends));
+        out.writer.set_kinds(catalog.kinds.clone());
+        Self {
+            engine,
+            controller,
+            backends,
+            namespaces,
+            catalog,
+            out,
+            gate: Gate::default(),
+            told: BTreeSet::new(),
+            early: Vec::new(),
+            ready: false,
+            versions: BTreeMap::new(),
+            leads,
+            infrastructure: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until the watches are gone.
+    pub async fn run(mut self, mut inbox: Inbox) {
+        let mut batch = Vec::new();
+        let mut refresh = tokio::time::interval(REFRESH);
+        loop {
+            let deadline = self.gate.deadline();
+            tokio::select! {
+                count = inbox.inputs.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take(std::mem::take(&mut batch));
+                }
+                () = self.out.server.changed() => self.take_outcomes(),
+                Ok(()) = inbox.leads.changed() => self.protect(),
+                Some(done) = inbox.provisioned.recv() => self.take_provisioned(done),
+                Ok(()) = inbox.catalog.changed() => {
+                    let catalog = inbox.catalog.borrow_and_update().clone();
+                    self.take_catalog(catalog);
+                }
+                _ = refresh.tick() => {
+                    let delta = self.engine.refresh(jiff::Timestamp::now());
+                    self.pass_on(delta);
+                }
+                () = sleep_until(deadline) => {
+                    for (key, status) in self.gate.overdue(Instant::now()) {
+                        tracing::warn!(object = %key, "status written before every proxy has answered");
+                        self.write(key, status);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, batch: Vec<Input>) {
+        if self.ready {
+            self.apply(batch);
+            return;
+        }
+        for input in batch {
+            if let Input::Synced(source) = input {
+                self.told.insert(source);
+            } else {
+                self.early.push(input);
+            }
+        }
+        self.begin_when_synced();
+    }
+
+    /// Statuses computed from half of the objects would be wrong: nothing is done before all watches have
+    /// told everything.
+    fn begin_when_synced(&mut self) {
+        let sources = self.catalog.sources(&self.namespaces);
+        if self.ready || !sources.iter().all(|source| self.told.contains(source)) {
+            return;
+        }
+        self.ready = true;
+        let early = std::mem::take(&mut self.early);
+        let begun = Instant::now();
+        let objects = early.len();
+        self.apply(early);
+        self.out.server.open();
+        self.out.synced.send_replace(true);
+        tracing::info!(
+            objects,
+            took_ms = begun.elapsed().as_millis() as u64,
+            "all caches are synced"
+        );
+    }
+
+    fn take_catalog(&mut self, catalog: Catalog) {
+        if self.catalog == catalog {
+            return;
+        }
+        let Release {
+            version,
+            bundle,
+            channel,
+        } = &catalog.release;
+        tracing::info!(?version, %bundle, %channel, kinds = catalog.kinds.len(), "what the API server serves changed");
+        // A kind that is gone takes its objects along.
+        let gone: Vec<Change> = self
+            .catalog
+            .kinds
+            .keys()
+            .filter(|kind| !catalog.kinds.contains_key(kind))
+            .flat_map(|kind| {
+                let names = self.engine.snapshot().all(*kind);
+                names.map(|(name, _)| {
+                    Change::Delete(ObjectKey {
+                        kind: *kind,
+                        name: name.clone(),
+                    })
+                })
+            })
+            .collect();
+        self.out.writer.set_kinds(catalog.kinds.clone());
+        self.catalog = catalog;
+        let now = jiff::Timestamp::now();
+        let options = options::engine(&self.controller, &self.catalog, self.backends);
+        let mut delta = self.engine.reconfigure(options, now);
+        let more = self.engine.update(gone, now);
+        delta.balancers.extend(more.balancers);
+        delta.statuses.extend(more.statuses);
+        self.pass_on(delta);
+        self.begin_when_synced();
+    }
+
+    fn apply(&mut self, batch: Vec<Input>) {
+        let begun = Instant::now();
+        let mut upserted = Vec::new();
+        let mut classes = false;
+        let mut changes = Vec::with_capacity(batch.len());
+        for input in batch {
+            match input {
+                Input::Synced(_) => {}
+                Input::Unreadable { key, message } => {
+                    self.out.metrics.unreadable(key.kind);
+                    tracing::warn!(object = %key, message, "cannot be read, what was known of it stays");
+                }
+                Input::Delete(key) => {
+                    self.out.metrics.watched(key.kind);
+                    classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
+                    self.versions.remove(&key);
+                    self.out.writer.cancel(&key);
+                    self.gate.cancel(&key);
+                    changes.push(Change::Delete(key));
+                }
+                Input::Upsert { object, version } => {
+                    let key = object.key();
+                    self.out.metrics.watched(key.kind);
+                    classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
+                    if key.kind.has_status() {
+                        self.versions.insert(key.clone(), version);
+                        self.engine.forget_status(&key);
+                        upserted.push(key);
+                    }
+                    changes.push(Change::Upsert(object.into()));
+                }
+            }
+        }
+        let delta = self.engine.update(changes, jiff::Timestamp::now());
+        let wanted: BTreeSet<&ObjectKey> = delta.statuses.iter().map(|change| &change.key).collect();
+        for key in upserted.iter().filter(|key| !wanted.contains(key)) {
+            // It has the status it should have.
+            self.out.writer.cancel(key);
+            self.gate.cancel(key);
+        }
+        self.pass_on(delta);
+        if classes {
+            self.protect();
+        }
+        self.out.metrics.reconciled("engine", "success", begun.elapsed());
+    }
+
+    fn protect(&self) {
+        let wanted = protect::wanted(&self.engine, &self.controller);
+        self.out.protector.put(wanted, &self.versions);
+    }
+
+    /// Hands on what the engine found different.
+    fn pass_on(&mut self, delta: Delta) {
+        let mut needs: BTreeMap<ObjectName, (u64, Parts)> = BTreeMap::new();
+        for change in delta.balancers {
+            match change {
+                BalancerChange::Changed { balancer, parts } => {
+                    let revision = self.publish(&balancer, &parts);
+                    needs.insert(balancer.gateway.clone(), (revision, parts));
+                }
+                BalancerChange::Removed(gateway) => {
+                    self.out.server.retract(&gateway);
+                    self.out.provisioner.remove(&gateway);
+                    self.infrastructure.remove(&gateway);
+                }
+            }
+        }
+        for StatusChange { key, status, before } in delta.statuses {
+            self.announce(&key, before.as_deref(), &status);
+            let concerned = concerned(&key, &needs);
+            let server = &self.out.server;
+            let reached = |gateway: &ObjectName| reached(server.outcome(gateway).as_ref());
+            if let Some((key, status)) = self.gate.hold(key, status, concerned, (&reached, Instant::now())) {
+                self.write(key, status);
+            }
+        }
+        let gateways = self.engine.balancers().count();
+        self.out.metrics.served(gateways, self.out.server.connected());
+    }
+
+    /// Gives a load balancer to its proxies, and its outside to the provider.
+    fn publish(&mut self, balancer: &Arc<LoadBalancer>, parts: &Parts) -> u64 {
+        let gateway = &balancer.gateway;
+        let request = self.request(balancer);
+        let placed = self.out.provisioner.place(&request);
+        let revision = self.out.server.publish(&placed.scope, balancer, &placed.settings);
+        // Routes and backends are the proxies' business alone.
+        if parts.settings || !parts.listeners.is_empty() || !self.infrastructure.contains_key(gateway) {
+            self.out.provisioner.put(request);
+        }
+        revision.0
+    }
+
+    fn request(&self, balancer: &Arc<LoadBalancer>) -> Request {
+        let key = ObjectKey {
+            kind: Kind::Gateway,
+            name: balancer.gateway.clone(),
+        };
+        let object = self.engine.snapshot().get(key.kind, &key.name);
+        Request {
+            balancer: Arc::clone(balancer),
+            uid: object
+                .and_then(|object| object.metadata().uid.clone())
+                .unwrap_or_default(),
+            parameters: self.engine.parameters(&balancer.gateway).cloned(),
+        }
+    }
+
+    fn take_outcomes(&mut self) {
+        let mut programmed = BTreeMap::new();
+        let mut free = Vec::new();
+        for outcome in self.out.server.take_outcomes() {
+            let gateway = outcome.gateway.clone();
+            if let Some(programming) = self.programming(&gateway, Some(&outcome)) {
+                programmed.insert(gateway.clone(), programming);
+            }
+            free.push((gateway, reached(Some(&outcome))));
+        }
+        let delta = self.engine.set_programming(programmed, jiff::Timestamp::now());
+        self.pass_on(delta);
+        for (gateway, reached) in free {
+            for (key, status) in self.gate.reached(&gateway, reached) {
+                self.write(key, status);
+            }
+        }
+    }
+
+    fn take_provisioned(&mut self, done: Provisioned) {
+        let gateway = done.gateway.clone();
+        if self.engine.balancer(&gateway).is_none() {
+            return;
+        }
+        self.infrastructure.insert(gateway.clone(), done);
+        let outcome = self.out.server.outcome(&gateway);
+        if let Some(programming) = self.programming(&gateway, outcome.as_ref()) {
+            let outcomes = BTreeMap::from([(gateway, programming)]);
+            let delta = self.engine.set_programming(outcomes, jiff::Timestamp::now());
+            self.pass_on(delta);
+        }
+    }
+
+    /// What the statuses say of the data plane; `None` leaves them as they are, while proxies take over a
+    /// change.
+    fn programming(&self, gateway: &ObjectName, outcome: Option<&GatewayOutcome>) -> Option<Programming> {
+        let balancer = self.engine.balancer(gateway)?;
+        let infrastructure = self.infrastructure.get(gateway);
+        let addresses = infrastructure
+            .map(|found| found.addresses.clone())
+            .unwrap_or_default();
+        let fault = infrastructure.and_then(|found| found.fault.clone());
+        let mut programming = Programming {
+            listeners: BTreeMap::new(),
+            addresses,
+            fault,
+        };
+        let Some(outcome) = outcome.filter(|outcome| outcome.acked.is_some()) else {
+            programming.fault.get_or_insert_with(|| ProgrammingFault {
+                reason: "Pending".into(),
+                message: "no proxy of the Gateway is ready yet".to_owned(),
+            });
+            return Some(programming);
+        };
+        if outcome.acked < Some(outcome.revision) {
+            return None;
+        }
+        programming.listeners = balancer
+            .listeners
+            .keys()
+            .map(|key| {
+                let result = match outcome.listeners.get(key) {
+                    None => ListenerOutcome::Programmed,
+                    Some(fault) => ListenerOutcome::Failed {
+                        reason: fault.reason.clone(),
+                        message: fault.message.to_string(),
+                    },
+                };
+                (key.clone(), result)
+            })
+            .collect();
+        Some(programming)
+    }
+
+    fn write(&self, key: ObjectKey, status: Arc<Status>) {
+        let version = self.versions.get(&key).cloned().unwrap_or_default();
+        self.out.writer.put(key, status, version);
+    }
+
+    fn announce(&self, key: &ObjectKey, before: Option<&Status>, after: &Status) {
+        let Some((resource, _)) = self.catalog.kinds.get(&key.kind).filter(|_| *self.leads.borrow()) else {
+            return;
+        };
+        let object = self.engine.snapshot().get(key.kind, &key.name);
+        let uid = object.and_then(|object: &Arc<Object>| object.metadata().uid.clone());
+        for notice in notices(key.kind, before, after) {
+            let about = About {
+                key: key.clone(),
+                uid: uid.clone(),
+                resource: resource.clone(),
+            };
+            self.out.events.send(about, notice);
+        }
+    }
+}
+
+/// Where the data plane of a Gateway is.
+fn reached(outcome: Option<&GatewayOutcome>) -> Reached {
+    match outcome.and_then(|outcome| outcome.acked) {
+        None => Reached::Nobody,
+        Some(revision) => Reached::Revision(revision.0),
+    }
+}
+
+/// The revisions that a status depends on: those of load balancers that changed because of its object.
+fn concerned(key: &ObjectKey, needs: &BTreeMap<ObjectName, (u64, Parts)>) -> BTreeMap<ObjectName, u64> {
+    let touches = |gateway: &ObjectName, parts: &Parts| match (key.kind, key.route()) {
+        (Kind::Gateway, _) => *gateway == key.name,
+        (Kind::ListenerSet, _) => parts
+            .listeners
+            .iter()
+            .any(|listener| listener.parent == ListenerParent::ListenerSet(key.name.clone())),
+        (_, Some(route)) => parts.http_routes.contains(&route) || parts.stream_routes.contains(&route),
+        _ => false,
+    };
+    needs
+        .iter()
+        .filter(|(gateway, (_, parts))| touches(gateway, parts))
+        .map(|(gateway, (revision, _))| (gateway.clone(), *revision))
+        .collect()
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,292 @@
+//! Leadership by a Lease (`coordination.k8s.io/v1`), by the rules of client-go's `leaderelection`: who holds
+//! it writes, everybody else keeps warm and waits.
+//!
+//! Clocks of other machines are not trusted: a lease is taken over when it has not changed for its duration
+//! by *our* clock. A leader that cannot renew stops writing [`Terms::deadline`] after its last renewal,
+//! which is before anybody else may take over.
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+/// Times of an election (client-go's defaults: 15 s, 10 s, 2 s).
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How long a lease holds that is not renewed.
+    pub duration: Duration,
+    /// How long after its last renewal a leader goes on writing; less than `duration`.
+    pub deadline: Duration,
+    /// Between two attempts.
+    pub retry: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            deadline: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What to do about a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    /// It is nobody's, or has run out.
+    Acquire,
+    /// It is ours.
+    Renew,
+    /// It is somebody else's.
+    Wait,
+}
+
+/// Decides. `unchanged` is how long the lease has been as it is, by our clock.
+fn decide(lease: Option<&LeaseSpec>, me: &str, unchanged: Duration) -> Decision {
+    let Some(holder) = lease
+        .and_then(|spec| spec.holder_identity.as_deref())
+        .filter(|holder| !holder.is_empty())
+    else {
+        return Decision::Acquire;
+    };
+    if holder == me {
+        return Decision::Renew;
+    }
+    let seconds = lease
+        .and_then(|spec| spec.lease_duration_seconds)
+        .unwrap_or_default();
+    let duration = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    if unchanged >= duration {
+        Decision::Acquire
+    } else {
+        Decision::Wait
+    }
+}
+
+/// The lease as it is written next.
+fn next(before: Option<&LeaseSpec>, me: &str, now: Timestamp, terms: Terms) -> LeaseSpec {
+    let mine = before.is_some_and(|spec| spec.holder_identity.as_deref() == Some(me));
+    let transitions = before.and_then(|spec| spec.lease_transitions).unwrap_or_default();
+    LeaseSpec {
+        holder_identity: Some(me.to_owned()),
+        lease_duration_seconds: i32::try_from(terms.duration.as_secs()).ok(),
+        acquire_time: match before.filter(|_| mine) {
+            Some(spec) => spec.acquire_time.clone(),
+            None => Some(MicroTime(now)),
+        },
+        renew_time: Some(MicroTime(now)),
+        lease_transitions: Some(if mine || before.is_none() {
+            transitions
+        } else {
+            transitions + 1
+        }),
+        ..LeaseSpec::default()
+    }
+}
+
+/// A candidate.
+pub struct Candidate {
+    api: Api<Lease>,
+    name: String,
+    me: String,
+    terms: Terms,
+    /// The lease as last seen, and since when it is like this by our clock.
+    seen: Option<(LeaseSpec, Instant)>,
+}
+
+impl Candidate {
+    /// A candidate for the lease `namespace/name`; `me` is unique to this process.
+    pub fn new(client: Client, (namespace, name): (&str, &str), me: String, terms: Terms) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            me,
+            terms,
+            seen: None,
+        }
+    }
+
+    /// Takes part until `stop` is true, then gives the lease back. `leads` says at any moment whether we may
+    /// write.
+    pub async fn run(mut self, leads: watch::Sender<bool>, mut stop: watch::Receiver<bool>) {
+        let mut ticks = interval(self.terms.retry);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut renewed: Option<Instant> = None;
+        loop {
+            let deadline = renewed.map(|at| at + self.terms.deadline);
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                () = at(deadline) => {
+                    tracing::warn!(lease = self.name, "the lease could not be renewed in time: writing stops");
+                    renewed = None;
+                    leads.send_replace(false);
+                }
+                _ = ticks.tick() => {
+                    let begun = Instant::now();
+                    // An attempt that hangs must not outlive the deadline.
+                    match timeout(self.terms.retry * 2, self.attempt()).await {
+                        Ok(Ok(true)) => {
+                            if renewed.replace(begun).is_none() {
+                                tracing::info!(lease = self.name, identity = self.me, "leading");
+                            }
+                            leads.send_replace(true);
+                        }
+                        Ok(Ok(false)) => {
+                            if renewed.take().is_some() {
+                                tracing::warn!(lease = self.name, "another process leads now");
+                                leads.send_replace(false);
+                            }
+                        }
+                        Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "cannot read or renew the lease"),
+                        Err(_) => tracing::warn!(lease = self.name, "the API server does not answer about the lease"),
+                    }
+                }
+            }
+        }
+        leads.send_replace(false);
+        if renewed.is_some() {
+            let _ = timeout(self.terms.retry, self.release()).await;
+        }
+    }
+
+    /// One attempt to get or keep the lease; says whether it is ours.
+    async fn attempt(&mut self) -> kube::Result<bool> {
+        let found = self.api.get_opt(&self.name).await?;
+        let spec = found.as_ref().and_then(|lease| lease.spec.as_ref());
+        let unchanged = self.observe(spec);
+        if decide(spec, &self.me, unchanged) == Decision::Wait {
+            return Ok(false);
+        }
+        let wanted = next(spec, &self.me, Timestamp::now(), self.terms);
+        match self.write(found, wanted).await {
+            Ok(spec) => {
+                self.seen = spec.map(|spec| (spec, Instant::now()));
+                Ok(true)
+            }
+            // Somebody else was faster.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How long the lease has been as it is.
+    fn observe(&mut self, spec: Option<&LeaseSpec>) -> Duration {
+        match (spec, &self.seen) {
+            (Some(spec), Some((seen, since))) if spec == seen => since.elapsed(),
+            (Some(spec), _) => {
+                self.seen = Some((spec.clone(), Instant::now()));
+                Duration::ZERO
+            }
+            (None, _) => Duration::ZERO,
+        }
+    }
+
+    async fn write(&self, found: Option<Lease>, spec: LeaseSpec) -> kube::Result<Option<LeaseSpec>> {
+        let params = PostParams::default();
+        let written = match found {
+            Some(mut lease) => {
+                // The resource version stays: a lease that somebody changed meanwhile is not overwritten.
+                lease.spec = Some(spec);
+                self.api.replace(&self.name, &params, &lease).await?
+            }
+            None => {
+                let lease = Lease {
+                    metadata: ObjectMeta {
+                        name: Some(self.name.clone()),
+                        ..ObjectMeta::default()
+                    },
+                    spec: Some(spec),
+                };
+                self.api.create(&params, &lease).await?
+            }
+        };
+        Ok(written.spec)
+    }
+
+    async fn release(&self) -> kube::Result<()> {
+        let Some(lease) = self.api.get_opt(&self.name).await? else {
+            return Ok(());
+        };
+        let spec = lease.spec.clone().unwrap_or_default();
+        if spec.holder_identity.as_deref() != Some(&self.me) {
+            return Ok(());
+        }
+        let released = LeaseSpec {
+            holder_identity: Some(String::new()),
+            lease_duration_seconds: Some(1),
+            renew_time: Some(MicroTime(Timestamp::now())),
+            ..spec
+        };
+        self.write(Some(lease), released).await.map(|_| ())
+    }
+}
+
+/// Also when nobody can say so any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(by: &str) -> LeaseSpec {
+        next(None, by, Timestamp::UNIX_EPOCH, Terms::default())
+    }
+
+    #[test]
+    fn a_free_lease_is_taken_ours_is_renewed_and_anothers_respected_until_it_runs_out() {
+        let free = LeaseSpec {
+            holder_identity: Some(String::new()),
+            ..held("a")
+        };
+        for (lease, seconds, decision) in [
+            (None, 0, Decision::Acquire),
+            (Some(free), 0, Decision::Acquire),
+            (Some(held("a")), 0, Decision::Renew),
+            (Some(held("a")), 100, Decision::Renew),
+            (Some(held("b")), 14, Decision::Wait),
+            (Some(held("b")), 15, Decision::Acquire),
+        ] {
+            let found = decide(lease.as_ref(), "a", Duration::from_secs(seconds));
+            assert_eq!(found, decision, "{lease:?} after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_takeover_counts_as_a_transition_and_a_renewal_keeps_the_time_of_acquisition() {
+        let later = Timestamp::from_second(60).unwrap();
+        let terms = Terms::default();
+        let first = held("a");
+        let renewed = next(Some(&first), "a", later, terms);
+        assert_eq!(
+            (renewed.acquire_time.clone(), renewed.lease_transitions),
+            (first.acquire_time.clone(), Some(0))
+        );
+        assert_eq!(renewed.renew_time, Some(MicroTime(later)));
+        let taken = next(Some(&renewed), "b", later, terms);
+        assert_eq!(
+            (taken.acquire_time, taken.lease_transitions),
+            (Some(MicroTime(later)), Some(1))
+        );
+    }
+
+    #[test]
+    fn writing_stops_before_another_may_take_over() {
+        let terms = Terms::default();
+        assert!(terms.deadline + terms.retry < terms.duration);
+    }
+}

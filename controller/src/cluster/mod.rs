@@ -1,0 +1,266 @@
+//! `gatewright controller`: the same core, driven by a Kubernetes API server.
+//!
+//! ```text
+//! sources (watches) -> hub (engine) -> configuration server -> proxies
+//!                          |  ^------- provisioner (Services, Deployments) <- provider
+//!                          '-> gate -> status writer, Events
+//! ```
+
+mod admin;
+mod admission;
+pub mod args;
+mod authority;
+mod catalog;
+mod events;
+mod gate;
+mod hub;
+mod lease;
+mod metrics;
+mod options;
+mod protect;
+mod provision;
+mod prune;
+mod sources;
+mod status;
+mod watch;
+
+use crate::cli;
+use crate::cli::exit::Exit;
+use admission::{Grants, TokenAdmission};
+use anyhow::{Context, Result};
+use args::ControllerArgs;
+use authority::Authorities;
+use catalog::Catalog;
+use events::Events;
+use gatewright_core::backend::{BackendOptions, Location};
+use gatewright_crds::api::GatewayClass;
+use gatewright_software::{Settings, SoftwareProvider};
+use gatewright_stream::server::{ConfigServer, ServerOptions};
+use hub::{Hub, Inbox, Outbox};
+use kube::Client;
+use kube::core::ApiResource;
+use lease::{Candidate, Terms};
+use metrics::{LEASE, Metrics};
+use protect::Protector;
+use provision::Provisioner;
+use status::Writer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch as cell};
+
+/// Objects that wait for the hub; watches pause beyond that.
+const INPUTS: usize = 8192;
+
+/// Between two attempts to reach the API server at the start.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs the controller until a signal ends it.
+pub fn run(args: ControllerArgs) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8)))
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(serve(args));
+    // Watches hold connections open: they need no goodbye.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    result
+}
+
+async fn serve(args: ControllerArgs) -> Result<Exit> {
+    let client = Client::try_default()
+        .await
+        .context("no way to the API server: neither a service account nor a kubeconfig can be used")?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, stopped) = cell::channel(false);
+    let started = start(args, client, stopped);
+    let tasks = tokio::select! {
+        started = started => started?,
+        _ = terminate.recv() => return Ok(Exit::Success),
+        _ = interrupt.recv() => return Ok(Exit::Success),
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    // Gives the lease back, so that another process goes on at once.
+    let _ = tokio::time::timeout(Duration::from_secs(5), tasks).await;
+    Ok(Exit::Success)
+}
+
+/// Starts everything; the answer ends when the lease is given back after `stopped`.
+async fn start(
+    args: ControllerArgs,
+    client: Client,
+    stopped: cell::Receiver<bool>,
+) -> Result<tokio::task::JoinHandle<()>> {
+    let metrics = Arc::new(Metrics::new());
+    let (synced, is_synced) = cell::channel(false);
+    let (leads, is_leading) = cell::channel(args.no_leader_election);
+    let inspected = admin::Inspected {
+        metrics: Arc::clone(&metrics),
+        synced: is_synced.clone(),
+        leads: is_leading.clone(),
+    };
+    let listener = bind(args.admin, "--admin").await?;
+    let router = admin::router(inspected).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the admin server stopped");
+        }
+    });
+
+    let catalog = first_catalog(&client).await;
+    let authorities = Authorities::load(&client, &args).await?;
+    let grants = Grants::default();
+    let server = ConfigServer::new(ServerOptions::default());
+    let provider = SoftwareProvider::new(
+        client.clone(),
+        Settings {
+            namespace: args.namespace.clone(),
+            image: args.proxy_image.clone(),
+            endpoint: format!("https://{}", args.endpoint()),
+            authorities: authorities.bundle(),
+        },
+    );
+    let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
+    let writer = Writer::new(client.clone(), Arc::clone(&metrics));
+    let identity = identity(&args);
+    let events = Events::start(client.clone(), identity.clone());
+
+    let (inputs, inputs_of_hub) = mpsc::channel(INPUTS);
+    let (provisioned, provisioned_of_hub) = mpsc::channel(INPUTS);
+    let (publish, catalogs) = cell::channel(catalog.clone());
+    let namespaces = args.namespaces.clone();
+    tokio::spawn(sources::run(
+        client.clone(),
+        namespaces.clone(),
+        (catalog.clone(), publish),
+        inputs,
+    ));
+    tokio::spawn(writer.clone().run(is_leading.clone()));
+    tokio::spawn(
+        provisioner
+            .clone()
+            .run(is_leading.clone(), is_synced, provisioned),
+    );
+    tokio::spawn(configure(
+        (server.clone(), args.config_address),
+        authorities.clone(),
+        Arc::new(TokenAdmission::new(client.clone(), grants)),
+        is_leading.clone(),
+    ));
+    let backends = BackendOptions {
+        external_names: cli::external_names(args.allow_external_name),
+        location: Location::Cluster,
+    };
+    let class = ApiResource::erase::<GatewayClass>(&());
+    let protector = Protector::start(client.clone(), class, is_leading.clone());
+    let outbox = Outbox {
+        server,
+        provisioner,
+        writer,
+        events,
+        protector,
+        metrics: Arc::clone(&metrics),
+        synced,
+    };
+    let hub = Hub::new(
+        (args.controller_name.clone(), namespaces),
+        backends,
+        (catalog, is_leading.clone()),
+        outbox,
+    );
+    tokio::spawn(hub.run(Inbox {
+        inputs: inputs_of_hub,
+        catalog: catalogs,
+        provisioned: provisioned_of_hub,
+        leads: is_leading.clone(),
+    }));
+    tokio::spawn(authorities.keep(client.clone(), is_leading.clone()));
+    tokio::spawn(follow_leadership(is_leading, metrics));
+    if args.no_leader_election {
+        return Ok(tokio::spawn(async move {
+            let mut stopped = stopped;
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            drop(leads);
+        }));
+    }
+    let candidate = Candidate::new(client, (&args.namespace, LEASE), identity, Terms::default());
+    Ok(tokio::spawn(candidate.run(leads, stopped)))
+}
+
+/// Serves configurations while this process leads: the others know as much, but nobody would take their
+/// proxies' answers.
+async fn configure(
+    (server, address): (ConfigServer, SocketAddr),
+    authorities: Authorities,
+    admission: Arc<TokenAdmission>,
+    mut leads: cell::Receiver<bool>,
+) {
+    loop {
+        if leads.wait_for(|leads| *leads).await.is_err() {
+            return;
+        }
+        let listener = match bind(address, "--config-address").await {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "proxies get no configuration, trying again");
+                tokio::time::sleep(PATIENCE).await;
+                continue;
+            }
+        };
+        let mut lost = leads.clone();
+        let shutdown = async move {
+            let _ = lost.wait_for(|leads| !*leads).await;
+        };
+        let admission = Arc::clone(&admission);
+        server
+            .serve(listener, authorities.server(), admission, shutdown)
+            .await;
+    }
+}
+
+async fn follow_leadership(mut leads: cell::Receiver<bool>, metrics: Arc<Metrics>) {
+    loop {
+        metrics.leads(*leads.borrow_and_update());
+        if leads.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What the API server serves, once it answers.
+async fn first_catalog(client: &Client) -> Catalog {
+    loop {
+        match Catalog::ask(client).await {
+            Ok(catalog) => return catalog,
+            Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
+        }
+        tokio::time::sleep(PATIENCE).await;
+    }
+}
+
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{option}: cannot listen on {address}"))
+}
+
+/// Who we are in the Lease: unique, also when a pod's container starts again.
+fn identity(args: &ControllerArgs) -> String {
+    let name = if args.identity.is_empty() {
+        "gatewright"
+    } else {
+        &args.identity
+    };
+    format!(
+        "{name}_{:x}",
+        std::process::id() as u128 ^ jiff::Timestamp::now().as_nanosecond().unsigned_abs()
+    )
+}

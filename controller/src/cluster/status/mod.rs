@@ -1,0 +1,185 @@
+//! Writing statuses: the only place that does.
+//!
+//! GatewayClasses, Gateways and ListenerSets by server-side apply of what is ours. Routes and policies,
+//! whose lists are atomic, by a merge patch that carries the resource version it was computed from: if
+//! somebody wrote meanwhile the API server refuses it, the watch brings the newer object, and the status is
+//! computed from that.
+
+mod patch;
+mod queue;
+
+use super::metrics::Metrics;
+use gatewright_core::snapshot::{Kind, ObjectKey};
+use gatewright_core::status::Status;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::{Api, Client};
+use queue::{Job, Next, Queue};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+
+/// Field manager of everything that the controller writes.
+pub const FIELD_MANAGER: &str = "gatewright";
+
+/// Writes under way at the same time.
+const WORKERS: usize = 8;
+
+/// Least time between two writes to one Gateway or ListenerSet, whose counts change with every route.
+const GATEWAY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Bounds of the pause after failures.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// Takes statuses to write.
+#[derive(Clone)]
+pub struct Writer(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    queue: Mutex<Queue>,
+    wake: Notify,
+    kinds: Mutex<BTreeMap<Kind, (ApiResource, bool)>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    /// A writer; nothing is written before [`Writer::run`].
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            client,
+            queue: Mutex::new(Queue::default()),
+            wake: Notify::new(),
+            kinds: Mutex::new(BTreeMap::new()),
+            metrics,
+        }))
+    }
+
+    /// How kinds are served now.
+    pub fn set_kinds(&self, kinds: BTreeMap<Kind, (ApiResource, bool)>) {
+        *self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner) = kinds;
+    }
+
+    /// Wants a status written. `version` is that of the object it was computed from.
+    pub fn put(&self, key: ObjectKey, status: Arc<Status>, version: String) {
+        let job = Job {
+            status,
+            version,
+            failures: 0,
+        };
+        self.queue(|queue| queue.put(key, job));
+        self.0.wake.notify_one();
+    }
+
+    /// The object has the wanted status, or is gone.
+    pub fn cancel(&self, key: &ObjectKey) {
+        self.queue(|queue| queue.cancel(key));
+    }
+
+    /// Writes while `leads` is true, until the returned future is dropped.
+    pub async fn run(self, leads: watch::Receiver<bool>) {
+        let workers = (0..WORKERS).map(|_| self.clone().work(leads.clone()));
+        futures_util::future::join_all(workers).await;
+    }
+
+    fn queue<T>(&self, with: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = with(&mut queue);
+        self.0.metrics.status_depth(queue.len());
+        result
+    }
+
+    async fn work(self, mut leads: watch::Receiver<bool>) {
+        loop {
+            if leads.wait_for(|leads| *leads).await.is_err() {
+                return;
+            }
+            match self.queue(|queue| queue.next(Instant::now())) {
+                Next::Write(key, job) => {
+                    // More may be waiting: another worker looks.
+                    self.0.wake.notify_one();
+                    self.write(key, job).await;
+                }
+                Next::Wait(until) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(until.into()) => {}
+                        () = self.0.wake.notified() => {}
+                    }
+                }
+                Next::Idle => self.0.wake.notified().await,
+            }
+        }
+    }
+
+    async fn write(&self, key: ObjectKey, mut job: Job) {
+        let begun = Instant::now();
+        let result = self.send(&key, &job).await;
+        let now = Instant::now();
+        self.0
+            .metrics
+            .status_write(key.kind, outcome(&result), now - begun);
+        let pause = match key.kind {
+            Kind::Gateway | Kind::ListenerSet => GATEWAY_INTERVAL,
+            _ => Duration::ZERO,
+        };
+        match result {
+            Ok(()) => self.queue(|queue| queue.done(&key, now, pause)),
+            // Gone, or changed meanwhile: the watch tells.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {
+                tracing::debug!(object = %key, code = status.code, "status not written: the object changed");
+                self.queue(|queue| queue.done(&key, now, Duration::ZERO));
+            }
+            Err(error) => {
+                job.failures += 1;
+                let factor = 1_u32 << job.failures.min(8);
+                let pause = (BACKOFF.0 * factor).min(BACKOFF.1);
+                tracing::warn!(object = %key, %error, "status not written, trying again");
+                self.queue(|queue| queue.again(key, job, (now, pause)));
+            }
+        }
+        self.0.wake.notify_one();
+    }
+
+    async fn send(&self, key: &ObjectKey, job: &Job) -> kube::Result<()> {
+        let served = {
+            let kinds = self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+            kinds.get(&key.kind).cloned()
+        };
+        // Not served any more: its objects are gone, too.
+        let Some((resource, _)) = served else {
+            return Ok(());
+        };
+        let client = self.0.client.clone();
+        let api: Api<DynamicObject> = match &*key.name.namespace {
+            "" => Api::all_with(client, &resource),
+            namespace => Api::namespaced_with(client, namespace, &resource),
+        };
+        let name = &key.name.name;
+        match patch::apply(&resource, name, &job.status) {
+            Some(body) => {
+                let params = PatchParams::apply(FIELD_MANAGER).force();
+                api.patch_status(name, &params, &Patch::Apply(body)).await?;
+            }
+            None => {
+                let params = PatchParams {
+                    field_manager: Some(FIELD_MANAGER.to_owned()),
+                    ..PatchParams::default()
+                };
+                let body = patch::merge(&job.status, &job.version);
+                api.patch_status(name, &params, &Patch::Merge(body)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Metric label.
+fn outcome(result: &kube::Result<()>) -> &'static str {
+    match result {
+        Ok(()) => "success",
+        Err(kube::Error::Api(status)) if status.code == 409 => "conflict",
+        Err(kube::Error::Api(status)) if status.code == 404 => "gone",
+        Err(_) => "error",
+    }
+}
