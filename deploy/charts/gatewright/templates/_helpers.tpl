@@ -1,0 +1,47 @@
+{{- define "gatewright.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatewright.controller" -}}
+{{ include "gatewright.fullname" . | trunc 52 | trimSuffix "-" }}-controller
+{{- end -}}
+
+{{- define "gatewright.selector" -}}
+app.kubernetes.io/name: gatewright-controller
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "gatewright.labels" -}}
+{{ include "gatewright.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "gatewright.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ default (include "gatewright.controller" .) .Values.serviceAccount.name }}
+{{- else -}}
+{{ required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatewright.image" -}}
+{{ .Values.image.repository }}:{{ default (printf "v%s" .Chart.AppVersion) .Values.image.tag }}
+{{- end -}}
+
+{{- define "gatewright.proxyImage" -}}
+{{ .Values.proxy.image.repository }}:{{ default (printf "v%s" .Chart.AppVersion) .Values.proxy.image.tag }}
+{{- end -}}
