@@ -2,9 +2,11 @@
 
 mod bench;
 mod cluster;
+mod conformance;
 mod crds;
 mod docs;
 mod fuzz;
+mod image;
 mod layers;
 mod run;
 mod test;
@@ -41,6 +43,8 @@ enum Command {
     Crds(crds::Args),
     /// Run real Kubernetes clusters for tests, on this machine or on kind.
     Cluster(cluster::Args),
+    /// Run the official Gateway API conformance suite against the controller in a cluster of its own.
+    Conformance(conformance::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -54,6 +58,7 @@ fn main() -> Result<()> {
         Command::Layers => layers::check(),
         Command::Crds(args) => crds::run_command(&args),
         Command::Cluster(args) => cluster::run_action(&args),
+        Command::Conformance(args) => conformance::run_suite(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

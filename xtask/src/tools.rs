@@ -67,3 +67,22 @@ pub fn go_tool(package: &str) -> Result<PathBuf> {
     run(&mut build).with_context(|| format!("building {package} (needs the Go toolchain)"))?;
     Ok(folder.join(package.rsplit('/').next().unwrap_or(package)))
 }
+
+/// A program of a published Go module, built into the cache folder.
+pub fn go_install(package: &str, version: &str) -> Result<PathBuf> {
+    let folder = cache_dir().join("tools").join("go");
+    let name = package.rsplit('/').next().unwrap_or(package);
+    let program = folder.join(format!("{name}-{version}"));
+    if !program.is_file() {
+        let fresh = tempfile::tempdir()?;
+        let mut install = command("go", &["install", "-trimpath", &format!("{package}@{version}")]);
+        install
+            .env("GOBIN", fresh.path())
+            .env("GOWORK", "off")
+            .env("GOFLAGS", "-mod=mod");
+        run(&mut install).with_context(|| format!("building {package} (needs the Go toolchain)"))?;
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(fresh.path().join(name), &program)?;
+    }
+    Ok(program)
+}

@@ -1,0 +1,262 @@
+//! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
+//! Helm chart in a cluster of its own.
+
+use crate::image::{self, Part};
+use crate::run::{cache_dir, command, root, run};
+use crate::tools;
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// Registry of the images that are loaded into the cluster; nothing is pulled.
+const REGISTRY: &str = "ghcr.io/gatewright";
+
+/// GatewayClass of the suite's Gateways.
+const CLASS: &str = "gateway-conformance";
+
+/// Namespace of the controller.
+const NAMESPACE: &str = "gatewright-system";
+
+/// All profiles of Gateways.
+const PROFILES: &str = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
+
+/// How Gateways are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Each Gateway has proxies of its own.
+    Dedicated,
+    /// All Gateways of the class share proxies.
+    Shared,
+}
+
+impl Mode {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// Arguments of `cargo xtask conformance`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask conformance
+  cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep")]
+pub struct Args {
+    /// How Gateways are served.
+    #[arg(long, value_enum, default_value_t = Mode::Dedicated)]
+    mode: Mode,
+    /// Channel of the Gateway API's definitions.
+    #[arg(long, default_value = "experimental")]
+    channel: String,
+    /// Run only this test of the suite.
+    #[arg(long, value_name = "TEST")]
+    run_test: Option<String>,
+    /// Name of the cluster; one that runs already is used as it is.
+    #[arg(long, default_value = "conformance")]
+    name: String,
+    /// Leave the cluster running.
+    #[arg(long)]
+    keep: bool,
+    /// Where the report goes; by default below the cache folder.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Cargo profile of the images.
+    #[arg(long, default_value = "quick-release")]
+    profile: String,
+}
+
+/// Runs the suite.
+///
+/// # Errors
+/// When a test fails: the suite's own exit status counts.
+pub fn run_suite(args: &Args) -> Result<()> {
+    let begun = Instant::now();
+    let suite = build_suite()?;
+    let helm = tools::go_install("helm.sh/helm/v3/cmd/helm", "v3.22.0")?;
+    let controller = image::program(Part::Controller, &args.profile)?;
+    let proxy = image::program(Part::Proxy, &args.profile)?;
+    eprintln!("    built in {} s", begun.elapsed().as_secs());
+    let begun = Instant::now();
+    let cluster = Cluster {
+        name: args.name.clone(),
+    };
+    cluster.run(&["up", "--bundle", "1.6.3", "--channel", &args.channel])?;
+    for (part, program) in [(Part::Controller, &controller), (Part::Proxy, &proxy)] {
+        let tag = format!("{REGISTRY}/{}:dev", part.name());
+        cluster.run(&["load-image", &program.display().to_string(), "--tag", &tag])?;
+    }
+    let result = install(&cluster, &helm, args).and_then(|()| {
+        eprintln!(
+            "    cluster with Gatewright after {} s",
+            begun.elapsed().as_secs()
+        );
+        let begun = Instant::now();
+        let result = test(&cluster, &suite, args);
+        eprintln!("    the suite took {} s", begun.elapsed().as_secs());
+        result
+    });
+    if !args.keep {
+        cluster.run(&["down"])?;
+    }
+    result
+}
+
+/// The suite as one program.
+fn build_suite() -> Result<PathBuf> {
+    let folder = cache_dir().join("conformance");
+    std::fs::create_dir_all(&folder)?;
+    let program = folder.join("v1.6.3.test");
+    let mut build = command("go", &["test", "-c", "-trimpath", "-o"]);
+    build
+        .arg(&program)
+        .arg(".")
+        .current_dir(root().join("e2e/conformance"))
+        .env("GOWORK", "off");
+    run(&mut build).context("building the conformance suite (needs the Go toolchain)")?;
+    Ok(program)
+}
+
+fn install(cluster: &Cluster, helm: &Path, args: &Args) -> Result<()> {
+    let chart = |name: &str| root().join("deploy/charts").join(name).display().to_string();
+    let helm = helm.display().to_string();
+    let common = [
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        "2m",
+    ];
+    let crds = chart("gatewright-crds");
+    cluster.inside(
+        &[
+            &[&helm, "upgrade", "--install", "gatewright-crds", &crds],
+            &common[..],
+        ]
+        .concat(),
+    )?;
+    let parameters = format!(
+        "apiVersion: gatewright.dev/v1alpha1\nkind: SoftwareGatewayParameters\nmetadata: {{name: conformance, namespace: \
+         {NAMESPACE}}}\nspec: {{mode: {}}}\n",
+        match args.mode {
+            Mode::Dedicated => "Dedicated",
+            Mode::Shared => "Shared",
+        }
+    );
+    let file = cache_dir().join("conformance").join("parameters.yaml");
+    std::fs::write(&file, parameters)?;
+    cluster.inside(&["kubectl", "apply", "-f", &file.display().to_string()])?;
+    let release = chart("gatewright");
+    let class = format!("gatewayClass.name={CLASS}");
+    let namespace = format!("gatewayClass.parametersRef.namespace={NAMESPACE}");
+    let settings = [
+        "--set",
+        "image.tag=dev",
+        "--set",
+        "proxy.image.tag=dev",
+        "--set",
+        "replicaCount=1",
+        "--set",
+        &class,
+        "--set",
+        "gatewayClass.parametersRef.name=conformance",
+        "--set",
+        &namespace,
+    ];
+    cluster.inside(
+        &[
+            &[&helm, "upgrade", "--install", "gatewright", &release],
+            &common[..],
+            &settings[..],
+        ]
+        .concat(),
+    )
+}
+
+fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
+    let report = match &args.report {
+        Some(report) => std::path::absolute(report)?,
+        None => cache_dir()
+            .join("conformance")
+            .join(format!("{}-{}.yaml", args.mode.name(), args.channel)),
+    };
+    let suite = suite.display().to_string();
+    let report = report.display().to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    let mut line = vec![
+        suite.as_str(),
+        "-test.v",
+        "-test.run",
+        "TestConformance",
+        "-test.timeout",
+        "60m",
+        "--gateway-class",
+        CLASS,
+        "--conformance-profiles",
+        PROFILES,
+        "--organization",
+        "gatewright",
+        "--project",
+        "gatewright",
+        "--url",
+        "https://gatewright.dev",
+        "--version",
+        version,
+        "--contact",
+        "https://gatewright.dev/contact",
+        "--mode",
+        args.mode.name(),
+        "--usable-address",
+        USABLE,
+        "--unusable-address",
+        UNUSABLE,
+    ];
+    if let Some(test) = &args.run_test {
+        line.extend(["--run-test", test]);
+    } else {
+        line.extend(["--report-output", &report]);
+    }
+    cluster.inside(&line)?;
+    if args.run_test.is_none() {
+        eprintln!("    report: {report}");
+    }
+    Ok(())
+}
+
+/// An address of the cluster's load balancers, and one that no load balancer there has.
+const USABLE: &str = "172.30.1.200";
+const UNUSABLE: &str = "203.0.113.99";
+
+/// A cluster of `cargo xtask cluster`.
+struct Cluster {
+    name: String,
+}
+
+impl Cluster {
+    /// Runs an action on it.
+    fn run(&self, action: &[&str]) -> Result<()> {
+        let (verb, rest) = action.split_first().context("an action has a name")?;
+        run(self.xtask()?.args([verb, "--name", &self.name]).args(rest))
+    }
+
+    /// Runs a command in its namespaces.
+    fn inside(&self, line: &[&str]) -> Result<()> {
+        run(self
+            .xtask()?
+            .args(["shell", "--name", &self.name, "--"])
+            .args(line))
+    }
+
+    fn xtask(&self) -> Result<Command> {
+        if self.name.is_empty() {
+            bail!("--name: found nothing, accepted is the name of a cluster");
+        }
+        let mut xtask = command(std::env::current_exe()?, &[]);
+        xtask.arg("cluster");
+        Ok(xtask)
+    }
+}
