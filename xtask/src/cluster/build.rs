@@ -62,6 +62,12 @@ const TOOLS: Unit = Unit {
     ],
 };
 
+const KIND: Unit = Unit {
+    name: "kind",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum"],
+};
+
 const CHECKS: Unit = Unit {
     name: "checks",
     module: "e2e/cluster",
@@ -152,6 +158,14 @@ pub(super) fn ensure_checks() -> Result<PathBuf> {
         run(build.arg(folder.join("check.test")).arg("./check"))
     })?;
     Ok(folder.join("check.test"))
+}
+
+/// Builds kind.
+pub(super) fn ensure_kind() -> Result<PathBuf> {
+    let folder = unit(&KIND, |folder| {
+        go_build(&KIND, &folder.join("kind"), "sigs.k8s.io/kind", "")
+    })?;
+    Ok(folder.join("kind"))
 }
 
 /// Makes an image of a static program and returns the path of its archive.

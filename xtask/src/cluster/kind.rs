@@ -1,7 +1,7 @@
 //! The same clusters on kind, where Docker runs.
 
+use super::build;
 use crate::run::{cache_dir, command, output, root, run};
-use crate::tools::go_tool;
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use std::io::{Read, Write};
@@ -85,7 +85,7 @@ fn apply(name: &str, bundle: &Path) -> Result<()> {
 fn kind() -> Result<Command> {
     match installed() {
         Some(kind) => Ok(command(kind, &[])),
-        None => Ok(command(go_tool("sigs.k8s.io/kind")?, &[])),
+        None => Ok(command(build::ensure_kind()?, &[])),
     }
 }
 

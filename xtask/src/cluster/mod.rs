@@ -171,7 +171,7 @@ fn start(up: &Up) -> Result<()> {
 }
 
 fn load_image(load: &LoadImage) -> Result<()> {
-    let built = build::ensure()?;
+    let built = build::ensure_tools()?;
     let file = std::path::absolute(&load.file)?;
     if load.target.kind {
         let packed;
