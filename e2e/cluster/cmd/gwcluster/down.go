@@ -71,9 +71,13 @@ func end(cluster layout.Cluster, handle node.Handle) error {
 	return remove(cluster)
 }
 
-// remove deletes the folder and the control groups of a cluster that does not run.
+// remove deletes the control groups and the folder of a cluster that was ended. Once the groups are
+// gone, no process is left that could write to the folder.
 func remove(cluster layout.Cluster) error {
-	return errors.Join(node.RemoveCgroups(cluster.Cgroup()), os.RemoveAll(cluster.Dir))
+	if err := node.RemoveCgroups(cluster.Cgroup(), killLimit); err != nil {
+		return err
+	}
+	return os.RemoveAll(cluster.Dir)
 }
 
 // clusterNames lists the clusters that have a folder.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -145,9 +146,9 @@ func mountCgroups() error {
 	return nil
 }
 
-// RemoveCgroups removes the group and those below it; no process may be left in them. Unlike
-// interfaces and mounts, control groups outlive the namespaces.
-func RemoveCgroups(name string) error {
+// RemoveCgroups removes the group and those below it. Unlike interfaces and mounts, control groups
+// outlive the namespaces. Processes that are about to end get until the limit to do so.
+func RemoveCgroups(name string, limit time.Duration) error {
 	if strings.Trim(name, "/") == "" {
 		return errors.New("the root of the control groups stays")
 	}
@@ -155,8 +156,14 @@ func RemoveCgroups(name string) error {
 	if err != nil {
 		return err
 	}
+	deadline := time.Now().Add(limit)
 	for _, each := range all {
-		if err := removeGroups(filepath.Join(each.mount, name)); err != nil {
+		err := removeGroups(filepath.Join(each.mount, name))
+		for errors.Is(err, unix.EBUSY) && time.Now().Before(deadline) {
+			time.Sleep(10 * time.Millisecond)
+			err = removeGroups(filepath.Join(each.mount, name))
+		}
+		if err != nil {
 			return err
 		}
 	}

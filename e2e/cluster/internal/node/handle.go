@@ -65,7 +65,8 @@ func (h Handle) Alive() bool {
 	return err == nil && began == h.Began
 }
 
-// Kill ends the cluster and waits until nothing of it runs any more.
+// Kill ends the process, and with it everything in its namespaces, and waits until it has ended. The
+// last of the others may take a moment longer.
 func (h Handle) Kill(limit time.Duration) error {
 	if !h.Alive() {
 		return nil
@@ -73,7 +74,6 @@ func (h Handle) Kill(limit time.Duration) error {
 	if err := unix.Kill(h.PID, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	// The first process is gone only after every other one of its namespace.
 	for deadline := time.Now().Add(limit); h.Alive(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("process %d did not end within %s", h.PID, limit)

@@ -106,7 +106,7 @@ func TestGroupsAreRemovedFromTheInside(t *testing.T) {
 		t.Errorf("still there: %v", err)
 	}
 	for _, name := range []string{"", "/", "//"} {
-		if err := RemoveCgroups(name); err == nil {
+		if err := RemoveCgroups(name, time.Second); err == nil {
 			t.Errorf("%q would remove every group of the machine", name)
 		}
 	}
