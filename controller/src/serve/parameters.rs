@@ -116,6 +116,9 @@ pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) 
         body,
         connect,
         external_auth,
+        backend_idle,
+        tcp_idle,
+        udp_idle,
     }) = timeouts
     {
         set(&mut options.timeouts.head, time(header.as_deref()));
@@ -126,6 +129,9 @@ pub fn options(base: &ProxyOptions, parameters: &SoftwareGatewayParametersSpec) 
             &mut options.timeouts.external_auth,
             time(external_auth.as_deref()),
         );
+        set(&mut options.timeouts.upstream_read, time(backend_idle.as_deref()));
+        set(&mut options.timeouts.tcp_idle, time(tcp_idle.as_deref()));
+        set(&mut options.timeouts.udp_idle, time(udp_idle.as_deref()));
     }
     options
 }

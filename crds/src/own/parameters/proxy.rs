@@ -96,6 +96,19 @@ pub struct Timeouts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
     pub external_auth: Option<String>,
+    /// Silence of a backend that has a request (then 504), in the middle of its response, or on an upgraded
+    /// connection. 5m by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
+    pub backend_idle: Option<String>,
+    /// A TCP or TLS connection of a TCPRoute or TLSRoute without traffic. 1h by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
+    pub tcp_idle: Option<String>,
+    /// A UDP session without traffic. 1m by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24), regex(pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"))]
+    pub udp_idle: Option<String>,
 }
 
 over!(Forwarding {
@@ -117,5 +130,8 @@ over!(Timeouts {
     idle,
     body,
     connect,
-    external_auth
+    external_auth,
+    backend_idle,
+    tcp_idle,
+    udp_idle
 });

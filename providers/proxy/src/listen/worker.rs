@@ -279,7 +279,7 @@ impl Worker {
     ) -> io::Result<()> {
         let socket = match socket {
             Listening::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
-            Listening::Udp(socket) => Socket::Udp(udp::Server::new(socket, port, &self.context_of(port))?),
+            Listening::Udp(socket) => Socket::Udp(udp::Server::new(socket, port, &self.context)?),
         };
         let entry = Rc::new(Bind {
             address,

@@ -43,8 +43,6 @@ pub struct Server {
     port: RefCell<Arc<PortRuntime>>,
     sessions: RefCell<FxHashMap<Peer, Rc<Session>>>,
     context: Rc<WorkerContext>,
-    idle: Duration,
-    bound: usize,
     dropped: Cell<u64>,
 }
 
@@ -89,15 +87,12 @@ impl Server {
         if wildcard {
             datagrams::tell_local_address(&socket)?;
         }
-        let options = context.options();
         Ok(Rc::new(Self {
             socket: UdpSocket::from_std(socket)?,
             wildcard,
             port: RefCell::new(Arc::clone(port)),
             sessions: RefCell::default(),
             context: Rc::clone(context),
-            idle: options.timeouts.udp_idle,
-            bound: options.limits.udp_sessions,
             dropped: Cell::new(0),
         }))
     }
@@ -183,7 +178,9 @@ impl Server {
             }
             self.sessions.borrow_mut().remove(&peer);
         }
-        if self.sessions.borrow().len() >= self.bound {
+        let own = port.options.load();
+        let options = own.as_deref().unwrap_or_else(|| self.context.options());
+        if self.sessions.borrow().len() >= options.limits.udp_sessions {
             return None;
         }
         let session = Rc::new(Session::open(targets, &self.context)?);
@@ -192,7 +189,7 @@ impl Server {
             Rc::downgrade(self),
             Rc::downgrade(&session),
             peer,
-            self.idle,
+            options.timeouts.udp_idle,
         ));
         Some(session)
     }

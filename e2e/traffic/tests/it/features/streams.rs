@@ -45,6 +45,17 @@ async fn ping(mut io: impl AsyncRead + AsyncWrite + Unpin) -> Result<String> {
     Ok(String::from_utf8(all)?)
 }
 
+/// A Service with one UDP endpoint.
+fn udp_service(name: &str, endpoint: SocketAddr) -> String {
+    manifest::service_with(name, &[endpoint], ", protocol: UDP").replace(
+        &format!("ports: [{{name: main, port: {}}}]", endpoint.port()),
+        &format!(
+            "ports: [{{name: main, port: {}, protocol: UDP}}]",
+            endpoint.port()
+        ),
+    )
+}
+
 fn stream_route(kind: &str, name: &str, section: &str, hostnames: &str, backend: &str) -> String {
     format!(
         "---
@@ -79,10 +90,7 @@ async fn tcp_and_udp_on_one_port() -> Result<()> {
             ),
         )
         + &manifest::service("tcp", &[tcp])
-        + &manifest::service_with("udp", &[udp], ", protocol: UDP").replace(
-            &format!("ports: [{{name: main, port: {}}}]", udp.port()),
-            &format!("ports: [{{name: main, port: {}, protocol: UDP}}]", udp.port()),
-        )
+        + &udp_service("udp", udp)
         + &stream_route("TCPRoute", "tcp", "tcp", "", "tcp")
         + &stream_route("UDPRoute", "udp", "udp", "", "udp");
     let _gatewright = Gatewright::start(&text).await?;
@@ -95,6 +103,58 @@ async fn tcp_and_udp_on_one_port() -> Result<()> {
         let mut buffer = [0; 2048];
         let count = tokio::time::timeout(wait::PATIENCE, socket.recv(&mut buffer)).await??;
         assert_eq!(&buffer[..count], format!("udp:{sent}").as_bytes());
+    }
+    Ok(())
+}
+
+/// `timeouts.tcpIdle` and `udpIdle`: a connection without traffic is closed, a session is forgotten and
+/// its client gets another.
+#[tokio::test]
+async fn streams_without_traffic_end() -> Result<()> {
+    let port = ports::free()?;
+    let tcp = parrot("tcp:", None).await?;
+    let ports_seen = UdpSocket::bind("127.0.0.1:0").await?;
+    let udp = ports_seen.local_addr()?;
+    tokio::spawn(async move {
+        let mut buffer = [0; 16];
+        while let Ok((_, peer)) = ports_seen.recv_from(&mut buffer).await {
+            let _ = ports_seen.send_to(peer.port().to_string().as_bytes(), peer).await;
+        }
+    });
+    let text = manifest::class()
+        + &manifest::gateway_with(
+            "gw",
+            &format!(
+                "[{{name: tcp, protocol: TCP, port: {port}}}, {{name: udp, protocol: UDP, port: {port}}}]"
+            ),
+            &manifest::parameters_ref("short"),
+        )
+        + &manifest::parameters("short", "{timeouts: {tcpIdle: 300ms, udpIdle: 300ms}}")
+        + &manifest::service("tcp", &[tcp])
+        + &udp_service("udp", udp)
+        + &stream_route("TCPRoute", "tcp", "tcp", "", "tcp")
+        + &stream_route("UDPRoute", "udp", "udp", "", "udp");
+    let _gatewright = Gatewright::start(&text).await?;
+    let mut stream = TcpStream::connect(local(port)).await?;
+    let mut said = Vec::new();
+    tokio::time::timeout(wait::PATIENCE, stream.read_to_end(&mut said))
+        .await
+        .context("the connection stays open")??;
+    assert_eq!(said, b"tcp:");
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    socket.connect(local(port)).await?;
+    let ask = || async {
+        socket.send(b"who am I?").await?;
+        let mut buffer = [0; 16];
+        let count = tokio::time::timeout(wait::PATIENCE, socket.recv(&mut buffer)).await??;
+        anyhow::Ok(buffer[..count].to_vec())
+    };
+    let first = ask().await?;
+    assert_eq!(ask().await?, first, "one session while there is traffic");
+    let deadline = std::time::Instant::now() + wait::PATIENCE;
+    while ask().await? == first {
+        assert!(std::time::Instant::now() < deadline, "the session never ends");
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     }
     Ok(())
 }
