@@ -32,6 +32,9 @@ pub struct ControllerArgs {
     /// Image of the proxies.
     #[arg(long, value_name = "IMAGE", default_value = concat!("ghcr.io/gatewright/proxy:v", env!("CARGO_PKG_VERSION")))]
     pub proxy_image: String,
+    /// DNS domain of the cluster.
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
     /// Address of /livez, /readyz, /metrics and /log-level.
     #[arg(long, value_name = "ADDRESS", default_value = "[::]:9090")]
     pub admin: SocketAddr,

@@ -319,8 +319,19 @@ impl Hub {
             uid: object
                 .and_then(|object| object.metadata().uid.clone())
                 .unwrap_or_default(),
+            class_uid: self.uid_of_class(&balancer.class),
             parameters: self.engine.parameters(&balancer.gateway).cloned(),
         }
+    }
+
+    fn uid_of_class(&self, class: &str) -> String {
+        let class = self
+            .engine
+            .snapshot()
+            .get(Kind::GatewayClass, &ObjectName::new("", class));
+        class
+            .and_then(|class| class.metadata().uid.clone())
+            .unwrap_or_default()
     }
 
     fn take_outcomes(&mut self) {

@@ -126,6 +126,8 @@ async fn start(
             image: args.proxy_image.clone(),
             endpoint: format!("https://{}", args.endpoint()),
             authorities: authorities.bundle(),
+            namespaces: args.namespaces.clone(),
+            cluster_domain: args.cluster_domain.clone(),
         },
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
@@ -161,6 +163,7 @@ async fn start(
     };
     let class = ApiResource::erase::<GatewayClass>(&());
     let protector = Protector::start(client.clone(), class, is_leading.clone());
+    let placing = provisioner.clone();
     let outbox = Outbox {
         server,
         provisioner,
@@ -176,12 +179,17 @@ async fn start(
         (catalog, is_leading.clone()),
         outbox,
     );
-    tokio::spawn(hub.run(Inbox {
+    let inbox = Inbox {
         inputs: inputs_of_hub,
         catalog: catalogs,
         provisioned: provisioned_of_hub,
         leads: is_leading.clone(),
-    }));
+    };
+    tokio::spawn(async move {
+        // Ports that Services have already are kept: they must be known before the first one is given.
+        placing.synced().await;
+        hub.run(inbox).await;
+    });
     tokio::spawn(authorities.keep(client.clone(), is_leading.clone()));
     tokio::spawn(follow_leadership(is_leading, metrics));
     if args.no_leader_election {

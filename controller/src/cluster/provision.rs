@@ -18,8 +18,8 @@ pub use gatewright_software::Input as Request;
 /// Gateways worked on at the same time.
 const WORKERS: usize = 8;
 
-/// Bounds of the pause after failures.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// Pause after a failure whose kind names none.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Metric label.
 const CONTROLLER: &str = "gateway";
@@ -126,6 +126,11 @@ impl Provisioner {
         }
     }
 
+    /// Waits until everything that exists is known.
+    pub async fn synced(&self) {
+        self.0.provider.synced().await;
+    }
+
     /// Wants a Gateway's infrastructure as the request says.
     pub fn put(&self, request: Request) {
         let gateway = request.balancer.gateway.clone();
@@ -210,41 +215,39 @@ impl Provisioner {
     async fn grant(&self, gateway: ObjectName, wish: Wish, out: &mpsc::Sender<Provisioned>) {
         let begun = Instant::now();
         let provider = &self.0.provider;
-        let result = match &wish {
-            Wish::Make(request) => provider.reconcile(request).await.map(Some),
-            Wish::Remove => provider.remove(&gateway).await.map(|()| None),
+        let outcome = match &wish {
+            Wish::Make(request) => provider.reconcile(request).await,
+            Wish::Remove => provider.remove(&gateway).await,
         };
         let mut told = None;
         self.queue(|queue| {
             queue.busy.remove(&gateway);
-            match result {
-                Ok(done) => {
-                    queue.failures.remove(&gateway);
-                    self.0.metrics.reconciled(CONTROLLER, "success", begun.elapsed());
-                    told = done.map(|done| (done.assigned, done.fault));
-                    if told.is_some() {
-                        queue.made.insert(gateway.clone());
-                    } else {
-                        queue.made.remove(&gateway);
-                    }
+            let makes = matches!(wish, Wish::Make(_));
+            if outcome.is_converged() {
+                queue.failures.remove(&gateway);
+                self.0.metrics.reconciled(CONTROLLER, "success", begun.elapsed());
+                if makes {
+                    queue.made.insert(gateway.clone());
+                    told = Some((outcome.addresses.assigned, outcome.addresses.fault));
+                } else {
+                    queue.made.remove(&gateway);
                 }
-                Err(error) => {
-                    let failures = queue.failures.entry(gateway.clone()).or_default();
-                    *failures += 1;
-                    let pause = (BACKOFF.0 * (1_u32 << (*failures).min(8))).min(BACKOFF.1);
-                    tracing::warn!(%gateway, %error, failures = *failures, "provisioning failed, trying again");
-                    self.0.metrics.reconciled(CONTROLLER, "error", begun.elapsed());
-                    if !error.retryable() || !queue.made.contains(&gateway) {
-                        let fault = ProgrammingFault {
-                            reason: error.reason().into(),
-                            message: error.to_string(),
-                        };
-                        told = Some((Vec::new(), Some(fault)));
-                    }
-                    if !queue.wishes.contains_key(&gateway) {
-                        queue.put(gateway.clone(), wish.clone(), Instant::now() + pause);
-                    }
-                }
+                return;
+            }
+            let failures = queue.failures.entry(gateway.clone()).or_default();
+            *failures += 1;
+            let pause = outcome.retry_after(*failures).unwrap_or(LONGEST_PAUSE);
+            for error in outcome.errors() {
+                let kind = error.treatment().label;
+                tracing::warn!(%gateway, %error, kind, failures = *failures, "provisioning failed, trying again");
+            }
+            self.0.metrics.reconciled(CONTROLLER, "error", begun.elapsed());
+            let lasting = outcome.errors().any(|error| !error.kind.retryable());
+            if lasting || !queue.made.contains(&gateway) {
+                told = Some((outcome.addresses.assigned.clone(), outcome.fault()));
+            }
+            if !queue.wishes.contains_key(&gateway) {
+                queue.put(gateway.clone(), wish.clone(), Instant::now() + pause);
             }
         });
         self.0.wake.notify_one();

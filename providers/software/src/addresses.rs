@@ -1,96 +1,221 @@
-//! Addresses that lead to a Gateway, from its Service.
+//! Addresses that lead to a Gateway, and those that it asks for. Pure.
 
+use crate::kind::{Key, Kind, Observed, text};
+use crate::lower::{self, Network, Part, Request};
+use crate::settings::Settings;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
+use gatewright_crds::own::parameters::Service;
 use gatewright_model::balancer::AddressRequest;
-use k8s_openapi::api::core::v1::Service;
+use gatewright_provider_api::contract::Addresses;
+use ipnet::IpNet;
+use serde_json::Value;
+use std::net::IpAddr;
 
-/// Addresses, and why there are none.
+#[cfg(test)]
+mod tests;
+
+/// Routability of an address inside the cluster (GEP-5093).
+const CLUSTER: &str = "Cluster";
+
+/// Addresses that a Gateway asks for by value, by how they are had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Addresses {
-    /// Those that work.
-    pub assigned: Vec<AssignedAddress>,
-    /// Why the Gateway cannot be reached.
-    pub fault: Option<ProgrammingFault>,
+pub struct Requests {
+    /// Through `spec.externalIPs`, which the class' `staticAddresses` allows.
+    pub external: Vec<IpAddr>,
+    /// Through the load balancer, or the range of cluster addresses.
+    pub others: Vec<IpAddr>,
 }
 
-/// Reads the Service's status; `None` when there is no Service yet.
-pub fn read(service: Option<&Service>, requested: &[AddressRequest]) -> Addresses {
-    let Some(service) = service else {
-        return fault("Pending", "the Gateway's Service does not exist yet".to_owned());
-    };
-    let spec = service.spec.clone().unwrap_or_default();
-    let kind = spec.type_.as_deref().unwrap_or("ClusterIP");
-    let assigned = match kind {
-        "LoadBalancer" => ingress(service),
-        _ => spec
-            .cluster_ips
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|address| address != "None")
-            .map(|address| assigned("IPAddress", &address))
-            .collect(),
-    };
-    let unmet: Vec<&str> = requested
+/// Sorts what a Gateway asks for by value.
+pub fn requests(asked: &[AddressRequest], service: &Service) -> Requests {
+    let networks: Vec<IpNet> = service
+        .static_addresses
         .iter()
-        .filter_map(|request| request.value.as_deref())
-        .filter(|value| !assigned.iter().any(|address| *address.value == **value))
+        .flatten()
+        .filter_map(|text| text.parse().ok())
         .collect();
-    if !unmet.is_empty() {
-        let found: Vec<&str> = assigned.iter().map(|address| &*address.value).collect();
-        let found = if found.is_empty() {
-            "none".to_owned()
+    let mut requests = Requests::default();
+    let values = asked.iter().filter(|request| &*request.kind == "IPAddress");
+    for address in values.filter_map(|request| request.value.as_deref()?.parse().ok()) {
+        if networks.iter().any(|network| network.contains(&address)) {
+            requests.external.push(address);
         } else {
-            found.join(", ")
-        };
-        let mut answer = fault(
-            "AddressNotUsable",
-            format!(
-                "spec.addresses: the load balancer gives {found} instead of {}; accepted are addresses that the cluster's \
-                 load balancer can assign",
-                unmet.join(", ")
-            ),
-        );
-        answer.assigned = assigned;
-        return answer;
+            requests.others.push(address);
+        }
     }
-    if assigned.is_empty() {
-        return fault(
-            "AddressNotAssigned",
-            format!(
-                "Service {} of type {kind} has no address yet; a cluster without a load balancer needs one (for example \
-                 MetalLB), or service.type NodePort or ClusterIP in SoftwareGatewayParameters",
-                service.metadata.name.as_deref().unwrap_or_default()
-            ),
-        );
+    requests
+}
+
+/// Addresses of a Gateway by what exists.
+pub fn read(request: &Request, settings: &Settings, observed: &Observed) -> Addresses {
+    if request.part == Part::Fleet {
+        return Addresses::default();
     }
-    Addresses {
-        assigned,
-        fault: None,
+    if lower::network(&request.input) != Network::Pod {
+        return on_nodes(request, observed);
+    }
+    let front = lower::front(request, settings);
+    match observed.objects.get(&front) {
+        Some(service) => of_service(request, service, observed),
+        None => fault("Pending", format!("Service {} does not exist yet", front.name)),
     }
 }
 
-fn ingress(service: &Service) -> Vec<AssignedAddress> {
-    let status = service
-        .status
-        .as_ref()
-        .and_then(|status| status.load_balancer.as_ref());
-    let points = status.and_then(|balancer| balancer.ingress.as_ref());
-    points
-        .into_iter()
-        .flatten()
-        .filter_map(|point| match (&point.ip, &point.hostname) {
-            (Some(ip), _) => Some(assigned("IPAddress", ip)),
-            (None, Some(name)) => Some(assigned("Hostname", name)),
-            (None, None) => None,
+fn of_service(request: &Request, service: &Value, observed: &Observed) -> Addresses {
+    let kind = text(service, "/spec/type");
+    let name = format!(
+        "{}/{}",
+        text(service, "/metadata/namespace"),
+        text(service, "/metadata/name")
+    );
+    let mut found = listed(service, "/spec/externalIPs", "");
+    let inside = || listed(service, "/spec/clusterIPs", CLUSTER);
+    match kind {
+        "LoadBalancer" => found.extend(ingress(service)),
+        "NodePort" => found.extend(observed.nodes.iter().map(|node| address(node, ""))),
+        _ if found.is_empty() => found.extend(inside()),
+        _ => {}
+    }
+    let asked = &request.input.balancer.addresses;
+    if asked
+        .iter()
+        .any(|request| &*request.routability == CLUSTER || is_inside(request, service))
+    {
+        found.extend(inside());
+    }
+    found.dedup();
+    let met = |request: &AddressRequest| {
+        found.iter().any(|address| {
+            address.kind == request.kind && request.value.as_ref().is_none_or(|value| *value == address.value)
         })
+    };
+    let unmet: Vec<&str> = asked
+        .iter()
+        .filter(|request| request.value.is_some() && !met(request))
+        .filter_map(|request| request.value.as_deref())
+        .collect();
+    let fault = if !unmet.is_empty() {
+        Some(unusable(kind, &name, &unmet))
+    } else if found.is_empty() {
+        Some(unassigned(kind, &name))
+    } else {
+        None
+    };
+    Addresses {
+        assigned: found,
+        fault,
+    }
+}
+
+fn is_inside(request: &AddressRequest, service: &Value) -> bool {
+    let inside = service.pointer("/spec/clusterIPs").and_then(Value::as_array);
+    inside.is_some_and(|list| {
+        list.iter()
+            .any(|found| found.as_str() == request.value.as_deref())
+    })
+}
+
+fn unusable(kind: &str, service: &str, unmet: &[&str]) -> ProgrammingFault {
+    let how = match kind {
+        "LoadBalancer" => "the load balancer of the cluster has not assigned it",
+        "NodePort" => "no ready proxy runs on a node with this address",
+        _ => "it is not an address of the cluster's range",
+    };
+    ProgrammingFault {
+        reason: "AddressNotUsable".into(),
+        message: format!(
+            "spec.addresses: {} cannot be used: {how} (Service {service}); a GatewayClass may allow other addresses that \
+             the network leads to the nodes in service.staticAddresses of its SoftwareGatewayParameters",
+            unmet.join(", ")
+        ),
+    }
+}
+
+fn unassigned(kind: &str, service: &str) -> ProgrammingFault {
+    let message = match kind {
+        "LoadBalancer" => format!(
+            "Service {service} of type LoadBalancer has no address yet; where no load balancer answers (kubectl describe \
+             service tells), install one such as MetalLB, or set service.type NodePort or ClusterIP, service.externalIPs or \
+             deployment.hostNetwork in SoftwareGatewayParameters"
+        ),
+        "NodePort" => format!("no proxy behind Service {service} is ready on any node"),
+        _ => format!("Service {service} of type {kind} has no address yet"),
+    };
+    ProgrammingFault {
+        reason: "AddressNotAssigned".into(),
+        message,
+    }
+}
+
+/// Addresses of the nodes with a ready proxy; or why there is none.
+fn on_nodes(request: &Request, observed: &Observed) -> Addresses {
+    let assigned: Vec<AssignedAddress> = observed.nodes.iter().map(|node| address(node, "")).collect();
+    if !assigned.is_empty() {
+        return Addresses {
+            assigned,
+            fault: None,
+        };
+    }
+    let workloads = observed
+        .objects
+        .iter()
+        .filter(|(Key { kind, .. }, _)| matches!(kind, Kind::Deployment | Kind::DaemonSet));
+    let refused = workloads.into_iter().find_map(|(_, object)| refusal(object));
+    let message = refused.unwrap_or_else(|| {
+        format!(
+            "no proxy of {} is ready on any node; pods that use their node's network or ports are made only in namespaces \
+             that allow them (label pod-security.kubernetes.io/enforce: privileged), and only where the ports are free",
+            request.owner
+        )
+    });
+    fault("AddressNotAssigned", message)
+}
+
+/// Why the pods of a Deployment are not made (`status.conditions`, type `ReplicaFailure`).
+fn refusal(object: &Value) -> Option<String> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let failure = conditions.iter().find(|condition| {
+        text(condition, "/type") == "ReplicaFailure" && text(condition, "/status") == "True"
+    })?;
+    Some(format!(
+        "the proxies' pods are refused: {}",
+        text(failure, "/message")
+    ))
+}
+
+fn ingress(service: &Value) -> Vec<AssignedAddress> {
+    let points = service
+        .pointer("/status/loadBalancer/ingress")
+        .and_then(Value::as_array);
+    let found = points.into_iter().flatten().filter_map(|point| {
+        match (text(point, "/ip"), text(point, "/hostname")) {
+            ("", "") => None,
+            ("", name) => Some(AssignedAddress {
+                kind: "Hostname".into(),
+                value: name.into(),
+                routability: "".into(),
+            }),
+            (ip, _) => Some(address(ip, "")),
+        }
+    });
+    found.collect()
+}
+
+fn listed(service: &Value, path: &str, routability: &str) -> Vec<AssignedAddress> {
+    let list = service.pointer(path).and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .filter(|value| !value.is_empty() && *value != "None")
+        .map(|value| address(value, routability))
         .collect()
 }
 
-fn assigned(kind: &str, value: &str) -> AssignedAddress {
+fn address(value: &str, routability: &str) -> AssignedAddress {
     AssignedAddress {
-        kind: kind.into(),
+        kind: "IPAddress".into(),
         value: value.into(),
-        routability: String::new().into(),
+        routability: routability.into(),
     }
 }
 
@@ -101,59 +226,5 @@ fn fault(reason: &str, message: String) -> Addresses {
             reason: reason.into(),
             message,
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn service(kind: &str, ingress: serde_json::Value) -> Service {
-        serde_json::from_value(json!({
-            "metadata": {"name": "edge"},
-            "spec": {"type": kind, "clusterIPs": ["10.96.0.7", "fd00::7"]},
-            "status": {"loadBalancer": {"ingress": ingress}},
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_load_balancer_gives_addresses_and_names() {
-        let found = read(
-            Some(&service(
-                "LoadBalancer",
-                json!([{"ip": "192.0.2.1"}, {"hostname": "lb.example"}]),
-            )),
-            &[],
-        );
-        let kinds: Vec<&str> = found.assigned.iter().map(|address| &*address.kind).collect();
-        assert_eq!((kinds, found.fault), (vec!["IPAddress", "Hostname"], None));
-    }
-
-    #[test]
-    fn a_pending_load_balancer_is_told_with_the_alternatives() {
-        let fault = read(Some(&service("LoadBalancer", json!([]))), &[])
-            .fault
-            .unwrap();
-        assert_eq!(&*fault.reason, "AddressNotAssigned");
-        assert!(fault.message.contains("NodePort"), "{}", fault.message);
-    }
-
-    #[test]
-    fn an_address_that_was_asked_for_and_not_given_is_not_usable() {
-        let request = AddressRequest {
-            kind: "IPAddress".into(),
-            value: Some("203.0.113.9".into()),
-            routability: "".into(),
-        };
-        let fault = read(
-            Some(&service("LoadBalancer", json!([{"ip": "192.0.2.1"}]))),
-            &[request],
-        )
-        .fault
-        .unwrap();
-        assert_eq!(&*fault.reason, "AddressNotUsable");
-        assert!(fault.message.contains("203.0.113.9"), "{}", fault.message);
     }
 }

@@ -13,6 +13,15 @@ pub const CLASS_NAME: &str = "gateway.networking.k8s.io/gateway-class-name";
 /// Annotation with the Gateway's full name, which may not fit into a label.
 pub const GATEWAY: &str = "gatewright.dev/gateway";
 
+/// Annotation with the GatewayClass whose shared fleet an object is a part of.
+pub const FLEET: &str = "gatewright.dev/fleet";
+
+/// Label with the Gateway's namespace, on what is made for it elsewhere.
+pub const GATEWAY_NAMESPACE: &str = "gatewright.dev/gateway-namespace";
+
+/// Label of the pods of a shared fleet.
+pub const FLEET_NAME: &str = "gatewright.dev/fleet-name";
+
 /// Label of everything that is made here, and what objects are found by.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "gatewright");
 
@@ -48,6 +57,20 @@ pub fn object_name(gateway: &str, class: &str) -> String {
     format!("gw-{}-{}", readable.trim_matches('-'), hash(&whole))
 }
 
+/// Name of the objects of a class' shared fleet.
+pub fn fleet_name(class: &str) -> String {
+    object_name("fleet", class)
+}
+
+/// Name of a Gateway's Service in the namespace of the fleet: two Gateways of one name in two namespaces have
+/// two.
+pub fn tenant_name(gateway: &ObjectName, class: &str) -> String {
+    let hash = hash(&format!("{gateway}/{class}"));
+    let readable = object_name(&gateway.name, class);
+    let start: String = readable.chars().take(MOST - HASH - 1).collect();
+    format!("{}-{hash}", start.trim_end_matches('-'))
+}
+
 /// A value for a label: the name itself, or shortened with a hash.
 pub fn label_value(name: &str) -> String {
     if name.len() <= MOST {
@@ -57,13 +80,17 @@ pub fn label_value(name: &str) -> String {
     format!("{}-{}", start.trim_end_matches(['-', '.', '_']), hash(name))
 }
 
-fn hash(text: &str) -> String {
+/// The start of a text's SHA-256, in hexadecimal.
+pub(crate) fn hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(HASH / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let (start, _) = digest.as_chunks::<4>();
+    let number = start.first().copied().map(u32::from_be_bytes).unwrap_or_default();
+    format!("{number:0width$x}", width = HASH)
+}
+
+/// Labels that select the pods of a shared fleet.
+pub fn fleet_selector(class: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(FLEET_NAME.to_owned(), label_value(class))])
 }
 
 /// Labels that select a Gateway's pods.
@@ -81,6 +108,13 @@ mod tests {
     #[test]
     fn a_short_name_is_as_gep_1762_says() {
         assert_eq!(object_name("edge", "gatewright"), "edge-gatewright");
+    }
+
+    #[test]
+    fn gateways_of_one_name_in_two_namespaces_have_two_services() {
+        let name = |namespace| tenant_name(&ObjectName::new(namespace, &"g".repeat(200)), "shared");
+        assert_ne!(name("a"), name("b"));
+        assert!(name("a").len() <= 63);
     }
 
     #[test]

@@ -107,10 +107,21 @@ fn compare<W: World>(world: &W, wanted: &BTreeMap<Resource, String>, case: &str,
             .filter_map(|(key, value)| Some((key, value, found.get(key)?)));
         let other: Vec<String> = both
             .filter(|(_, wanted, found)| wanted != found)
-            .map(|(key, wanted, found)| format!("{key}: {found} instead of {wanted}"))
+            .map(|(key, wanted, found)| format!("{key}: {}", around(wanted, found)))
             .collect();
         format!("{case}: lacking {lacking:?}, leaked {leaked:?}, different {other:?}")
     });
+}
+
+/// Where two texts part.
+fn around(wanted: &str, found: &str) -> String {
+    let same = wanted
+        .chars()
+        .zip(found.chars())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let part = |text: &str| -> String { text.chars().skip(same.saturating_sub(40)).take(120).collect() };
+    format!("..{}.. instead of ..{}..", part(found), part(wanted))
 }
 
 /// A second run writes nothing, and neither does a new process' first.

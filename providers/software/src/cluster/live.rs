@@ -1,0 +1,286 @@
+//! The API server itself: watches fill the store, writes go through the client.
+
+use super::store::{Proxy, Store};
+use super::{Cluster, error};
+use crate::driver::owner_of;
+use crate::kind::{Key, Kind, Observed};
+use crate::names::MANAGED_BY;
+use futures_util::StreamExt;
+use gatewright_model::key::ObjectName;
+use gatewright_provider_api::contract::ProviderError;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Field manager of everything that is made here.
+const FIELD_MANAGER: &str = "gatewright";
+
+/// Longest wait for one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Changes that wait to be looked at.
+const QUEUE: usize = 16_384;
+
+/// Watches in each namespace: one for each kind, and the pods.
+const WATCHES: usize = Kind::ALL.len() + 1;
+
+/// The API server.
+pub struct LiveCluster {
+    client: Client,
+    store: Arc<Store>,
+    synced: watch::Receiver<usize>,
+    watches: usize,
+}
+
+impl LiveCluster {
+    /// Starts the watches in these namespaces (none: in all), which end with the runtime; the receiver gets
+    /// the owners whose objects changed.
+    pub fn start(client: Client, namespaces: &BTreeSet<String>) -> (Self, mpsc::Receiver<ObjectName>) {
+        let (changes, changed) = mpsc::channel(QUEUE);
+        let (done, synced) = watch::channel(0);
+        let store = Arc::new(Store::default());
+        let tell = Tell { changes, done };
+        let mut places: Vec<Option<String>> = namespaces.iter().cloned().map(Some).collect();
+        if places.is_empty() {
+            places.push(None);
+        }
+        for place in &places {
+            for kind in Kind::ALL {
+                let resource = api_resource(kind);
+                let api = match place {
+                    Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+                    None => Api::all_with(client.clone(), &resource),
+                };
+                tokio::spawn(follow(
+                    Arc::clone(&store),
+                    (kind, place.clone()),
+                    api,
+                    tell.clone(),
+                ));
+            }
+            let pods = match place {
+                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(client.clone()),
+            };
+            tokio::spawn(follow_pods(Arc::clone(&store), place.clone(), pods, tell.clone()));
+        }
+        let cluster = Self {
+            client,
+            store,
+            synced,
+            watches: WATCHES * places.len(),
+        };
+        (cluster, changed)
+    }
+
+    /// What is known.
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Waits until everything that exists is known.
+    pub async fn synced(&self) {
+        let mut synced = self.synced.clone();
+        // The watches live as long as the runtime.
+        let _ = synced.wait_for(|done| *done >= self.watches).await;
+    }
+
+    fn api(&self, key: &Key) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &key.name.namespace, &api_resource(key.kind))
+    }
+}
+
+impl Cluster for LiveCluster {
+    async fn observe(&self, owner: &ObjectName) -> Result<Observed, ProviderError> {
+        Ok(self.store.of(owner))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Arc<Value>>, ProviderError> {
+        let found = patiently(key, self.api(key).get_opt(&key.name.name)).await?;
+        Ok(found.map(|object| Arc::new(json(&object))))
+    }
+
+    async fn apply(&self, key: &Key, object: &Value) -> Result<(), ProviderError> {
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(object);
+        let written = patiently(key, self.api(key).patch(&key.name.name, &params, &patch)).await?;
+        self.store.put(key.clone(), json(&written));
+        Ok(())
+    }
+
+    async fn delete(&self, key: &Key, uid: &str) -> Result<bool, ProviderError> {
+        let mut params = DeleteParams::background();
+        params.preconditions = Some(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        });
+        let result = tokio::time::timeout(PATIENCE, self.api(key).delete(&key.name.name, &params)).await;
+        let gone = match result {
+            Err(_) => return Err(error::timeout(key, PATIENCE)),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => true,
+            Ok(Err(source)) => return Err(error::of(key, source)),
+            // An object that waits for finalizers is answered with, one that is gone is not.
+            Ok(Ok(answer)) => match answer.left() {
+                Some(object) if !object.finalizers().is_empty() => {
+                    self.store.put(key.clone(), json(&object));
+                    false
+                }
+                _ => true,
+            },
+        };
+        if gone {
+            self.store.remove(key, uid);
+        }
+        Ok(gone)
+    }
+}
+
+async fn patiently<T>(key: &Key, call: impl Future<Output = kube::Result<T>>) -> Result<T, ProviderError> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(result) => result.map_err(|source| error::of(key, source)),
+        Err(_) => Err(error::timeout(key, PATIENCE)),
+    }
+}
+
+fn api_resource(kind: Kind) -> ApiResource {
+    let (group, version) = kind.version().split_once('/').unwrap_or(("", kind.version()));
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind.as_str()))
+}
+
+/// What is kept of an object: not who wrote which field.
+fn json(object: &DynamicObject) -> Value {
+    // An object from the API server is JSON, and stays it.
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    value
+}
+
+/// Whom a watch tells.
+#[derive(Clone)]
+struct Tell {
+    changes: mpsc::Sender<ObjectName>,
+    done: watch::Sender<usize>,
+}
+
+impl Tell {
+    async fn changed(&self, owner: Option<ObjectName>) {
+        if let Some(owner) = owner {
+            // Nobody listens while the process ends.
+            let _ = self.changes.send(owner).await;
+        }
+    }
+
+    fn listed(&self, first: &mut bool) {
+        if std::mem::take(first) {
+            self.done.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1))
+}
+
+async fn follow(
+    store: Arc<Store>,
+    (kind, place): (Kind, Option<String>),
+    api: Api<DynamicObject>,
+    tell: Tell,
+) {
+    let mut stream = watch_objects(api, config()).default_backoff().boxed();
+    let mut listed = BTreeSet::new();
+    let mut first = true;
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(object)) => {
+                listed.insert(name_of(&object));
+                tell.changed(put(&store, kind, &object)).await;
+            }
+            Ok(Event::InitDone) => {
+                for owner in store.retain(kind, place.as_deref(), &listed) {
+                    tell.changed(Some(owner)).await;
+                }
+                listed.clear();
+                tell.listed(&mut first);
+            }
+            Ok(Event::Apply(object)) => tell.changed(put(&store, kind, &object)).await,
+            Ok(Event::Delete(object)) => {
+                let key = Key {
+                    kind,
+                    name: name_of(&object),
+                };
+                let uid = object.uid().unwrap_or_default();
+                tell.changed(store.remove(&key, &uid)).await;
+            }
+            Err(error) => tracing::warn!(kind = kind.as_str(), %error, "watch failed, trying again"),
+        }
+    }
+}
+
+fn put(store: &Store, kind: Kind, object: &DynamicObject) -> Option<ObjectName> {
+    let key = Key {
+        kind,
+        name: name_of(object),
+    };
+    store.put(key, json(object))
+}
+
+async fn follow_pods(store: Arc<Store>, place: Option<String>, api: Api<Pod>, tell: Tell) {
+    let mut stream = watch_objects(api, config()).default_backoff().boxed();
+    let mut listed = BTreeSet::new();
+    let mut first = true;
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(pod)) => {
+                listed.insert(name_of(&pod));
+                tell.changed(store.put_pod(name_of(&pod), proxy(&pod))).await;
+            }
+            Ok(Event::InitDone) => {
+                for owner in store.retain_pods(place.as_deref(), &listed) {
+                    tell.changed(Some(owner)).await;
+                }
+                listed.clear();
+                tell.listed(&mut first);
+            }
+            Ok(Event::Apply(pod)) => tell.changed(store.put_pod(name_of(&pod), proxy(&pod))).await,
+            Ok(Event::Delete(pod)) => tell.changed(store.put_pod(name_of(&pod), None)).await,
+            Err(error) => tracing::warn!(kind = "Pod", %error, "watch failed, trying again"),
+        }
+    }
+}
+
+/// What is kept of a pod.
+fn proxy(pod: &Pod) -> Option<Proxy> {
+    let annotations = serde_json::json!({"metadata": {"annotations": pod.metadata.annotations}});
+    let status = pod.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    let ready = pod.metadata.deletion_timestamp.is_none()
+        && conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let hosts = status
+        .and_then(|status| status.host_ips.as_ref())
+        .filter(|_| ready);
+    Some(Proxy {
+        owner: owner_of(&annotations)?,
+        nodes: hosts.into_iter().flatten().map(|host| host.ip.clone()).collect(),
+    })
+}
+
+fn name_of(object: &impl ResourceExt) -> ObjectName {
+    ObjectName::new(&object.namespace().unwrap_or_default(), &object.name_any())
+}

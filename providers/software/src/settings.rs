@@ -1,0 +1,61 @@
+//! What the provider is told.
+
+use gatewright_crds::own::SoftwareGatewayParametersSpec;
+use gatewright_crds::own::parameters::Mode;
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
+use gatewright_stream::Scope;
+use gatewright_stream::settings::GatewaySettings;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What does not depend on a Gateway.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespace of the controller, and of shared fleets.
+    pub namespace: String,
+    /// Image of the proxies.
+    pub image: String,
+    /// Where proxies get their configuration: `https://HOST:PORT`.
+    pub endpoint: String,
+    /// The authorities that the controller's certificate is checked with, PEM.
+    pub authorities: watch::Receiver<String>,
+    /// Namespaces with Gateways; empty for all.
+    pub namespaces: Vec<String>,
+    /// DNS domain of the cluster, for example `cluster.local`.
+    pub cluster_domain: String,
+}
+
+/// A Gateway to provision.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its load balancer.
+    pub balancer: Arc<LoadBalancer>,
+    /// `metadata.uid` of the Gateway.
+    pub uid: String,
+    /// `metadata.uid` of its GatewayClass, which owns a shared fleet.
+    pub class_uid: String,
+    /// Its parameters over those of its class.
+    pub parameters: Option<SoftwareGatewayParametersSpec>,
+}
+
+impl Input {
+    /// Whose proxies serve the Gateway.
+    pub fn mode(&self) -> Mode {
+        let parameters = self.parameters.as_ref();
+        parameters
+            .and_then(|parameters| parameters.mode)
+            .unwrap_or_default()
+    }
+}
+
+/// Which proxies serve a Gateway, and how.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The proxies.
+    pub scope: Scope,
+    /// What they need to know.
+    pub settings: Arc<GatewaySettings>,
+    /// The ServiceAccount they run as.
+    pub service_account: ObjectName,
+}
