@@ -186,3 +186,6 @@ pub enum Kind {
     XBackend = 12,
     Certificate = 13,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,4 @@
 
 mod goldens;
 mod incremental;
+mod travel;

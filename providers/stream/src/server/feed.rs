@@ -43,6 +43,8 @@ pub struct Feed {
     floor: u64,
     newest: u64,
     known: bool,
+    /// See [`TOMBSTONES`].
+    remembered: usize,
 }
 
 /// Entries behind a position.
@@ -60,6 +62,7 @@ impl Feed {
         Self {
             newest: position,
             floor: position,
+            remembered: TOMBSTONES,
             ..Self::default()
         }
     }
@@ -77,6 +80,12 @@ impl Feed {
     /// Whether the changes since `position` are all known.
     pub fn reaches(&self, position: u64) -> bool {
         (self.floor..=self.newest).contains(&position)
+    }
+
+    /// Whether a reader at `position`, that began with nothing when the newest change was `begun`, may miss
+    /// a removal that is forgotten.
+    pub fn lost(&self, position: u64, begun: u64) -> bool {
+        position > 0 && position.max(begun) < self.floor
     }
 
     /// Its Gateways.
@@ -194,7 +203,7 @@ impl Feed {
 
     /// Forgets the oldest removals beyond the bound.
     fn forget(&mut self) {
-        while self.tombstones.len() > TOMBSTONES {
+        while self.tombstones.len() > self.remembered {
             let Some(oldest) = self.tombstones.pop_first() else {
                 return;
             };

@@ -228,7 +228,7 @@ impl Session {
         let batch = {
             let mut state = self.server.state();
             let room = state.rooms.get_mut(&self.scope)?;
-            if self.cursor > 0 && !room.feed.reaches(self.cursor) && self.cursor < room.feed.newest() {
+            if room.feed.lost(self.cursor, self.begun) {
                 // It missed removals that nobody remembers.
                 self.cursor = 0;
                 self.begun = room.feed.newest();
