@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -273,13 +273,16 @@ fn a_proxy_serves_what_its_controller_says_and_goes_on_without_it() {
         (outcome.has(revision) && outcome.listeners.is_empty() && outcome.refused.is_empty()).then_some(())
     });
     redirects(traffic, "/second").expect("acknowledged is in use");
+    let acknowledged = SystemTime::now();
 
     // The controller goes; the proxy goes on, restarts with what it has, and ends in order.
     let state = files.path().join("state/last-good");
-    eventually("the last good state", || state.exists().then_some(()));
+    eventually("the last good state", || {
+        let written = state.metadata().ok()?.modified().ok()?;
+        (written > acknowledged).then_some(())
+    });
     controller.stop.send(()).unwrap();
     drop(controller.runtime);
-    std::thread::sleep(Duration::from_secs(1));
     redirects(traffic, "/second").expect("it goes on");
     drop(proxy);
     let proxy = Proxy::start(files.path(), controller.port, admin);
