@@ -19,6 +19,12 @@ const ECHO_IMAGES: &[&str] = &[
     "registry.k8s.io/gateway-api/echo-basic:v1.6.0-dev.2",
     "registry.k8s.io/gateway-api/echo-basic:v1.6.0-dev.3",
 ];
+/// Names under which the manifests of the suite v1.7.0 use its echo server. v0.2.0 is pinned but not
+/// served by the module proxy, so that v0.1.0 stands in for it in a preview of that suite.
+const PREVIEW_ECHO_IMAGES: &[&str] = &[
+    "registry.k8s.io/gateway-api/conformance/echo-basic:v0.1.0",
+    "registry.k8s.io/gateway-api/conformance/echo-basic:v0.2.0",
+];
 
 /// Builds that nobody has used for so long are removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -80,6 +86,12 @@ const IMAGES: Unit = Unit {
     sources: &["go.mod", "go.sum", "coredns"],
 };
 
+const PREVIEW: Unit = Unit {
+    name: "preview",
+    module: "e2e/images/preview",
+    sources: &["go.mod", "go.sum"],
+};
+
 /// Builds everything a cluster needs.
 pub(super) fn ensure() -> Result<Built> {
     let mut built = ensure_tools()?;
@@ -94,35 +106,48 @@ pub(super) fn ensure() -> Result<Built> {
         go_build(&IMAGES, &folder.join("echo-basic"), echo, "")?;
         go_build(&IMAGES, &folder.join("coredns"), "./coredns", "")?;
         let archive = |name: &str| folder.join(format!("{name}.tar"));
-        let echo_tags: Vec<String> = ECHO_IMAGES.iter().map(|&tag| tag.to_owned()).collect();
         // The DNS server binds port 53, for which the published image has a file capability.
         pack(
             &built,
             &folder.join("coredns"),
             &archive("coredns"),
-            &[DNS_IMAGE.to_owned()],
+            &[DNS_IMAGE],
             "",
         )?;
         pack(
             &built,
             &folder.join("echo-basic"),
             &archive("echo-basic"),
-            &echo_tags,
+            ECHO_IMAGES,
             "",
         )?;
-        pack(
-            &built,
-            &built.tools.join("pause"),
-            &archive("pause"),
-            &[PAUSE_IMAGE.to_owned()],
-            "",
-        )
-        .map(drop)
+        let pause = built.tools.join("pause");
+        pack(&built, &pause, &archive("pause"), &[PAUSE_IMAGE], "").map(drop)
     })?;
     built.images = ["pause", "coredns", "echo-basic"]
         .map(|name| programs.join(format!("{name}.tar")))
         .to_vec();
     Ok(built)
+}
+
+/// The image that only a preview of the suite v1.7.0 needs.
+pub(super) fn ensure_preview(built: &Built) -> Result<PathBuf> {
+    let folder = unit(&PREVIEW, |folder| {
+        let (program, package) = (
+            folder.join("echo-basic"),
+            "sigs.k8s.io/gateway-api-conformance-images/echo-basic",
+        );
+        go_build(&PREVIEW, &program, package, "")?;
+        pack(
+            built,
+            &program,
+            &folder.join("echo-basic.tar"),
+            PREVIEW_ECHO_IMAGES,
+            "",
+        )
+        .map(drop)
+    })?;
+    Ok(folder.join("echo-basic.tar"))
 }
 
 /// Builds only what manages clusters.
@@ -173,13 +198,13 @@ pub(super) fn pack(
     built: &Built,
     program: &Path,
     archive: &Path,
-    tags: &[String],
+    tags: &[impl AsRef<str>],
     user: &str,
 ) -> Result<PathBuf> {
     let mut pack = manager_of(built);
     pack.arg("pack").arg(program).arg("--archive").arg(archive);
     for tag in tags {
-        pack.args(["--tag", tag]);
+        pack.args(["--tag", tag.as_ref()]);
     }
     output(pack.args(["--user", user]))?;
     Ok(archive.to_path_buf())

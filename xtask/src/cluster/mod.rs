@@ -152,7 +152,10 @@ pub fn run_action(args: &Args) -> Result<()> {
 /// Starts a cluster in namespaces of this machine.
 fn start(up: &Up) -> Result<()> {
     packages::ensure()?;
-    let built = build::ensure()?;
+    let mut built = build::ensure()?;
+    if up.bundle.trim_start_matches('v').starts_with("1.7.") {
+        built.images.push(build::ensure_preview(&built)?);
+    }
     let mut command = manager_of(&built);
     on(&mut command, &up.target).arg("up");
     command.arg("--kube").arg(&built.kube);
