@@ -47,7 +47,7 @@ pub struct Placed {
 /// What is to be done for a Gateway.
 #[derive(Clone, Debug)]
 enum Wish {
-    Make(Request),
+    Make(Box<Request>),
     Remove,
 }
 
@@ -136,7 +136,7 @@ impl Provisioner {
         let gateway = request.balancer.gateway.clone();
         self.queue(|queue| {
             queue.known.insert(gateway.clone(), request.clone());
-            queue.put(gateway, Wish::Make(request), Instant::now());
+            queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
         });
         self.0.wake.notify_one();
     }
@@ -184,7 +184,7 @@ impl Provisioner {
                 if let Some(request) = queue.known.get(&gateway).cloned()
                     && !queue.wishes.contains_key(&gateway)
                 {
-                    queue.put(gateway, Wish::Make(request), Instant::now());
+                    queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
                 }
             });
             self.0.wake.notify_one();
