@@ -85,7 +85,7 @@ pub(crate) fn hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     let (start, _) = digest.as_chunks::<4>();
     let number = start.first().copied().map(u32::from_be_bytes).unwrap_or_default();
-    format!("{number:0width$x}", width = HASH)
+    format!("{number:0HASH$x}")
 }
 
 /// Labels that select the pods of a shared fleet.
