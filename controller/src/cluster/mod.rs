@@ -122,6 +122,7 @@ async fn start(
     let provider = SoftwareProvider::new(
         client.clone(),
         Settings {
+            controller: args.controller_name.clone(),
             namespace: args.namespace.clone(),
             image: args.proxy_image.clone(),
             endpoint: format!("https://{}", args.endpoint()),

@@ -134,8 +134,10 @@ impl Cluster for Connection {
             .into_iter()
             .map(|(key, stored)| (key, stored.shown()))
             .filter(|(_, object)| {
-                let labelled = object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "gatewright";
-                labelled && owner_of(object).as_ref() == Some(owner)
+                let labels = &object["metadata"]["labels"];
+                let marks = crate::names::marks("gatewright.dev/software");
+                let marked = marks.iter().all(|(name, value)| labels[name] == **value);
+                marked && owner_of(object).as_ref() == Some(owner)
             });
         let observed = Observed {
             objects: ours.map(|(key, object)| (key, Arc::new(object))).collect(),
@@ -236,9 +238,15 @@ impl<S: Stages> World for InMemory<S> {
 
     fn plant_foreign(&self) {
         let mut objects = self.0.objects.lock().unwrap();
-        let labels = json!({
-            "app.kubernetes.io/managed-by": "gatewright", "gateway.networking.k8s.io/gateway-name": "edge",
-        });
+        let labelled = |controller: &str| {
+            let mut labels = crate::names::marks(controller);
+            labels.insert(
+                "gateway.networking.k8s.io/gateway-name".to_owned(),
+                "edge".to_owned(),
+            );
+            labels
+        };
+        let (ours, theirs) = (labelled("gatewright.dev/software"), labelled("example.com/other"));
         let others = [
             // Another Gateway's, another namespace's, and somebody's with our label or our kind of name.
             (
@@ -253,8 +261,15 @@ impl<S: Stages> World for InMemory<S> {
             ),
             ("infra", "labelled", json!({})),
             ("system", "fleet-other", json!({"gatewright.dev/fleet": "other"})),
+            // Another installation's, for a Gateway of the same name before its class changed.
+            (
+                "infra",
+                "edge-other",
+                json!({"gatewright.dev/gateway": "infra/edge"}),
+            ),
         ];
         for (namespace, name, annotations) in others {
+            let labels = if name == "edge-other" { &theirs } else { &ours };
             for kind in Kind::ALL {
                 let object = json!({"metadata": {
                     "name": name, "namespace": namespace, "labels": labels, "annotations": annotations,

@@ -13,7 +13,6 @@
 //! | apps | deployments, daemonsets | get, list, watch, create, patch, delete | namespaces with Gateways, and the controller's |
 //! | policy | poddisruptionbudgets | get, list, watch, create, patch, delete | namespaces with Gateways, and the controller's |
 //! | autoscaling | horizontalpodautoscalers | get, list, watch, create, patch, delete | namespaces with Gateways, and the controller's |
-//! | gateway.networking.k8s.io | gateways/finalizers, gatewayclasses/finalizers | update | where the API server checks owners (`OwnerReferencesPermissionEnforcement`) |
 //!
 //! `create` is needed because an apply makes what is missing.
 

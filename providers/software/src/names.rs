@@ -22,6 +22,9 @@ pub const GATEWAY_NAMESPACE: &str = "gatewright.dev/gateway-namespace";
 /// Label of the pods of a shared fleet.
 pub const FLEET_NAME: &str = "gatewright.dev/fleet-name";
 
+/// Label with the controller that made an object: two installations side by side keep apart.
+pub const CONTROLLER: &str = "gatewright.dev/controller";
+
 /// Label of everything that is made here, and what objects are found by.
 pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "gatewright");
 
@@ -86,6 +89,14 @@ pub(crate) fn hash(text: &str) -> String {
     let (start, _) = digest.as_chunks::<4>();
     let number = start.first().copied().map(u32::from_be_bytes).unwrap_or_default();
     format!("{number:0HASH$x}")
+}
+
+/// The labels that objects of one controller are found by.
+pub fn marks(controller: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned()),
+        (CONTROLLER.to_owned(), label_value(&controller.replace('/', "_"))),
+    ])
 }
 
 /// Labels that select the pods of a shared fleet.

@@ -1,6 +1,7 @@
 //! The provider as the controller uses it.
 
 use crate::cluster::live::LiveCluster;
+use crate::cluster::store::Store;
 use crate::driver::SoftwareDriver;
 use crate::lower::{Network, Part, Request, network};
 use crate::names;
@@ -13,9 +14,9 @@ use gatewright_provider_api::contract::{Outcome, converge, remove};
 use gatewright_stream::Scope;
 use gatewright_stream::settings::GatewaySettings;
 use kube::Client;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Gateways as proxies in a cluster.
 pub struct SoftwareProvider {
@@ -34,7 +35,7 @@ impl SoftwareProvider {
         if !namespaces.is_empty() {
             namespaces.insert(settings.namespace.clone());
         }
-        let (cluster, changes) = LiveCluster::start(client, &namespaces);
+        let (cluster, changes) = LiveCluster::start(client, &settings.controller, &namespaces);
         Self {
             driver: SoftwareDriver { cluster, settings },
             changes: Mutex::new(Some(changes)),
@@ -83,32 +84,22 @@ impl SoftwareProvider {
         }
     }
 
-    /// Gateways whose objects changed. Can be taken once. A change of a fleet names one of its Gateways.
+    /// Gateways to look at again, because their objects or the controller's authorities changed. Can be taken
+    /// once. A change of a fleet concerns all its Gateways.
     pub fn changes(&self) -> impl Stream<Item = ObjectName> + use<> {
         let receiver = self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let store = Arc::clone(self.driver.cluster.store());
-        let namespace = self.driver.settings.namespace.clone();
-        futures_util::stream::unfold(
-            (receiver, store, namespace),
-            async |(receiver, store, namespace)| {
-                let mut receiver = receiver?;
-                loop {
-                    let owner = receiver.recv().await?;
-                    let gateway = if owner.namespace.is_empty() {
-                        store
-                            .tenants(&namespace, &owner.name)
-                            .into_iter()
-                            .next()
-                            .map(|(gateway, _)| gateway)
-                    } else {
-                        Some(owner)
-                    };
-                    if let Some(gateway) = gateway {
-                        return Some((gateway, (Some(receiver), store, namespace)));
-                    }
-                }
-            },
-        )
+        let follower = receiver.map(|receiver| Follower {
+            receiver,
+            store: Arc::clone(self.driver.cluster.store()),
+            namespace: self.driver.settings.namespace.clone(),
+            authorities: self.driver.settings.authorities.clone(),
+            waiting: VecDeque::new(),
+        });
+        futures_util::stream::unfold(follower, async |follower| {
+            let mut follower = follower?;
+            let gateway = follower.next().await?;
+            Some((gateway, Some(follower)))
+        })
     }
 
     /// Gateways that something is left of although nobody knows them.
@@ -221,5 +212,40 @@ impl SoftwareProvider {
 
     fn given(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Ports>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Turns changes of objects into Gateways.
+struct Follower {
+    receiver: mpsc::Receiver<ObjectName>,
+    store: Arc<Store>,
+    namespace: String,
+    authorities: watch::Receiver<String>,
+    waiting: VecDeque<ObjectName>,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<ObjectName> {
+        loop {
+            if let Some(gateway) = self.waiting.pop_front() {
+                return Some(gateway);
+            }
+            tokio::select! {
+                owner = self.receiver.recv() => {
+                    let owner = owner?;
+                    if owner.namespace.is_empty() {
+                        let tenants = self.store.tenants(&self.namespace, &owner.name);
+                        self.waiting.extend(tenants.into_iter().map(|(gateway, _)| gateway));
+                    } else {
+                        return Some(owner);
+                    }
+                }
+                // Every ConfigMap with the authorities is written anew.
+                Ok(()) = self.authorities.changed() => {
+                    let owners = self.store.owners().into_iter();
+                    self.waiting.extend(owners.filter(|owner| !owner.namespace.is_empty()));
+                }
+            }
+        }
     }
 }

@@ -12,6 +12,8 @@ use tokio::sync::watch;
 /// What does not depend on a Gateway.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `controllerName` of the classes that are served; objects of others are none of ours.
+    pub controller: String,
     /// Namespace of the controller, and of shared fleets.
     pub namespace: String,
     /// Image of the proxies.

@@ -16,6 +16,7 @@ pub fn settings() -> Settings {
     // The last value stays readable without its sender.
     let (_, authorities) = watch::channel("PEM".to_owned());
     Settings {
+        controller: "gatewright.dev/software".to_owned(),
         namespace: "system".to_owned(),
         image: "example.com/proxy:1".to_owned(),
         endpoint: "https://gatewright.system.svc:18443".to_owned(),

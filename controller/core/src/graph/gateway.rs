@@ -201,7 +201,7 @@ fn parameters_of(
     };
     let object = ObjectName::new(reference.namespace, reference.name);
     let own = parameters::resolve(view, &class.controller, reference).map_err(refuse)?;
-    match own.class_only() {
+    match own.class_only(&base) {
         Some(problem) => Err(refuse(format!(
             "spec.infrastructure.parametersRef: {object}: {problem}"
         ))),

@@ -10,6 +10,9 @@ const KIND: &str = "SoftwareGatewayParameters";
 /// Controller name whose classes take parameters.
 const CONTROLLER: &str = "gatewright.dev/software";
 
+/// Domain of the controller names that stand for other providers.
+const DOMAIN: &str = "gatewright.dev/";
+
 /// A reference to parameters, the namespace filled in by the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct ParametersRef<'a> {
@@ -43,7 +46,8 @@ pub fn resolve(
         namespace,
         name,
     } = reference;
-    if controller != CONTROLLER {
+    // A name of another domain is an installation's own, for the software provider.
+    if controller != CONTROLLER && controller.starts_with(DOMAIN) {
         return Err(format!(
             "{field}: kind {kind} of group {group} holds no parameters for {controller}; none are accepted"
         ));

@@ -1,6 +1,6 @@
 //! What the schema cannot say about parameters.
 
-use super::{Deployment, Service, SoftwareGatewayParametersSpec};
+use super::{Deployment, Mode, Service, SoftwareGatewayParametersSpec};
 use k8s_openapi::api::core::v1::Affinity;
 use serde_json::Value;
 use std::fmt;
@@ -38,13 +38,14 @@ impl SoftwareGatewayParametersSpec {
     }
 
     /// The first field set here that only a GatewayClass may set: it decides over nodes, images and
-    /// addresses that belong to the cluster rather than to the Gateway's namespace.
-    pub fn class_only(&self) -> Option<Problem> {
+    /// addresses that belong to the cluster rather than to the Gateway's namespace. Where `class` shares its
+    /// proxies, nothing about them is a single Gateway's to say.
+    pub fn class_only(&self, class: &Self) -> Option<Problem> {
         let Self {
             mode,
             deployment,
             service,
-            access_log: _,
+            access_log,
             proxy_protocol: _,
             forwarding: _,
             limits: _,
@@ -81,6 +82,10 @@ impl SoftwareGatewayParametersSpec {
                 ("spec.service.externalIPs", external_ips.is_some()),
                 ("spec.service.staticAddresses", static_addresses.is_some()),
             ]);
+        }
+        if class.mode == Some(Mode::Shared) {
+            set.push(("spec.deployment", deployment.is_some()));
+            set.push(("spec.accessLog", access_log.is_some()));
         }
         set.into_iter().find(|(_, set)| *set).map(|(field, _)| Problem {
             field,

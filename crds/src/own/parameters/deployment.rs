@@ -42,11 +42,12 @@ pub struct Deployment {
     /// Class only. What runs the proxies. `Deployment` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Workload>,
-    /// Number of proxies. 2 by default; nothing else may be set beside `autoscaling`.
+    /// Number of proxies. 1 by default; not beside `autoscaling`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: Option<u32>,
-    /// Number of proxies by load, through a HorizontalPodAutoscaler. Off unless set.
+    /// Number of proxies by load, through a HorizontalPodAutoscaler, which needs a metrics server in the
+    /// cluster. Off unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
     /// Class only. The proxies use the network of their node and are reached at its addresses, with no
@@ -95,7 +96,7 @@ pub struct Autoscaling {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
-    /// What is reserved. `cpu: 100m, memory: 64Mi` by default.
+    /// What is reserved. `cpu: 50m, memory: 48Mi` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 32, "pattern": "^[0-9]{1,15}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"}))]
     pub requests: Option<BTreeMap<String, String>>,

@@ -19,6 +19,7 @@ fn a_fixed_number_and_autoscaling_replace_each_other() {
 
 #[test]
 fn what_decides_over_nodes_belongs_to_the_class() {
+    let dedicated = spec(json!({}));
     let fields = [
         (json!({"mode": "Shared"}), "spec.mode"),
         (
@@ -51,14 +52,22 @@ fn what_decides_over_nodes_belongs_to_the_class() {
         ),
     ];
     for (value, field) in fields {
-        assert_eq!(spec(value).class_only().unwrap().field, field);
+        assert_eq!(spec(value).class_only(&dedicated).unwrap().field, field);
     }
     let free = json!({
         "deployment": {"replicas": 1, "resources": {"limits": {"cpu": "1"}}, "podAnnotations": {"a": "b"}},
         "service": {"type": "ClusterIP", "annotations": {"a": "b"}},
         "accessLog": {"format": "Off"}, "limits": {"headerFields": 5},
     });
-    assert_eq!(spec(free).class_only(), None);
+    assert_eq!(spec(free.clone()).class_only(&dedicated), None);
+    let shared = spec(json!({"mode": "Shared"}));
+    assert_eq!(
+        spec(free).class_only(&shared).unwrap().field,
+        "spec.deployment",
+        "the tenants of one fleet would contradict each other"
+    );
+    let own = json!({"service": {"type": "ClusterIP"}, "limits": {"headerFields": 5}});
+    assert_eq!(spec(own).class_only(&shared), None);
 }
 
 #[test]

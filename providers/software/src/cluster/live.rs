@@ -4,7 +4,7 @@ use super::store::{Proxy, Store};
 use super::{Cluster, error};
 use crate::driver::owner_of;
 use crate::kind::{Key, Kind, Observed};
-use crate::names::MANAGED_BY;
+use crate::names;
 use futures_util::StreamExt;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::ProviderError;
@@ -15,7 +15,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,13 +42,22 @@ pub struct LiveCluster {
 }
 
 impl LiveCluster {
-    /// Starts the watches in these namespaces (none: in all), which end with the runtime; the receiver gets
-    /// the owners whose objects changed.
-    pub fn start(client: Client, namespaces: &BTreeSet<String>) -> (Self, mpsc::Receiver<ObjectName>) {
+    /// Starts the watches for what this controller made in these namespaces (none: in all). They end with
+    /// the runtime; the receiver gets the owners whose objects changed.
+    pub fn start(
+        client: Client,
+        controller: &str,
+        namespaces: &BTreeSet<String>,
+    ) -> (Self, mpsc::Receiver<ObjectName>) {
         let (changes, changed) = mpsc::channel(QUEUE);
         let (done, synced) = watch::channel(0);
         let store = Arc::new(Store::default());
-        let tell = Tell { changes, done };
+        let config = config(&names::marks(controller));
+        let tell = Tell {
+            changes,
+            done,
+            config,
+        };
         let mut places: Vec<Option<String>> = namespaces.iter().cloned().map(Some).collect();
         if places.is_empty() {
             places.push(None);
@@ -171,6 +180,7 @@ fn json(object: &DynamicObject) -> Value {
 struct Tell {
     changes: mpsc::Sender<ObjectName>,
     done: watch::Sender<usize>,
+    config: watcher::Config,
 }
 
 impl Tell {
@@ -188,8 +198,13 @@ impl Tell {
     }
 }
 
-fn config() -> watcher::Config {
-    watcher::Config::default().labels(&format!("{}={}", MANAGED_BY.0, MANAGED_BY.1))
+/// Watches what carries these labels.
+fn config(marks: &BTreeMap<String, String>) -> watcher::Config {
+    let labels: Vec<String> = marks
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    watcher::Config::default().labels(&labels.join(","))
 }
 
 async fn follow(
@@ -198,7 +213,7 @@ async fn follow(
     api: Api<DynamicObject>,
     tell: Tell,
 ) {
-    let mut stream = watch_objects(api, config()).default_backoff().boxed();
+    let mut stream = watch_objects(api, tell.config.clone()).default_backoff().boxed();
     let mut listed = BTreeSet::new();
     let mut first = true;
     while let Some(event) = stream.next().await {
@@ -238,7 +253,7 @@ fn put(store: &Store, kind: Kind, object: &DynamicObject) -> Option<ObjectName> 
 }
 
 async fn follow_pods(store: Arc<Store>, place: Option<String>, api: Api<Pod>, tell: Tell) {
-    let mut stream = watch_objects(api, config()).default_backoff().boxed();
+    let mut stream = watch_objects(api, tell.config.clone()).default_backoff().boxed();
     let mut listed = BTreeSet::new();
     let mut first = true;
     while let Some(event) = stream.next().await {

@@ -2,7 +2,7 @@
 
 use super::{Part, Request};
 use crate::kind::Kind;
-use crate::names::{self, CLASS_NAME, FLEET, GATEWAY, GATEWAY_NAMESPACE, MANAGED_BY};
+use crate::names::{self, CLASS_NAME, FLEET, GATEWAY, GATEWAY_NAMESPACE};
 use crate::settings::Settings;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl<'a> Frame<'a> {
             let namespace = names::label_value(&balancer.gateway.namespace);
             labels.insert(GATEWAY_NAMESPACE.to_owned(), namespace);
         }
-        labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+        labels.extend(names::marks(&self.settings.controller));
         labels.insert("app.kubernetes.io/name".to_owned(), "gatewright-proxy".to_owned());
         labels
     }

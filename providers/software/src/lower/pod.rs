@@ -194,8 +194,8 @@ fn arguments(frame: &Frame<'_>, choice: &Choice<'_>, admin: u16) -> Vec<String> 
 fn resources(given: Option<&Resources>) -> Value {
     let requests = given.and_then(|given| given.requests.clone()).unwrap_or_else(|| {
         BTreeMap::from([
-            ("cpu".to_owned(), "100m".to_owned()),
-            ("memory".to_owned(), "64Mi".to_owned()),
+            ("cpu".to_owned(), "50m".to_owned()),
+            ("memory".to_owned(), "48Mi".to_owned()),
         ])
     });
     let limits = given.and_then(|given| given.limits.clone()).unwrap_or_default();

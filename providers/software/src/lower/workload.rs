@@ -5,8 +5,11 @@ use super::{Choice, Network};
 use gatewright_crds::own::parameters::Autoscaling;
 use serde_json::{Value, json};
 
-/// Proxies of a Gateway or fleet, unless parameters say otherwise: one may fail.
-const REPLICAS: u32 = 2;
+/// Proxies of a Gateway or fleet, unless parameters say otherwise.
+const REPLICAS: u32 = 1;
+
+/// Fewest proxies with autoscaling, unless parameters say otherwise: one may fail.
+const SCALED: u32 = 2;
 
 /// CPU use that is aimed at, in percent of the request.
 const TARGET_CPU: u32 = 70;
@@ -56,7 +59,7 @@ pub fn autoscaler(deployment: &str, scale: &Autoscaling) -> Value {
     } = scale;
     json!({
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
-        "minReplicas": min_replicas.unwrap_or_else(|| REPLICAS.min(*max_replicas)),
+        "minReplicas": min_replicas.unwrap_or_else(|| SCALED.min(*max_replicas)),
         "maxReplicas": max_replicas,
         "metrics": [{
             "type": "Resource",
