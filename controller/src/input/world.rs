@@ -246,6 +246,7 @@ impl World {
                     .load_each(shown, &bytes, &mut |object| state.take(object));
                 state.diagnostics = loaded.diagnostics;
                 state.skipped = loaded.skipped;
+                reuse(&mut state.objects, &last);
                 keep_last_good(&mut state, last);
                 state.limit_diagnostics(MAX_DIAGNOSTICS.saturating_sub(self.diagnostics));
             }
@@ -292,6 +293,19 @@ impl World {
         look.diagnostics.extend(self.merged.duplicates(&self.files));
         if errors + warnings > 0 {
             look.diagnostics.push(Problem::More { errors, warnings });
+        }
+    }
+}
+
+/// Takes what is as it was before from before, so that it exists once however often its file is read.
+fn reuse(objects: &mut [Held], last: &[Held]) {
+    let known: BTreeMap<&ObjectKey, &Arc<Object>> =
+        last.iter().map(|held| (&held.key, &held.object)).collect();
+    for held in objects {
+        if let Some(before) = known.get(&held.key)
+            && **before == held.object
+        {
+            held.object = Arc::clone(before);
         }
     }
 }

@@ -89,6 +89,7 @@ impl Candidates {
         }
         chosen.sort();
         chosen.dedup_by(|one, other| (one.address, one.port) == (other.address, other.port));
+        chosen.shrink_to_fit();
         chosen
     }
 }

@@ -1,8 +1,9 @@
 //! From a route's parents and rules to what it adds to load balancers.
 
 use super::Engine;
+use super::pool::hash_of;
 use super::rivals::{Candidate, losers};
-use super::state::{BackendState, RouteState};
+use super::state::{BackendState, Places, RouteState};
 use super::unit::Unit;
 use crate::graph::route::{RouteRules, Rules};
 use crate::small_set::SmallSet;
@@ -27,20 +28,28 @@ impl Engine {
         let now: SmallSet<ListenerKey> = accepting(state)
             .flat_map(|(_, attachments)| attachments.iter().map(|attachment| attachment.listener.clone()))
             .collect();
-        let before = std::mem::replace(&mut state.listeners, now.clone());
-        for listener in before.difference(&now) {
+        let before = Arc::clone(&state.places);
+        let (before, now) = (&before.listeners, &now);
+        if before != now {
+            let places = Places {
+                listeners: now.clone(),
+                gateways: state.places.gateways.clone(),
+            };
+            state.places = self.places.share(hash_of(&places), places);
+        }
+        for listener in before.difference(now) {
             if let Some(known) = self.listeners.get_mut(listener) {
                 known.routes.remove(key);
             }
         }
-        for listener in now.difference(&before) {
+        for listener in now.difference(before) {
             self.listeners
                 .entry(listener.clone())
                 .or_default()
                 .routes
                 .insert(key.clone());
         }
-        for listener in before.union(&now) {
+        for listener in before.union(now) {
             let differs = before.contains(listener) != now.contains(listener);
             if differs {
                 self.dirty.insert(Unit::Status(declaring(listener)));
@@ -106,7 +115,8 @@ impl Engine {
         let attached = self.attached(state, key);
         let rules = state.rules.clone();
         let created = state.parents.created;
-        let (before, contributed) = (state.gateways.clone(), state.contributed.clone());
+        let (places, contributed) = (Arc::clone(&state.places), state.contributed.clone());
+        let before = &places.gateways;
         let after: SmallSet<ObjectName> = attached.keys().cloned().collect();
         let none = SmallSet::default();
         for (gateway, listeners) in attached {
@@ -135,8 +145,15 @@ impl Engine {
             return;
         };
         state.contributed = if after.is_empty() { None } else { rules };
-        state.gateways = after;
-        if state.parents.parents.is_empty() && state.gateways.is_empty() {
+        let nowhere = after.is_empty();
+        if *before != after {
+            let places = Places {
+                listeners: state.places.listeners.clone(),
+                gateways: after,
+            };
+            state.places = self.places.share(hash_of(&places), places);
+        }
+        if state.parents.parents.is_empty() && nowhere {
             self.routes.remove(key);
         }
     }

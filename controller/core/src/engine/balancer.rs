@@ -1,6 +1,7 @@
 //! Load balancers, kept current part by part.
 
 use super::Engine;
+use super::compact::{MANY, compact};
 use super::delta::{BalancerChange, Parts};
 use super::unit::Unit;
 use crate::graph::gateway::GatewayNode;
@@ -76,6 +77,12 @@ impl Engine {
                 let needed = state.backends.contains_key(key);
                 self.backends.get(key).filter(|_| needed)?.backend.clone()
             });
+            if parts.http_routes.len() >= MANY {
+                compact(&mut target.http_routes);
+            }
+            if parts.backends.len() >= MANY {
+                compact(&mut target.backends);
+            }
             if node_changed || fresh {
                 parts.settings |= replace_settings(target, &node);
                 parts.listeners = replace(&mut target.listeners, listeners(&node));

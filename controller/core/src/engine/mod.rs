@@ -8,6 +8,7 @@
 
 mod attachment;
 mod balancer;
+mod compact;
 mod delta;
 mod evaluate;
 mod policies;
@@ -33,7 +34,7 @@ use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::{LoadBalancer, Str};
 use jiff::Timestamp;
 use pool::Pool;
-use state::{BackendState, GatewayState, ListenerRoutes, RouteState};
+use state::{BackendState, GatewayState, ListenerRoutes, Places, RouteState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tracker::Tracker;
@@ -71,6 +72,7 @@ pub struct Engine {
     programming: BTreeMap<ObjectName, Programming>,
     /// Lists of parents that routes share.
     parents: Pool<Vec<ParentNode>>,
+    places: Pool<Places>,
     shared_statuses: Pool<Status>,
     /// Statuses as they are or as we last wanted them.
     statuses: BTreeMap<ObjectKey, Arc<Status>>,
@@ -102,6 +104,7 @@ impl Engine {
             policies: BTreeMap::new(),
             programming: BTreeMap::new(),
             parents: Pool::default(),
+            places: Pool::default(),
             shared_statuses: Pool::default(),
             statuses: BTreeMap::new(),
             silent: BTreeSet::new(),
@@ -115,10 +118,16 @@ impl Engine {
     /// An object that is given with a status has that status now: conditions and entries of others in
     /// it are preserved. One that is given without keeps the status that was computed last.
     pub fn update(&mut self, changes: impl IntoIterator<Item = Change>, now: Timestamp) -> Delta {
+        let mut count = 0;
         for change in changes {
             self.apply(change);
+            count += 1;
         }
-        self.settle(now)
+        let delta = self.settle(now);
+        if count >= compact::MANY {
+            self.compact();
+        }
+        delta
     }
 
     /// Takes note of what the data plane made of load balancers. A Gateway that is not in `outcomes`

@@ -11,7 +11,8 @@ use gatewright_model::backend::Backend;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::route::{HttpRoute, StreamRoute};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A Gateway.
@@ -55,19 +56,33 @@ pub struct RouteState {
     pub parents: RouteParents,
     /// Its rules; `None` when it leads to no Gateway of ours.
     pub rules: Option<Arc<RouteRules>>,
+    /// Where it is.
+    pub places: Arc<Places>,
+    /// The rules as last added to them.
+    pub contributed: Option<Arc<RouteRules>>,
+}
+
+/// Where a route is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
     /// Listeners that count it, whether or not a rival takes its place there.
     pub listeners: SmallSet<ListenerKey>,
     /// Gateways it adds to.
     pub gateways: SmallSet<ObjectName>,
-    /// The rules as last added to them.
-    pub contributed: Option<Arc<RouteRules>>,
+}
+
+impl Hash for Places {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.listeners.iter().for_each(|listener| listener.hash(hasher));
+        self.gateways.iter().for_each(|gateway| gateway.hash(hasher));
+    }
 }
 
 /// The routes of a listener.
 #[derive(Debug, Default)]
 pub struct ListenerRoutes {
     /// Those it would accept.
-    pub routes: BTreeSet<RouteKey>,
+    pub routes: SmallSet<RouteKey>,
     /// Those of them that lose against an older route of another kind, with a hostname they lost.
     pub losers: BTreeMap<RouteKey, HostPattern>,
 }
@@ -87,7 +102,7 @@ pub struct BackendState {
     /// What its users should know.
     pub notices: Vec<BackendNotice>,
     /// Gateways that need it.
-    pub gateways: BTreeSet<ObjectName>,
+    pub gateways: SmallSet<ObjectName>,
     /// Routes that name it.
-    pub routes: BTreeSet<RouteKey>,
+    pub routes: SmallSet<RouteKey>,
 }

@@ -1,12 +1,12 @@
 //! Who asked what: the dependencies of every computation.
 
+use super::pool::hash_of;
 use super::unit::Unit;
 use crate::snapshot::Dep;
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 /// Numbers, sorted. Most questions are asked by few units, and most units ask few questions.
 type Ids = SmallVec<[u32; 4]>;
@@ -59,6 +59,12 @@ impl Tracker {
         users.into_iter().flatten().filter_map(|id| self.units.key(*id))
     }
 
+    /// Gives back room that is reserved for more.
+    pub fn compact(&mut self) {
+        self.deps.compact();
+        self.units.compact();
+    }
+
     fn unuse(&mut self, dep: u32, unit: u32) {
         let Some(users) = self.deps.linked_mut(dep) else {
             return;
@@ -97,14 +103,13 @@ impl<K> Default for Interner<K> {
     }
 }
 
-fn hash_of(key: &impl Hash) -> u64 {
-    let mut hasher = FxHasher::default();
-    key.hash(&mut hasher);
-    hasher.finish()
-}
-
 fn slot_of<K>(slots: &[Option<Slot<K>>], id: u32) -> Option<&Slot<K>> {
     slots.get(id as usize)?.as_ref()
+}
+
+/// Hash of the key with a number.
+fn hash_in<K: Hash>(slots: &[Option<Slot<K>>], id: u32) -> u64 {
+    slot_of(slots, id).map_or(0, |slot| hash_of(&slot.key))
 }
 
 impl<K: Clone + Eq + Hash> Interner<K> {
@@ -146,10 +151,15 @@ impl<K: Clone + Eq + Hash> Interner<K> {
             (self.slots.len() - 1) as u32
         };
         let slots = &self.slots;
-        self.ids.insert_unique(hash_of(key), id, |id| {
-            slot_of(slots, *id).map_or(0, |slot| hash_of(&slot.key))
-        });
+        self.ids.insert_unique(hash_of(key), id, |id| hash_in(slots, *id));
         id
+    }
+
+    fn compact(&mut self) {
+        self.slots.shrink_to_fit();
+        self.free.shrink_to_fit();
+        let slots = &self.slots;
+        self.ids.shrink_to_fit(|id| hash_in(slots, *id));
     }
 
     fn release(&mut self, id: u32) {

@@ -1,6 +1,7 @@
 //! What refers to what, kept current object by object.
 
 use super::object::{Kind, Object, ObjectKey, name_of};
+use crate::small_set::SmallSet;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,7 +55,7 @@ impl Dep {
 /// Objects by question.
 #[derive(Debug, Default)]
 pub struct Index {
-    entries: BTreeMap<Dep, BTreeSet<ObjectName>>,
+    entries: BTreeMap<Dep, SmallSet<ObjectName>>,
 }
 
 impl Index {
@@ -85,8 +86,14 @@ impl Index {
         before.union(&after).cloned().collect()
     }
 
+    /// Gives back room that is reserved for more.
+    pub(super) fn compact(&mut self) {
+        self.entries = std::mem::take(&mut self.entries).into_iter().collect();
+        self.entries.values_mut().for_each(SmallSet::compact);
+    }
+
     /// The kind and names that a question lists.
-    pub(super) fn list(&self, dep: &Dep) -> Option<(Kind, &BTreeSet<ObjectName>)> {
+    pub(super) fn list(&self, dep: &Dep) -> Option<(Kind, &SmallSet<ObjectName>)> {
         Some((dep.listed()?, self.entries.get(dep)?))
     }
 }

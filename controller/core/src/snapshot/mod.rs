@@ -71,6 +71,14 @@ impl Snapshot {
         changed
     }
 
+    /// Gives back room that is reserved for more objects.
+    pub(crate) fn compact(&mut self) {
+        self.index.compact();
+        for objects in self.objects.values_mut() {
+            *objects = std::mem::take(objects).into_iter().collect();
+        }
+    }
+
     /// An object.
     pub fn get(&self, kind: Kind, name: &ObjectName) -> Option<&Arc<Object>> {
         self.objects.get(&kind)?.get(name)

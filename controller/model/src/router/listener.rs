@@ -30,14 +30,6 @@ impl<P> RoutePayload<P> {
         Self { route, payloads }
     }
 
-    /// A route that serves nothing, whatever rules it has.
-    pub fn without_rules(route: Arc<HttpRoute>) -> Self {
-        Self {
-            route,
-            payloads: Arc::from([]),
-        }
-    }
-
     /// The route.
     pub fn route(&self) -> &Arc<HttpRoute> {
         &self.route

@@ -6,6 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Objects of one update from which on the tree is made anew: one that grew entry by entry is half empty.
+const MANY: usize = 1000;
+
 type Files = BTreeMap<Arc<Path>, FileState>;
 
 /// Which file defines an object, and where in the order of the file. The least one counts.
@@ -89,6 +92,7 @@ impl Merged {
                 });
             }
         }
+        let many = affected.len() >= MANY;
         let mut changes = Vec::new();
         let mut gone = Vec::new();
         for (key, mut places) in affected {
@@ -117,6 +121,9 @@ impl Merged {
             }
         }
         changes.extend(gone);
+        if many {
+            self.objects = std::mem::take(&mut self.objects).into_iter().collect();
+        }
         changes
     }
 }

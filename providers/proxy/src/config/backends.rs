@@ -1,7 +1,7 @@
 //! Backends of one load balancer: settings and endpoints replaced in place.
 
 use super::certificates::Certificates;
-use super::diff::{Change, changes};
+use super::diff::{Change, changes, compact};
 use super::{Refusals, Workshop};
 use crate::dns::{Name, Watch};
 use crate::runtime::{BackendRuntime, BackendSettings, EndpointRuntime, EndpointSet};
@@ -68,6 +68,7 @@ impl Backends {
     ) -> Moved {
         let default_client = new.backend_client_certificate.as_ref();
         let mut moved = Moved::default();
+        let known = self.entries.len();
         for change in changes(old.map(|old| &old.backends), &new.backends) {
             match change {
                 Change::Added(key, model) => {
@@ -91,6 +92,7 @@ impl Backends {
                 }
             }
         }
+        compact(known, &mut self.entries);
         let default_moved = old.is_some_and(|old| old.backend_client_certificate.as_ref() != default_client);
         if default_moved || !rotated.is_empty() {
             for entry in self

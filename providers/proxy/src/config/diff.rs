@@ -15,7 +15,8 @@ pub(super) enum Change<'a, K, V> {
     Removed(&'a K, &'a Arc<V>),
 }
 
-/// Differences in key order. Equal pointers are equal values; other values are compared.
+/// Differences in key order. Equal pointers are equal entries, which costs two comparisons of pointers;
+/// other values are compared. A value never stands under two keys.
 pub(super) fn changes<'a, K: Ord, V: PartialEq>(
     old: Option<&'a BTreeMap<K, Arc<V>>>,
     new: &'a BTreeMap<K, Arc<V>>,
@@ -24,6 +25,13 @@ pub(super) fn changes<'a, K: Ord, V: PartialEq>(
     let mut new = new.iter().peekable();
     std::iter::from_fn(move || {
         loop {
+            if let (Some((_, before)), Some((_, after))) = (old.peek(), new.peek())
+                && Arc::ptr_eq(before, after)
+            {
+                old.next();
+                new.next();
+                continue;
+            }
             let order = match (old.peek(), new.peek()) {
                 (None, None) => return None,
                 (Some(_), None) => Ordering::Less,
@@ -35,7 +43,7 @@ pub(super) fn changes<'a, K: Ord, V: PartialEq>(
                 Ordering::Greater => return new.next().map(|(key, value)| Change::Added(key, value)),
                 Ordering::Equal => {
                     let ((_, before), (key, after)) = (old.next()?, new.next()?);
-                    if !Arc::ptr_eq(before, after) && before != after {
+                    if before != after {
                         return Some(Change::Changed(key, after));
                     }
                 }
@@ -43,6 +51,16 @@ pub(super) fn changes<'a, K: Ord, V: PartialEq>(
         }
     })
 }
+
+/// Makes a map anew that grew a lot: one that grew entry by entry is half empty.
+pub(super) fn compact<K: Ord, V>(known: usize, map: &mut BTreeMap<K, V>) {
+    if map.len() >= known + MANY {
+        *map = std::mem::take(map).into_iter().collect();
+    }
+}
+
+/// New entries of one update from which on it is worth the time.
+const MANY: usize = 1000;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! HTTPRoutes and GRPCRoutes of one load balancer, compiled rule by rule.
 
 use super::backends::{Backends, Moved};
-use super::diff::{Change, changes};
+use super::diff::{Change, changes, compact};
 use super::{Refusals, Workshop};
 use crate::policy::{FilterChain, RetryPolicy, SessionPolicy};
 use crate::runtime::{BackendRuntime, CompiledBackend, CompiledRule, RouteProtocol};
@@ -19,18 +19,13 @@ use std::time::Duration;
 /// What a rule is at run time.
 pub(super) type Payload = Arc<CompiledRule>;
 
-#[derive(Debug)]
-struct Entry {
-    /// The form in use: the newest, or the last that could be compiled.
-    payload: RoutePayload<Payload>,
-    /// Why the newest form, or a part of it, is not in use.
-    fault: Option<Box<str>>,
-}
-
 /// HTTP routes by key.
 #[derive(Debug, Default)]
 pub(super) struct HttpRoutes {
-    entries: BTreeMap<RouteKey, Entry>,
+    /// The form in use: the newest, or the last that could be compiled.
+    entries: BTreeMap<RouteKey, RoutePayload<Payload>>,
+    /// Why the newest form of a route, or a part of it, is not in use.
+    faults: BTreeMap<RouteKey, String>,
     /// Routes that name a backend which is not there.
     waiting: BTreeSet<RouteKey>,
 }
@@ -52,6 +47,7 @@ impl HttpRoutes {
         workshop: &Workshop,
     ) -> BTreeMap<ListenerKey, RouterChange> {
         let mut touched: BTreeMap<ListenerKey, RouterChange> = BTreeMap::new();
+        let known = self.entries.len();
         let mut waiting = if moved.keys.is_empty() {
             BTreeSet::new()
         } else {
@@ -61,7 +57,7 @@ impl HttpRoutes {
             let concerned = self
                 .entries
                 .iter()
-                .filter(|(_, entry)| names_any(entry.payload.route(), &moved.sessions));
+                .filter(|(_, payload)| names_any(payload.route(), &moved.sessions));
             waiting.extend(concerned.map(|(key, _)| key.clone()));
         }
         for change in changes(old.map(|old| &old.http_routes), &new.http_routes) {
@@ -77,8 +73,9 @@ impl HttpRoutes {
                 Change::Removed(key, _) => {
                     self.waiting.remove(key);
                     waiting.remove(key);
-                    if let Some(entry) = self.entries.remove(key) {
-                        for attachment in &entry.payload.route().attachments {
+                    self.faults.remove(key);
+                    if let Some(payload) = self.entries.remove(key) {
+                        for attachment in &payload.route().attachments {
                             touched
                                 .entry(attachment.listener.clone())
                                 .or_default()
@@ -92,29 +89,25 @@ impl HttpRoutes {
         for route in waiting.iter().filter_map(|key| new.http_routes.get(key)) {
             self.compile(route, Afresh::Yes, (backends, workshop), &mut touched);
         }
+        compact(known, &mut self.entries);
         touched
     }
 
     /// Everything attached to a listener, for one that is new.
     pub(super) fn attached(&self, listener: &ListenerKey) -> impl Iterator<Item = RoutePayload<Payload>> {
-        self.entries
-            .values()
-            .filter(|entry| {
-                let route = entry.payload.route();
-                route
-                    .attachments
-                    .iter()
-                    .any(|attachment| attachment.listener == *listener)
-            })
-            .map(|entry| entry.payload.clone())
+        let here = |payload: &&RoutePayload<Payload>| {
+            let attachments = &payload.route().attachments;
+            attachments
+                .iter()
+                .any(|attachment| attachment.listener == *listener)
+        };
+        self.entries.values().filter(here).cloned()
     }
 
     /// Says what is not in use and why.
     pub(super) fn report(&self, refusals: &mut Refusals) {
-        for (key, entry) in &self.entries {
-            if let Some(fault) = &entry.fault {
-                refusals.add(key, fault);
-            }
+        for (key, fault) in &self.faults {
+            refusals.add(key, fault);
         }
     }
 
@@ -130,20 +123,12 @@ impl HttpRoutes {
         let before = self.entries.get(key);
         if let Err(fault) = check_patterns(route) {
             // The last good form stays; a route without one does not exist yet and answers 404.
-            if let Some(entry) = self.entries.get_mut(key) {
-                entry.fault = Some(format!("{fault}; its last good form stays in use").into());
+            let kept = if before.is_some() {
+                "; its last good form stays in use"
             } else {
-                let nothing = HttpRoute {
-                    attachments: Vec::new(),
-                    rules: Vec::new(),
-                    ..HttpRoute::clone(route)
-                };
-                let entry = Entry {
-                    payload: RoutePayload::without_rules(Arc::new(nothing)),
-                    fault: Some(fault.into()),
-                };
-                self.entries.insert(key.clone(), entry);
-            }
+                ""
+            };
+            self.faults.insert(key.clone(), format!("{fault}{kept}"));
             return;
         }
         let missing = Cell::new(false);
@@ -157,12 +142,11 @@ impl HttpRoutes {
         let payload = RoutePayload::new(Arc::clone(route), |rule| {
             let known = before.filter(|_| afresh == Afresh::No).and_then(|before| {
                 let at = before
-                    .payload
                     .route()
                     .rules
                     .iter()
                     .position(|known| Arc::ptr_eq(known, rule))?;
-                before.payload.payloads().get(at)
+                before.payloads().get(at)
             });
             known.cloned().unwrap_or_else(|| Arc::new(compiler.rule(rule)))
         });
@@ -178,10 +162,7 @@ impl HttpRoutes {
                 .upserts
                 .push(payload.clone());
         }
-        for former in before
-            .iter()
-            .flat_map(|before| &before.payload.route().attachments)
-        {
+        for former in before.iter().flat_map(|before| &before.route().attachments) {
             if !route
                 .attachments
                 .iter()
@@ -194,13 +175,15 @@ impl HttpRoutes {
                     .push(key.clone());
             }
         }
-        self.entries.insert(
-            key.clone(),
-            Entry {
-                fault: not_executable(payload.payloads()).map(Into::into),
-                payload,
-            },
-        );
+        match not_executable(payload.payloads()) {
+            Some(fault) => {
+                self.faults.insert(key.clone(), fault);
+            }
+            None => {
+                self.faults.remove(key);
+            }
+        }
+        self.entries.insert(key.clone(), payload);
     }
 }
 
