@@ -14,7 +14,8 @@ const FEW: usize = 32;
 #[derive(Clone, Debug)]
 pub struct SmallSet<T> {
     few: Vec<T>,
-    /// When there, it has all the elements.
+    /// When there, it has all the elements. Behind a pointer, because most sets never have it.
+    #[allow(clippy::box_collection)]
     many: Option<Box<BTreeSet<T>>>,
 }
 
