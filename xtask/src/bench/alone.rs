@@ -1,6 +1,6 @@
 //! Measurements of the program alone: memory, changes, start.
 
-use super::manifests::{self, SPREAD_PORT};
+use super::manifests::{self, SPREAD_PORT, Spread};
 use super::process::Server;
 use super::report::Sample;
 use super::setup::{Bench, fetch};
@@ -41,10 +41,11 @@ fn serve(bench: &Bench, folder: &Path, watch: &[&str]) -> Result<(Server, std::p
 }
 
 /// Resident memory with so many routes, once everything has been loaded and the last one answers, in MiB.
-pub fn resident(bench: &Bench, routes: u32) -> Result<Sample> {
-    let folder = bench.dir().join(format!("resident-{routes}"));
+pub fn resident(bench: &Bench, spread: Spread) -> Result<Sample> {
+    let Spread { routes, backends, .. } = spread;
+    let folder = bench.dir().join(format!("resident-{routes}-{backends}"));
     if !folder.exists() {
-        manifests::write_spread(&folder, routes, 1)?;
+        spread.write(&folder)?;
     }
     let (server, _) = serve(bench, &folder, &[])?;
     fetch(
@@ -64,14 +65,19 @@ pub fn resident(bench: &Bench, routes: u32) -> Result<Sample> {
 /// files to the live router, in milliseconds. Each change is asked for by a request.
 pub fn change(bench: &Bench, gateways: u32) -> Result<Sample> {
     let folder = bench.dir().join(format!("change-{gateways}"));
-    manifests::write_spread(&folder, ROUTES, gateways)?;
+    let spread = Spread {
+        routes: ROUTES,
+        gateways,
+        backends: ROUTES,
+    };
+    spread.write(&folder)?;
     let (server, log) = serve(bench, &folder, &["--watch"])?;
-    let port = u32::from(SPREAD_PORT) + gateways - 1;
+    let port = spread.last_port();
     let mut times = wait_for(&log, 1)?;
     let first = times.len();
     for number in 0..CHANGES {
         let path = format!("/changed-{number}");
-        manifests::write_one(&folder, ROUTES, gateways, &path)?;
+        spread.write_one(&folder, &path)?;
         times = wait_for(&log, first + 1 + number as usize)?;
         fetch(bench, &format!("http://127.0.0.1:{port}{path}"))?;
     }

@@ -116,37 +116,48 @@ spec:
     Ok(())
 }
 
-/// First port of the Gateways that [`write_spread`] makes.
+/// First port of the Gateways of a [`Spread`].
 pub const SPREAD_PORT: u16 = 25_000;
-/// The file that holds the one route that [`write_one`] changes.
+/// The file that holds the one route that [`Spread::write_one`] changes.
 const ONE: &str = "one.yaml";
 
-/// Writes `routes` HTTPRoutes with a backend each, spread over `gateways` Gateways with one port and one
-/// host each; the last route is alone in its file, so that a change of it reads no other again.
-pub fn write_spread(folder: &Path, routes: u32, gateways: u32) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut text = "apiVersion: gateway.networking.k8s.io/v1
+/// Many HTTPRoutes, spread evenly over Gateways with one port each and over backends.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread {
+    /// HTTPRoutes with one rule, one path and one backend each.
+    pub routes: u32,
+    /// Gateways.
+    pub gateways: u32,
+    /// Services, each with an EndpointSlice.
+    pub backends: u32,
+}
+
+impl Spread {
+    /// Writes everything; the last route is alone in its file, so that a change of it reads no other again.
+    pub fn write(self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut text = "apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: gatewright}
 spec: {controllerName: gatewright.dev/software}
 "
-    .to_owned();
-    for number in 0..gateways {
-        write!(
-            text,
-            "---
+        .to_owned();
+        for number in 0..self.gateways {
+            write!(
+                text,
+                "---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {{name: gw-{number}, namespace: default}}
 spec: {{gatewayClassName: gatewright, listeners: [{{name: http, protocol: HTTP, port: {}}}]}}
 ",
-            u32::from(SPREAD_PORT) + number
-        )?;
-    }
-    for number in 0..routes {
-        write!(
-            text,
-            "---
+                u32::from(SPREAD_PORT) + number
+            )?;
+        }
+        for number in 0..self.backends {
+            write!(
+                text,
+                "---
 apiVersion: v1
 kind: Service
 metadata: {{name: s-{number}, namespace: default}}
@@ -159,31 +170,39 @@ addressType: IPv4
 ports: [{{name: http, port: {ORIGIN_PORT}}}]
 endpoints: [{{addresses: [\"127.0.0.1\"]}}]
 "
-        )?;
-        if number + 1 < routes {
-            text.push_str("---\n");
-            text.push_str(&spread_route(number, number % gateways, &route_path(number)));
+            )?;
         }
+        for number in 0..self.routes - 1 {
+            text.push_str("---\n");
+            text.push_str(&self.route(number, &route_path(number)));
+        }
+        std::fs::write(folder.join("many.yaml"), text)?;
+        self.write_one(folder, &route_path(self.routes - 1))
     }
-    std::fs::write(folder.join("many.yaml"), text)?;
-    write_one(folder, routes, gateways, &route_path(routes - 1))
-}
 
-/// Rewrites the last of `routes` routes, in one step, so that it matches `path`; it is on the last Gateway.
-pub fn write_one(folder: &Path, routes: u32, gateways: u32, path: &str) -> Result<()> {
-    let hidden = folder.join(".one.new");
-    std::fs::write(&hidden, spread_route(routes - 1, gateways - 1, path))?;
-    std::fs::rename(&hidden, folder.join(ONE)).context("renaming")
-}
+    /// Rewrites the last route, in one step, so that it matches `path`.
+    pub fn write_one(self, folder: &Path, path: &str) -> Result<()> {
+        let hidden = folder.join(".one.new");
+        std::fs::write(&hidden, self.route(self.routes - 1, path))?;
+        std::fs::rename(&hidden, folder.join(ONE)).context("renaming")
+    }
 
-fn spread_route(number: u32, gateway: u32, path: &str) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1
+    /// The port of the last route's Gateway.
+    pub fn last_port(self) -> u32 {
+        u32::from(SPREAD_PORT) + (self.routes - 1) % self.gateways
+    }
+
+    fn route(self, number: u32, path: &str) -> String {
+        format!(
+            "apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: r-{number}, namespace: default}}
 spec:
-  parentRefs: [{{name: gw-{gateway}}}]
-  rules: [{{matches: [{{path: {{type: PathPrefix, value: \"{path}\"}}}}], backendRefs: [{{name: s-{number}, port: 80}}]}}]
-"
-    )
+  parentRefs: [{{name: gw-{}}}]
+  rules: [{{matches: [{{path: {{type: PathPrefix, value: \"{path}\"}}}}], backendRefs: [{{name: s-{}, port: 80}}]}}]
+",
+            number % self.gateways,
+            number % self.backends
+        )
+    }
 }

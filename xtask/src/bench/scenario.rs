@@ -1,5 +1,6 @@
 //! What is measured, and the targets.
 
+use super::manifests::Spread;
 use super::peers::{Peer, Port};
 use super::report::Sample;
 use super::setup::Bench;
@@ -33,9 +34,7 @@ enum Kind {
         connections: u32,
     },
     /// The program alone: resident memory with so many routes.
-    Resident {
-        routes: u32,
-    },
+    Resident(Spread),
     /// The program alone: one changed route among 10,000.
     Change {
         gateways: u32,
@@ -131,9 +130,55 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "resident-5k",
-        about: "resident memory with 5,000 HTTPRoutes, a backend each, on 1 Gateway",
-        kind: Kind::Resident { routes: 5_000 },
+        about: "resident memory with 5,000 HTTPRoutes on 1 Gateway, one backend",
+        kind: Kind::Resident(Spread {
+            routes: 5_000,
+            gateways: 1,
+            backends: 1,
+        }),
         targets: &[at_most(40.0)],
+    },
+    Scenario {
+        name: "resident-15k",
+        about: "resident memory with 5,000 HTTPRoutes on 1 Gateway, a Service and an EndpointSlice each",
+        kind: Kind::Resident(Spread {
+            routes: 5_000,
+            gateways: 1,
+            backends: 5_000,
+        }),
+        targets: &[],
+    },
+    Scenario {
+        name: "resident-1",
+        about: "resident memory with 1 HTTPRoute",
+        kind: Kind::Resident(Spread {
+            routes: 1,
+            gateways: 1,
+            backends: 1,
+        }),
+        targets: &[],
+    },
+    Scenario {
+        name: "object-100",
+        about: "one HTTPRoute changed among 10,000 on 100 Gateways, object to live router (criterion bench)",
+        kind: Kind::Criterion(&criterion::Bench {
+            package: "gatewright-traffic",
+            target: "change",
+            group: "object-to-live-router-one-of-10000",
+            function: "100-gateways",
+        }),
+        targets: &[at_most(2.0)],
+    },
+    Scenario {
+        name: "object-1",
+        about: "one HTTPRoute changed among 10,000 on 1 Gateway, object to live router (criterion bench)",
+        kind: Kind::Criterion(&criterion::Bench {
+            package: "gatewright-traffic",
+            target: "change",
+            group: "object-to-live-router-one-of-10000",
+            function: "1-gateways",
+        }),
+        targets: &[at_most(10.0)],
     },
     Scenario {
         name: "change-100",
@@ -207,7 +252,7 @@ impl Scenario {
                 }
                 both
             }
-            Kind::Resident { .. } | Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => some(&ours),
+            Kind::Resident(_) | Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => some(&ours),
             Kind::Udp => some(&|peer| peer.udp),
             Kind::H1 { .. } | Kind::H2 | Kind::Idle { .. } => some(&|_| true),
         }
@@ -219,7 +264,7 @@ impl Scenario {
             Kind::H1 { .. } | Kind::H2 | Kind::Routes => "req/s",
             Kind::Udp => "datagrams/s",
             Kind::Idle { .. } => "KiB per connection",
-            Kind::Resident { .. } => "MiB",
+            Kind::Resident(_) => "MiB",
             Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => "ms",
         }
     }
@@ -236,7 +281,7 @@ impl Scenario {
     pub fn measure(&self, bench: &Bench, contestant: &Contestant, seconds: u64) -> Result<Sample> {
         let peer = contestant.peer;
         match self.kind {
-            Kind::Resident { routes } => return alone::resident(bench, routes),
+            Kind::Resident(spread) => return alone::resident(bench, spread),
             Kind::Change { gateways } => return alone::change(bench, gateways),
             Kind::Start => return alone::start(bench),
             _ => {}
@@ -261,7 +306,7 @@ impl Scenario {
                 Ok((load, Some(lost)))
             }
             Kind::Idle { .. }
-            | Kind::Resident { .. }
+            | Kind::Resident(_)
             | Kind::Change { .. }
             | Kind::Start
             | Kind::Criterion(_) => anyhow::bail!("this scenario is measured without load"),
