@@ -1,6 +1,7 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
 mod bench;
+mod charts;
 mod cluster;
 mod conformance;
 mod crds;

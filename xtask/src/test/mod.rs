@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{crds, fuzz, layers, tools};
+use crate::{charts, crds, fuzz, layers, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -49,6 +49,12 @@ const STEPS: &[Step] = &[
         about: "generated files of crds/ are as generated",
         full: false,
         run: |_| crds::check(),
+    },
+    Step {
+        name: "charts",
+        about: "the chart of CRDs holds them as generated",
+        full: false,
+        run: |_| charts::check(),
     },
     Step {
         name: "clippy",
