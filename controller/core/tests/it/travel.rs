@@ -22,7 +22,9 @@ fn balancers() -> impl Iterator<Item = (String, Vec<Arc<LoadBalancer>>)> {
 fn holds(text: &str, bytes: &[u8]) -> bool {
     let middle = &bytes[bytes.len() / 4..bytes.len() / 4 + 24];
     let numbers: Vec<String> = middle.iter().map(ToString::to_string).collect();
-    let hex: String = middle.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = middle
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let base64 = |skip: usize| {
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let triples = middle[skip..].chunks_exact(3);

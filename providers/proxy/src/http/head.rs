@@ -70,14 +70,50 @@ pub struct RequestHead {
     pub headers: Headers,
     /// `Upgrade` protocol asked for (HTTP/1.1) or `:protocol` of an extended CONNECT, lower case.
     pub upgrade: Option<String>,
+    /// What the client asked for, once a filter has changed it.
+    pub asked: Option<Box<Asked>>,
+}
+
+/// Authority and target as the client sent them (the path normalised).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Host and optional port.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
+}
+
+/// The part of a target before the query.
+fn path_of(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _)| path)
 }
 
 impl RequestHead {
     /// The path without the query.
     pub fn path(&self) -> &str {
-        self.target
-            .split_once('?')
-            .map_or(self.target.as_str(), |(path, _)| path)
+        path_of(&self.target)
+    }
+
+    /// Keeps what the client asked for, before the first change of it.
+    pub fn keep_asked(&mut self) {
+        if self.asked.is_none() {
+            self.asked = Some(Box::new(Asked {
+                authority: self.authority.clone(),
+                target: self.target.clone(),
+            }));
+        }
+    }
+
+    /// The authority that the client asked for.
+    pub fn asked_authority(&self) -> &str {
+        self.asked
+            .as_ref()
+            .map_or(&self.authority, |asked| &asked.authority)
+    }
+
+    /// The path that the client asked for, without the query.
+    pub fn asked_path(&self) -> &str {
+        path_of(self.asked.as_ref().map_or(&self.target, |asked| &asked.target))
     }
 
     /// The query without `?`.

@@ -42,6 +42,7 @@ pub(crate) fn from_h1(request: Request, scheme: Scheme, policy: path::Policy) ->
         target,
         headers: request.headers,
         upgrade,
+        asked: None,
     };
     Ok(Arrived {
         head,
@@ -117,6 +118,7 @@ pub(crate) fn from_h2(
         target,
         headers: request.headers,
         upgrade,
+        asked: None,
     };
     Ok(Arrived {
         head,

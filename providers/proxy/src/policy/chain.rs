@@ -161,6 +161,7 @@ impl FilterChain {
                 RequestStep::Headers(modifier) => {
                     modifier.apply(&mut head.headers);
                     if let Some(host) = modifier.host() {
+                        head.keep_asked();
                         host.clone_into(&mut head.authority);
                     }
                 }

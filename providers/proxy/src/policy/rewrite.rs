@@ -30,6 +30,7 @@ impl CompiledRewrite {
 
     /// Changes authority and path; the query stays.
     pub fn apply(&self, head: &mut RequestHead, matched_prefix: Option<&str>) {
+        head.keep_asked();
         if let Some(hostname) = &self.hostname {
             head.authority.clear();
             head.authority.push_str(hostname);
@@ -79,6 +80,12 @@ mod tests {
         rewrite.apply(&mut head, Some("/v1"));
         assert_eq!(head.authority, "one.example.org");
         assert_eq!(head.target, "/v2/a?x=/v1");
+        // What logs name is what the client asked for, whatever was changed since and how often.
+        rewrite.apply(&mut head, Some("/v2"));
+        assert_eq!(
+            (head.asked_authority(), head.asked_path()),
+            ("old.example.org:8080", "/v1/a")
+        );
     }
 
     #[test]

@@ -257,8 +257,8 @@ fn text<'a>(kind: &'a TextKind, record: &RequestRecord<'a>) -> Option<&'a [u8]> 
     match kind {
         TextKind::Method => head.map(|head| head.method.as_str().as_bytes()),
         TextKind::Scheme => head.map(|head| head.scheme.as_str().as_bytes()),
-        TextKind::Host => head.map(|head| head.authority.as_bytes()),
-        TextKind::Path => head.map(|head| head.path().as_bytes()),
+        TextKind::Host => head.map(|head| head.asked_authority().as_bytes()),
+        TextKind::Path => head.map(|head| head.asked_path().as_bytes()),
         TextKind::Query => head.and_then(|head| head.query()).map(str::as_bytes),
         TextKind::Protocol => head.map(|head| head.version.as_str().as_bytes()),
         TextKind::Header(name) => head.and_then(|head| head.headers.get(name)),

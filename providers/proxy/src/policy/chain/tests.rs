@@ -15,6 +15,7 @@ pub(crate) fn request(method: &str, authority: &str, target: &str) -> RequestHea
         target: target.to_owned(),
         headers: Headers::new(),
         upgrade: None,
+        asked: None,
     }
 }
 
