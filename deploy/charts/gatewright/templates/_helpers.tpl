@@ -38,10 +38,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* An image by digest, or by tag. Takes (list image root). */ -}}
 {{- define "gatewright.image" -}}
-{{ .Values.image.repository }}:{{ default (printf "v%s" .Chart.AppVersion) .Values.image.tag }}
+{{- $image := index . 0 -}}
+{{- $root := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ default (printf "v%s" $root.Chart.AppVersion) $image.tag }}
+{{- end -}}
 {{- end -}}
 
-{{- define "gatewright.proxyImage" -}}
-{{ .Values.proxy.image.repository }}:{{ default (printf "v%s" .Chart.AppVersion) .Values.proxy.image.tag }}
+{{- /* The value of the label gatewright.dev/controller on what the controller makes. */ -}}
+{{- define "gatewright.mark" -}}
+{{- $mark := .Values.controllerName | replace "/" "_" -}}
+{{- if gt (len $mark) 63 -}}
+{{- printf "%s-%s" (regexReplaceAll "[-._]+$" (trunc 54 $mark) "") (trunc 8 (sha256sum $mark)) -}}
+{{- else -}}
+{{- $mark -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "gatewright.subject" -}}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "gatewright.serviceAccount" . }}
+    namespace: {{ .Release.Namespace }}
 {{- end -}}
