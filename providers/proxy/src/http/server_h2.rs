@@ -5,6 +5,8 @@
 //! costs neither a task nor its memory.
 
 mod exchange;
+#[cfg(test)]
+mod tests;
 
 use crate::h1::buffer::{Buffer, SMALL};
 use crate::http::normalise;
@@ -55,28 +57,7 @@ pub(crate) async fn serve<IO>(io: IO, cx: ConnContext, drain: DrainWatch)
 where
     IO: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let state = Connection::new(settings(&cx.worker.options().limits));
-    let shared = Rc::new(Shared {
-        state: RefCell::new(state),
-        cx,
-        tasks: Cell::new(0),
-    });
-    let now = Instant::now();
-    let mut driver = Driver {
-        io,
-        input: Buffer::default(),
-        flushed: true,
-        shared,
-        times: Times {
-            timer: Timer::default(),
-            begun: now,
-            heard: now,
-            block: None,
-            quiet: Some(now),
-            pinged: None,
-            drained: None,
-        },
-    };
+    let mut driver = Driver::new(io, cx);
     let end = poll_fn(|task| driver.poll(task, &drain)).await;
     match end {
         End::Done => {
@@ -130,18 +111,42 @@ struct Times {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
+    fn new(io: IO, cx: ConnContext) -> Self {
+        let state = Connection::new(settings(&cx.worker.options().limits));
+        let shared = Rc::new(Shared {
+            state: RefCell::new(state),
+            cx,
+            tasks: Cell::new(0),
+        });
+        let now = Instant::now();
+        Self {
+            io,
+            input: Buffer::default(),
+            flushed: true,
+            shared,
+            times: Times {
+                timer: Timer::default(),
+                begun: now,
+                heard: now,
+                block: None,
+                quiet: Some(now),
+                pinged: None,
+                drained: None,
+            },
+        }
+    }
+
     fn poll(&mut self, task: &mut Context<'_>, drain: &DrainWatch) -> Poll<End> {
         loop {
-            if let Err(end) = self.read(task) {
-                return Poll::Ready(end);
+            let full = match self.read(task) {
+                Ok(full) => full,
+                Err(end) => return Poll::Ready(end),
+            };
+            if let Poll::Ready(Err(_)) = self.poll_write(task) {
+                return Poll::Ready(End::Cut);
             }
-            match self.poll_write(task) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(End::Cut),
-                Poll::Pending => break,
-            }
-            // What was left unread until the client took its answers.
-            if self.input.is_empty() || !matches!(self.take(), Ok(true)) {
+            // Reading stopped short, so nobody would tell us of what the client sends.
+            if !full || !self.shared.state.borrow().has_room() {
                 break;
             }
         }
@@ -154,10 +159,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
                 || self.shared.state.borrow().opened() >= limit)
         {
             self.drain();
-            // Written now; a client that takes nothing is waited for below.
-            if let Poll::Ready(Err(_)) = self.poll_write(task) {
-                return Poll::Ready(End::Cut);
-            }
+            // Writes what was said, and comes back.
+            task.waker().wake_by_ref();
         }
         let mut state = self.shared.state.borrow_mut();
         if state.is_done() && state.output().is_empty() {
@@ -168,12 +171,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
         self.poll_times(task)
     }
 
-    /// Reads and takes frames for as long as there are any.
-    fn read(&mut self, task: &mut Context<'_>) -> Result<(), End> {
+    /// Reads and takes frames for as long as there are any. Answers whether it stopped because the
+    /// client does not take our answers: the task is then *not* woken by what the client sends.
+    fn read(&mut self, task: &mut Context<'_>) -> Result<bool, End> {
+        // What was left when it stopped the last time.
+        if !self.input.is_empty() {
+            self.take()?;
+        }
+        let mut full = true;
         while self.shared.state.borrow().has_room() {
             let mut room = ReadBuf::new(self.input.room(SMALL));
             match Pin::new(&mut self.io).poll_read(task, &mut room) {
-                Poll::Pending => break,
+                Poll::Pending => {
+                    full = false;
+                    break;
+                }
                 Poll::Ready(Err(_)) => return Err(End::Cut),
                 Poll::Ready(Ok(())) => {
                     let count = room.filled().len();
@@ -187,11 +199,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             }
         }
         self.input.release();
-        Ok(())
+        Ok(full)
     }
 
-    /// Takes the frames that are there; answers whether there were any.
-    fn take(&mut self) -> Result<bool, End> {
+    /// Takes the frames that are there.
+    fn take(&mut self) -> Result<(), End> {
         let shared = &self.shared;
         let mut state = shared.state.borrow_mut();
         let count = state.receive(self.input.data()).map_err(End::Failed)?;
@@ -203,7 +215,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Driver<IO> {
             }
             room
         });
-        Ok(count > 0)
+        Ok(())
     }
 
     fn poll_write(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {

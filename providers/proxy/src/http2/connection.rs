@@ -248,6 +248,8 @@ impl Connection {
         while let Some(job) = self.jobs.pop_front() {
             self.handed = self.handed.saturating_sub(1);
             if self.streams.contains_key(&job.stream) {
+                // It may have been woken for something else: it must not be counted on while it is busy.
+                self.idle.retain(|waker| !waker.will_wake(cx.waker()));
                 return Poll::Ready(Some(job));
             }
         }
@@ -273,6 +275,7 @@ impl Connection {
         self.idle = Vec::new();
         self.streams = FxHashMap::default();
         self.jobs = VecDeque::new();
+        self.handed = 0;
         self.decoder.rest();
     }
 
@@ -355,6 +358,8 @@ impl Connection {
         if let Some(mut stream) = self.streams.remove(&id) {
             stream.wake();
             self.credit(stream.inbox.len());
+            // Else a client could make it grow, with streams that wait and are reset.
+            self.waiting.retain(|waiting| *waiting != id);
         }
         self.closed.note(id, by);
     }

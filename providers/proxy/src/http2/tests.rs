@@ -1,6 +1,9 @@
 //! The connection without a socket: what RFC 9113 asks, and what is bounded. h2spec covers the
 //! framing rules case by case; here is what it does not.
 
+mod simulation;
+mod worker;
+
 use super::connection::{Connection, Settings};
 use super::frame::{self, Head, Reason, flag, kind};
 use super::hpack;
