@@ -76,7 +76,7 @@ pub struct Args {
 pub fn run_suite(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let suite = build_suite()?;
-    let helm = tools::go_install("helm.sh/helm/v3/cmd/helm", "v3.22.0")?;
+    let helm = tools::helm()?;
     let controller = image::program(Part::Controller, &args.profile)?;
     let proxy = image::program(Part::Proxy, &args.profile)?;
     eprintln!("    built in {} s", begun.elapsed().as_secs());

@@ -42,6 +42,8 @@ enum Command {
     Datagrams(bench::datagrams::Role),
     /// Generate the Gateway API types and bundles of crds/, or check that they have not drifted.
     Crds(crds::Args),
+    /// Render the kustomize base, install.yaml and examples from the Helm charts, or check that they are current.
+    Charts(charts::Args),
     /// Run real Kubernetes clusters for tests, on this machine or on kind.
     Cluster(cluster::Args),
     /// Run the official Gateway API conformance suite against the controller in a cluster of its own.
@@ -58,6 +60,7 @@ fn main() -> Result<()> {
         Command::Docs(args) => docs::run(&args),
         Command::Layers => layers::check(),
         Command::Crds(args) => crds::run_command(&args),
+        Command::Charts(args) => charts::run_command(&args),
         Command::Cluster(args) => cluster::run_action(&args),
         Command::Conformance(args) => conformance::run_suite(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),

@@ -86,3 +86,8 @@ pub fn go_install(package: &str, version: &str) -> Result<PathBuf> {
     }
     Ok(program)
 }
+
+/// Helm, of the version that the charts are tested with.
+pub fn helm() -> Result<PathBuf> {
+    go_install("helm.sh/helm/v3/cmd/helm", "v3.22.0")
+}

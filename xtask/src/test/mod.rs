@@ -52,7 +52,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "charts",
-        about: "the chart of CRDs holds them as generated",
+        about: "charts are right, and what is rendered from them is current",
         full: false,
         run: |_| charts::check(),
     },
