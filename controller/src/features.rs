@@ -3,6 +3,7 @@
 use gatewright_core::EngineOptions;
 use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
 use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_crds::bundle::{Bundle, Channel};
 use gatewright_model::Str;
 use gatewright_provider_api::Provider;
@@ -33,6 +34,10 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
                     features.clone()
                 } else {
                     Vec::new()
+                },
+                parameters: match provider {
+                    Provider::Software => ParametersKind::Software,
+                    _ => ParametersKind::None,
                 },
             })
             .collect(),

@@ -2,6 +2,7 @@
 
 use crate::backend::BackendOptions;
 use crate::graph::class::{BundleVersion, ClassProfile};
+use crate::graph::parameters::ParametersKind;
 use crate::snapshot::{Change, Kind, Object, ObjectKey};
 use crate::status::{ListenerOutcome, Programming, ProgrammingFault};
 use crate::{Delta, Engine, EngineOptions};
@@ -16,18 +17,24 @@ use std::sync::Arc;
 /// The controller name of the tests.
 pub(crate) const CONTROLLER: &str = "gatewright.dev/software";
 
-/// An engine that owns [`CONTROLLER`].
-pub(crate) fn engine() -> Engine {
-    Engine::new(EngineOptions {
+/// Options of an engine that owns [`CONTROLLER`].
+pub(crate) fn options() -> EngineOptions {
+    EngineOptions {
         profiles: vec![ClassProfile {
             controller: CONTROLLER.into(),
             features: vec!["HTTPRoute".into(), "Gateway".into()],
+            parameters: ParametersKind::Software,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
         channel: Channel::Experimental,
         backends: BackendOptions::default(),
         trust_bundles: true,
-    })
+    }
+}
+
+/// An engine that owns [`CONTROLLER`].
+pub(crate) fn engine() -> Engine {
+    Engine::new(options())
 }
 
 /// A point in time: seconds since the Unix epoch.

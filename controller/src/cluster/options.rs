@@ -5,6 +5,7 @@ use crate::features;
 use gatewright_core::EngineOptions;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::ClassProfile;
+use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::Kind;
 
 /// Options for one controller name and what the API server serves.
@@ -14,6 +15,7 @@ pub fn engine(controller: &str, catalog: &Catalog, backends: BackendOptions) -> 
         profiles: vec![ClassProfile {
             controller: controller.into(),
             features: features::claimed(release.bundle, release.channel),
+            parameters: ParametersKind::Software,
         }],
         bundle: release.version.clone(),
         channel: release.channel,

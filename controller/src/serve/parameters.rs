@@ -160,6 +160,23 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn the_log_fields_that_parameters_accept_are_those_of_the_proxy() {
+        let crd: serde_json::Value = serde_json::from_str(&gatewright_crds::own::crds()[0].json).unwrap();
+        let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        let pattern = &spec["properties"]["accessLog"]["properties"]["fields"]["items"]["pattern"];
+        let names = pattern
+            .as_str()
+            .unwrap()
+            .trim_start_matches("^(")
+            .trim_end_matches(")$");
+        let accepted: Vec<&str> = names
+            .split('|')
+            .filter(|name| !name.starts_with("header:"))
+            .collect();
+        assert_eq!(accepted, gatewright_proxy::observe::FIELDS);
+    }
+
+    #[test]
     fn what_is_named_is_changed_and_the_rest_stays() {
         let spec: SoftwareGatewayParametersSpec = serde_json::from_value(json!({
             "proxyProtocol": {"requiredFrom": ["10.0.0.0/8"]},

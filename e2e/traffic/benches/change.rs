@@ -7,6 +7,7 @@
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
 use gatewright_crds::bundle::Channel;
@@ -97,6 +98,7 @@ impl Site {
             profiles: vec![ClassProfile {
                 controller: "gatewright.dev/software".into(),
                 features: Vec::new(),
+            parameters: ParametersKind::Software,
             }],
             bundle: BundleVersion::Known("v1.7.0".into()),
             channel: Channel::Experimental,

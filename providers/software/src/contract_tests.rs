@@ -6,7 +6,7 @@ use crate::kind::{Key, Kind, Observed, text};
 use crate::lower::{Part, Request};
 use crate::testing::{balancers, input, none, request, settings};
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Action, ErrorKind, ProviderError, Resource};
+use gatewright_provider_api::contract::{Action, ErrorKind, ProviderError, Resource, converge};
 use gatewright_provider_api::suite::{Answer, Calls, Reply, World, run};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ struct Stored {
     applied: Value,
     added: Value,
     uid: String,
+    /// Replicas of a Deployment that nobody but the autoscaling decides on.
+    left: Option<u64>,
 }
 
 impl Stored {
@@ -25,6 +27,10 @@ impl Stored {
     fn shown(&self) -> Value {
         let mut shown = self.added.clone();
         merge(&mut shown, &self.applied);
+        // DeploymentSpec.replicas: "Defaults to 1".
+        if shown["kind"] == "Deployment" && shown.pointer("/spec/replicas").is_none() {
+            shown["spec"]["replicas"] = json!(self.left.unwrap_or(1));
+        }
         shown["metadata"]["uid"] = json!(self.uid);
         shown
     }
@@ -94,12 +100,26 @@ impl ApiServer {
         if key.kind == Kind::Service && object["spec"]["ports"].as_array().is_some_and(Vec::is_empty) {
             return Err(failure(ErrorKind::Invalid, key));
         }
+        if key.kind == Kind::Deployment
+            && let Some(known) = known
+            && applied.pointer("/spec/replicas").is_none()
+        {
+            let mut next = known.clone();
+            next.applied = applied.clone();
+            let replicas = |stored: &Stored| stored.shown()["spec"]["replicas"].as_u64();
+            assert_eq!(
+                replicas(&next),
+                replicas(known),
+                "nobody asked for other replicas"
+            );
+        }
         let mut uids = self.uids.lock().unwrap();
         *uids += 1;
         let stored = objects.entry(key.clone()).or_insert_with(|| Stored {
             applied: Value::Null,
             added: defaults(key.kind, object),
             uid: format!("uid-{uids}"),
+            left: None,
         });
         stored.applied = applied;
         Ok(())
@@ -170,6 +190,22 @@ impl Cluster for Connection {
         finish(reply, key, result).await
     }
 
+    async fn leave_replicas(&self, key: &Key) -> Result<(), ProviderError> {
+        let reply = self.0.calls.enter(Some((Action::Update, key.resource())));
+        if let Some(stored) = self
+            .0
+            .objects
+            .lock()
+            .unwrap()
+            .get_mut(key)
+            .filter(|_| reply.carry_out)
+        {
+            let ours = stored.applied.pointer("/spec/replicas").and_then(Value::as_u64);
+            stored.left = ours.or(stored.left);
+        }
+        finish(reply, key, Ok(())).await
+    }
+
     async fn delete(&self, key: &Key, uid: &str) -> Result<bool, ProviderError> {
         let reply = self.0.calls.enter(Some((Action::Delete, key.resource())));
         if reply.carry_out {
@@ -224,9 +260,12 @@ impl<S: Stages> World for InMemory<S> {
         let shown = objects.iter().map(|(key, stored)| {
             let mut object = stored.shown();
             object["metadata"].as_object_mut().unwrap().remove("uid");
-            // Which address the API server chose is its own affair.
+            // Which address the API server chose is its own affair, and how many proxies the autoscaling.
             if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
                 spec.remove("clusterIPs");
+                if stored.applied.pointer("/spec/replicas").is_none() {
+                    spec.remove("replicas");
+                }
                 if stored.applied.pointer("/spec/clusterIP").is_none() {
                     spec.remove("clusterIP");
                 }
@@ -278,6 +317,7 @@ impl<S: Stages> World for InMemory<S> {
                     applied: Value::Null,
                     added: object,
                     uid: format!("{namespace}-{name}"),
+                    left: None,
                 };
                 objects.insert(Key::new(kind, namespace, name), stored);
             }
@@ -410,4 +450,35 @@ impl Stages for Fleet {
 fn fleets_keep_the_contract() {
     let report = run::<InMemory<Fleet>>();
     assert_eq!(report.failed, 0, "{report}");
+}
+
+/// Kubernetes, "Horizontal Pod Autoscaling", migrating Deployments: a number of replicas that nobody applies any more
+/// falls back to 1. Nothing on the way may write fewer than there are, and the way back takes them over.
+#[test]
+fn switching_to_autoscaling_and_back_keeps_the_proxies_that_run() {
+    let world = InMemory::<Dedicated>::empty();
+    let driver = world.driver();
+    let replicas = || {
+        let objects = world.0.objects.lock().unwrap();
+        let found = objects.iter().find(|(key, _)| key.kind == Kind::Deployment);
+        let stored = found.unwrap().1;
+        let ours = stored.applied.pointer("/spec/replicas").is_some();
+        (stored.shown()["spec"]["replicas"].as_u64().unwrap(), ours)
+    };
+    let run = |parameters: Value| {
+        let request = request(input(&balancers()[0], parameters), Part::Dedicated);
+        let outcome = gatewright_provider_api::suite::drive(converge(&driver, &request)).unwrap();
+        assert!(outcome.is_converged());
+        replicas()
+    };
+    let scaled = json!({"deployment": {"autoscaling": {"maxReplicas": 9}}});
+    assert_eq!(run(json!({"deployment": {"replicas": 7}})), (7, true));
+    assert_eq!(run(scaled.clone()), (7, false), "they are the autoscaler's");
+    // The autoscaler decides, and what else changes leaves its decision alone.
+    let key = Key::new(Kind::Deployment, "infra", "edge-gatewright");
+    world.0.objects.lock().unwrap().get_mut(&key).unwrap().left = Some(4);
+    let mut other = scaled;
+    other["accessLog"] = json!({"format": "JSON"});
+    assert_eq!(run(other), (4, false));
+    assert_eq!(run(json!({"deployment": {"replicas": 3}})), (3, true));
 }

@@ -53,7 +53,17 @@ impl<C: Cluster> Driver for SoftwareDriver<C> {
 
     async fn apply(&self, change: &Change<Step>) -> Result<(), ProviderError> {
         match &change.step {
-            Step::Apply { key, object, uid } => self.write(key, object, uid.as_deref()).await,
+            Step::Apply {
+                key,
+                object,
+                uid,
+                leave_replicas,
+            } => {
+                if *leave_replicas {
+                    self.cluster.leave_replicas(key).await?;
+                }
+                self.write(key, object, uid.as_deref()).await
+            }
             Step::Replace { key, object, uid } => {
                 if self.cluster.delete(key, uid).await? {
                     self.write(key, object, None).await

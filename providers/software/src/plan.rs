@@ -21,6 +21,8 @@ pub enum Step {
         object: Arc<Value>,
         /// `metadata.uid` of what exists.
         uid: Option<String>,
+        /// Whether the number of replicas, as it is, is left to others first.
+        leave_replicas: bool,
     },
     /// The object is deleted and made anew.
     Replace {
@@ -83,6 +85,7 @@ fn change(key: &Key, object: &Arc<Value>, found: Option<&Arc<Value>>) -> Option<
             key: key.clone(),
             object: Arc::clone(object),
             uid: None,
+            leave_replicas: false,
         };
         return Some(base(Action::Create, Vec::new(), "it is missing", step));
     };
@@ -109,6 +112,8 @@ fn change(key: &Key, object: &Arc<Value>, found: Option<&Arc<Value>>) -> Option<
         key: key.clone(),
         object: Arc::clone(object),
         uid: Some(uid),
+        // An autoscaler decides from now on, or does so already.
+        leave_replicas: key.kind == Kind::Deployment && object.pointer("/spec/replicas").is_none(),
     };
     Some(base(
         Action::Update,

@@ -1,6 +1,6 @@
 //! GatewayClasses: which are ours, and whether they can be used.
 
-use super::parameters::{self, ParametersRef};
+use super::parameters::{self, ParametersKind, ParametersRef};
 use crate::snapshot::View;
 use crate::translate::Refusal;
 use gatewright_crds::constants::gateway_class::reason;
@@ -15,6 +15,8 @@ pub struct ClassProfile {
     pub controller: Str,
     /// `status.supportedFeatures`, any order.
     pub features: Vec<Str>,
+    /// What `parametersRef` of its classes and their Gateways may name.
+    pub parameters: ParametersKind,
 }
 
 /// What is known of the installed CRDs (`SupportedVersion`).
@@ -31,6 +33,8 @@ pub enum BundleVersion {
 pub struct ClassNode {
     /// Controller name.
     pub controller: Str,
+    /// What `parametersRef` may name.
+    pub accepts: ParametersKind,
     /// Why it is not accepted.
     pub refused: Option<Refusal>,
     /// Supported features, sorted by name, at most 64 (`GatewayClassStatus.supportedFeatures`).
@@ -56,7 +60,7 @@ pub fn evaluate(view: &View<'_>, name: &str, profiles: &[ClassProfile]) -> Optio
             namespace: reference.namespace.as_deref().unwrap_or_default(),
             name: &reference.name,
         };
-        parameters::resolve(view, &profile.controller, reference)
+        parameters::resolve(view, (&profile.controller, profile.parameters), reference)
     });
     let (parameters, refused) = match parameters {
         None => (None, None),
@@ -75,6 +79,7 @@ pub fn evaluate(view: &View<'_>, name: &str, profiles: &[ClassProfile]) -> Optio
     features.truncate(64);
     Some(ClassNode {
         controller: profile.controller.clone(),
+        accepts: profile.parameters,
         refused,
         features,
         parameters,

@@ -200,7 +200,7 @@ fn parameters_of(
         message,
     };
     let object = ObjectName::new(reference.namespace, reference.name);
-    let own = parameters::resolve(view, &class.controller, reference).map_err(refuse)?;
+    let own = parameters::resolve(view, (&class.controller, class.accepts), reference).map_err(refuse)?;
     match own.class_only(&base) {
         Some(problem) => Err(refuse(format!(
             "spec.infrastructure.parametersRef: {object}: {problem}"

@@ -7,11 +7,16 @@ use gatewright_model::key::ObjectName;
 /// The kind that holds parameters of the software provider.
 const KIND: &str = "SoftwareGatewayParameters";
 
-/// Controller name whose classes take parameters.
-const CONTROLLER: &str = "gatewright.dev/software";
-
-/// Domain of the controller names that stand for other providers.
-const DOMAIN: &str = "gatewright.dev/";
+/// What the classes of a controller name take as parameters. It follows the provider behind the name and not
+/// the name itself: an installation chooses its own, so that several live side by side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ParametersKind {
+    /// Nothing.
+    #[default]
+    None,
+    /// `SoftwareGatewayParameters`.
+    Software,
+}
 
 /// A reference to parameters, the namespace filled in by the caller.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +41,7 @@ pub struct ParametersRef<'a> {
 /// `GatewayInfrastructure.parametersRef`: "the Gateway/GatewayClass SHOULD be rejected").
 pub fn resolve(
     view: &View<'_>,
-    controller: &str,
+    (controller, accepted): (&str, ParametersKind),
     reference: ParametersRef<'_>,
 ) -> Result<SoftwareGatewayParametersSpec, String> {
     let ParametersRef {
@@ -46,8 +51,7 @@ pub fn resolve(
         namespace,
         name,
     } = reference;
-    // A name of another domain is an installation's own, for the software provider.
-    if controller != CONTROLLER && controller.starts_with(DOMAIN) {
+    if accepted == ParametersKind::None {
         return Err(format!(
             "{field}: kind {kind} of group {group} holds no parameters for {controller}; none are accepted"
         ));

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Whose proxies serve a Gateway.
+/// Class only. Whose proxies serve a Gateway: its own, or those of its class. `Dedicated` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Its own, in its namespace.
@@ -17,7 +17,7 @@ pub enum Mode {
     Shared,
 }
 
-/// What runs the proxies.
+/// Class only. What runs the proxies. `Deployment` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workload {
     /// A number of them, wherever there is room.
@@ -96,7 +96,8 @@ pub struct Autoscaling {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
-    /// What is reserved. `cpu: 50m, memory: 48Mi` by default.
+    /// What is reserved. `cpu: 20m, memory: 48Mi` by default, which leaves room for many Gateways on a small
+    /// cluster; `cpu: 250m` with `autoscaling`, whose goal is a share of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 8, "additionalProperties" = {"type": "string", "maxLength": 32, "pattern": "^[0-9]{1,15}([.][0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"}))]
     pub requests: Option<BTreeMap<String, String>>,
@@ -123,7 +124,7 @@ pub struct Image {
     pub pull_secrets: Option<Vec<String>>,
 }
 
-/// When an image is fetched.
+/// When an image is fetched. `IfNotPresent` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PullPolicy {
     /// At each start.

@@ -56,7 +56,7 @@ pub struct Service {
     pub static_addresses: Option<Vec<String>>,
 }
 
-/// Type of the Service.
+/// Type of the Service. `LoadBalancer` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServiceType {
     /// An address of a load balancer, from a cloud or from software such as MetalLB.
@@ -81,7 +81,7 @@ impl ServiceType {
     }
 }
 
-/// Which proxies traffic from outside goes to.
+/// Which proxies traffic from outside goes to. `Cluster` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExternalTrafficPolicy {
     /// All.
@@ -101,7 +101,7 @@ impl ExternalTrafficPolicy {
     }
 }
 
-/// IPv4, IPv6 or both.
+/// IPv4, IPv6 or both. `PreferDualStack` by default.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IpFamilyPolicy {
     /// The cluster's first.

@@ -24,6 +24,9 @@ use tokio::sync::{mpsc, watch};
 /// Field manager of everything that is made here.
 const FIELD_MANAGER: &str = "gatewright";
 
+/// Field manager of a number of replicas that we leave to an autoscaler. Whoever changes the number takes it over.
+const SCALE_MANAGER: &str = "gatewright-autoscaling";
+
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -126,6 +129,21 @@ impl Cluster for LiveCluster {
         Ok(())
     }
 
+    async fn leave_replicas(&self, key: &Key) -> Result<(), ProviderError> {
+        let api = self.api(key);
+        let Some(found) = patiently(key, api.get_opt(&key.name.name)).await? else {
+            return Ok(());
+        };
+        let Some(object) = replicas_to_leave(key, &found) else {
+            return Ok(());
+        };
+        let params = PatchParams::apply(SCALE_MANAGER);
+        let patch = Patch::Apply(&object);
+        let left = patiently(key, api.patch(&key.name.name, &params, &patch)).await?;
+        self.store.put(key.clone(), json(&left));
+        Ok(())
+    }
+
     async fn delete(&self, key: &Key, uid: &str) -> Result<bool, ProviderError> {
         let mut params = DeleteParams::background();
         params.preconditions = Some(Preconditions {
@@ -151,6 +169,27 @@ impl Cluster for LiveCluster {
         }
         Ok(gone)
     }
+}
+
+/// What is applied to leave a Deployment's number of replicas to others; `None` when it is not ours (any more).
+/// It holds for the version that was read alone, so that no number that an autoscaler chose meanwhile is undone.
+fn replicas_to_leave(key: &Key, found: &DynamicObject) -> Option<Value> {
+    let owned = found.managed_fields().iter().any(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
+    });
+    let replicas = found.data.pointer("/spec/replicas").filter(|_| owned)?;
+    Some(serde_json::json!({
+        "apiVersion": key.kind.version(),
+        "kind": key.kind.as_str(),
+        "metadata": {
+            "namespace": &*key.name.namespace,
+            "name": &*key.name.name,
+            "resourceVersion": found.resource_version()?,
+        },
+        "spec": {"replicas": replicas},
+    }))
 }
 
 async fn patiently<T>(key: &Key, call: impl Future<Output = kube::Result<T>>) -> Result<T, ProviderError> {
@@ -298,4 +337,36 @@ fn proxy(pod: &Pod) -> Option<Proxy> {
 
 fn name_of(object: &impl ResourceExt) -> ObjectName {
     ObjectName::new(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(manager: &str, fields: Value) -> DynamicObject {
+        serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "edge", "namespace": "infra", "resourceVersion": "7", "managedFields": [
+                {"manager": manager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields},
+            ]},
+            "spec": {"replicas": 5},
+        }))
+        .unwrap()
+    }
+
+    /// Kubernetes, "Server-Side Apply", transferring ownership: the field is applied with its present value by
+    /// another manager, for exactly the version that was read.
+    #[test]
+    fn replicas_are_left_as_they_are_and_only_when_they_are_ours() {
+        let key = Key::new(Kind::Deployment, "infra", "edge");
+        let ours = json!({"f:spec": {"f:replicas": {}, "f:template": {}}});
+        let left = replicas_to_leave(&key, &deployment(FIELD_MANAGER, ours.clone())).unwrap();
+        assert_eq!(left["spec"], json!({"replicas": 5}));
+        assert_eq!(left["metadata"]["resourceVersion"], "7");
+        let template = json!({"f:spec": {"f:template": {}}});
+        for other in [deployment(FIELD_MANAGER, template), deployment("kubectl", ours)] {
+            assert_eq!(replicas_to_leave(&key, &other), None);
+        }
+    }
 }

@@ -23,6 +23,11 @@ pub trait Cluster: Send + Sync {
     /// before and give no more are taken back. With `metadata.uid` it fails unless the object is that one.
     fn apply(&self, key: &Key, object: &Value) -> impl Future<Output = Result<(), ProviderError>> + Send;
 
+    /// Leaves a Deployment's number of replicas, as it is now, to others when it is ours. A field that its last
+    /// owner applies no more falls back to its default, here 1 (Kubernetes, "Horizontal Pod Autoscaling",
+    /// migrating Deployments; "Server-Side Apply", transferring ownership).
+    fn leave_replicas(&self, key: &Key) -> impl Future<Output = Result<(), ProviderError>> + Send;
+
     /// Deletes the object with this uid; nothing when it is gone. `false`: it is still going away.
     fn delete(&self, key: &Key, uid: &str) -> impl Future<Output = Result<bool, ProviderError>> + Send;
 }

@@ -4,13 +4,22 @@ use super::frame::Frame;
 use super::{Choice, GRACE_SECONDS, Network, Part};
 use crate::names;
 use crate::ports::ADMIN;
-use gatewright_crds::own::parameters::{AccessLogFormat, Placement, Resources, Spread, Toleration};
+use gatewright_crds::own::parameters::{AccessLogFormat, Placement, Spread, Toleration};
 use gatewright_stream::settings::Transport;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// User and group of a proxy: nobody's in particular.
 const USER: u32 = 65_532;
+
+/// CPU that is reserved for a proxy.
+const CPU: &str = "20m";
+
+/// CPU that is reserved for one of a number of proxies that follows the load.
+const SCALED_CPU: &str = "250m";
+
+/// Memory that is reserved for a proxy.
+const MEMORY: &str = "48Mi";
 
 /// Admin ports of proxies on their node's network: one for each Gateway, by name.
 const HOST_ADMIN: std::ops::Range<u16> = 19_001..20_000;
@@ -115,7 +124,7 @@ fn container(frame: &Frame<'_>, choice: &Choice<'_>) -> Value {
         ],
         "readinessProbe": probe("/readyz", 1, 3),
         "livenessProbe": probe("/livez", 10, 6),
-        "resources": resources(choice.deployment.and_then(|found| found.resources.as_ref())),
+        "resources": resources(choice),
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "readOnlyRootFilesystem": true,
@@ -159,11 +168,11 @@ fn arguments(frame: &Frame<'_>, choice: &Choice<'_>, admin: u16) -> Vec<String> 
         Part::Dedicated | Part::Tenant => ["--gateway".to_owned(), balancer.gateway.to_string()],
         Part::Fleet => ["--class".to_owned(), balancer.class.to_string()],
     };
-    let log = choice
+    let access_log = choice
         .all
-        .and_then(|all| all.access_log.as_ref()?.format)
+        .and_then(|all| all.access_log.clone())
         .unwrap_or_default();
-    let log = match log {
+    let log = match access_log.format.unwrap_or_default() {
         AccessLogFormat::Off => "off",
         AccessLogFormat::Text => "text",
         AccessLogFormat::Json => "json",
@@ -188,14 +197,24 @@ fn arguments(frame: &Frame<'_>, choice: &Choice<'_>, admin: u16) -> Vec<String> 
     .map(ToOwned::to_owned)
     .to_vec();
     arguments.extend(whose);
+    if let Some(fields) = access_log.fields.filter(|_| log != "off") {
+        arguments.extend(["--access-log-fields".to_owned(), fields.join(",")]);
+    }
     arguments
 }
 
-fn resources(given: Option<&Resources>) -> Value {
+/// What is reserved unless parameters say otherwise. A request takes some 10 us (`docs/benchmarks.md`): a fiftieth of a
+/// core is a thousand requests a second with room to spare, and little enough for many Gateways on a small cluster. More
+/// is used where it is free, since nothing is limited. Memory is that of 5,000 routes.
+fn resources(choice: &Choice<'_>) -> Value {
+    let given = choice.deployment.and_then(|found| found.resources.as_ref());
+    let scaled = choice.deployment.is_some_and(|found| found.autoscaling.is_some());
+    // An autoscaler aims at a share of the request: that of an idle proxy would be reached at once.
+    let cpu = if scaled { SCALED_CPU } else { CPU };
     let requests = given.and_then(|given| given.requests.clone()).unwrap_or_else(|| {
         BTreeMap::from([
-            ("cpu".to_owned(), "50m".to_owned()),
-            ("memory".to_owned(), "48Mi".to_owned()),
+            ("cpu".to_owned(), cpu.to_owned()),
+            ("memory".to_owned(), MEMORY.to_owned()),
         ])
     });
     let limits = given.and_then(|given| given.limits.clone()).unwrap_or_default();

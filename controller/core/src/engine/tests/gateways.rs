@@ -2,7 +2,9 @@
 
 use crate::snapshot::{Change, Kind};
 use crate::status::{AssignedAddress, ListenerOutcome, Programming};
-use crate::testing::{GATEWAY, at, engine, engine_with, key, program, short, status, upserts};
+use crate::testing::{
+    CONTROLLER, GATEWAY, at, engine, engine_with, key, options, program, short, status, upserts,
+};
 use gatewright_model::key::ObjectName;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -382,6 +384,44 @@ fn parameters_must_exist_and_be_of_the_right_kind() {
     assert_eq!(accepted(&engine), "Accepted=True/Accepted");
     let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
     assert!(parameters.forwarding.is_some());
+}
+
+/// Two installations side by side take controller names of their own, in any domain: which parameters count is
+/// told by the provider behind the name, for classes and for Gateways.
+#[test]
+fn parameters_follow_the_provider_and_not_the_controller_name() {
+    use crate::graph::parameters::ParametersKind;
+    let own = "gatewright.dev/software-blue";
+    let of = |kind| {
+        let mut options = options();
+        options.profiles[0].controller = own.into();
+        options.profiles[0].parameters = kind;
+        let mut engine = crate::Engine::new(options);
+        let spec = "  infrastructure: {parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: p}}\n  listeners: [{name: http, port: 80, protocol: HTTP}]";
+        let class = "parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: c, namespace: default}";
+        let yaml = gateway(spec).replace(CONTROLLER, own).replace(
+            &format!("{{controllerName: {own}}}"),
+            &format!("{{controllerName: {own}, {class}}}"),
+        );
+        engine.update(upserts(&yaml), at(0));
+        for (name, spec) in [("c", "{mode: Shared}"), ("p", "{forwarding: {trustedHops: 1}}")] {
+            let found = format!(
+                "{{apiVersion: gatewright.dev/v1alpha1, kind: SoftwareGatewayParameters, metadata: {{name: {name}}}, spec: {spec}}}"
+            );
+            engine.update(upserts(&found), at(1));
+        }
+        engine
+    };
+    let name = ObjectName::new("default", "gw");
+    let engine = of(ParametersKind::Software);
+    assert_eq!(
+        short(&status(&engine, Kind::Gateway, "gw")["conditions"])[0],
+        "Accepted=True/Accepted"
+    );
+    let parameters = engine.parameters(&name).unwrap();
+    assert!(parameters.mode.is_some() && parameters.forwarding.is_some());
+    let engine = of(ParametersKind::None);
+    assert!(engine.parameters(&name).is_none());
 }
 
 /// Files are read with the defaults of the CRDs each time; times of transitions survive that.

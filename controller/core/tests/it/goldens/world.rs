@@ -2,6 +2,7 @@
 
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_core::status::{AssignedAddress, ListenerOutcome, Programming};
@@ -80,6 +81,7 @@ pub(crate) fn engine() -> Engine {
         profiles: vec![ClassProfile {
             controller: "gatewright.dev/software".into(),
             features: vec!["Gateway".into(), "HTTPRoute".into()],
+            parameters: ParametersKind::Software,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
         channel: Channel::Experimental,
