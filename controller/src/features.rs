@@ -21,6 +21,11 @@ pub fn claimed(bundle: Bundle, channel: Channel) -> Vec<Str> {
         .collect()
 }
 
+/// Whether a release and channel declare `routability` of addresses (GEP-5093).
+pub fn routability(bundle: Bundle, channel: Channel) -> bool {
+    bundle >= Bundle::V1_7_0 && channel == Channel::Experimental
+}
+
 /// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
 pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
     let features = claimed(bundle, channel);
@@ -42,7 +47,7 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
             })
             .collect(),
         bundle: BundleVersion::Known(bundle.as_str().into()),
-        channel,
+        routability: routability(bundle, channel),
         backends: BackendOptions {
             external_names,
             location: Location::Standalone,

@@ -32,9 +32,11 @@ impl Part {
 /// When the build fails.
 pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
     let mut build = cargo(&[
-        "build",
+        "rustc",
         "--locked",
         "--package",
+        "gatewright",
+        "--bin",
         "gatewright",
         "--profile",
         profile,
@@ -46,10 +48,11 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
     }
     // One target folder for each part: their features differ, and so would every dependency's.
     let folder = target_dir()?.join("images").join(part.name());
+    // The C library is chosen by the last link alone: nothing else has to be compiled for it.
     build
         .arg("--target-dir")
         .arg(&folder)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+        .args(["--", "-C", "target-feature=+crt-static"]);
     run(&mut build)?;
     Ok(folder.join(TARGET).join(profile).join("gatewright"))
 }

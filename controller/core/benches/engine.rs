@@ -10,7 +10,6 @@ use gatewright_core::graph::class::{BundleVersion, ClassProfile};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
-use gatewright_crds::bundle::Channel;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -100,7 +99,7 @@ fn engine() -> Engine {
             parameters: ParametersKind::Software,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
-        channel: Channel::Experimental,
+        routability: true,
         backends: BackendOptions::default(),
         trust_bundles: true,
     })

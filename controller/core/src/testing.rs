@@ -6,7 +6,6 @@ use crate::graph::parameters::ParametersKind;
 use crate::snapshot::{Change, Kind, Object, ObjectKey};
 use crate::status::{ListenerOutcome, Programming, ProgrammingFault};
 use crate::{Delta, Engine, EngineOptions};
-use gatewright_crds::bundle::Channel;
 use gatewright_model::key::ObjectName;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -26,7 +25,7 @@ pub(crate) fn options() -> EngineOptions {
             parameters: ParametersKind::Software,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
-        channel: Channel::Experimental,
+        routability: true,
         backends: BackendOptions::default(),
         trust_bundles: true,
     }

@@ -18,7 +18,7 @@ pub fn engine(controller: &str, catalog: &Catalog, backends: BackendOptions) -> 
             parameters: ParametersKind::Software,
         }],
         bundle: release.version.clone(),
-        channel: release.channel,
+        routability: features::routability(release.bundle, release.channel),
         backends,
         trust_bundles: catalog.kinds.contains_key(&Kind::ClusterTrustBundle),
     }

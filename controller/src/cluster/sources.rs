@@ -91,7 +91,7 @@ fn reconcile(
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
             None => Api::all_with(client.clone(), resource),
         };
-        let task = tokio::spawn(watch::watch(source.clone(), api, out.clone()));
+        let task = tokio::spawn(watch::watch(source.clone(), (api, resource.clone()), out.clone()));
         running.insert(source, (resource.clone(), task.abort_handle()));
     }
 }

@@ -9,7 +9,8 @@ use futures_util::{StreamExt, pin_mut};
 use gatewright_core::snapshot::{Kind, Object, ObjectKey, name_of};
 use gatewright_crds::convert::convert;
 use gatewright_model::key::ObjectName;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, TypeMeta};
+use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as start};
 use kube::{Api, ResourceExt};
@@ -49,8 +50,21 @@ pub struct Source {
 }
 
 /// Watches until the receiver is gone.
-pub async fn watch(source: Source, api: Api<DynamicObject>, out: mpsc::Sender<Input>) {
+pub async fn watch(
+    source: Source,
+    (api, resource): (Api<DynamicObject>, ApiResource),
+    out: mpsc::Sender<Input>,
+) {
     let kind = source.kind;
+    // Lists of built-in kinds say it once, not on each item.
+    let types = TypeMeta {
+        api_version: resource.api_version,
+        kind: resource.kind,
+    };
+    let read = |mut object: DynamicObject| {
+        object.types.get_or_insert_with(|| types.clone());
+        read(kind, object)
+    };
     let mut config = watcher::Config::default();
     if let Some(fields) = prune::field_selector(kind) {
         config = config.fields(fields);
@@ -73,7 +87,7 @@ pub async fn watch(source: Source, api: Api<DynamicObject>, out: mpsc::Sender<In
                 let name = object_name(&object);
                 listed.insert(name.clone());
                 known.insert(name);
-                out.send(read(kind, object)).await
+                out.send(read(object)).await
             }
             Ok(Event::InitDone) => {
                 let listed = std::mem::take(&mut listed);
@@ -88,7 +102,7 @@ pub async fn watch(source: Source, api: Api<DynamicObject>, out: mpsc::Sender<In
             }
             Ok(Event::Apply(object)) => {
                 known.insert(object_name(&object));
-                out.send(read(kind, object)).await
+                out.send(read(object)).await
             }
             Ok(Event::Delete(object)) => {
                 let name = object_name(&object);

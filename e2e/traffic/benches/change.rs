@@ -10,7 +10,6 @@ use gatewright_core::graph::class::{BundleVersion, ClassProfile};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
-use gatewright_crds::bundle::Channel;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{Placement, ProxyOptions};
 use jiff::Timestamp;
@@ -101,7 +100,7 @@ impl Site {
             parameters: ParametersKind::Software,
             }],
             bundle: BundleVersion::Known("v1.7.0".into()),
-            channel: Channel::Experimental,
+            routability: true,
             backends: BackendOptions::default(),
             trust_bundles: true,
         });

@@ -28,7 +28,6 @@ use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
 use crate::status::policy::Ancestor;
 use crate::status::{Programming, Status};
 use crate::translate::RouteFindings;
-use gatewright_crds::bundle::Channel;
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::{LoadBalancer, Str};
@@ -47,8 +46,8 @@ pub struct EngineOptions {
     pub profiles: Vec<ClassProfile>,
     /// Version of the installed CRDs.
     pub bundle: BundleVersion,
-    /// Channel of the installed CRDs: decides which status fields exist.
-    pub channel: Channel,
+    /// Whether addresses have a `routability` (GEP-5093; experimental channel, from v1.7.0 on).
+    pub routability: bool,
     /// Decisions about backends.
     pub backends: BackendOptions,
     /// Whether ClusterTrustBundles exist at all (GEP-5075, "API Availability").

@@ -96,7 +96,7 @@ impl Engine {
         GatewayContext {
             programming: self.programming.get(gateway),
             attached,
-            channel: self.options.channel,
+            routability: self.options.routability,
         }
     }
 

@@ -6,7 +6,6 @@ use super::{Stamp, Wanted};
 use crate::graph::gateway::GatewayNode;
 use crate::translate::join;
 use gatewright_crds::api::{GatewayStatus, GatewayStatusAddress};
-use gatewright_crds::bundle::Channel;
 use gatewright_crds::constants::gateway::{condition, reason};
 use gatewright_model::balancer::AddressRequest;
 use gatewright_model::key::{ListenerKey, ListenerParent};
@@ -19,9 +18,9 @@ pub struct GatewayContext<'a> {
     pub programming: Option<&'a Programming>,
     /// Routes attached to each listener.
     pub attached: &'a BTreeMap<ListenerKey, usize>,
-    /// Channel of the CRDs: fields of the experimental channel are not written to the standard one,
-    /// which would drop them and make every comparison fail.
-    pub channel: Channel,
+    /// Whether addresses have a `routability` (GEP-5093): where the CRD does not declare it, the API server
+    /// refuses to apply it.
+    pub routability: bool,
 }
 
 /// Checklist items 6 to 12.
@@ -62,7 +61,7 @@ pub fn status(
             addresses
                 .given
                 .iter()
-                .map(|address| written(address, context.channel))
+                .map(|address| written(address, context.routability))
                 .collect(),
         ),
         attached_listener_sets: Some(i32::try_from(sets.count()).unwrap_or(i32::MAX)),
@@ -103,7 +102,7 @@ fn conditions(node: &GatewayNode, context: GatewayContext<'_>, addresses: &Addre
             "spec.tls.frontend: mode AllowInsecureFallback accepts clients without a valid certificate",
         ));
     }
-    if context.channel == Channel::Experimental && context.programming.is_some() && node.refused.is_none() {
+    if context.routability && context.programming.is_some() && node.refused.is_none() {
         wanted.push(addresses.assigned());
     }
     wanted
@@ -294,9 +293,9 @@ fn satisfies(address: &AssignedAddress, request: &AddressRequest) -> bool {
         && (request.routability.is_empty() || request.routability == address.routability)
 }
 
-fn written(address: &AssignedAddress, channel: Channel) -> GatewayStatusAddress {
+fn written(address: &AssignedAddress, routability: bool) -> GatewayStatusAddress {
     GatewayStatusAddress {
-        routability: (channel == Channel::Experimental).then(|| address.routability.to_string()),
+        routability: routability.then(|| address.routability.to_string()),
         r#type: Some(address.kind.to_string()),
         value: address.value.to_string(),
     }

@@ -15,8 +15,8 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
 use queue::{Job, Next, Queue};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
@@ -41,6 +41,8 @@ struct Inner {
     queue: Mutex<Queue>,
     wake: Notify,
     kinds: Mutex<BTreeMap<Kind, (ApiResource, bool)>>,
+    /// Kinds whose installed CRD lacks fields of the status: see [`undeclared`].
+    lacking: Mutex<BTreeSet<Kind>>,
     metrics: Arc<Metrics>,
 }
 
@@ -52,6 +54,7 @@ impl Writer {
             queue: Mutex::new(Queue::default()),
             wake: Notify::new(),
             kinds: Mutex::new(BTreeMap::new()),
+            lacking: Mutex::new(BTreeSet::new()),
             metrics,
         }))
     }
@@ -59,6 +62,7 @@ impl Writer {
     /// How kinds are served now.
     pub fn set_kinds(&self, kinds: BTreeMap<Kind, (ApiResource, bool)>) {
         *self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner) = kinds;
+        self.lacking().clear();
     }
 
     /// Wants a status written. `version` is that of the object it was computed from.
@@ -81,6 +85,10 @@ impl Writer {
     pub async fn run(self, leads: watch::Receiver<bool>) {
         let workers = (0..WORKERS).map(|_| self.clone().work(leads.clone()));
         futures_util::future::join_all(workers).await;
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, BTreeSet<Kind>> {
+        self.0.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue<T>(&self, with: impl FnOnce(&mut Queue) -> T) -> T {
@@ -156,22 +164,31 @@ impl Writer {
             namespace => Api::namespaced_with(client, namespace, &resource),
         };
         let name = &key.name.name;
-        match patch::apply(&resource, name, &job.status) {
-            Some(body) => {
-                let params = PatchParams::apply(FIELD_MANAGER).force();
-                api.patch_status(name, &params, &Patch::Apply(body)).await?;
-            }
-            None => {
-                let params = PatchParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    ..PatchParams::default()
-                };
-                let body = patch::merge(&job.status, &job.version);
-                api.patch_status(name, &params, &Patch::Merge(body)).await?;
+        let own = patch::apply(&resource, name, &job.status).filter(|_| !self.lacking().contains(&key.kind));
+        if let Some(body) = own {
+            let params = PatchParams::apply(FIELD_MANAGER).force();
+            match api.patch_status(name, &params, &Patch::Apply(body)).await {
+                Err(kube::Error::Api(status)) if undeclared(&status) => {
+                    tracing::warn!(kind = %key.kind, message = status.message, "the installed CRD is of another release");
+                    self.lacking().insert(key.kind);
+                }
+                result => return result.map(drop),
             }
         }
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let body = patch::merge(&job.status, &job.version);
+        api.patch_status(name, &params, &Patch::Merge(body)).await?;
         Ok(())
     }
+}
+
+/// Whether the API server refused a field that the installed CRD does not declare: it does so for
+/// server-side apply alone, other patches lose the field and nothing else.
+fn undeclared(status: &kube::core::Status) -> bool {
+    status.message.contains("field not declared in schema")
 }
 
 /// Metric label.

@@ -2,7 +2,7 @@
 
 use gatewright_core::status::Status;
 use kube::core::ApiResource;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Body of a server-side apply; `None` for statuses whose lists are atomic.
 pub fn apply(resource: &ApiResource, name: &str, status: &Status) -> Option<Value> {
@@ -18,6 +18,12 @@ pub fn apply(resource: &ApiResource, name: &str, status: &Status) -> Option<Valu
 /// Body of a merge patch that only the version it was computed from accepts.
 pub fn merge(status: &Status, version: &str) -> Value {
     let mut body = json!({"status": status});
+    if let Some(Value::Object(fields)) = body
+        .get_mut("status")
+        .filter(|_| matches!(status, Status::Backend(_)))
+    {
+        older_backend(fields);
+    }
     if !version.is_empty()
         && let Some(map) = body.as_object_mut()
     {
@@ -26,10 +32,41 @@ pub fn merge(status: &Status, version: &str) -> Value {
     body
 }
 
+/// XBackend of v1.6 has `parents[].parentRef` where v1.7 has `ancestors[].ancestorRef`. Both are sent: the
+/// API server keeps what the installed CRD declares.
+fn older_backend(status: &mut Map<String, Value>) {
+    let Some(Value::Array(ancestors)) = status.get("ancestors") else {
+        return;
+    };
+    let parents = ancestors.iter().cloned().map(|mut parent| {
+        if let Some(parent) = parent.as_object_mut()
+            && let Some(reference) = parent.remove("ancestorRef")
+        {
+            parent.insert("parentRef".to_owned(), reference);
+        }
+        parent
+    });
+    let parents = parents.collect();
+    status.insert("parents".to_owned(), Value::Array(parents));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use gatewright_crds::api::GatewayStatus;
+
+    #[test]
+    fn a_backend_says_the_same_in_the_words_of_both_releases() {
+        let status = serde_json::from_value(json!({"ancestors": [{
+            "ancestorRef": {"name": "gw"}, "controllerName": "gatewright.dev/software", "conditions": [],
+        }]}))
+        .unwrap();
+        let body = merge(&Status::Backend(status), "7");
+        assert_eq!(body["status"]["ancestors"][0]["ancestorRef"]["name"], "gw");
+        assert_eq!(body["status"]["parents"][0]["parentRef"]["name"], "gw");
+        assert_eq!(body["status"]["parents"][0].get("ancestorRef"), None);
+        assert_eq!(body["metadata"]["resourceVersion"], "7");
+    }
 
     #[test]
     fn conditions_of_others_are_not_applied() {

@@ -84,7 +84,7 @@ pub(crate) fn engine() -> Engine {
             parameters: ParametersKind::Software,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
-        channel: Channel::Experimental,
+        routability: true,
         backends: BackendOptions::default(),
         trust_bundles: true,
     })
