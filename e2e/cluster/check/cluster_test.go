@@ -21,7 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -124,11 +124,7 @@ func TestNamesOfServicesResolve(t *testing.T) {
 }
 
 func TestTheGatewayAPIIsServedWithItsRules(t *testing.T) {
-	client, err := dynamic.NewForConfig(config(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateways := client.Resource(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}).Namespace("default")
+	gateways := objects(t).Resource(schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}).Namespace("default")
 	gateway := func(name string, protocol string) *unstructured.Unstructured {
 		listener := map[string]any{"name": "a", "port": int64(80), "protocol": protocol}
 		if protocol != "HTTP" {
@@ -146,6 +142,29 @@ func TestTheGatewayAPIIsServedWithItsRules(t *testing.T) {
 	// A rule in CEL: hostname must not be specified for protocols ['TCP', 'UDP'].
 	if _, err := gateways.Create(t.Context(), gateway("bad", "TCP"), metav1.CreateOptions{}); !apierrors.IsInvalid(err) {
 		t.Errorf("a hostname on a TCP listener: %v", err)
+	}
+}
+
+// Upstream's admission policy keeps definitions of older releases out
+// (config/crd/experimental/gateway.networking.k8s.io_vap_safeupgrades.yaml of the Gateway API's module).
+func TestOlderDefinitionsAreRefused(t *testing.T) {
+	definitions := objects(t).Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	annotate := func(version string) func(context.Context) error {
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{"gateway.networking.k8s.io/bundle-version":%q}}}`, version)
+		return func(ctx context.Context) error {
+			_, err := definitions.Patch(ctx, "gateways.gateway.networking.k8s.io", types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
+			return err
+		}
+	}
+	// The API server takes a moment to enforce a new policy.
+	until(t, func(ctx context.Context) error {
+		if err := annotate("v1.4.0")(ctx); !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "safe-upgrades") {
+			return fmt.Errorf("want a refusal, got %v", err)
+		}
+		return nil
+	})
+	if err := annotate("v1.7.0")(t.Context()); err != nil {
+		t.Errorf("a newer release is refused: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -39,6 +40,16 @@ func config(t *testing.T) *rest.Config {
 func client(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// objects is a client for kinds without Go types here.
+func objects(t *testing.T) dynamic.Interface {
+	t.Helper()
+	client, err := dynamic.NewForConfig(config(t))
 	if err != nil {
 		t.Fatal(err)
 	}

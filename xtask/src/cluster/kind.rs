@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Starts a cluster and applies the definitions of the bundle.
-pub(super) fn up(name: &str, bundle: Option<&Path>) -> Result<()> {
+/// Starts a cluster and applies the objects of these files.
+pub(super) fn up(name: &str, bundle: &[PathBuf]) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     run(kind()?
         .args([
@@ -24,7 +24,7 @@ pub(super) fn up(name: &str, bundle: Option<&Path>) -> Result<()> {
         .arg(root().join("deploy/kind/cluster.yaml"))
         .arg("--kubeconfig")
         .arg(kubeconfig(name)))?;
-    bundle.map_or(Ok(()), |bundle| apply(name, bundle))
+    bundle.iter().try_for_each(|file| apply(name, file))
 }
 
 /// Removes a cluster.
@@ -60,11 +60,15 @@ pub(super) fn shell(name: &str, words: &[String]) -> Result<Command> {
     Ok(shell)
 }
 
-/// Applies a bundle (compressed JSON objects) with the machine's kubectl.
-fn apply(name: &str, bundle: &Path) -> Result<()> {
-    let file = std::fs::File::open(bundle).with_context(|| format!("cannot open {}", bundle.display()))?;
+/// Applies JSON objects, compressed where the name ends in gz, with the machine's kubectl.
+fn apply(name: &str, path: &Path) -> Result<()> {
+    let mut file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut objects = Vec::new();
-    GzDecoder::new(file).read_to_end(&mut objects)?;
+    if path.extension().is_some_and(|ending| ending == "gz") {
+        GzDecoder::new(file).read_to_end(&mut objects)?;
+    } else {
+        file.read_to_end(&mut objects)?;
+    }
     let mut kubectl = command(
         "kubectl",
         &["apply", "--server-side", "--filename", "-", "--kubeconfig"],

@@ -122,7 +122,7 @@ pub fn run_action(args: &Args) -> Result<()> {
     match &args.action {
         Action::Build => build::ensure().map(|built| eprintln!("built in {}", built.tools.display())),
         Action::Check => check::run_checks(),
-        Action::Up(up) if up.target.kind => kind::up(&up.target.name, bundle(up)?.as_deref()),
+        Action::Up(up) if up.target.kind => kind::up(&up.target.name, &bundle(up)?),
         Action::Up(up) => start(up),
         Action::Down { target, .. } if target.kind => kind::down(&target.name),
         Action::Down { all: true, .. } => run(manager()?.args(["down", "--all"])),
@@ -163,8 +163,8 @@ fn start(up: &Up) -> Result<()> {
     for image in &built.images {
         command.arg("--image").arg(image);
     }
-    if let Some(bundle) = bundle(up)? {
-        command.arg("--bundle").arg(bundle);
+    for file in bundle(up)? {
+        command.arg("--bundle").arg(file);
     }
     if !up.no_dns {
         command.args(["--dns-image", build::DNS_IMAGE]);
@@ -200,20 +200,21 @@ fn load_image(load: &LoadImage) -> Result<()> {
     run(command.args(["--user", &load.user]))
 }
 
-/// File of the definitions asked for; none if none are wanted.
-fn bundle(up: &Up) -> Result<Option<PathBuf>> {
+/// Files of the definitions asked for, and of the release's admission policies; none if none are wanted.
+fn bundle(up: &Up) -> Result<Vec<PathBuf>> {
     if up.bundle == "none" {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let folder = root().join("crds/bundles");
-    find_bundle(&folder, &up.bundle, &up.channel).map(Some)
+    find_bundle(&folder, &up.bundle, &up.channel).map(Vec::from)
 }
 
-fn find_bundle(folder: &Path, version: &str, channel: &str) -> Result<PathBuf> {
+fn find_bundle(folder: &Path, version: &str, channel: &str) -> Result<[PathBuf; 2]> {
     let version = version.trim_start_matches('v');
-    let file = folder.join(format!("v{version}-{channel}.jsonl.gz"));
-    if file.is_file() {
-        return Ok(file);
+    let files =
+        ["jsonl.gz", "policies.jsonl"].map(|ending| folder.join(format!("v{version}-{channel}.{ending}")));
+    if files.iter().all(|file| file.is_file()) {
+        return Ok(files);
     }
     let mut known: Vec<String> = std::fs::read_dir(folder)
         .with_context(|| format!("cannot list {}", folder.display()))?

@@ -33,7 +33,10 @@ fn bundles_are_found_by_version_and_channel() {
     let folder = root().join("crds/bundles");
     for (version, channel) in [("1.6.3", "standard"), ("v1.7.0", "experimental")] {
         let found = find_bundle(&folder, version, channel).unwrap();
-        assert!(found.is_file(), "{}", found.display());
+        let [definitions, policies] = found;
+        assert!(definitions.is_file(), "{}", definitions.display());
+        let text = std::fs::read_to_string(policies).unwrap();
+        assert!(text.contains("safe-upgrades.gateway.networking.k8s.io"));
     }
     let error = find_bundle(&folder, "1.2.3", "standard").unwrap_err().to_string();
     assert!(

@@ -73,6 +73,34 @@ pub fn text(source: &Source, channel: &str) -> Result<String> {
     Ok(text)
 }
 
+/// The text of a channel's admission policies and their bindings, one a line as JSON: the release's own
+/// guard of upgrades (`safe-upgrades.gateway.networking.k8s.io`), which its install file has beside the CRDs.
+pub fn policies(source: &Source, channel: &str) -> Result<String> {
+    const KINDS: [&str; 2] = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+    let folder = format!("config/crd/{channel}/");
+    let mut text = String::new();
+    for (path, yaml) in source.below("config/crd/", ".yaml") {
+        if !path.starts_with(&folder) {
+            continue;
+        }
+        for document in serde_yaml_ng::Deserializer::from_str(yaml) {
+            let value =
+                Value::deserialize(document).with_context(|| format!("{path} of {}", source.version))?;
+            if text_at(&value, "/kind").is_ok_and(|kind| KINDS.contains(&kind)) {
+                text.push_str(&serde_json::to_string(&value)?);
+                text.push('\n');
+            }
+        }
+    }
+    if text.lines().count() < KINDS.len() {
+        bail!(
+            "{} has no admission policy with a binding below {folder}",
+            source.version
+        );
+    }
+    Ok(text)
+}
+
 fn slim(crd: &Value) -> Result<Value> {
     let name = text_at(crd, "/metadata/name")?;
     let annotations: Map<String, Value> = BUNDLE_ANNOTATIONS

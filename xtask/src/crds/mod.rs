@@ -103,6 +103,10 @@ fn generate() -> Result<(Files, Manifest)> {
                 format!("bundles/{}-{channel}.jsonl.gz", source.version),
                 bundle::compress(&text)?,
             );
+            files.insert(
+                format!("bundles/{}-{channel}.policies.jsonl", source.version),
+                bundle::policies(source, channel)?.into_bytes(),
+            );
         }
         for (path, text) in source.below("", ".go") {
             inputs.insert(

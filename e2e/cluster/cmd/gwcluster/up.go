@@ -52,7 +52,7 @@ func upCommand(flags *common) *cobra.Command {
 	command.Flags().StringVar(&settings.Kube, "kube", "", "program that is every Kubernetes component")
 	command.Flags().StringVar(&settings.CNIDir, "cni", "/usr/lib/cni", "folder of Debian's CNI plugins")
 	command.Flags().StringVar(&settings.PodNetwork, "pod-network", "", "CNI plugin that connects pods (cmd/cni-ptp)")
-	command.Flags().StringVar(&settings.Bundle, "bundle", "", "file of Gateway API definitions to install")
+	command.Flags().StringArrayVar(&settings.Bundles, "bundle", nil, "file of Gateway API definitions to install (repeatable, in order)")
 	command.Flags().StringArrayVar(&settings.Archives, "image", nil, "docker-archive to load (repeatable)")
 	command.Flags().StringVar(&settings.DNSImage, "dns-image", "", "CoreDNS image of the cluster's DNS server")
 	command.Flags().BoolVar(&foreground, "foreground", false, "stay, and end the cluster with this command")
@@ -67,9 +67,13 @@ func upCommand(flags *common) *cobra.Command {
 // absolute makes the paths independent of the working folder.
 func absolute(settings node.Settings) (node.Settings, error) {
 	archives := append([]string(nil), settings.Archives...)
-	paths := []*string{&settings.Kube, &settings.CNIDir, &settings.PodNetwork, &settings.Bundle}
+	bundles := append([]string(nil), settings.Bundles...)
+	paths := []*string{&settings.Kube, &settings.CNIDir, &settings.PodNetwork}
 	for i := range archives {
 		paths = append(paths, &archives[i])
+	}
+	for i := range bundles {
+		paths = append(paths, &bundles[i])
 	}
 	for _, path := range paths {
 		if *path == "" {
@@ -84,7 +88,7 @@ func absolute(settings node.Settings) (node.Settings, error) {
 		}
 		*path = full
 	}
-	settings.Archives = archives
+	settings.Archives, settings.Bundles = archives, bundles
 	return settings, nil
 }
 

@@ -31,6 +31,27 @@ func TestEveryBundleCanBeRead(t *testing.T) {
 	}
 }
 
+func TestEveryBundleHasItsGuardOfUpgrades(t *testing.T) {
+	files, err := filepath.Glob("../../../../crds/bundles/*.policies.jsonl")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		objects, err := readFile(file)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, object := range objects {
+			if object.GetName() != "safe-upgrades.gateway.networking.k8s.io" {
+				t.Errorf("%s has %s %s", file, object.GetKind(), object.GetName())
+			}
+		}
+		if len(objects) != 2 {
+			t.Errorf("%s holds %d objects, want a policy and its binding", file, len(objects))
+		}
+	}
+}
+
 func TestWhatIsNoObjectIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"kind":"A","apiVersion":"v1","metadata":{"name":"a"}}{"kind":"A"}`: "object 2: has no apiVersion, kind or name",

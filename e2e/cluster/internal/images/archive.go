@@ -40,7 +40,7 @@ func Binary(program string, tags ...string) Image {
 }
 
 // WriteArchive saves the image in the form that `docker save` writes and every runtime loads. The
-// result depends on nothing but the image. A file is replaced only once the new one is complete.
+// result depends on nothing but the image, save the order of several tags. A file is replaced only once the new one is complete.
 func WriteArchive(archive string, image Image) error {
 	built, err := build(image)
 	if err != nil {

@@ -140,7 +140,7 @@ func TestSettingsComeBackAsSaved(t *testing.T) {
 	if err := os.MkdirAll(cluster.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	saved := Settings{Kube: "/k", CNIDir: "/c", PodNetwork: "/p", Bundle: "/b", Archives: []string{"/a.tar"}, DNSImage: "dns:v1"}
+	saved := Settings{Kube: "/k", CNIDir: "/c", PodNetwork: "/p", Bundles: []string{"/b"}, Archives: []string{"/a.tar"}, DNSImage: "dns:v1"}
 	if err := saved.Save(cluster); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestSettingsComeBackAsSaved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if loaded.Kube != saved.Kube || loaded.PodNetwork != saved.PodNetwork || loaded.DNSImage != saved.DNSImage || len(loaded.Archives) != 1 {
+	if loaded.Kube != saved.Kube || loaded.PodNetwork != saved.PodNetwork || loaded.DNSImage != saved.DNSImage || len(loaded.Archives) != 1 || len(loaded.Bundles) != 1 {
 		t.Errorf("got %+v", loaded)
 	}
 }

@@ -188,8 +188,8 @@ func (n *node) stopAll() {
 
 // install applies the Gateway API's definitions and the DNS server.
 func (n *node) install(ctx context.Context, config *rest.Config) error {
-	if n.settings.Bundle != "" {
-		if err := apply.Bundle(ctx, config, n.settings.Bundle); err != nil {
+	for _, bundle := range n.settings.Bundles {
+		if err := apply.Bundle(ctx, config, bundle); err != nil {
 			return err
 		}
 	}

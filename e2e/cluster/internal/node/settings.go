@@ -15,8 +15,8 @@ type Settings struct {
 	CNIDir string `json:"cniDir"`
 	// PodNetwork is our own CNI plugin.
 	PodNetwork string `json:"podNetwork"`
-	// Bundle is a file of Gateway API definitions to install; empty for none.
-	Bundle string `json:"bundle,omitempty"`
+	// Bundles are files of Gateway API definitions to install, one after the other.
+	Bundles []string `json:"bundles,omitempty"`
 	// Archives are images to load, in docker-archive form.
 	Archives []string `json:"archives,omitempty"`
 	// DNSImage is the image of the cluster's DNS server; empty for a cluster without one.
