@@ -1,7 +1,7 @@
 //! A connection: its streams, and how it begins and ends.
 
 use super::frame::{self, Reason, flag, kind, setting};
-use super::hpack::Decoder;
+use super::hpack::{Decoder, Passage};
 use super::request::Request;
 use super::stream::{By, Closed, Stream, register};
 use http::StatusCode;
@@ -60,6 +60,8 @@ pub(super) struct Block {
     pub(super) head: frame::Head,
     pub(super) bytes: Vec<u8>,
     pub(super) frames: u32,
+    /// Once it is too large to be kept: `bytes` is what of it could not be passed over yet.
+    pub(super) passage: Option<Passage>,
 }
 
 /// The state of a connection.

@@ -2,7 +2,8 @@
 
 use super::connection::{Block, Connection, DEFAULT_WINDOW, Ending};
 use super::frame::{self, Head, Reason, flag, kind, setting};
-use super::request::{Flaw, Ignored, Request, RequestFields, TrailerFields};
+use super::hpack::Passage;
+use super::request::{Fields, Flaw, Ignored, Request, RequestFields, TrailerFields};
 use super::stream::{By, Stream};
 use http::StatusCode;
 
@@ -10,6 +11,14 @@ use http::StatusCode;
 const BLOCK_FRAMES: u32 = 32;
 /// DATA frames in a row that carry nothing and end nothing.
 const EMPTY_FRAMES: u32 = 100;
+
+/// What a header block holds.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Whole(&'a [u8]),
+    /// More than may be: it was passed over.
+    Passed,
+}
 
 impl Connection {
     /// Takes the whole frames at the front of `input`; answers how many bytes they were. Stops early
@@ -151,12 +160,13 @@ impl Connection {
                 let priority = payload.get(usize::from(head.has(flag::PADDED))..);
                 priority.and_then(frame::number).unwrap_or_default() & 0x7fff_ffff
             });
-            return self.block(head, fragment, dependency == Some(head.stream));
+            return self.block(head, Content::Whole(fragment), dependency == Some(head.stream));
         }
         self.block = Some(Block {
             head,
             bytes: fragment.to_vec(),
             frames: 1,
+            passage: None,
         });
         Ok(())
     }
@@ -164,20 +174,34 @@ impl Connection {
     fn continuation(&mut self, head: Head, payload: &[u8]) -> Result<(), Reason> {
         let mut block = self.block.take().ok_or(Reason::Protocol)?;
         block.frames += 1;
-        let limit = self.settings.header_list as usize + frame::MAX_PAYLOAD;
-        if block.frames > BLOCK_FRAMES || block.bytes.len() + payload.len() > limit {
+        if block.frames > BLOCK_FRAMES {
             return Err(Reason::EnhanceYourCalm);
         }
         block.bytes.extend_from_slice(payload);
-        if head.has(flag::END_HEADERS) {
-            return self.block(block.head, &block.bytes, false);
+        if block.passage.is_none()
+            && block.bytes.len() > self.settings.header_list as usize + frame::MAX_PAYLOAD
+        {
+            block.passage = Some(Passage::default());
         }
-        self.block = Some(block);
-        Ok(())
+        if let Some(passage) = &mut block.passage {
+            let passed = self.decoder.pass(passage, &block.bytes);
+            block.bytes.drain(..passed.map_err(|_| Reason::Compression)?);
+        }
+        if !head.has(flag::END_HEADERS) {
+            self.block = Some(block);
+            return Ok(());
+        }
+        match block.passage {
+            None => self.block(block.head, Content::Whole(&block.bytes), false),
+            Some(passage) if passage.is_between_fields() && block.bytes.is_empty() => {
+                self.block(block.head, Content::Passed, false)
+            }
+            Some(_) => Err(Reason::Compression),
+        }
     }
 
     /// A whole header block.
-    fn block(&mut self, head: Head, block: &[u8], itself: bool) -> Result<(), Reason> {
+    fn block(&mut self, head: Head, block: Content<'_>, itself: bool) -> Result<(), Reason> {
         let id = head.stream;
         let ends = head.has(flag::END_STREAM);
         if self.streams.contains_key(&id) {
@@ -188,24 +212,22 @@ impl Connection {
         }
         if id <= self.last {
             return match self.closed.find(id) {
-                Some(By::Us) => self.skip(block),
+                Some(By::Us) => self.decode(block, &mut Ignored),
                 Some(By::Client) => Err(Reason::StreamClosed),
                 None => Err(Reason::Protocol),
             };
         }
         if self.ending == Ending::Decided {
             // Beyond what GOAWAY promised: ignored (RFC 9113 section 6.8).
-            return self.skip(block);
+            return self.decode(block, &mut Ignored);
         }
         self.last = id;
         if self.streams.len() >= self.settings.streams as usize {
-            self.skip(block)?;
+            self.decode(block, &mut Ignored)?;
             return self.stream_error(id, Reason::Refused);
         }
         let mut fields = RequestFields::new(self.settings.header_list as usize);
-        self.decoder
-            .decode(block, &mut fields)
-            .map_err(|_| Reason::Compression)?;
+        self.decode(block, &mut fields)?;
         let request = match fields.finish(ends) {
             _ if itself => return self.stream_error(id, Reason::Protocol),
             Ok(request) => Ok(request),
@@ -233,11 +255,9 @@ impl Connection {
         Ok(())
     }
 
-    fn trailers(&mut self, id: u32, block: &[u8], ends: bool) -> Result<(), Reason> {
+    fn trailers(&mut self, id: u32, block: Content<'_>, ends: bool) -> Result<(), Reason> {
         let mut fields = TrailerFields::new(self.settings.header_list as usize);
-        self.decoder
-            .decode(block, &mut fields)
-            .map_err(|_| Reason::Compression)?;
+        self.decode(block, &mut fields)?;
         let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(());
         };
@@ -257,11 +277,18 @@ impl Connection {
         }
     }
 
-    /// Decodes a block that nobody wants: the table must stay in step (RFC 9113 section 4.3).
-    fn skip(&mut self, block: &[u8]) -> Result<(), Reason> {
-        self.decoder
-            .decode(block, &mut Ignored)
-            .map_err(|_| Reason::Compression)
+    /// Decodes a block, also one that nobody wants: the table must stay in step (RFC 9113 section 4.3).
+    fn decode(&mut self, block: Content<'_>, fields: &mut impl Fields) -> Result<(), Reason> {
+        match block {
+            Content::Whole(block) => self
+                .decoder
+                .decode(block, fields)
+                .map_err(|_| Reason::Compression),
+            Content::Passed => {
+                fields.exceed();
+                Ok(())
+            }
+        }
     }
 
     fn priority(&mut self, head: Head, payload: &[u8]) -> Result<(), Reason> {

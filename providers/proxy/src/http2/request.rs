@@ -59,6 +59,12 @@ pub(super) enum Flaw {
     TooLarge,
 }
 
+/// Takes the fields of a block for a purpose.
+pub(super) trait Fields: Sink {
+    /// They are more than may be, and none of them comes.
+    fn exceed(&mut self);
+}
+
 /// Collects the fields of a request.
 #[derive(Debug)]
 pub(super) struct RequestFields {
@@ -200,6 +206,12 @@ impl Sink for RequestFields {
     }
 }
 
+impl Fields for RequestFields {
+    fn exceed(&mut self) {
+        self.room = None;
+    }
+}
+
 /// Collects the fields of a trailer section.
 #[derive(Debug)]
 pub(super) struct TrailerFields {
@@ -243,11 +255,21 @@ impl Sink for TrailerFields {
     }
 }
 
+impl Fields for TrailerFields {
+    fn exceed(&mut self) {
+        self.room = None;
+    }
+}
+
 /// Fields that are only decoded, to keep the table in step.
 pub(super) struct Ignored;
 
 impl Sink for Ignored {
     fn field(&mut self, _: &[u8], _: &[u8]) {}
+}
+
+impl Fields for Ignored {
+    fn exceed(&mut self) {}
 }
 
 /// RFC 9113 section 8.2.1: a lower-case token, and a value without control characters or blanks around

@@ -350,6 +350,67 @@ fn a_head_that_is_too_large_is_answered() {
     assert_eq!(job.request.unwrap_err(), 431);
 }
 
+/// A head far beyond the bound is answered as well, the table of the compression stays in step, and the
+/// connection lives on.
+#[test]
+fn a_head_that_is_far_too_large_is_answered() {
+    // RFC 7541 section 6.2: added to the table, or not. One that is larger than the table empties it.
+    for (form, kept) in [(0x40, false), (0x00, true)] {
+        let mut client = Client::new();
+        let start = [0x82, 0x84, 0x87, 0x01, 1, b'a'];
+        let first = [&start[..], b"\x40\x01n\x01v"].concat();
+        let head = flag::END_STREAM | flag::END_HEADERS;
+        client.frame(kind::HEADERS, head, 1, &first).unwrap();
+        assert_eq!(client.job(), Some(1));
+        // 60,000 bytes in one field, and another behind it.
+        let mut large = [&start[..], &[form, 1, b'x', 0x7f, 0xe1, 0xd3, 0x03]].concat();
+        large.resize(large.len() + 60_000, b'v');
+        large.extend(b"\x00\x01y\x01z");
+        let mut parts = large.chunks(frame::MAX_PAYLOAD).peekable();
+        let mut frame = (kind::HEADERS, flag::END_STREAM);
+        while let Some(part) = parts.next() {
+            let end = if parts.peek().is_none() {
+                flag::END_HEADERS
+            } else {
+                0
+            };
+            client.frame(frame.0, frame.1 | end, 3, part).unwrap();
+            let block = client.connection.block.as_ref();
+            assert!(block.is_none_or(|block| block.bytes.len() < 32 * 1024));
+            frame = (kind::CONTINUATION, 0);
+        }
+        let Poll::Ready(Some(job)) = client.connection.poll_job(&context()) else {
+            panic!("no job");
+        };
+        assert_eq!((job.stream, job.request.unwrap_err().as_u16()), (3, 431));
+        // Index 62: what the first request has added.
+        let third = [&start[..], &[0xbe]].concat();
+        let taken = client.frame(kind::HEADERS, head, 5, &third);
+        if kept {
+            assert_eq!(taken, Ok(()));
+            assert_eq!(client.job(), Some(5));
+        } else {
+            assert_eq!(taken, Err(Reason::Compression));
+        }
+    }
+}
+
+/// The end of a large block is not the end of a field: the compression state is lost.
+#[test]
+fn a_large_head_that_is_cut_ends_the_connection() {
+    let mut client = Client::new();
+    let mut large = b"\x82\x84\x87\x01\x01a\x00\x01x\x7f\xe1\xd3\x03".to_vec();
+    large.resize(60_000, b'v');
+    let mut parts = large.chunks(frame::MAX_PAYLOAD);
+    let first = parts.next().unwrap();
+    client.frame(kind::HEADERS, flag::NONE, 1, first).unwrap();
+    for part in parts {
+        client.frame(kind::CONTINUATION, flag::NONE, 1, part).unwrap();
+    }
+    let end = client.frame(kind::CONTINUATION, flag::END_HEADERS, 1, &[]);
+    assert_eq!(end, Err(Reason::Compression));
+}
+
 /// A response head of more than a frame comes in CONTINUATION frames (RFC 9113 section 6.10).
 #[test]
 fn long_heads_are_split() {

@@ -258,13 +258,14 @@ async fn answers_beyond_the_bounds() -> Result<()> {
                 narrow.send(request).await?.status.to_string()
             }
             "HTTP/2 header list" => {
-                let large = "x".repeat(40_000);
-                let request = client::request("GET", "a.test", "/", &[("x-large", &large)])?;
-                match client::send(plain.address, Speaks::Http2, request).await {
-                    Ok(refused) => assert_eq!(refused.status, 431),
-                    Err(error) => assert!(error.to_string().contains("http2"), "{error:#}"),
+                // The second is more than is kept of a head while it is read.
+                for length in [40_000, 200_000] {
+                    let large = "x".repeat(length);
+                    let request = client::request("GET", "a.test", "/", &[("x-large", &large)])?;
+                    let refused = client::send(plain.address, Speaks::Http2, request).await?;
+                    assert_eq!(refused.status, 431, "{length} bytes");
                 }
-                "431 or a stream error".to_owned()
+                "431".to_owned()
             }
             "HTTP/2 streams per connection" => {
                 let stream = TcpStream::connect(plain.address).await?;

@@ -163,6 +163,11 @@ impl Dynamic {
         }
     }
 
+    /// Drops all fields: what a field larger than the table does (RFC 7541 section 4.4).
+    pub(super) fn clear(&mut self) {
+        self.shrink(0);
+    }
+
     /// Changes the size limit; `false`: it is more than we allow (RFC 7541 section 6.3).
     pub(super) fn resize(&mut self, limit: usize) -> bool {
         self.limit = limit.min(SIZE);

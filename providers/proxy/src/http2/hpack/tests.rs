@@ -2,7 +2,8 @@
 
 use super::decoder::{Decoder, Sink, integer};
 use super::table::{Dynamic, STATIC, static_name};
-use super::{Malformed, encoder};
+use super::{Malformed, Passage, encoder};
+use proptest::prelude::*;
 
 #[derive(Default)]
 struct Fields(Vec<(String, String)>);
@@ -149,5 +150,73 @@ fn what_is_encoded_decodes() {
         let mut out = Vec::new();
         encoder::integer(&mut out, 0x20, 5, value);
         assert_eq!(integer(&mut out.as_slice(), 5), Ok(value));
+    }
+}
+
+/// A field as a client may write it: how, which name, how long a value.
+fn literal(form: u8, name: &[u8], length: usize) -> Vec<u8> {
+    let mut out = vec![form];
+    encoder::integer(&mut out, 0, 7, name.len());
+    out.extend_from_slice(name);
+    encoder::integer(&mut out, 0, 7, length);
+    out.extend(std::iter::repeat_n(b'v', length));
+    out
+}
+
+fn one_field() -> impl Strategy<Value = Vec<u8>> {
+    let form = prop::sample::select(vec![0x40u8, 0x00, 0x10]);
+    let name = prop_oneof![
+        4 => Just(b"x-name".to_vec()),
+        2 => (0..20usize).prop_map(|length| vec![b'n'; length]),
+        1 => (10_000..50_000usize).prop_map(|length| vec![b'n'; length]),
+    ];
+    let length = prop_oneof![4 => 0..200usize, 1 => 3_000..5_000usize, 2 => 10_000..60_000usize];
+    prop_oneof![
+        8 => (form, name, length).prop_map(|(form, name, length)| literal(form, &name, length)),
+        // The method, and what was added last.
+        2 => prop::sample::select(vec![vec![0x82], vec![0xbe], vec![0x7e, 0x01, b'w']]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// A block that was passed over in parts leaves the table as one that was decoded whole does, and
+    /// little of it is kept meanwhile (RFC 7541 section 4.4, RFC 9113 section 4.3).
+    #[test]
+    fn what_is_passed_over_leaves_the_same_table(
+        fields in prop::collection::vec(one_field(), 1..20),
+        parts in prop::collection::vec(prop_oneof![1..10usize, 1..16_384usize], 1..10),
+        cut in any::<bool>(),
+    ) {
+        let mut block = literal(0x40, b"x-first", 3);
+        block.extend(fields.concat());
+        if cut {
+            block.pop();
+        }
+        let mut whole = Decoder::default();
+        let mut decoded = Fields::default();
+        let refused = whole.decode(&block, &mut decoded).is_err();
+        let (mut decoder, mut passage, mut kept) = (Decoder::default(), Passage::default(), Vec::new());
+        let (mut rest, mut parts) = (block.as_slice(), parts.iter().cycle());
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at((*parts.next().unwrap()).min(rest.len()));
+            rest = behind;
+            kept.extend_from_slice(part);
+            match decoder.pass(&mut passage, &kept) {
+                Ok(passed) => { kept.drain(..passed); }
+                Err(Malformed) => {
+                    prop_assert!(refused);
+                    return Ok(());
+                }
+            }
+            prop_assert!(kept.len() <= 16 * 1024, "{} bytes kept", kept.len());
+        }
+        prop_assert_eq!(refused, !(kept.is_empty() && passage.is_between_fields()));
+        if !refused {
+            for index in 62..250 {
+                prop_assert_eq!(decoder.table.field(index), whole.table.field(index));
+            }
+        }
     }
 }
