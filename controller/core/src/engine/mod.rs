@@ -26,7 +26,7 @@ use crate::graph::class::{BundleVersion, ClassNode, ClassProfile};
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
 use crate::status::policy::Ancestor;
-use crate::status::{Programming, Status};
+use crate::status::{Programming, Status, standing};
 use crate::translate::RouteFindings;
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
@@ -140,6 +140,29 @@ impl Engine {
             self.programming.insert(name, outcome);
         }
         self.settle(now)
+    }
+
+    /// Forgets what the data plane made of load balancers, because somebody else hears it from now on. What the
+    /// statuses say of it stands.
+    pub fn forget_programming(&mut self, now: Timestamp) -> Delta {
+        for name in std::mem::take(&mut self.programming).into_keys() {
+            self.mark_statuses(&name);
+        }
+        self.settle(now)
+    }
+
+    /// Whether the status of a Gateway says that it is programmed.
+    pub fn is_programmed(&self, gateway: &ObjectName) -> bool {
+        let key = ObjectKey {
+            kind: Kind::Gateway,
+            name: gateway.clone(),
+        };
+        match self.statuses.get(&key).map(|status| &**status) {
+            Some(Status::Gateway(status)) => {
+                standing::is_programmed(status.conditions.as_deref().unwrap_or_default())
+            }
+            _ => false,
+        }
     }
 
     /// Computes the statuses of all Gateways again, which name certificates that expire as time passes.

@@ -4,7 +4,7 @@ use super::Engine;
 use super::delta::StatusChange;
 use super::policies::has_ancestors;
 use super::pool::hash_of_json;
-use crate::backend::BackendNotice;
+use crate::backend::{BackendNotice, Location};
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Kind, Object, ObjectKey};
 use crate::status::gateway::GatewayContext;
@@ -96,6 +96,7 @@ impl Engine {
         GatewayContext {
             programming: self.programming.get(gateway),
             attached,
+            stands: self.options.backends.location == Location::Cluster,
             routability: self.options.routability,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::listener::{self, ListenerContext};
 use super::programming::{AssignedAddress, ListenerOutcome, Programming};
-use super::{Stamp, Wanted};
+use super::{Stamp, Wanted, standing};
 use crate::graph::gateway::GatewayNode;
 use crate::translate::join;
 use gatewright_crds::api::{GatewayStatus, GatewayStatusAddress};
@@ -18,6 +18,8 @@ pub struct GatewayContext<'a> {
     pub programming: Option<&'a Programming>,
     /// Routes attached to each listener.
     pub attached: &'a BTreeMap<ListenerKey, usize>,
+    /// Whether what the status said of the data plane stands until then: in a cluster, where it was said by us.
+    pub stands: bool,
     /// Whether addresses have a `routability` (GEP-5093): where the CRD does not declare it, the API server
     /// refuses to apply it.
     pub routability: bool,
@@ -30,16 +32,19 @@ pub fn status(
     context: GatewayContext<'_>,
     stamp: Stamp,
 ) -> GatewayStatus {
+    let parent = ListenerParent::Gateway(node.name.clone());
+    let standing = existing.filter(|_| context.stands && context.programming.is_none());
+    let standing = standing.and_then(|status| standing::of_gateway(status, &parent, stamp));
     // What is not accepted is not served, whatever it was before.
+    let programming = context.programming.or(standing.as_ref());
     let context = GatewayContext {
-        programming: context.programming.filter(|_| node.refused.is_none()),
+        programming: programming.filter(|_| node.refused.is_none()),
         ..context
     };
     let addresses = Addresses::of(node, context.programming);
     let before = existing
         .and_then(|status| status.conditions.as_deref())
         .unwrap_or_default();
-    let parent = ListenerParent::Gateway(node.name.clone());
     let parent_fault = whole_fault(node);
     let listeners_before = existing
         .and_then(|status| status.listeners.as_deref())

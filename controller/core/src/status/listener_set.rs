@@ -3,7 +3,7 @@
 use super::gateway::{GatewayContext, whole_fault};
 use super::listener::{self, ListenerContext};
 use super::programming::{ListenerOutcome, Programming};
-use super::{Stamp, Wanted};
+use super::{Stamp, Wanted, standing};
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener_set::SetNode;
 use crate::translate::join;
@@ -34,6 +34,15 @@ pub fn status(
     let listeners_before = existing
         .and_then(|status| status.listeners.as_deref())
         .unwrap_or_default();
+    let stands = context.stands && context.programming.is_none() && gateway.refused.is_none();
+    let standing = stands.then(|| Programming {
+        listeners: standing::listeners(listeners_before, &parent, stamp),
+        ..Programming::default()
+    });
+    let context = GatewayContext {
+        programming: context.programming.or(standing.as_ref()),
+        ..context
+    };
     let parent_fault = whole_fault(gateway);
     let listeners = gateway.listeners_of(&parent).map(|listener| {
         let context = ListenerContext {

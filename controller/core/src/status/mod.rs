@@ -13,6 +13,7 @@ pub mod mesh;
 pub mod policy;
 pub mod programming;
 pub mod route;
+pub mod standing;
 
 pub use condition::{Truth, Wanted, merge};
 pub use programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};

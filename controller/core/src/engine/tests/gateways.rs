@@ -182,6 +182,84 @@ fn programmed_is_unknown_before_and_follows_the_outcome() {
     assert_eq!(programmed(&engine).0, "Programmed=True/Programmed");
 }
 
+/// A controller that starts or takes over finds proxies that serve: addresses in the status make DNS records
+/// (external-dns), so what was said stands until the data plane has a word, for the generation it was said of.
+#[test]
+fn what_was_programmed_stands_until_the_data_plane_has_a_word() {
+    let set = "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: set, generation: 1}, spec: {parentRef: {name: gw}, listeners: [{name: more, port: 81, protocol: HTTP}]}}\n---\n";
+    let spec = "  allowedListeners: {namespaces: {from: Same}}\n  listeners: [{name: http, port: 80, protocol: HTTP}]";
+    let yaml = gateway(spec) + set;
+    let mut before = engine_with(&yaml);
+    program(&mut before, at(1));
+    let told = |engine: &crate::Engine, kind, name: &str| {
+        let found = status(engine, kind, name);
+        let listener = short(&found["listeners"][0]["conditions"])[1].clone();
+        (
+            short(&found["conditions"])[1].clone(),
+            listener,
+            found["addresses"].clone(),
+        )
+    };
+    let yes = "Programmed=True/Programmed".to_owned();
+    let whole = told(&before, Kind::Gateway, "gw");
+    assert_eq!((&whole.0, &whole.1), (&yes, &yes));
+
+    // Another process reads the objects with their statuses.
+    let written = |generation: i64| {
+        let keys = [key(Kind::Gateway, "gw"), key(Kind::ListenerSet, "set")];
+        let objects = upserts(&yaml).into_iter().map(|change| {
+            let Change::Upsert(object) = change else {
+                unreachable!()
+            };
+            let mut value = object.to_value().unwrap();
+            if let Some(key) = keys.iter().find(|key| key.kind == object.kind()) {
+                value["status"] = status(&before, key.kind, &key.name.name);
+                if key.kind == Kind::Gateway {
+                    value["metadata"]["generation"] = generation.into();
+                }
+            }
+            Change::Upsert(Arc::new(
+                crate::snapshot::Object::read(object.kind(), value).unwrap(),
+            ))
+        });
+        objects.collect::<Vec<_>>()
+    };
+    let mut engine = engine();
+    let delta = engine.update(written(3), at(5));
+    assert!(
+        delta
+            .statuses
+            .iter()
+            .all(|change| change.key.kind == Kind::GatewayClass),
+        "nothing to write: {:?}",
+        delta.statuses
+    );
+    assert_eq!(told(&engine, Kind::Gateway, "gw"), whole);
+    assert_eq!(told(&engine, Kind::ListenerSet, "set").0, yes);
+    assert!(engine.is_programmed(&ObjectName::new("default", "gw")));
+
+    // Nobody knows yet whether the proxies have another generation; where they are is known.
+    let mut newer = crate::testing::engine();
+    newer.update(written(4), at(5));
+    let (condition, listener, addresses) = told(&newer, Kind::Gateway, "gw");
+    let pending = "Programmed=Unknown/Pending".to_owned();
+    assert_eq!((condition, listener), (pending.clone(), pending.clone()));
+    assert_eq!(addresses, whole.2);
+
+    // The data plane's word counts, and is forgotten when somebody else hears it.
+    let gone = Programming {
+        fault: Some(crate::status::ProgrammingFault {
+            reason: "Pending".into(),
+            message: "none".to_owned(),
+        }),
+        ..Programming::default()
+    };
+    engine.set_programming(BTreeMap::from([(ObjectName::new("default", "gw"), gone)]), at(6));
+    assert_eq!(told(&engine, Kind::Gateway, "gw").0, "Programmed=False/Pending");
+    engine.forget_programming(at(7));
+    assert_eq!(told(&engine, Kind::Gateway, "gw").0, pending);
+}
+
 /// Checklist item 9 and GEP-5093 (test GatewayStaticAddresses).
 #[test]
 fn addresses_are_matched_with_what_was_asked_for() {
