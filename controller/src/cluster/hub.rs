@@ -29,6 +29,10 @@ const BATCH: usize = 4096;
 /// How often statuses that depend on time alone (expiring certificates) are looked at.
 const REFRESH: Duration = Duration::from_secs(3600);
 
+/// How long proxies have to arrive at a process that begins to lead, before Gateways that were programmed are
+/// said to have none: they find it within a few seconds, and take away nobody's address meanwhile.
+const ARRIVAL: Duration = Duration::from_secs(15);
+
 /// What the loop is told.
 pub struct Inbox {
     /// From the watches.
@@ -76,6 +80,9 @@ pub struct Hub {
     /// Versions of the objects with a status.
     versions: BTreeMap<ObjectKey, String>,
     leads: watch::Receiver<bool>,
+    leading: bool,
+    /// Until when proxies may arrive; `None`: they had their time.
+    arrival: Option<Instant>,
     infrastructure: BTreeMap<ObjectName, Provisioned>,
 }
 
@@ -89,6 +96,7 @@ impl Hub {
     ) -> Self {
         let engine = Engine::new(options::engine(&controller, &catalog, backends));
         out.writer.set_kinds(catalog.kinds.clone());
+        let leading = *leads.borrow();
         Self {
             engine,
             controller,
@@ -101,7 +109,9 @@ impl Hub {
             early: Vec::new(),
             ready: false,
             versions: BTreeMap::new(),
+            leading,
             leads,
+            arrival: None,
             infrastructure: BTreeMap::new(),
         }
     }
@@ -120,7 +130,14 @@ impl Hub {
                     self.take(std::mem::take(&mut batch));
                 }
                 () = self.out.server.changed() => self.take_outcomes(),
-                Ok(()) = inbox.leads.changed() => self.protect(),
+                Ok(()) = inbox.leads.changed() => {
+                    let leads = *inbox.leads.borrow_and_update();
+                    self.take_leadership(leads);
+                }
+                () = sleep_until(self.arrival) => {
+                    self.arrival = None;
+                    self.take_absence();
+                }
                 Some(done) = inbox.provisioned.recv() => self.take_provisioned(done),
                 Ok(()) = inbox.catalog.changed() => {
                     let catalog = inbox.catalog.borrow_and_update().clone();
@@ -163,6 +180,7 @@ impl Hub {
             return;
         }
         self.ready = true;
+        self.arrival = self.leading.then(|| Instant::now() + ARRIVAL);
         let early = std::mem::take(&mut self.early);
         let begun = Instant::now();
         let objects = early.len();
@@ -259,6 +277,30 @@ impl Hub {
             self.protect();
         }
         self.out.metrics.reconciled("engine", "success", begun.elapsed());
+    }
+
+    /// This process begins to lead, or leads no more: then others hear the proxies.
+    fn take_leadership(&mut self, leads: bool) {
+        self.leading = leads;
+        self.arrival = leads.then(|| Instant::now() + ARRIVAL);
+        if !leads {
+            let delta = self.engine.forget_programming(jiff::Timestamp::now());
+            self.pass_on(delta);
+        }
+        self.protect();
+    }
+
+    /// The proxies had time to arrive: says of which Gateways there is none.
+    fn take_absence(&mut self) {
+        let gateways: Vec<ObjectName> = self.engine.balancers().map(|(name, _)| name.clone()).collect();
+        let programmed = gateways.into_iter().filter_map(|gateway| {
+            let outcome = self.out.server.outcome(&gateway);
+            let programming = self.programming(&gateway, outcome.as_ref())?;
+            Some((gateway, programming))
+        });
+        let programmed = programmed.collect();
+        let delta = self.engine.set_programming(programmed, jiff::Timestamp::now());
+        self.pass_on(delta);
     }
 
     fn protect(&self) {
@@ -367,9 +409,17 @@ impl Hub {
         }
     }
 
-    /// What the statuses say of the data plane; `None` leaves them as they are, while proxies take over a
-    /// change.
+    /// What the statuses say of the data plane; `None` leaves them as they are: while proxies take over a
+    /// change, while somebody else leads, and while the proxies of a Gateway that was programmed may arrive.
     fn programming(&self, gateway: &ObjectName, outcome: Option<&GatewayOutcome>) -> Option<Programming> {
+        let found = self.found(gateway, outcome)?;
+        let good = found.fault.is_none() && self.infrastructure.contains_key(gateway);
+        let awaited = self.arrival.is_some() && self.engine.is_programmed(gateway);
+        (self.leading && (good || !awaited)).then_some(found)
+    }
+
+    /// What is known of the data plane; `None` while proxies take over a change.
+    fn found(&self, gateway: &ObjectName, outcome: Option<&GatewayOutcome>) -> Option<Programming> {
         let balancer = self.engine.balancer(gateway)?;
         let infrastructure = self.infrastructure.get(gateway);
         let addresses = infrastructure

@@ -1,6 +1,7 @@
 //! One connection to the controller: TCP, TLS, HTTP/2, the stream.
 
 use super::ClientOptions;
+use super::dial::Dial;
 use crate::tls::{self, TlsError};
 use crate::wire::{FromController, FromProxy, PATH};
 use futures_util::future::BoxFuture;
@@ -173,24 +174,23 @@ async fn open(
                 source,
             })?,
     };
-    let mut last = ConnectError::Resolve {
-        host: host.clone(),
-        source: io::Error::from(io::ErrorKind::NotFound),
-    };
-    for address in addresses.into_iter().take(8) {
-        let address = SocketAddr::new(address, *port);
+    let targets = addresses
+        .into_iter()
+        .map(|address| SocketAddr::new(address, *port));
+    let mut dial = Dial::new(targets.collect());
+    let mut last = None;
+    while let Some((address, tcp)) = dial.next().await {
         let connector = TlsConnector::from(std::sync::Arc::clone(&config));
-        let connected = async {
-            let tcp = TcpStream::connect(address).await?;
-            tcp.set_nodelay(true)?;
-            connector.connect(name.clone(), tcp).await
-        };
-        match connected.await {
+        let _ = tcp.set_nodelay(true);
+        match connector.connect(name.clone(), tcp).await {
             Ok(stream) => return start(options, stream, authorization, outgoing).await,
-            Err(source) => last = ConnectError::Io { address, source },
+            Err(source) => last = Some(ConnectError::Io { address, source }),
         }
     }
-    Err(last)
+    Err(last.or(dial.failed).unwrap_or_else(|| ConnectError::Resolve {
+        host: host.clone(),
+        source: io::Error::from(io::ErrorKind::NotFound),
+    }))
 }
 
 async fn start(

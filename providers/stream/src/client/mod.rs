@@ -3,6 +3,7 @@
 
 mod assemble;
 mod connect;
+mod dial;
 mod run;
 mod store;
 mod work;
@@ -46,11 +47,11 @@ pub struct ClientOptions {
 /// Bounds on time.
 #[derive(Clone, Debug)]
 pub struct ClientTimes {
-    /// TCP, TLS and HTTP/2 together, and the wait for the stream to be accepted.
+    /// All attempts of a round, TLS, HTTP/2, and the wait for the stream to be accepted.
     pub connect: Duration,
     /// First wait between two tries; doubled each time, with jitter.
     pub backoff: Duration,
-    /// Longest wait between two tries.
+    /// Longest wait between two tries, before jitter, which may double it.
     pub backoff_max: Duration,
     /// Interval of HTTP/2 pings.
     pub ping: Duration,
@@ -65,7 +66,7 @@ impl Default for ClientTimes {
         Self {
             connect: Duration::from_secs(10),
             backoff: Duration::from_millis(100),
-            backoff_max: Duration::from_secs(5),
+            backoff_max: Duration::from_secs(2),
             ping: Duration::from_secs(5),
             pong: Duration::from_secs(5),
             settle: Duration::from_millis(500),

@@ -2,9 +2,14 @@
 
 use crate::harness::*;
 use crate::relay::Relay;
+use futures_util::future::BoxFuture;
+use gatewright_stream::client::Resolve;
 use gatewright_stream::server::ServerOptions;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// After a break only what changed meanwhile travels, removals included, and what did not change keeps
@@ -158,4 +163,103 @@ async fn a_proxy_restarts_without_a_controller() {
     assert_eq!(proxy.recorder.applied(), 0);
     proxy.stop().await;
     controller.stop().await;
+}
+
+/// Addresses of a name, in order.
+struct Addresses(Vec<IpAddr>);
+
+impl Resolve for Addresses {
+    fn resolve<'a>(&'a self, _: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        let addresses = self.0.clone();
+        Box::pin(async move { Ok(addresses) })
+    }
+}
+
+/// A controller at 127.0.0.2, and a proxy whose name for it leads to 127.0.0.1 first. Between two rounds the proxy waits
+/// for an hour: it must come through in the first one.
+async fn comes_through_at_once(first: impl AsyncFnOnce(u16)) {
+    let pki = Pki::new();
+    let scope = scope_of("gw");
+    let address = SocketAddr::from(([127, 0, 0, 2], 0));
+    let controller = Controller::start_at(&pki, ServerOptions::default(), address).await;
+    let balancer = balancer("gw", 1);
+    let revision = controller
+        .server
+        .publish(&scope, &Arc::new(balancer.clone()), &settings());
+    controller.server.open();
+    first(controller.address.port()).await;
+    let files = TempDir::new().unwrap();
+    let mut options = options(files.path(), &pki, controller.address.port(), &scope, "one");
+    let first = IpAddr::from([127, 0, 0, 1]);
+    options.resolve = Arc::new(Addresses(vec![first, controller.address.ip()]));
+    options.times.backoff = Duration::from_secs(3600);
+    options.times.backoff_max = Duration::from_secs(3600);
+    let proxy = Proxy::with(files, options, Recorder::new());
+    acknowledged(&controller, &balancer.gateway, revision).await;
+    proxy.stop().await;
+}
+
+/// With several controllers one serves, the others refuse.
+#[tokio::test]
+async fn a_controller_that_refuses_costs_no_pause() {
+    comes_through_at_once(async |_| {}).await;
+}
+
+/// A node that is gone answers nothing at all: here a socket whose queue is full.
+#[tokio::test]
+async fn a_controller_that_is_silent_holds_nobody_up() {
+    let (mut full, mut queue) = (Vec::new(), None);
+    comes_through_at_once(async |port| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let silent = SocketAddr::from(([127, 0, 0, 1], port));
+        socket.bind(silent).unwrap();
+        let listener = socket.listen(1).unwrap();
+        loop {
+            let patience = Duration::from_millis(200);
+            match tokio::time::timeout(patience, tokio::net::TcpStream::connect(silent)).await {
+                Ok(Ok(stream)) => full.push(stream),
+                _ => break,
+            }
+        }
+        queue = Some(listener);
+    })
+    .await;
+    drop(queue);
+}
+
+/// One address for all controllers: each connection reaches another one.
+#[tokio::test]
+async fn one_address_for_several_controllers_is_tried_until_the_right_one_answers() {
+    let pki = Pki::new();
+    let scope = scope_of("gw");
+    let controller = Controller::start(&pki, ServerOptions::default()).await;
+    let balancer = balancer("gw", 1);
+    let revision = controller
+        .server
+        .publish(&scope, &Arc::new(balancer.clone()), &settings());
+    controller.server.open();
+    let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = front.local_addr().unwrap().port();
+    let behind = controller.address;
+    let relay = tokio::spawn(async move {
+        let mut number = 0;
+        loop {
+            let (mut client, _) = front.accept().await.unwrap();
+            number += 1;
+            // The fifth one reaches the leader.
+            if number < 5 {
+                continue;
+            }
+            let mut server = tokio::net::TcpStream::connect(behind).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    let files = TempDir::new().unwrap();
+    let mut options = options(files.path(), &pki, port, &scope, "one");
+    options.times.backoff = Duration::from_secs(3600);
+    options.times.backoff_max = Duration::from_secs(3600);
+    let proxy = Proxy::with(files, options, Recorder::new());
+    acknowledged(&controller, &balancer.gateway, revision).await;
+    proxy.stop().await;
+    relay.abort();
 }
