@@ -97,7 +97,7 @@ impl Site {
             profiles: vec![ClassProfile {
                 controller: "gatewright.dev/software".into(),
                 features: Vec::new(),
-            parameters: ParametersKind::Software,
+                parameters: ParametersKind::Software,
             }],
             bundle: BundleVersion::Known("v1.7.0".into()),
             routability: true,

@@ -5,6 +5,7 @@ use super::listener::{self, ListenerContext};
 use super::programming::{ListenerOutcome, Programming};
 use super::{Stamp, Wanted, standing};
 use crate::graph::gateway::GatewayNode;
+use crate::graph::listener::ListenerNode;
 use crate::graph::listener_set::SetNode;
 use crate::translate::join;
 use gatewright_crds::api::ListenerSetStatus;
@@ -17,7 +18,13 @@ pub fn is_accepted(gateway: &GatewayNode, set: &SetNode, programming: Option<&Pr
     set.refused.is_none()
         && gateway
             .listeners_of(&parent)
-            .any(|listener| listener::is_accepted(listener, programming))
+            .any(|listener| is_valid(listener, programming))
+}
+
+/// Whether a set can count on a listener: unlike that of a Gateway, a set's listener whose references do not
+/// resolve is not valid (conformance test ListenerSetReferenceGrant).
+fn is_valid(listener: &ListenerNode, programming: Option<&Programming>) -> bool {
+    listener.model.is_some() && listener::is_accepted(listener, programming)
 }
 
 /// Checklist item 20.
@@ -91,7 +98,7 @@ fn conditions(gateway: &GatewayNode, set: &SetNode, programming: Option<&Program
     let parent = ListenerParent::ListenerSet(set.name.clone());
     let invalid: Vec<&str> = gateway
         .listeners_of(&parent)
-        .filter(|listener| !listener::is_accepted(listener, programming))
+        .filter(|listener| !is_valid(listener, programming))
         .map(|listener| &*listener.key.name)
         .collect();
     let total = invalid.len();
@@ -116,9 +123,7 @@ fn conditions(gateway: &GatewayNode, set: &SetNode, programming: Option<&Program
 fn programmed(gateway: &GatewayNode, set: &SetNode, programming: Option<&Programming>) -> Wanted {
     let parent = ListenerParent::ListenerSet(set.name.clone());
     let mut failure = None;
-    let mut programmable = false;
     for listener in gateway.listeners_of(&parent) {
-        programmable |= listener.model.is_some();
         match programming.and_then(|programming| programming.listeners.get(&listener.key)) {
             Some(ListenerOutcome::Programmed) => {
                 let message = "the ListenerSet accepts traffic";
@@ -129,11 +134,6 @@ fn programmed(gateway: &GatewayNode, set: &SetNode, programming: Option<&Program
         }
     }
     match failure {
-        _ if !programmable => Wanted::no(
-            condition::PROGRAMMED,
-            reason::INVALID,
-            "no listener can be programmed",
-        ),
         Some(message) => Wanted::no(condition::PROGRAMMED, reason::INVALID, message),
         None => Wanted::unknown(
             condition::PROGRAMMED,

@@ -63,6 +63,11 @@ impl<T> ListenerSelector<T> {
         }
         self.any.as_ref()
     }
+
+    /// All listeners, in no order.
+    pub fn listeners(&self) -> impl Iterator<Item = &T> {
+        self.exact.values().chain(self.wildcard.values()).chain(&self.any)
+    }
 }
 
 /// What becomes of a request on a TLS connection.

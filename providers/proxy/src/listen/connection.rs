@@ -255,15 +255,19 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
     let name = hello.server_name.as_deref();
     let Some(TlsListener { key, action }) = listeners.select(name.unwrap_or_default()) else {
         tracing::debug!(%peer, name, "TLS connection refused: no listener for this server name");
-        refuse(arrival).await;
+        if listeners.listeners().any(TlsListener::carries_streams) {
+            close(&arrival);
+        } else {
+            refuse(arrival).await;
+        }
         return;
     };
     let watch = arrival.port.watch(Some(key));
     match action {
         TlsAction::Passthrough(routes) => {
             let Some(targets) = routes.select(name).cloned() else {
-                tracing::debug!(%peer, name, "TLS connection refused: no route for this server name");
-                refuse(arrival).await;
+                tracing::debug!(%peer, name, "TLS connection closed: no route for this server name");
+                close(&arrival);
                 return;
             };
             let Arrival {
@@ -287,11 +291,14 @@ async fn tls(mut arrival: Arrival, front: Arc<Front>) {
             });
         }
         TlsAction::Stream(termination, routes) => {
-            let targets = routes.select(name).cloned();
+            let Some(targets) = routes.select(name).cloned() else {
+                tracing::debug!(%peer, name, "TLS connection closed: no route for this server name");
+                close(&arrival);
+                return;
+            };
             let Some((stream, arrival)) = handshake(arrival, termination, &hello).await else {
                 return;
             };
-            let Some(targets) = targets else { return };
             tokio::task::spawn_local(async move {
                 let Arrived {
                     context,
@@ -346,6 +353,13 @@ async fn hello(arrival: &mut Arrival) -> io::Result<Hello> {
             }
         }
     }
+}
+
+/// Closes without a word of TLS, as a backend out of reach would: on a port of TLSRoutes the words are the
+/// backend's (conformance test TLSRouteHostnameIntersection: "the TCP connection is eventually rejected").
+fn close(arrival: &Arrival) {
+    arrival.context.observer.handshake_failed();
+    reset(&arrival.stream);
 }
 
 /// Says in TLS's own words that nothing is served under this name, and closes.

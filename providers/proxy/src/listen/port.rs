@@ -117,6 +117,13 @@ pub enum TlsAction {
     Refuse,
 }
 
+impl TlsListener {
+    /// Whether its connections go to TLSRoutes rather than HTTP routes.
+    pub const fn carries_streams(&self) -> bool {
+        matches!(self.action, TlsAction::Stream(..) | TlsAction::Passthrough(_))
+    }
+}
+
 /// How a handshake is done.
 #[derive(Clone, Debug)]
 pub struct Termination {
