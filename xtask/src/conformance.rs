@@ -1,7 +1,7 @@
 //! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
 //! Helm chart in a cluster of its own.
 
-use crate::image::{self, Part};
+use crate::image::{self, Part, REGISTRY};
 use crate::run::{cache_dir, command, root, run};
 use crate::tools;
 use anyhow::{Context, Result, bail};
@@ -9,9 +9,6 @@ use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
-
-/// Registry of the images that are loaded into the cluster; nothing is pulled.
-const REGISTRY: &str = "ghcr.io/gatewright";
 
 /// GatewayClass of the suite's Gateways.
 const CLASS: &str = "gateway-conformance";

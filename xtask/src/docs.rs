@@ -19,18 +19,23 @@ impl Args {
 }
 
 /// A page and what writes it.
-type Page = (&'static str, fn() -> String);
+type Page = (&'static str, fn() -> Result<String>);
 
 const PAGES: &[Page] = &[
-    ("docs/features.md", gatewright_provider_api::document::features),
-    ("docs/parameters.md", gatewright_crds::own::document::parameters),
+    ("docs/features.md", || {
+        Ok(gatewright_provider_api::document::features())
+    }),
+    ("docs/parameters.md", || {
+        Ok(gatewright_crds::own::document::parameters())
+    }),
+    ("docs/helm-values.md", crate::charts::values::page),
 ];
 
 /// Writes or checks every page.
 pub fn run(args: &Args) -> Result<()> {
     for (path, generate) in PAGES {
         let file = root().join(path);
-        let text = generate();
+        let text = generate()?;
         if args.check {
             let found = std::fs::read_to_string(&file).with_context(|| format!("cannot read {path}"))?;
             if found != text {

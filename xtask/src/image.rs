@@ -1,8 +1,69 @@
-//! Static programs for images from scratch.
+//! Static programs, and images from scratch made of them.
 
+use crate::cluster;
 use crate::run::{cargo, run};
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use std::fmt::Write as _;
 use std::path::PathBuf;
+
+/// Where images come from unless somebody says otherwise.
+pub const REGISTRY: &str = "ghcr.io/gatewright";
+
+/// Arguments of `cargo xtask images`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask images && kind load image-archive target/images/controller.tar target/images/proxy.tar
+  cargo xtask images --registry registry.example.com/gatewright --tag v0.1.0")]
+pub struct Args {
+    /// Registry and path of the images' names.
+    #[arg(long, default_value = REGISTRY)]
+    registry: String,
+    /// Their tag; by default the version, with v.
+    #[arg(long, default_value = concat!("v", env!("CARGO_PKG_VERSION")))]
+    tag: String,
+    /// Cargo profile of the programs.
+    #[arg(long, default_value = "release")]
+    profile: String,
+}
+
+/// Writes an image of each part, as `docker save` would, below the target folder.
+///
+/// # Errors
+/// When a build fails.
+pub fn run_command(args: &Args) -> Result<()> {
+    let folder = target_dir()?.join("images");
+    std::fs::create_dir_all(&folder)?;
+    let authorities = folder.join("ca-certificates.crt");
+    std::fs::write(&authorities, public_authorities()?)?;
+    for part in [Part::Controller, Part::Proxy] {
+        let program = program(part, &args.profile)?;
+        let archive = folder.join(format!("{}.tar", part.name()));
+        let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
+        cluster::pack(&program, (AUTHORITIES, &authorities), &archive, &tag)?;
+        let size = std::fs::metadata(&archive)?.len() as f64 / f64::from(1 << 20);
+        eprintln!("    {tag}: {} ({size:.1} MiB)", archive.display());
+    }
+    Ok(())
+}
+
+/// Where programs look for the public certificate authorities.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Mozilla's authorities, PEM: backends that a BackendTLSPolicy checks with
+/// `wellKnownCACertificates: System`.
+fn public_authorities() -> Result<String> {
+    let mut text = String::new();
+    for authority in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
+        let body = base64::engine::general_purpose::STANDARD.encode(authority);
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        for line in body.as_bytes().chunks(64) {
+            writeln!(text, "{}", std::str::from_utf8(line)?)?;
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    Ok(text)
+}
 
 /// The target whose C library can be linked statically.
 const TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -48,6 +48,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Run the official Gateway API conformance suite against the controller in a cluster of its own.
     Conformance(conformance::Args),
+    /// Write images of the controller and the proxy, as `docker save` would.
+    Images(image::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -63,6 +65,7 @@ fn main() -> Result<()> {
         Command::Charts(args) => charts::run_command(&args),
         Command::Cluster(args) => cluster::run_action(&args),
         Command::Conformance(args) => conformance::run_suite(&args),
+        Command::Images(args) => image::run_command(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

@@ -2,6 +2,7 @@
 //! files are committed and must be as the charts are.
 
 mod render;
+pub mod values;
 
 use crate::run::{output, root};
 use crate::tools;

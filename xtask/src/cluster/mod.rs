@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
+/// User and group that containers of a program run as.
+const USER: &str = "65532:65532";
+
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -110,7 +113,7 @@ struct LoadImage {
     #[arg(long = "tag")]
     tags: Vec<String>,
     /// User (uid or uid:gid) that the container of a program runs as.
-    #[arg(long, default_value = "65532:65532")]
+    #[arg(long, default_value = USER)]
     user: String,
 }
 
@@ -147,6 +150,18 @@ pub fn run_action(args: &Args) -> Result<()> {
         } => run(on(&mut local(target)?, target).args(["component", component, action])),
         Action::KillPod { target, pod } => run(on(&mut local(target)?, target).args(["kill-pod", pod])),
     }
+}
+
+/// Makes a docker-archive of a static program that runs as nobody in particular, with one more file
+/// (path in the image, and on this machine).
+///
+/// # Errors
+/// When a file cannot be read, or the archive not written.
+pub fn pack(program: &Path, (inside, file): (&str, &Path), archive: &Path, tag: &str) -> Result<()> {
+    let mut pack = manager()?;
+    pack.arg("pack").arg(program).arg("--archive").arg(archive);
+    pack.arg("--file").arg(format!("{inside}={}", file.display()));
+    run(pack.args(["--tag", tag, "--user", USER]))
 }
 
 /// Starts a cluster in namespaces of this machine.

@@ -13,6 +13,7 @@ import (
 func packCommand() *cobra.Command {
 	var image images.Image
 	var archive string
+	var files map[string]string
 	command := &cobra.Command{
 		Use:   "pack BINARY --tag NAME:TAG --archive FILE",
 		Short: "Make an image of one static program",
@@ -20,11 +21,15 @@ func packCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			binary := images.Binary(args[0], image.Tags...)
 			binary.User = image.User
+			for inside, file := range files {
+				binary.Files[inside] = file
+			}
 			return images.WriteArchive(archive, binary)
 		},
 	}
 	command.Flags().StringArrayVar(&image.Tags, "tag", nil, "name and tag of the image (repeatable)")
 	command.Flags().StringVar(&image.User, "user", "", "user (uid or uid:gid) that the container runs as")
+	command.Flags().StringToStringVar(&files, "file", nil, "another file of the image, as PATH=FILE (repeatable)")
 	command.Flags().StringVar(&archive, "archive", "", "docker-archive to write")
 	return command
 }
