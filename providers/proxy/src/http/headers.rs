@@ -213,7 +213,7 @@ impl Headers {
     /// Appends a field whose name, a lower-case token, and value the caller has checked.
     pub(crate) fn append_checked(&mut self, name: &[u8], value: &[u8]) {
         debug_assert!(!name.is_empty() && u16::try_from(name.len()).is_ok());
-        debug_assert!(name.iter().all(|byte| token(*byte) == *byte));
+        debug_assert!(name.iter().all(|byte| *byte != 0 && token(*byte) == *byte));
         debug_assert!(value.iter().all(|byte| value_byte(*byte)));
         self.push(name, value);
     }

@@ -278,7 +278,7 @@ fn valid(name: &[u8], value: &[u8]) -> bool {
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     !name.is_empty()
         && u16::try_from(name.len()).is_ok()
-        && name.iter().all(|byte| token(*byte) == *byte)
+        && name.iter().all(|byte| *byte != 0 && token(*byte) == *byte)
         && value.iter().all(|byte| value_byte(*byte))
         && !blank(value.first())
         && !blank(value.last())

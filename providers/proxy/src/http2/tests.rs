@@ -189,6 +189,33 @@ fn malformed_requests_are_reset() {
     }
 }
 
+/// RFC 9113 section 8.2.1, byte by byte, in heads and in trailers: a name is a token (RFC 9110 section
+/// 5.6.2) without upper case, a value has no control characters but the tab.
+#[test]
+fn names_and_values_of_other_bytes_are_reset() {
+    let name_byte =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let value_byte = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    for byte in 0..=u8::MAX {
+        for (name, value, fine) in [
+            ([b'x', byte, b'y'], *b"a,b", name_byte(byte)),
+            (*b"x-y", [b'a', byte, b'b'], value_byte(byte)),
+        ] {
+            let mut block = Vec::new();
+            hpack::field(&mut block, &name, &value);
+            let mut client = Client::new();
+            let mut head = vec![0x82, 0x84, 0x87, 0x01, 1, b'a'];
+            head.extend_from_slice(&block);
+            let ends = flag::END_STREAM | flag::END_HEADERS;
+            client.frame(kind::HEADERS, ends, 1, &head).unwrap();
+            client.request(3, false, &[]).unwrap();
+            client.frame(kind::HEADERS, ends, 3, &block).unwrap();
+            let expected: &[(u32, u32)] = if fine { &[] } else { &[(1, 1), (3, 1)] };
+            assert_eq!(client.resets(), expected, "{name:?}: {value:?}");
+        }
+    }
+}
+
 /// RFC 9113 section 8.1.1: DATA must add up to `Content-Length`.
 #[test]
 fn bodies_must_have_the_announced_length() {

@@ -3,7 +3,7 @@
 //! the windows (RFC 9113 sections 5.2 and 6.9).
 
 use super::super::connection::{Connection, DEFAULT_WINDOW};
-use super::super::frame::{self, Head, Reason, flag, kind};
+use super::super::frame::{self, Head, Reason, flag, kind, setting};
 use super::super::hpack;
 use super::SETTINGS;
 use super::worker::{Flag, Worker};
@@ -62,9 +62,10 @@ enum Event {
 }
 
 impl World {
-    fn new() -> Self {
+    /// `window`: what the client grants each stream at first.
+    fn new(window: u32) -> Self {
         let mut hello = frame::PREFACE.to_vec();
-        frame::settings(&mut hello, &[]);
+        frame::settings(&mut hello, &[(setting::INITIAL_WINDOW_SIZE, window)]);
         frame::write(&mut hello, kind::SETTINGS, flag::ACK, 0, &[]);
         Self {
             connection: Connection::new(SETTINGS),
@@ -358,8 +359,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
-    fn everything_comes_to_its_end(events in prop::collection::vec(event(), 1..200)) {
-        let mut world = World::new();
+    fn everything_comes_to_its_end(
+        events in prop::collection::vec(event(), 1..200),
+        window in prop::sample::select(vec![5_000, 65_535, 1_000_000]),
+    ) {
+        let mut world = World::new(window);
         world.deliver(usize::MAX);
         for event in &events {
             world.event(event);
@@ -372,7 +376,7 @@ proptest! {
 /// It is busy then, and must not be counted on for the next one.
 #[test]
 fn a_stream_is_not_handed_to_a_busy_task() {
-    let mut world = World::new();
+    let mut world = World::new(DEFAULT_WINDOW);
     world.deliver(usize::MAX);
     // Two streams, two tasks, both done in one turn.
     world.open("/");
