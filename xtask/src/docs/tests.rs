@@ -1,0 +1,115 @@
+//! Names in hand-written pages are names that the code knows.
+
+use crate::run::root;
+use std::collections::BTreeSet;
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join("docs").join(name)).unwrap()
+}
+
+/// All sources below these folders, tests included.
+fn sources(folders: &[&str]) -> String {
+    let mut text = String::new();
+    let mut folders: Vec<_> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                text += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    text
+}
+
+/// Words between backticks.
+fn code(text: &str) -> BTreeSet<&str> {
+    text.lines()
+        .filter(|line| line.starts_with('|'))
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn metrics_of_the_page_are_those_of_the_programs() {
+    let text = page("operations.md");
+    let code_of_programs = sources(&["controller/src", "providers/proxy/src"]);
+    let (head, _) = text.split_once("## Alerts").unwrap();
+    let named: BTreeSet<&str> = code(head)
+        .into_iter()
+        .filter(|name| {
+            [
+                "gatewright_",
+                "controller_runtime_",
+                "workqueue_",
+                "leader_election_",
+                "process_",
+            ]
+            .iter()
+            .any(|start| name.starts_with(start))
+        })
+        .collect();
+    assert!(named.len() > 25, "{named:?}");
+    for name in &named {
+        let short = name.trim_start_matches("gatewright_");
+        let bare = short.trim_end_matches("_total");
+        let known = [*name, name.trim_end_matches("_total"), short, bare]
+            .iter()
+            .any(|name| code_of_programs.contains(&format!("\"{name}\"")));
+        assert!(known, "{name} is in docs/operations.md and in no program");
+    }
+    // Alerts ask for metrics that the tables have.
+    let (_, alerts) = text.split_once("## Alerts").unwrap();
+    let (alerts, _) = alerts.split_once("## Keys").unwrap();
+    for word in alerts.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_')) {
+        if word.contains('_') && !word.starts_with("no_") && word.ends_with("_total")
+            || word.ends_with("_status")
+        {
+            assert!(named.contains(word), "the alerts ask for {word}");
+        }
+    }
+}
+
+#[test]
+fn conditions_and_reasons_of_the_page_are_those_of_the_code() {
+    let text = page("troubleshooting.md");
+    let known = sources(&["controller/core/src", "crds/src/constants", "providers"]);
+    let (tables, answers) = text.split_once("## Answers of the proxy").unwrap();
+    let rows = tables
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| condition"));
+    let mut reasons = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        for condition in cells[1].split('`').skip(1).step_by(2) {
+            let (name, state) = condition.split_once('=').unwrap();
+            assert!(known.contains(&format!("\"{name}\"")), "no condition {name}");
+            assert!(["True", "False", "Unknown"].contains(&state), "{condition}");
+        }
+        reasons.extend(cells[2].split('`').skip(1).step_by(2));
+    }
+    for reason in &reasons {
+        assert!(known.contains(&format!("\"{reason}\"")), "no reason {reason}");
+    }
+    for used in [
+        "InvalidParameters",
+        "PortUnavailable",
+        "BackendNotFound",
+        "NoResources",
+        "NotSupported",
+    ] {
+        assert!(reasons.contains(used), "{used} is not in docs/troubleshooting.md");
+    }
+    let flags = std::fs::read_to_string(root().join("providers/proxy/src/observe/record.rs")).unwrap();
+    let flags: BTreeSet<&str> = flags
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.split_once('"').map(|(flag, _)| flag))
+        .filter(|flag| flag.contains('_') || *flag == "overload")
+        .collect();
+    let told = code(answers);
+    for flag in flags {
+        assert!(told.contains(flag), "{flag} is not in docs/troubleshooting.md");
+    }
+}
