@@ -50,7 +50,14 @@ impl Engine {
         }
         // The routes and backends of a Gateway that was not served before were never announced.
         let (mut balancer, mut parts, fresh) = match state.balancer.take() {
-            Some(balancer) => (balancer, Parts::default(), false),
+            Some(balancer) => (
+                balancer,
+                Parts {
+                    settings: changed.settings,
+                    ..Parts::default()
+                },
+                false,
+            ),
             None => (
                 Arc::new(settings(&node)),
                 Parts {

@@ -41,7 +41,8 @@ pub enum BalancerChange {
 /// its new state, nothing means removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Whether something outside of the maps differs: addresses, infrastructure, tracing, class.
+    /// Whether something outside of the maps differs: addresses, infrastructure, tracing, class, or the
+    /// parameters, which are not part of the load balancer.
     pub settings: bool,
     /// Listeners.
     pub listeners: BTreeSet<ListenerKey>,

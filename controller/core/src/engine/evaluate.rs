@@ -105,6 +105,9 @@ impl Engine {
         state.facts = facts;
         state.node.clone_from(&node);
         state.node_changed = true;
+        // Parameters are the provider's business, not the model's: equal load balancers may differ in them.
+        let parameters = |node: &Option<Arc<GatewayNode>>| node.as_ref().map(|node| node.parameters.clone());
+        state.changed.settings |= parameters(&before) != parameters(&node);
         if facts_changed {
             self.mark_users([&Dep::Facts(name.clone())]);
         }

@@ -1,5 +1,6 @@
 //! Gateways, listeners, ListenerSets and classes.
 
+use crate::engine::BalancerChange;
 use crate::snapshot::{Change, Kind};
 use crate::status::{AssignedAddress, ListenerOutcome, Programming};
 use crate::testing::{
@@ -462,6 +463,26 @@ fn parameters_must_exist_and_be_of_the_right_kind() {
     assert_eq!(accepted(&engine), "Accepted=True/Accepted");
     let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
     assert!(parameters.forwarding.is_some());
+}
+
+#[test]
+fn changed_parameters_are_a_change_of_the_load_balancer() {
+    let parameters = |replicas: u32| {
+        format!(
+            "{{apiVersion: gatewright.dev/v1alpha1, kind: SoftwareGatewayParameters, metadata: {{name: p}}, spec: {{deployment: {{replicas: {replicas}}}}}}}"
+        )
+    };
+    let spec = gateway(
+        "  infrastructure: {parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: p}}\n  listeners: [{name: http, port: 80, protocol: HTTP}]",
+    );
+    let mut engine = engine_with(&(spec + &parameters(3)));
+    let delta = engine.update(upserts(&parameters(1)), at(1));
+    let [BalancerChange::Changed { parts, .. }] = delta.balancers.as_slice() else {
+        panic!("{:?}", delta.balancers);
+    };
+    assert!(parts.settings && parts.listeners.is_empty());
+    let delta = engine.update(upserts(&parameters(1)), at(2));
+    assert!(delta.balancers.is_empty(), "{:?}", delta.balancers);
 }
 
 /// Two installations side by side take controller names of their own, in any domain: which parameters count is
