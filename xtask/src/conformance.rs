@@ -229,19 +229,26 @@ const USABLE: &str = "172.30.1.200";
 const UNUSABLE: &str = "203.0.113.99";
 
 /// A cluster of `cargo xtask cluster`.
-struct Cluster {
-    name: String,
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
 }
 
 impl Cluster {
     /// Runs an action on it.
-    fn run(&self, action: &[&str]) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn run(&self, action: &[&str]) -> Result<()> {
         let (verb, rest) = action.split_first().context("an action has a name")?;
         run(self.xtask()?.args([verb, "--name", &self.name]).args(rest))
     }
 
     /// Runs a command in its namespaces.
-    fn inside(&self, line: &[&str]) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn inside(&self, line: &[&str]) -> Result<()> {
         run(self
             .xtask()?
             .args(["shell", "--name", &self.name, "--"])

@@ -5,6 +5,7 @@ mod charts;
 mod cluster;
 mod conformance;
 mod crds;
+mod deployment;
 mod docs;
 mod fuzz;
 mod image;
@@ -50,6 +51,8 @@ enum Command {
     Conformance(conformance::Args),
     /// Write images of the controller and the proxy, as `docker save` would.
     Images(image::Args),
+    /// Install, upgrade under load, use and remove the charts in a cluster of its own.
+    Deployment(deployment::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -66,6 +69,7 @@ fn main() -> Result<()> {
         Command::Cluster(args) => cluster::run_action(&args),
         Command::Conformance(args) => conformance::run_suite(&args),
         Command::Images(args) => image::run_command(&args),
+        Command::Deployment(args) => deployment::run_tests(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Built {
 }
 
 /// A set of programs of one Go module, rebuilt when one of its sources changes.
-struct Unit {
+pub(super) struct Unit {
     /// Name of its folder in the cache.
     name: &'static str,
     /// Folder of the Go module.
@@ -74,10 +74,16 @@ const KIND: Unit = Unit {
     sources: &["go.mod", "go.sum"],
 };
 
-const CHECKS: Unit = Unit {
+pub(super) const CHECKS: Unit = Unit {
     name: "checks",
     module: "e2e/cluster",
     sources: &["go.mod", "go.sum", "check"],
+};
+
+pub(super) const DEPLOY: Unit = Unit {
+    name: "deploy",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "deploy"],
 };
 
 const IMAGES: Unit = Unit {
@@ -164,10 +170,10 @@ pub(super) fn ensure_tools() -> Result<Built> {
     })
 }
 
-/// Builds the tests that run inside a cluster.
-pub(super) fn ensure_checks() -> Result<PathBuf> {
-    let folder = unit(&CHECKS, |folder| {
-        let module = root().join(CHECKS.module);
+/// Builds tests that run inside a cluster.
+pub(super) fn ensure_tests(tests: &Unit, package: &str) -> Result<PathBuf> {
+    let folder = unit(tests, |folder| {
+        let module = root().join(tests.module);
         let mut build = go(
             &[
                 "test",
@@ -180,9 +186,9 @@ pub(super) fn ensure_checks() -> Result<PathBuf> {
             ],
             &module,
         );
-        run(build.arg(folder.join("check.test")).arg("./check"))
+        run(build.arg(folder.join("cluster.test")).arg(package))
     })?;
-    Ok(folder.join("check.test"))
+    Ok(folder.join("cluster.test"))
 }
 
 /// Builds kind.

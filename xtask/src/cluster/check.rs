@@ -17,7 +17,7 @@ const END: Duration = Duration::from_secs(30);
 pub(super) fn run_checks() -> Result<()> {
     let module = root().join("e2e/cluster");
     run(&mut build::go(&["test", "./internal/...", "./kind"], &module))?;
-    let tests = build::ensure_checks()?;
+    let tests = build::ensure_tests(&build::CHECKS, "./check")?;
     let target = || Target {
         name: NAME.to_owned(),
         kind: false,

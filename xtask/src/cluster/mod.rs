@@ -152,6 +152,14 @@ pub fn run_action(args: &Args) -> Result<()> {
     }
 }
 
+/// Builds the tests of charts, which run inside a cluster.
+///
+/// # Errors
+/// When the build fails.
+pub fn deployment_tests() -> Result<PathBuf> {
+    build::ensure_tests(&build::DEPLOY, "./deploy")
+}
+
 /// Makes a docker-archive of a static program that runs as nobody in particular, with one more file
 /// (path in the image, and on this machine).
 ///
