@@ -62,11 +62,14 @@ enum Event {
 }
 
 impl World {
-    /// `window`: what the client grants each stream at first.
+    /// `window`: what the client grants at first.
     fn new(window: u32) -> Self {
         let mut hello = frame::PREFACE.to_vec();
         frame::settings(&mut hello, &[(setting::INITIAL_WINDOW_SIZE, window)]);
         frame::write(&mut hello, kind::SETTINGS, flag::ACK, 0, &[]);
+        if let Some(more @ 1..) = window.checked_sub(DEFAULT_WINDOW) {
+            frame::window_update(&mut hello, 0, more);
+        }
         Self {
             connection: Connection::new(SETTINGS),
             io: Arc::new(Flag::default()),
@@ -362,11 +365,15 @@ proptest! {
     fn everything_comes_to_its_end(
         events in prop::collection::vec(event(), 1..200),
         window in prop::sample::select(vec![5_000, 65_535, 1_000_000]),
+        takes in prop::sample::select(vec![100, 20_000, usize::MAX]),
     ) {
         let mut world = World::new(window);
         world.deliver(usize::MAX);
         for event in &events {
-            world.event(event);
+            match event {
+                Event::Deliver(count) => { world.deliver(takes.min(*count)); }
+                event => world.event(event),
+            }
         }
         world.finish();
     }
