@@ -39,6 +39,23 @@ impl HttpFilter {
     }
 }
 
+/// Whether a field, named in lower case, belongs to one connection or to the framing of one message.
+/// Who passes a message on writes it anew: no filter can set, add or remove it (RFC 9110 sections 7.6.1
+/// and 7.8, RFC 9112 section 6).
+pub fn belongs_to_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "keep-alive"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
 /// Header changes. Names are lower case; `set` replaces, `add` appends, `remove` deletes.
 ///
 /// Names repeated within `set` or `add` keep only the first entry (spec: `HTTPHeaderFilter`).
@@ -53,6 +70,14 @@ pub struct HeaderModifier {
     /// Headers to delete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<Str>,
+}
+
+impl HeaderModifier {
+    /// Every name, once for each action.
+    pub fn names(&self) -> impl Iterator<Item = &Str> {
+        let changed = self.set.iter().chain(&self.add).map(|(name, _)| name);
+        changed.chain(&self.remove)
+    }
 }
 
 /// How a path is changed. Prefix replacement works on whole path elements of the matched prefix.

@@ -146,5 +146,24 @@ fn port(digits: &[u8]) -> Result<Option<u16>, HostError> {
     }
 }
 
+/// Whether text can stand in `Host`: `uri-host [":" port]` without userinfo (RFC 9110 section 7.2).
+pub fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let port_ok = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    let host_ok = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(v6) => v6.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        }
+    };
+    port_ok && host_ok
+}
+
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,9 @@ use gatewright_model::Str;
 use gatewright_model::backend::BackendTarget;
 use gatewright_model::filter::{
     Cors, ExternalAuth, ExternalAuthProtocol, HeaderModifier, HttpFilter, Mirror, PathModifier, Redirect,
-    UrlRewrite,
+    UrlRewrite, belongs_to_connection,
 };
+use gatewright_model::host::is_authority;
 use gatewright_model::route::{HttpMatch, PathMatch};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,12 +47,12 @@ pub(super) fn http<L: Lookup>(
             HttpRouteFilterType::RequestHeaderModifier => {
                 let name = "requestHeaderModifier";
                 let spec = request_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::RequestHeaders(headers(spec, &field(name))?)
+                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?)
             }
             HttpRouteFilterType::ResponseHeaderModifier => {
                 let name = "responseHeaderModifier";
                 let spec = response_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::ResponseHeaders(headers(spec, &field(name))?)
+                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?)
             }
             HttpRouteFilterType::RequestRedirect => {
                 let name = "requestRedirect";
@@ -114,12 +115,12 @@ pub(super) fn grpc<L: Lookup>(
             GrpcRouteFilterType::RequestHeaderModifier => {
                 let name = "requestHeaderModifier";
                 let spec = request_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::RequestHeaders(headers(spec, &field(name))?)
+                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?)
             }
             GrpcRouteFilterType::ResponseHeaderModifier => {
                 let name = "responseHeaderModifier";
                 let spec = response_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::ResponseHeaders(headers(spec, &field(name))?)
+                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?)
             }
             GrpcRouteFilterType::RequestMirror => {
                 let name = "requestMirror";
@@ -195,6 +196,33 @@ fn extension<L: Lookup>(
     context.unresolved("InvalidKind", field, why);
 }
 
+/// `Host` is what the request is for: it can be replaced, and nothing else.
+fn request_headers(spec: &HttpHeaderFilter, field: &str) -> Result<HeaderModifier, RuleFault> {
+    let modifier = headers(spec, field)?;
+    if modifier.add.iter().any(|(name, _)| &**name == "host")
+        || modifier.remove.iter().any(|name| &**name == "host")
+    {
+        let why = "a request has one \"host\", which can be set, but not added or removed";
+        return Err(RuleFault::value(field, why));
+    }
+    match modifier.set.iter().find(|(name, _)| &**name == "host") {
+        Some((_, value)) if !is_authority(value) => {
+            let why = format!("\"{value}\" is no host, with or without a port, that \"host\" can be set to");
+            Err(RuleFault::value(field, why))
+        }
+        _ => Ok(modifier),
+    }
+}
+
+fn response_headers(spec: &HttpHeaderFilter, field: &str) -> Result<HeaderModifier, RuleFault> {
+    let modifier = headers(spec, field)?;
+    if modifier.names().any(|name| &**name == "host") {
+        let why = "\"host\" is a field of requests, not of responses";
+        return Err(RuleFault::value(field, why));
+    }
+    Ok(modifier)
+}
+
 /// `HTTPHeaderFilter`: the first of several equivalent names counts; more than one kind of action on
 /// a name is invalid.
 fn headers(spec: &HttpHeaderFilter, field: &str) -> Result<HeaderModifier, RuleFault> {
@@ -222,13 +250,7 @@ fn headers(spec: &HttpHeaderFilter, field: &str) -> Result<HeaderModifier, RuleF
         remove: removed,
     };
     let mut seen = BTreeSet::new();
-    let names = modifier
-        .set
-        .iter()
-        .chain(&modifier.add)
-        .map(|(name, _)| name)
-        .chain(&modifier.remove);
-    for name in names {
+    for name in modifier.names() {
         if !seen.insert(name) {
             let why =
                 format!("header \"{name}\" has more than one action; one of set, add and remove is accepted");
@@ -238,6 +260,15 @@ fn headers(spec: &HttpHeaderFilter, field: &str) -> Result<HeaderModifier, RuleF
             return Err(RuleFault::value(
                 field,
                 format!("\"{name}\" is not a header name"),
+            ));
+        }
+        // To leave it out would serve something else than what was asked for.
+        if belongs_to_connection(name) {
+            return Err(RuleFault::value(
+                field,
+                format!(
+                    "\"{name}\" belongs to the connection or to the framing of a message: no filter can change it"
+                ),
             ));
         }
     }

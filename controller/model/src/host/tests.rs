@@ -107,3 +107,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn authorities() {
+    for good in ["a", "a.b-c.d", "a:80", "[::1]", "[::1]:8080", "10.0.0.1:1"] {
+        assert!(super::is_authority(good), "{good}");
+    }
+    for bad in [
+        "", ":80", "a:x", "a:99999", "u@a", "a/b", "a b", "[::1", "::1", "a,b",
+    ] {
+        assert!(!super::is_authority(bad), "{bad}");
+    }
+}

@@ -2,7 +2,8 @@
 
 use crate::http::Headers;
 use gatewright_model::Str;
-use gatewright_model::filter::HeaderModifier;
+use gatewright_model::filter::{HeaderModifier, belongs_to_connection};
+use gatewright_model::host::is_authority;
 use http::{HeaderName, HeaderValue};
 
 /// A header modifier with names and values checked.
@@ -15,22 +16,6 @@ pub struct CompiledHeaders {
     host: Option<Str>,
 }
 
-/// Fields that belong to one connection or to the framing of one message: no filter may forge or
-/// delete them (RFC 9110 section 7.6.1, RFC 9112 section 6).
-fn is_framing(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "content-length"
-            | "keep-alive"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
-
 impl CompiledHeaders {
     /// Compiles a modifier. What cannot be executed is left out and said in `refused`: names that
     /// are no tokens, values with control characters, connection and framing fields, and `Host`
@@ -39,7 +24,7 @@ impl CompiledHeaders {
         let mut compiled = Self::default();
         for (name, value) in &modifier.set {
             if name.eq_ignore_ascii_case("host") {
-                if crate::policy::rewrite::is_authority(value) {
+                if is_authority(value) {
                     compiled.host = Some(value.clone());
                 } else {
                     refused.push(format!("set: {value:?} is not a host that Host can be set to"));
@@ -61,7 +46,7 @@ impl CompiledHeaders {
         }
         for name in &modifier.remove {
             let lower = name.to_ascii_lowercase();
-            if is_framing(&lower) || lower == "host" {
+            if belongs_to_connection(&lower) || lower == "host" {
                 refused.push(format!("remove: {name:?} belongs to the connection"));
             } else {
                 compiled.remove.push(lower.into());
@@ -102,7 +87,7 @@ fn checked(
         refused.push(format!("{action}: {name:?} is not a header name"));
         return None;
     };
-    if is_framing(parsed.as_str()) {
+    if belongs_to_connection(parsed.as_str()) {
         refused.push(format!("{action}: {name:?} belongs to the connection"));
         return None;
     }

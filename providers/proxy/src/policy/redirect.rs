@@ -32,7 +32,7 @@ impl CompiledRedirect {
             }
         };
         let hostname = redirect.hostname.clone().filter(|hostname| {
-            let usable = super::rewrite::is_authority(hostname) && !hostname.contains(':');
+            let usable = gatewright_model::host::is_authority(hostname) && !hostname.contains(':');
             if !usable {
                 refused.push(format!(
                     "requestRedirect.hostname: {hostname:?} is not a hostname"

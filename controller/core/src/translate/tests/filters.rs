@@ -209,6 +209,35 @@ fn filter_values_that_mean_nothing_drop_the_rule() {
             "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: \"b\\r\\nc: d\"}]}}]}",
             "control characters",
         ),
+        // RFC 9110 sections 7.2 and 7.6.1: what is not the filter's to change.
+        (
+            "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Content-Length, value: '5'}]}}]}",
+            "\"content-length\" belongs to the connection",
+        ),
+        (
+            "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: TE, value: trailers}]}}]}",
+            "\"te\" belongs to the connection",
+        ),
+        (
+            "{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [Transfer-Encoding]}}]}",
+            "\"transfer-encoding\" belongs to the connection",
+        ),
+        (
+            "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [Host]}}]}",
+            "can be set, but not added or removed",
+        ),
+        (
+            "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {add: [{name: host, value: a.test}]}}]}",
+            "can be set, but not added or removed",
+        ),
+        (
+            "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: host, value: user@a.test}]}}]}",
+            "\"user@a.test\" is no host",
+        ),
+        (
+            "{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: Host, value: a.test}]}}]}",
+            "field of requests",
+        ),
         (
             "{filters: [{type: RequestHeaderModifier}]}",
             "filters[0].requestHeaderModifier: is needed",
