@@ -15,8 +15,6 @@ pub fn claimed(bundle: Bundle, channel: Channel) -> Vec<Str> {
         .filter(|feature| feature.channel == Channel::Standard || channel == Channel::Experimental)
         // `status.supportedFeatures` of a GatewayClass holds no mesh features.
         .filter(|feature| !feature.name.starts_with("Mesh"))
-        // One machine has no addresses that only a cluster reaches (GEP-5093).
-        .filter(|feature| feature.name != "GatewayAddressRoutabilityCluster")
         .map(|feature| feature.name.into())
         .collect()
 }
@@ -28,7 +26,9 @@ pub fn routability(bundle: Bundle, channel: Channel) -> bool {
 
 /// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
 pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
-    let features = claimed(bundle, channel);
+    let mut features = claimed(bundle, channel);
+    // One machine has no addresses that only a cluster reaches (GEP-5093).
+    features.retain(|feature| &**feature != "GatewayAddressRoutabilityCluster");
     EngineOptions {
         profiles: Provider::ALL
             .into_iter()

@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
 //! Helm chart in a cluster of its own.
 
+use crate::cluster;
 use crate::image::{self, Part, REGISTRY};
 use crate::run::{cache_dir, command, root, run};
 use crate::tools;
@@ -38,10 +39,11 @@ impl Mode {
 }
 
 /// Arguments of `cargo xtask conformance`.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
   cargo xtask conformance
-  cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep")]
+  cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep
+  cargo xtask conformance --preview")]
 pub struct Args {
     /// How Gateways are served.
     #[arg(long, value_enum, default_value_t = Mode::Dedicated)]
@@ -49,6 +51,10 @@ pub struct Args {
     /// Channel of the Gateway API's definitions.
     #[arg(long, default_value = "experimental")]
     channel: String,
+    /// Run the suite v1.7.0 with gateway-api-conformance-images v0.1.0 in place of v0.2.0, which is not
+    /// served: a preview, never an official report.
+    #[arg(long)]
+    preview: bool,
     /// Run only this test of the suite.
     #[arg(long, value_name = "TEST")]
     run_test: Option<String>,
@@ -66,13 +72,72 @@ pub struct Args {
     profile: String,
 }
 
+/// The suite as a step of the tests: dedicated proxies, with `full` also shared ones, and the standard channel.
+///
+/// # Errors
+/// When a test fails.
+pub fn run_step(full: bool) -> Result<()> {
+    cluster::require()?;
+    let first = Args {
+        mode: Mode::Dedicated,
+        channel: "experimental".to_owned(),
+        preview: false,
+        run_test: None,
+        name: "conformance-step".to_owned(),
+        keep: false,
+        report: None,
+        profile: "quick-release".to_owned(),
+    };
+    let mut runs = vec![first.clone()];
+    if full {
+        runs.push(Args {
+            mode: Mode::Shared,
+            ..first.clone()
+        });
+        runs.push(Args {
+            channel: "standard".to_owned(),
+            ..first.clone()
+        });
+        runs.push(Args {
+            preview: true,
+            ..first
+        });
+    }
+    for args in runs {
+        run_suite(&args).with_context(|| args.title())?;
+    }
+    Ok(())
+}
+
+impl Args {
+    /// What runs, in a few words.
+    fn title(&self) -> String {
+        format!(
+            "{} proxies, {} channel, suite {}",
+            self.mode.name(),
+            self.channel,
+            self.suite()
+        )
+    }
+
+    /// The suite's version.
+    const fn suite(&self) -> &'static str {
+        if self.preview { "v1.7.0-preview" } else { "v1.6.3" }
+    }
+
+    /// Version of the definitions that the suite is for.
+    const fn bundle(&self) -> &'static str {
+        if self.preview { "1.7.0" } else { "1.6.3" }
+    }
+}
+
 /// Runs the suite.
 ///
 /// # Errors
 /// When a test fails: the suite's own exit status counts.
 pub fn run_suite(args: &Args) -> Result<()> {
     let begun = Instant::now();
-    let suite = build_suite()?;
+    let suite = build_suite(args)?;
     let helm = tools::helm()?;
     let controller = image::program(Part::Controller, &args.profile)?;
     let proxy = image::program(Part::Proxy, &args.profile)?;
@@ -81,7 +146,7 @@ pub fn run_suite(args: &Args) -> Result<()> {
     let cluster = Cluster {
         name: args.name.clone(),
     };
-    cluster.run(&["up", "--bundle", "1.6.3", "--channel", &args.channel])?;
+    cluster.run(&["up", "--bundle", args.bundle(), "--channel", &args.channel])?;
     for (part, program) in [(Part::Controller, &controller), (Part::Proxy, &proxy)] {
         let tag = format!("{REGISTRY}/{}:dev", part.name());
         cluster.run(&["load-image", &program.display().to_string(), "--tag", &tag])?;
@@ -103,15 +168,20 @@ pub fn run_suite(args: &Args) -> Result<()> {
 }
 
 /// The suite as one program.
-fn build_suite() -> Result<PathBuf> {
+fn build_suite(args: &Args) -> Result<PathBuf> {
     let folder = cache_dir().join("conformance");
     std::fs::create_dir_all(&folder)?;
-    let program = folder.join("v1.6.3.test");
+    let program = folder.join(format!("{}.test", args.suite()));
+    let mut module = root().join("e2e/conformance");
+    if args.preview {
+        module.push("preview");
+    }
     let mut build = command("go", &["test", "-c", "-trimpath", "-o"]);
     build
         .arg(&program)
         .arg(".")
-        .current_dir(root().join("e2e/conformance"))
+        .current_dir(module)
+        .env("GOTOOLCHAIN", "auto")
         .env("GOWORK", "off");
     run(&mut build).context("building the conformance suite (needs the Go toolchain)")?;
     Ok(program)
@@ -177,9 +247,12 @@ fn install(cluster: &Cluster, helm: &Path, args: &Args) -> Result<()> {
 fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
     let report = match &args.report {
         Some(report) => std::path::absolute(report)?,
-        None => cache_dir()
-            .join("conformance")
-            .join(format!("{}-{}.yaml", args.mode.name(), args.channel)),
+        None => cache_dir().join("conformance").join(format!(
+            "{}-{}-{}.yaml",
+            args.suite(),
+            args.mode.name(),
+            args.channel
+        )),
     };
     let suite = suite.display().to_string();
     let report = report.display().to_string();

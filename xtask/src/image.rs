@@ -65,9 +65,6 @@ fn public_authorities() -> Result<String> {
     Ok(text)
 }
 
-/// The target whose C library can be linked statically.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
-
 /// What goes into an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -101,21 +98,21 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
         "gatewright",
         "--profile",
         profile,
-        "--target",
-        TARGET,
     ]);
     if part == Part::Proxy {
         build.arg("--no-default-features");
     }
-    // One target folder for each part: their features differ, and so would every dependency's.
-    let folder = target_dir()?.join("images").join(part.name());
     // The C library is chosen by the last link alone: nothing else has to be compiled for it.
-    build
-        .arg("--target-dir")
-        .arg(&folder)
-        .args(["--", "-C", "target-feature=+crt-static"]);
+    build.args(["--", "-C", "target-feature=+crt-static"]);
     run(&mut build)?;
-    Ok(folder.join(TARGET).join(profile).join("gatewright"))
+    let target = target_dir()?;
+    let folder = target.join("images").join(part.name());
+    std::fs::create_dir_all(&folder)?;
+    // The other part's program has the same name.
+    let program = folder.join("gatewright");
+    let built = target.join(profile).join("gatewright");
+    std::fs::copy(&built, &program).with_context(|| format!("copying {}", built.display()))?;
+    Ok(program)
 }
 
 fn target_dir() -> Result<PathBuf> {

@@ -117,6 +117,26 @@ struct LoadImage {
     user: String,
 }
 
+/// Makes sure that clusters can run here, as a step of the tests.
+///
+/// # Errors
+/// Names what the machine lacks, and how to run the tests that need no cluster.
+pub fn require() -> Result<()> {
+    packages::ensure().context(
+        "this machine cannot run a cluster; `cargo xtask test --without cluster --without conformance` runs \
+         everything else",
+    )
+}
+
+/// Tests clusters themselves.
+///
+/// # Errors
+/// When a cluster does not start, work or end as it should.
+pub fn check() -> Result<()> {
+    require()?;
+    check::run_checks()
+}
+
 /// Runs one action.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{charts, crds, fuzz, layers, tools};
+use crate::{charts, cluster, conformance, crds, fuzz, layers, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -17,6 +17,9 @@ pub struct Args {
     /// Run only the named steps (repeatable); `--list` shows them.
     #[arg(long = "step", value_name = "NAME")]
     steps: Vec<String>,
+    /// Leave out the named steps (repeatable), for example those that need a cluster.
+    #[arg(long = "without", value_name = "NAME")]
+    without: Vec<String>,
     /// List the steps and stop.
     #[arg(long)]
     list: bool,
@@ -97,6 +100,18 @@ const STEPS: &[Step] = &[
         run: |_| unit(),
     },
     Step {
+        name: "cluster",
+        about: "a Kubernetes cluster of this machine's namespaces starts, works and leaves nothing (needs root)",
+        full: false,
+        run: |_| cluster::check(),
+    },
+    Step {
+        name: "conformance",
+        about: "the official conformance suite, dedicated proxies; with --full in every mode (needs root)",
+        full: false,
+        run: |args| conformance::run_step(args.full),
+    },
+    Step {
         name: "mutated",
         about: "1,000,000 mutated manifests",
         full: true,
@@ -124,12 +139,15 @@ const STEPS: &[Step] = &[
 
 /// Runs the steps; a summary with times closes the output.
 pub fn run_steps(args: &Args) -> Result<()> {
-    for name in &args.steps {
+    for name in args.steps.iter().chain(&args.without) {
         if !STEPS.iter().any(|step| step.name == name) {
             bail!("there is no step `{name}`; `cargo xtask test --list` shows them");
         }
     }
     let chosen = |step: &&Step| {
+        if args.without.iter().any(|name| name == step.name) {
+            return false;
+        }
         if args.steps.is_empty() {
             args.full || !step.full
         } else {
