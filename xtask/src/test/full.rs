@@ -15,6 +15,9 @@ const SCALE: &[&str] = &[
     "scale_idle_tls_connections",
 ];
 
+/// Tests of the configuration stream that measure.
+const FAN_OUT: &[&str] = &["one_change_reaches_500_proxies"];
+
 /// End-to-end tests that are longer, larger or only run when `GATEWRIGHT_FULL` is set.
 const LONG: &[&str] = &[
     "changes_under_load_lose_nothing",
@@ -62,9 +65,31 @@ pub fn scale() -> Result<()> {
     Ok(())
 }
 
-/// 10,000 configuration changes under load, 10,000 idle connections, connections that say nothing, hostile
-/// input; against an optimised build.
-pub fn long() -> Result<()> {
+/// One change among 10,000 routes on 500 connected proxies, five of which are the program.
+pub fn fan_out() -> Result<()> {
+    let program = program()?;
+    let test = [
+        "test",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "-p",
+        "gatewright-stream",
+        "--test",
+        "it",
+    ];
+    run(cargo(&test).arg("--no-run"))?;
+    for name in FAN_OUT {
+        let mut one = cargo(&test);
+        one.args([*name, "--", "--ignored", "--nocapture"])
+            .env("GATEWRIGHT_BIN", &program);
+        run(&mut with_all_files(&one))?;
+    }
+    Ok(())
+}
+
+/// Builds the program, optimised; tells where it is.
+fn program() -> Result<PathBuf> {
     run(&mut cargo(&[
         "build",
         "--locked",
@@ -74,6 +99,13 @@ pub fn long() -> Result<()> {
         "gatewright",
     ]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join(PROFILE).join("gatewright"))
+}
+
+/// 10,000 configuration changes under load, 10,000 idle connections, connections that say nothing, hostile
+/// input; against an optimised build.
+pub fn long() -> Result<()> {
+    let program = program()?;
     let mut tests = cargo(&[
         "test",
         "--locked",
@@ -87,7 +119,7 @@ pub fn long() -> Result<()> {
         .args(["--include-ignored", "--nocapture", "--test-threads=1"])
         .args(LONG)
         .env("GATEWRIGHT_FULL", "1")
-        .env("GATEWRIGHT_BIN", target.join(PROFILE).join("gatewright"));
+        .env("GATEWRIGHT_BIN", program);
     run(&mut with_all_files(&tests))
 }
 
@@ -125,7 +157,11 @@ mod tests {
             }
             text
         };
-        for (names, folder) in [(SCALE, "providers/proxy/tests"), (LONG, "e2e/traffic/tests")] {
+        for (names, folder) in [
+            (SCALE, "providers/proxy/tests"),
+            (FAN_OUT, "providers/stream/tests"),
+            (LONG, "e2e/traffic/tests"),
+        ] {
             let text = text(folder);
             for name in names {
                 assert!(

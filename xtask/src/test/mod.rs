@@ -124,6 +124,12 @@ const STEPS: &[Step] = &[
         run: |_| full::scale(),
     },
     Step {
+        name: "fan-out",
+        about: "one change among 10,000 routes on 500 connected proxies",
+        full: true,
+        run: |_| full::fan_out(),
+    },
+    Step {
         name: "long",
         about: "10,000 changes under load, 10,000 idle connections, hostile files",
         full: true,

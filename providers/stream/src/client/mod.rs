@@ -9,7 +9,7 @@ mod store;
 mod work;
 
 pub use assemble::{AssembleError, Assembler, Assigned, ClientLimits};
-pub use connect::{ConnectError, Endpoint, EndpointError, Resolve};
+pub use connect::{ConnectError, Driver, Endpoint, EndpointError, Resolve, connect};
 pub use run::{Client, RunError, Stage};
 pub use store::{Store, StoreError};
 pub use work::{GatewayReport, ListenerFailure, Report, Sink};

@@ -50,7 +50,8 @@ impl Pki {
         let ca = params.self_signed(&ca_key).unwrap();
         let issuer = rcgen::Issuer::from_params(&params, &ca_key);
         let key = rcgen::KeyPair::generate().unwrap();
-        let leaf = rcgen::CertificateParams::new(vec!["controller".to_owned()]).unwrap();
+        let leaf =
+            rcgen::CertificateParams::new(vec!["controller".to_owned(), "localhost".to_owned()]).unwrap();
         let leaf = leaf.signed_by(&key, &issuer).unwrap();
         Self {
             ca: ca.pem(),
