@@ -341,8 +341,8 @@ impl Hub {
     fn publish(&mut self, balancer: &Arc<LoadBalancer>, parts: &Parts) -> u64 {
         let gateway = &balancer.gateway;
         let request = self.request(balancer);
-        let placed = self.out.provisioner.place(&request);
-        let revision = self.out.server.publish(&placed.scope, balancer, &placed.settings);
+        let places = self.out.provisioner.place(&request);
+        let revision = self.out.server.publish_for(&places, balancer);
         // Routes and backends are the proxies' business alone.
         if parts.settings || !parts.listeners.is_empty() || !self.infrastructure.contains_key(gateway) {
             self.out.provisioner.put(request);
@@ -397,10 +397,14 @@ impl Hub {
 
     fn take_provisioned(&mut self, done: Provisioned) {
         let gateway = done.gateway.clone();
-        if self.engine.balancer(&gateway).is_none() {
+        let Some(balancer) = self.engine.balancer(&gateway).cloned() else {
             return;
-        }
+        };
+        let moved = done.moved;
         self.infrastructure.insert(gateway.clone(), done);
+        if moved {
+            self.publish(&balancer, &Parts::default());
+        }
         let outcome = self.out.server.outcome(&gateway);
         if let Some(programming) = self.programming(&gateway, outcome.as_ref()) {
             let outcomes = BTreeMap::from([(gateway, programming)]);

@@ -34,7 +34,7 @@ use catalog::Catalog;
 use events::Events;
 use gatewright_core::backend::{BackendOptions, Location};
 use gatewright_crds::api::GatewayClass;
-use gatewright_software::{Settings, SoftwareProvider};
+use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
 use hub::{Hub, Inbox, Outbox};
 use kube::Client;
@@ -130,6 +130,13 @@ async fn start(
             namespaces: args.namespaces.clone(),
             cluster_domain: args.cluster_domain.clone(),
         },
+        Served::by({
+            let server = server.clone();
+            move |scope, gateway| {
+                let outcome = server.outcome_in(scope, gateway);
+                outcome.is_some_and(|outcome| outcome.is_current())
+            }
+        }),
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));

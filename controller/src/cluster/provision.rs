@@ -33,15 +33,8 @@ pub struct Provisioned {
     pub addresses: Vec<AssignedAddress>,
     /// Why it cannot be reached.
     pub fault: Option<ProgrammingFault>,
-}
-
-/// Which proxies serve a Gateway, and how.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// The proxies.
-    pub scope: Scope,
-    /// What they need to know beside the load balancer.
-    pub settings: Arc<GatewaySettings>,
+    /// Whether other proxies may serve it from now on: it is to be placed anew.
+    pub moved: bool,
 }
 
 /// What is to be done for a Gateway.
@@ -116,14 +109,16 @@ impl Provisioner {
         }))
     }
 
-    /// Decides which proxies serve a Gateway and lets these, and nobody else, receive its configuration.
-    pub fn place(&self, request: &Request) -> Placed {
-        let placed = self.0.provider.place(request);
-        self.0.grants.grant(placed.scope.clone(), placed.service_account);
-        Placed {
-            scope: placed.scope,
-            settings: placed.settings,
-        }
+    /// Decides which proxies serve a Gateway, each with what they need to know beside the load balancer, and lets
+    /// these, and nobody else, receive its configuration. The first ones are those that count.
+    pub fn place(&self, request: &Request) -> Vec<(Scope, Arc<GatewaySettings>)> {
+        let places = self.0.provider.place(request).into_iter();
+        places
+            .map(|place| {
+                self.0.grants.grant(place.scope.clone(), place.service_account);
+                (place.scope, place.settings)
+            })
+            .collect()
     }
 
     /// Waits until everything that exists is known.
@@ -215,6 +210,7 @@ impl Provisioner {
     async fn grant(&self, gateway: ObjectName, wish: Wish, out: &mpsc::Sender<Provisioned>) {
         let begun = Instant::now();
         let provider = &self.0.provider;
+        let moved = provider.is_moving(&gateway);
         let outcome = match &wish {
             Wish::Make(request) => provider.reconcile(request).await,
             Wish::Remove => provider.remove(&gateway).await,
@@ -253,6 +249,7 @@ impl Provisioner {
         self.0.wake.notify_one();
         if let (Some((addresses, fault)), Wish::Make(_)) = (told, &wish) {
             let done = Provisioned {
+                moved: moved || provider.is_moving(&gateway),
                 gateway,
                 addresses,
                 fault,

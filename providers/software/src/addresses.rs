@@ -61,6 +61,14 @@ pub fn read(request: &Request, settings: &Settings, observed: &Observed) -> Addr
     }
 }
 
+/// Addresses of proxies that are to be replaced, by the Service that leads to them or the nodes they run on.
+pub fn standing(request: &Request, service: Option<&Value>, observed: &Observed) -> Addresses {
+    match service.filter(|service| text(service, "/spec/type") != "ExternalName") {
+        Some(service) => of_service(request, service, observed),
+        None => on_nodes(request, observed),
+    }
+}
+
 fn of_service(request: &Request, service: &Value, observed: &Observed) -> Addresses {
     let kind = text(service, "/spec/type");
     let name = format!(

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex};
 
 /// An object as the API server keeps it: what we applied, and what it and others added.
 #[derive(Clone, Debug)]
-struct Stored {
-    applied: Value,
-    added: Value,
+pub(crate) struct Stored {
+    pub(crate) applied: Value,
+    pub(crate) added: Value,
     uid: String,
     /// Replicas of a Deployment that nobody but the autoscaling decides on.
     left: Option<u64>,
@@ -48,14 +48,14 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 #[derive(Default)]
-struct ApiServer {
-    objects: Mutex<BTreeMap<Key, Stored>>,
+pub(crate) struct ApiServer {
+    pub(crate) objects: Mutex<BTreeMap<Key, Stored>>,
     uids: Mutex<u32>,
-    calls: Calls,
+    pub(crate) calls: Calls,
 }
 
 /// A process' connection.
-struct Connection(Arc<ApiServer>);
+pub(crate) struct Connection(Arc<ApiServer>);
 
 fn failure(kind: ErrorKind, key: &Key) -> ProviderError {
     ProviderError {
@@ -121,6 +121,10 @@ impl ApiServer {
             uid: format!("uid-{uids}"),
             left: None,
         });
+        // An ExternalName has no cluster address; any other type gets one.
+        if key.kind == Kind::Service && text(&stored.applied, "/spec/type") == "ExternalName" {
+            stored.added = defaults(key.kind, object);
+        }
         stored.applied = applied;
         Ok(())
     }
@@ -219,12 +223,12 @@ impl Cluster for Connection {
 }
 
 /// What the suite is run with: how its stages are made.
-trait Stages: Send + Sync + Default + 'static {
+pub(crate) trait Stages: Send + Sync + Default + 'static {
     fn stages() -> Vec<Request>;
 }
 
 #[derive(Default)]
-struct InMemory<S>(Arc<ApiServer>, std::marker::PhantomData<S>);
+pub(crate) struct InMemory<S>(pub(crate) Arc<ApiServer>, std::marker::PhantomData<S>);
 
 impl<S: Stages> InMemory<S> {
     fn key(&self, resource: &Resource) -> Option<Key> {
@@ -379,7 +383,7 @@ fn canonical(value: &Value) -> Value {
 }
 
 #[derive(Default)]
-struct Dedicated;
+pub(crate) struct Dedicated;
 impl Stages for Dedicated {
     fn stages() -> Vec<Request> {
         let forms = [

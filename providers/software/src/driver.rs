@@ -11,6 +11,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{Addresses, Change, Driver, ErrorKind, Lowered, Plan, ProviderError};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The driver.
@@ -21,9 +22,18 @@ pub struct SoftwareDriver<C> {
     pub settings: Settings,
 }
 
+/// What is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The objects.
+    pub objects: Objects,
+    /// Objects that stay as they are for now.
+    pub held: BTreeSet<Key>,
+}
+
 impl<C: Cluster> Driver for SoftwareDriver<C> {
     type Input = Request;
-    type Target = Objects;
+    type Target = Target;
     type Observed = Observed;
     type Step = Step;
 
@@ -35,9 +45,12 @@ impl<C: Cluster> Driver for SoftwareDriver<C> {
         &request.owner
     }
 
-    fn lower(&self, request: &Request) -> Lowered<Objects> {
+    fn lower(&self, request: &Request) -> Lowered<Target> {
         Lowered {
-            target: lower::lower(request, &self.settings),
+            target: Target {
+                objects: lower::lower(request, &self.settings),
+                held: request.held.clone(),
+            },
             // The proxy serves the whole model.
             unsupported: Vec::new(),
         }
@@ -47,8 +60,13 @@ impl<C: Cluster> Driver for SoftwareDriver<C> {
         self.cluster.observe(owner).await
     }
 
-    fn plan(&self, target: Option<&Objects>, observed: &Observed) -> Plan<Step> {
-        plan::plan(target.unwrap_or(&Objects::new()), &observed.objects)
+    fn plan(&self, target: Option<&Target>, observed: &Observed) -> Plan<Step> {
+        let nothing = Target::default();
+        let target = target.unwrap_or(&nothing);
+        let mut plan = plan::plan(&target.objects, &observed.objects);
+        plan.changes
+            .retain(|change| !target.held.contains(change.step.key()));
+        plan
     }
 
     async fn apply(&self, change: &Change<Step>) -> Result<(), ProviderError> {

@@ -24,6 +24,7 @@ mod contract_tests;
 pub mod driver;
 pub mod kind;
 pub mod lower;
+pub mod moving;
 pub mod names;
 pub mod plan;
 pub mod ports;
@@ -33,4 +34,4 @@ pub mod settings;
 mod testing;
 
 pub use provider::SoftwareProvider;
-pub use settings::{Input, Placed, Settings};
+pub use settings::{Input, Place, Served, Settings};

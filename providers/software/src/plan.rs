@@ -42,6 +42,15 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The object concerned.
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Apply { key, .. } | Self::Replace { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+}
+
 /// The changes that make `found` into `wanted`.
 pub fn plan(wanted: &Objects, found: &Objects) -> Plan<Step> {
     let mut changes: Vec<Change<Step>> = wanted
@@ -152,8 +161,7 @@ fn fixed(kind: Kind, wanted: &Value, found: &Value) -> Vec<FieldChange> {
 
 /// What a pod refers to must be there first; what scales or guards a workload comes after it.
 fn needs(step: &Step, wanted: &Objects) -> Vec<Resource> {
-    let (Step::Apply { key, .. } | Step::Replace { key, .. } | Step::Delete { key, .. }) = step;
-    let kinds: &[Kind] = match key.kind {
+    let kinds: &[Kind] = match step.key().kind {
         Kind::Deployment | Kind::DaemonSet => &[Kind::ServiceAccount, Kind::ConfigMap],
         Kind::HorizontalPodAutoscaler => &[Kind::Deployment],
         Kind::ServiceAccount | Kind::ConfigMap | Kind::Service | Kind::PodDisruptionBudget => &[],

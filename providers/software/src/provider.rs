@@ -3,10 +3,12 @@
 use crate::cluster::live::LiveCluster;
 use crate::cluster::store::Store;
 use crate::driver::SoftwareDriver;
+use crate::kind::{Key, Kind};
 use crate::lower::{Network, Part, Request, network};
+use crate::moving::{self, Move, Phase};
 use crate::names;
 use crate::ports::{self, Port, Ports};
-use crate::settings::{Input, Placed, Settings};
+use crate::settings::{Input, Place, Served, Settings};
 use futures_util::Stream;
 use gatewright_crds::own::parameters::Mode;
 use gatewright_model::key::ObjectName;
@@ -16,21 +18,26 @@ use gatewright_stream::settings::GatewaySettings;
 use kube::Client;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, watch};
+use std::time::Instant;
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Gateways as proxies in a cluster.
 pub struct SoftwareProvider {
     driver: SoftwareDriver<LiveCluster>,
+    served: Served,
     changes: Mutex<Option<mpsc::Receiver<ObjectName>>>,
     /// Ports of fleets that were given and may not be in a Service yet.
     given: Mutex<BTreeMap<ObjectName, Ports>>,
     /// One run at a time for the fleets: several tenants need the same one.
     fleets: tokio::sync::Mutex<()>,
+    /// Gateways that change over from one mode to the other.
+    moves: Mutex<BTreeMap<ObjectName, Move>>,
+    again: Again,
 }
 
 impl SoftwareProvider {
     /// Starts watching what exists.
-    pub fn new(client: Client, settings: Settings) -> Self {
+    pub fn new(client: Client, settings: Settings, served: Served) -> Self {
         let mut namespaces: BTreeSet<String> = settings.namespaces.iter().cloned().collect();
         if !namespaces.is_empty() {
             namespaces.insert(settings.namespace.clone());
@@ -38,9 +45,12 @@ impl SoftwareProvider {
         let (cluster, changes) = LiveCluster::start(client, &settings.controller, &namespaces);
         Self {
             driver: SoftwareDriver { cluster, settings },
+            served,
             changes: Mutex::new(Some(changes)),
             given: Mutex::new(BTreeMap::new()),
             fleets: tokio::sync::Mutex::new(()),
+            moves: Mutex::new(BTreeMap::new()),
+            again: Again::default(),
         }
     }
 
@@ -50,35 +60,59 @@ impl SoftwareProvider {
     }
 
     /// Decides which proxies serve a Gateway, and on which ports: those that its Service has, once it has
-    /// them. To be called after [`SoftwareProvider::synced`], else ports are given that others have.
-    pub fn place(&self, input: &Input) -> Placed {
-        let balancer = &input.balancer;
+    /// them. To be called after [`SoftwareProvider::synced`], else ports are given that others have. The first
+    /// ones are those that count; others follow while the Gateway changes over to other proxies.
+    pub fn place(&self, input: &Input) -> Vec<Place> {
+        let mode = input.mode();
+        let modes: &[Mode] = match self.way(input) {
+            None => &[mode],
+            Some(phase) if phase.is_preparing() => &[moving::former(mode), mode],
+            Some(_) => &[mode, moving::former(mode)],
+        };
+        modes.iter().map(|mode| self.place_in(input, *mode)).collect()
+    }
+
+    /// Whether the Gateway changes over from one mode to the other.
+    pub fn is_moving(&self, gateway: &ObjectName) -> bool {
+        self.moves().contains_key(gateway)
+    }
+
+    /// How far a Gateway has come that changes over.
+    fn way(&self, input: &Input) -> Option<Phase> {
+        let gateway = &input.balancer.gateway;
+        let observed = self.driver.cluster.store().of(gateway);
+        let mut moves = self.moves();
+        let known = moves.get(gateway).copied();
+        let found = moving::find(known, input, (&observed, &self.driver.settings), Instant::now());
+        match found {
+            Some(found) => moves.insert(gateway.clone(), found),
+            None => moves.remove(gateway),
+        };
+        found.map(|found| found.phase)
+    }
+
+    fn place_in(&self, input: &Input, mode: Mode) -> Place {
         let parameters = input.parameters.as_ref();
         let settings = GatewaySettings {
             parameters: parameters
                 .and_then(|parameters| serde_json::to_string(parameters).ok())
                 .map(|text| text.as_str().into()),
-            ports: ports::mappings(&self.ports(input)),
+            ports: ports::mappings(&self.ports(input, mode)),
             addresses: Vec::new(),
         };
-        let (scope, service_account) = match input.mode() {
-            Mode::Dedicated => (
-                Scope::Gateway(balancer.gateway.clone()),
-                ObjectName::new(
-                    &balancer.gateway.namespace,
-                    &names::object_name(&balancer.gateway.name, &balancer.class),
-                ),
+        let balancer = &input.balancer;
+        let service_account = match mode {
+            Mode::Dedicated => ObjectName::new(
+                &balancer.gateway.namespace,
+                &names::object_name(&balancer.gateway.name, &balancer.class),
             ),
-            Mode::Shared => (
-                Scope::Class(balancer.class.clone()),
-                ObjectName::new(
-                    &self.driver.settings.namespace,
-                    &names::fleet_name(&balancer.class),
-                ),
+            Mode::Shared => ObjectName::new(
+                &self.driver.settings.namespace,
+                &names::fleet_name(&balancer.class),
             ),
         };
-        Placed {
-            scope,
+        Place {
+            scope: scope(input, mode),
             settings: Arc::new(settings),
             service_account,
         }
@@ -93,6 +127,7 @@ impl SoftwareProvider {
             store: Arc::clone(self.driver.cluster.store()),
             namespace: self.driver.settings.namespace.clone(),
             authorities: self.driver.settings.authorities.clone(),
+            again: self.again.clone(),
             waiting: VecDeque::new(),
         });
         futures_util::stream::unfold(follower, async |follower| {
@@ -112,18 +147,28 @@ impl SoftwareProvider {
     }
 
     /// Makes what is missing or different, and removes what is too much; writes and reads nothing when all
-    /// is as it should be.
+    /// is as it should be. A Gateway that changes over to other proxies is taken one step further.
     pub async fn reconcile(&self, input: &Input) -> Outcome {
-        let part = match input.mode() {
-            Mode::Dedicated => Part::Dedicated,
-            Mode::Shared => Part::Tenant,
-        };
+        let gateway = &input.balancer.gateway;
+        let mode = input.mode();
+        let part = moving::part(mode);
         let mut outcome = Outcome::default();
         if part == Part::Tenant {
             let _one = self.fleets.lock().await;
             outcome = converge(&self.driver, &self.request(input, Part::Fleet)).await;
         }
-        let own = converge(&self.driver, &self.request(input, part)).await;
+        let request = self.request(input, part);
+        let own = match self.way(input) {
+            None => converge(&self.driver, &request).await,
+            Some(phase) => {
+                let serves =
+                    outcome.is_converged() && self.served.by_proxies_of(&scope(input, mode), gateway);
+                let now = Instant::now();
+                let (own, next) = moving::step(&self.driver, request, (phase, serves), now).await;
+                self.go_on(input, (phase, next), now);
+                own
+            }
+        };
         outcome.changes.extend(own.changes);
         outcome.unread = outcome.unread.or(own.unread);
         outcome.addresses = own.addresses;
@@ -133,9 +178,28 @@ impl SoftwareProvider {
         outcome
     }
 
+    /// Notes how far a Gateway that changes over has come, and when to look at it again.
+    fn go_on(&self, input: &Input, (before, next): (Phase, Option<Phase>), now: Instant) {
+        let gateway = &input.balancer.gateway;
+        if Some(before) != next {
+            tracing::info!(%gateway, ?before, ?next, "changing over to other proxies");
+        }
+        match next {
+            Some(phase) => {
+                let to = input.mode();
+                self.moves().insert(gateway.clone(), Move { to, phase });
+                self.again.at(phase.look(now), gateway);
+            }
+            None => {
+                self.moves().remove(gateway);
+            }
+        }
+    }
+
     /// Removes everything that was made for a Gateway.
     pub async fn remove(&self, gateway: &ObjectName) -> Outcome {
         self.given().remove(gateway);
+        self.moves().remove(gateway);
         remove(&self.driver, gateway).await
     }
 
@@ -161,29 +225,41 @@ impl SoftwareProvider {
             ports: if part == Part::Fleet {
                 Ports::new()
             } else {
-                self.ports(input)
+                self.ports(input, input.mode())
             },
             input: input.clone(),
             part,
             authorities: self.driver.settings.authorities.borrow().clone(),
+            held: BTreeSet::new(),
         }
     }
 
-    fn ports(&self, input: &Input) -> Ports {
+    fn moves(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Move>> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ports(&self, input: &Input, mode: Mode) -> Ports {
         let wanted = ports::listeners(&input.balancer);
         let gateway = &input.balancer.gateway;
         let store = self.driver.cluster.store();
-        if input.mode() == Mode::Dedicated {
-            if network(input) == Network::Host {
+        if mode == Mode::Dedicated {
+            let observed = store.of(gateway);
+            // Proxies that are to be replaced are where they are, whatever is wanted now.
+            let on_nodes = if input.mode() == mode {
+                network(input) == Network::Host
+            } else {
+                let workload = moving::workload(input, &observed);
+                let host = workload.and_then(|found| found.pointer("/spec/template/spec/hostNetwork"));
+                host == Some(&serde_json::Value::Bool(true))
+            };
+            if on_nodes {
                 return wanted.into_iter().map(|port| (port, port.0)).collect();
             }
-            let observed = store.of(gateway);
-            let front = observed.objects.iter().find(|(key, _)| {
-                key.name.namespace == gateway.namespace && key.kind == crate::kind::Kind::Service
-            });
-            let recorded = front
-                .map(|(_, service)| ports::recorded(service))
-                .unwrap_or_default();
+            let home = names::object_name(&gateway.name, &input.balancer.class);
+            let front = observed
+                .objects
+                .get(&Key::new(Kind::Service, &gateway.namespace, &home));
+            let recorded = front.map(|service| ports::recorded(service)).unwrap_or_default();
             return ports::dedicated(&wanted, &recorded);
         }
         let mut given = self.given();
@@ -215,12 +291,62 @@ impl SoftwareProvider {
     }
 }
 
+/// Whose proxies a mode means.
+fn scope(input: &Input, mode: Mode) -> Scope {
+    match mode {
+        Mode::Dedicated => Scope::Gateway(input.balancer.gateway.clone()),
+        Mode::Shared => Scope::Class(input.balancer.class.clone()),
+    }
+}
+
+/// Gateways to look at again at a time.
+#[derive(Clone, Default)]
+struct Again(Arc<(Mutex<BTreeMap<ObjectName, Instant>>, Notify)>);
+
+impl Again {
+    fn at(&self, when: Instant, gateway: &ObjectName) {
+        self.times().insert(gateway.clone(), when);
+        self.0.1.notify_one();
+    }
+
+    fn times(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Instant>> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next one.
+    async fn next(&self) -> ObjectName {
+        loop {
+            let first = {
+                let times = self.times();
+                times
+                    .iter()
+                    .min_by_key(|(_, when)| **when)
+                    .map(|(name, when)| (name.clone(), *when))
+            };
+            match first {
+                Some((gateway, when)) if when <= Instant::now() => {
+                    self.times().remove(&gateway);
+                    return gateway;
+                }
+                Some((_, when)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(when.into()) => {}
+                        () = self.0.1.notified() => {}
+                    }
+                }
+                None => self.0.1.notified().await,
+            }
+        }
+    }
+}
+
 /// Turns changes of objects into Gateways.
 struct Follower {
     receiver: mpsc::Receiver<ObjectName>,
     store: Arc<Store>,
     namespace: String,
     authorities: watch::Receiver<String>,
+    again: Again,
     waiting: VecDeque<ObjectName>,
 }
 
@@ -240,6 +366,7 @@ impl Follower {
                         return Some(owner);
                     }
                 }
+                gateway = self.again.next() => return Some(gateway),
                 // Every ConfigMap with the authorities is written anew.
                 Ok(()) = self.authorities.changed() => {
                     let owners = self.store.owners().into_iter();

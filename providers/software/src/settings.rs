@@ -51,13 +51,31 @@ impl Input {
     }
 }
 
-/// Which proxies serve a Gateway, and how.
+/// Proxies that serve a Gateway, and how.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub struct Place {
     /// The proxies.
     pub scope: Scope,
     /// What they need to know.
     pub settings: Arc<GatewaySettings>,
     /// The ServiceAccount they run as.
     pub service_account: ObjectName,
+}
+
+type Ask = dyn Fn(&Scope, &ObjectName) -> bool + Send + Sync;
+
+/// Whether the proxies of a scope, at least one, have the newest configuration of a Gateway in use.
+#[derive(Clone)]
+pub struct Served(Arc<Ask>);
+
+impl Served {
+    /// By a function that is asked often.
+    pub fn by(ask: impl Fn(&Scope, &ObjectName) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// Asks.
+    pub fn by_proxies_of(&self, scope: &Scope, gateway: &ObjectName) -> bool {
+        (self.0)(scope, gateway)
+    }
 }

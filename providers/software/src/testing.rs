@@ -8,6 +8,7 @@ use gatewright_model::LoadBalancer;
 use gatewright_model::balancer::AddressRequest;
 use gatewright_model::key::ObjectName;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -59,6 +60,7 @@ pub fn request(input: Input, part: Part) -> Request {
         part,
         ports,
         authorities: "PEM".to_owned(),
+        held: BTreeSet::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_crds::own::parameters::{Deployment, Service, Workload};
 use gatewright_model::key::ObjectName;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Seconds that open connections have to finish when a proxy stops.
@@ -34,6 +35,8 @@ pub struct Request {
     pub ports: Ports,
     /// The authorities of the controller's certificate, PEM.
     pub authorities: String,
+    /// Objects that stay as they are for now, whatever is wanted.
+    pub held: BTreeSet<Key>,
 }
 
 /// Which objects are made.

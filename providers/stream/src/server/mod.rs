@@ -86,7 +86,8 @@ struct State {
     position: u64,
     last_proxy: u64,
     rooms: BTreeMap<Scope, Room>,
-    scopes: BTreeMap<ObjectName, Scope>,
+    /// Where each Gateway is published; its outcome is that of the first one.
+    scopes: BTreeMap<ObjectName, Vec<Scope>>,
     dirty: BTreeSet<ObjectName>,
 }
 
@@ -175,48 +176,66 @@ impl ConfigServer {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes the newest form of a Gateway for the proxies of `scope`, and returns the revision it has
-    /// with them. Parts that share their allocation with those published before cost a comparison of
-    /// pointers; equal parts are not sent. When nothing differs the revision stays the same. A Gateway
-    /// that was published for another scope is taken away from that one.
+    /// Publishes the newest form of a Gateway for the proxies of `scope`, and for no others: see
+    /// [`ConfigServer::publish_for`].
     pub fn publish(
         &self,
         scope: &Scope,
         balancer: &Arc<LoadBalancer>,
         settings: &Arc<GatewaySettings>,
     ) -> Revision {
+        self.publish_for(&[(scope.clone(), Arc::clone(settings))], balancer)
+    }
+
+    /// Publishes the newest form of a Gateway for the proxies of several scopes, each with settings of its own, and
+    /// returns the revision it has with those of the first one, whose outcome is the Gateway's. Parts that
+    /// share their allocation with those published before cost a comparison of pointers; equal parts are not
+    /// sent. When nothing differs the revision stays the same. From scopes that are not among `places` any
+    /// more the Gateway is taken away.
+    pub fn publish_for(
+        &self,
+        places: &[(Scope, Arc<GatewaySettings>)],
+        balancer: &Arc<LoadBalancer>,
+    ) -> Revision {
         let mut guard = self.state();
         let state = &mut *guard;
         let gateway = &balancer.gateway;
-        match state.scopes.get(gateway) {
-            Some(known) if known == scope => {}
-            known => {
-                let former = known.cloned();
-                state.scopes.insert(gateway.clone(), scope.clone());
-                if let Some(former) = former {
-                    state.withdraw(&former, gateway);
-                }
+        let scopes: Vec<Scope> = places.iter().map(|(scope, _)| scope.clone()).collect();
+        let former = state.scopes.insert(gateway.clone(), scopes.clone());
+        let mut differs = former.as_ref().and_then(|former| former.first()) != scopes.first();
+        for gone in former
+            .into_iter()
+            .flatten()
+            .filter(|scope| !scopes.contains(scope))
+        {
+            state.withdraw(&gone, gateway);
+        }
+        let mut first = None;
+        for (scope, settings) in places {
+            let mut position = state.position;
+            let room = state.room(scope);
+            let before = room.feed.revision(gateway);
+            let revision = room.feed.publish(&mut position, balancer, settings);
+            first.get_or_insert(revision);
+            if before != Some(revision) {
+                room.proxies.forgive(gateway);
+                room.newest.send_replace(room.feed.newest());
+                state.position = position;
+                differs = true;
             }
         }
-        let mut position = state.position;
-        let room = state.room(scope);
-        let before = room.feed.revision(gateway);
-        let revision = room.feed.publish(&mut position, balancer, settings);
-        if before != Some(revision) {
-            room.proxies.forgive(gateway);
-            room.newest.send_replace(room.feed.newest());
+        if differs {
             state.dirty.insert(gateway.clone());
-            state.position = position;
             drop(guard);
             self.0.changed.notify_one();
         }
-        Revision(revision)
+        Revision(first.unwrap_or_default())
     }
 
     /// Takes a Gateway away from its proxies.
     pub fn retract(&self, gateway: &ObjectName) {
         let mut state = self.state();
-        if let Some(scope) = state.scopes.remove(gateway) {
+        for scope in state.scopes.remove(gateway).into_iter().flatten() {
             state.withdraw(&scope, gateway);
         }
     }
@@ -246,6 +265,13 @@ impl ConfigServer {
         find(&self.state(), gateway)
     }
 
+    /// What became of a Gateway with the proxies of one of its scopes.
+    pub fn outcome_in(&self, scope: &Scope, gateway: &ObjectName) -> Option<GatewayOutcome> {
+        let state = self.state();
+        let room = state.rooms.get(scope)?;
+        room.proxies.outcome(gateway, &room.feed)
+    }
+
     /// Number of connected proxies.
     pub fn connected(&self) -> usize {
         let state = self.state();
@@ -268,6 +294,6 @@ impl ConfigServer {
 }
 
 fn find(state: &State, gateway: &ObjectName) -> Option<GatewayOutcome> {
-    let room = state.rooms.get(state.scopes.get(gateway)?)?;
+    let room = state.rooms.get(state.scopes.get(gateway)?.first()?)?;
     room.proxies.outcome(gateway, &room.feed)
 }

@@ -5,7 +5,7 @@ use crate::relay::Relay;
 use gatewright_model::key::ObjectName;
 use gatewright_stream::Scope;
 use gatewright_stream::client::Assigned;
-use gatewright_stream::server::ServerOptions;
+use gatewright_stream::server::{GatewayOutcome, ServerOptions};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tempfile::TempDir;
@@ -206,4 +206,65 @@ async fn the_number_of_proxies_is_bounded() {
         .serves("the Gateway", |served| !served.is_empty())
         .await;
     second.stop().await;
+}
+
+/// While a Gateway changes over to other proxies both have it; what counts is said by those named first. No proxy
+/// loses it before it is published without it.
+#[tokio::test]
+async fn a_gateway_that_changes_over_is_served_by_both() {
+    let pki = Pki::new();
+    let controller = Controller::start(&pki, ServerOptions::default()).await;
+    let (own, fleet) = (scope_of("gw"), Scope::Class("software".into()));
+    let mut balancer = balancer("gw", 1);
+    let server = &controller.server;
+    server.publish(&own, &Arc::new(balancer.clone()), &settings());
+    server.open();
+    let old = Proxy::start(&pki, controller.address, &own, "old");
+    old.recorder.serves("the Gateway", |seen| seen.len() == 1).await;
+
+    let both = [(own.clone(), settings()), (fleet.clone(), settings())];
+    put_route(&mut balancer, "gw", "route-0", "/both");
+    let revision = server.publish_for(&both, &Arc::new(balancer.clone()));
+    acknowledged(&controller, &balancer.gateway, revision).await;
+    assert!(
+        server
+            .outcome_in(&fleet, &balancer.gateway)
+            .unwrap()
+            .acked
+            .is_none()
+    );
+    let new = Proxy::start(&pki, controller.address, &fleet, "new");
+    until("the fleet has it", async || {
+        let outcome = server.outcome_in(&fleet, &balancer.gateway)?;
+        outcome.is_current().then_some(())
+    })
+    .await;
+
+    let turned = [both[1].clone(), both[0].clone()];
+    let applied = old.recorder.applied();
+    server.publish_for(&turned, &Arc::new(balancer.clone()));
+    until("the switch is told", async || {
+        server.changed().await;
+        let outcomes = server.take_outcomes();
+        outcomes.iter().any(GatewayOutcome::is_current).then_some(())
+    })
+    .await;
+    put_route(&mut balancer, "gw", "route-0", "/after");
+    let revision = server.publish_for(&turned, &Arc::new(balancer.clone()));
+    acknowledged(&controller, &balancer.gateway, revision).await;
+    for proxy in [&old, &new] {
+        let after = |seen: &[_]| path_of(seen, "route-0").as_deref() == Some("/after");
+        proxy.recorder.serves("the newest form", after).await;
+    }
+    assert_eq!(
+        old.recorder.applied(),
+        applied + 1,
+        "the switch itself changes nothing"
+    );
+
+    server.publish(&fleet, &Arc::new(balancer.clone()), &settings());
+    old.recorder.serves("nothing", <[_]>::is_empty).await;
+    assert_eq!(new.recorder.now().len(), 1);
+    old.stop().await;
+    new.stop().await;
 }

@@ -196,12 +196,10 @@ async fn follow(options: ClientOptions, digest: [u8; 32]) {
         ..Hello::default()
     });
     let say = async |message| {
-        outgoing
-            .send(FromProxy {
-                message: Some(message),
-            })
-            .await
-            .unwrap()
+        let message = FromProxy {
+            message: Some(message),
+        };
+        outgoing.send(message).await.unwrap();
     };
     say(hello).await;
     let messages = futures_util::stream::unfold(messages, |mut messages| async move {

@@ -463,6 +463,15 @@ fn parameters_must_exist_and_be_of_the_right_kind() {
     assert_eq!(accepted(&engine), "Accepted=True/Accepted");
     let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
     assert!(parameters.forwarding.is_some());
+    // They are not in the load balancer, but whoever runs it must be told.
+    let other = found.replace("trustedHops: 1", "trustedHops: 2");
+    let delta = engine.update(upserts(&other), at(3));
+    let told = delta.balancers.iter().filter(|change| match change {
+        crate::engine::BalancerChange::Changed { parts, .. } => parts.settings && parts.listeners.is_empty(),
+        crate::engine::BalancerChange::Removed(_) => false,
+    });
+    assert_eq!(told.count(), 1, "{:?}", delta.balancers);
+    assert!(engine.update(upserts(&other), at(4)).is_empty());
 }
 
 #[test]
