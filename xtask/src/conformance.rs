@@ -1,14 +1,13 @@
 //! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
 //! Helm chart in a cluster of its own.
 
-use crate::cluster;
+use crate::cluster::{self, Cluster};
 use crate::image::{self, Part, REGISTRY};
 use crate::run::{cache_dir, command, root, run};
 use crate::tools;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 /// GatewayClass of the suite's Gateways.
@@ -300,40 +299,3 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
 /// An address of the cluster's load balancers, and one that no load balancer there has.
 const USABLE: &str = "172.30.1.200";
 const UNUSABLE: &str = "203.0.113.99";
-
-/// A cluster of `cargo xtask cluster`.
-pub struct Cluster {
-    /// Its name.
-    pub name: String,
-}
-
-impl Cluster {
-    /// Runs an action on it.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub fn run(&self, action: &[&str]) -> Result<()> {
-        let (verb, rest) = action.split_first().context("an action has a name")?;
-        run(self.xtask()?.args([verb, "--name", &self.name]).args(rest))
-    }
-
-    /// Runs a command in its namespaces.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub fn inside(&self, line: &[&str]) -> Result<()> {
-        run(self
-            .xtask()?
-            .args(["shell", "--name", &self.name, "--"])
-            .args(line))
-    }
-
-    fn xtask(&self) -> Result<Command> {
-        if self.name.is_empty() {
-            bail!("--name: found nothing, accepted is the name of a cluster");
-        }
-        let mut xtask = command(std::env::current_exe()?, &[]);
-        xtask.arg("cluster");
-        Ok(xtask)
-    }
-}

@@ -2,7 +2,7 @@
 //! removed, in a cluster of its own.
 
 use crate::cluster;
-use crate::conformance::Cluster;
+use crate::cluster::Cluster;
 use crate::image::{self, Part, REGISTRY};
 use crate::run::root;
 use crate::tools;

@@ -10,6 +10,7 @@ mod docs;
 mod fuzz;
 mod image;
 mod layers;
+mod replay;
 mod run;
 mod test;
 mod tools;
@@ -53,6 +54,8 @@ enum Command {
     Images(image::Args),
     /// Install, upgrade under load, use and remove the charts in a cluster of its own.
     Deployment(deployment::Args),
+    /// Compare the verdicts of offline validation with those of a real API server.
+    Replay(replay::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -70,6 +73,7 @@ fn main() -> Result<()> {
         Command::Conformance(args) => conformance::run_suite(&args),
         Command::Images(args) => image::run_command(&args),
         Command::Deployment(args) => deployment::run_tests(&args),
+        Command::Replay(args) => replay::run_all(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

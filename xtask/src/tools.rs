@@ -1,7 +1,7 @@
 //! Tools that the checks need, built once into the cache folder.
 
-use crate::run::{cache_dir, cargo, command, root, run};
-use anyhow::{Context, Result};
+use crate::run::{cache_dir, cargo, command, output, root, run};
+use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 
 /// A crate from the registry with a binary of the same name.
@@ -90,4 +90,37 @@ pub fn go_install(package: &str, version: &str) -> Result<PathBuf> {
 /// Helm, of the version that the charts are tested with.
 pub fn helm() -> Result<PathBuf> {
     go_install("helm.sh/helm/v3/cmd/helm", "v3.22.0")
+}
+
+/// The zip of a published Go module in Go's cache, fetched when it is missing there.
+///
+/// `go mod download` refuses to *use* a module that asks for a newer Go, but it has put the verified zip in the module
+/// cache by then, so the zip is what is read.
+pub fn go_module_zip(module: &str, version: &str) -> Result<PathBuf> {
+    let cache = output(&mut command("go", &["env", "GOMODCACHE"]))
+        .with_context(|| format!("the Go toolchain fetches {module}"))?;
+    let zip = PathBuf::from(cache.trim())
+        .join("cache/download")
+        .join(module)
+        .join("@v")
+        .join(format!("{version}.zip"));
+    if zip.is_file() {
+        return Ok(zip);
+    }
+    let spec = format!("{module}@{version}");
+    let mut download = command("go", &["mod", "download", &spec]);
+    // Outside any module, and never fetching another toolchain.
+    download
+        .current_dir(std::env::temp_dir())
+        .env("GOWORK", "off")
+        .env("GOTOOLCHAIN", "local");
+    let result = download.output().context("cannot start go")?;
+    if !zip.is_file() {
+        bail!(
+            "`go mod download {spec}` left no {}:\n{}",
+            zip.display(),
+            String::from_utf8_lossy(&result.stderr)
+        );
+    }
+    Ok(zip)
 }

@@ -4,10 +4,13 @@
 
 mod build;
 mod check;
+mod handle;
 mod kind;
 mod packages;
 #[cfg(test)]
 mod tests;
+
+pub use handle::Cluster;
 
 use crate::run::{cache_dir, command, root, run};
 use anyhow::{Context, Result, bail};

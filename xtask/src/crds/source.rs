@@ -1,15 +1,11 @@
 //! The published Gateway API Go module: fetched by the Go tool, read from its zip.
-//!
-//! `go mod download` refuses to *use* a module that asks for a newer Go, but it has put the verified
-//! zip in the module cache by then, so the zip is what is read here.
 
 use super::has_extension;
-use crate::run::{command, output};
+use crate::tools::go_module_zip;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 
 /// Module path of the Gateway API.
 pub const MODULE: &str = "sigs.k8s.io/gateway-api";
@@ -27,7 +23,7 @@ pub struct Source {
 impl Source {
     /// Fetches the module into Go's cache when it is missing there, then reads what is needed.
     pub fn fetch(version: &'static str) -> Result<Self> {
-        let zip = module_zip(version)?;
+        let zip = go_module_zip(MODULE, version)?;
         let file = File::open(&zip).with_context(|| format!("cannot open {}", zip.display()))?;
         let mut archive =
             zip::ZipArchive::new(file).with_context(|| format!("cannot read {}", zip.display()))?;
@@ -82,33 +78,4 @@ fn wanted(path: &str) -> bool {
             || path.starts_with("pkg/consts/"))
             && has_extension(path, "go")
             && !path.ends_with("_test.go"))
-}
-
-fn module_zip(version: &str) -> Result<PathBuf> {
-    let cache = output(&mut command("go", &["env", "GOMODCACHE"]))
-        .context("the Go toolchain fetches the Gateway API module")?;
-    let zip = PathBuf::from(cache.trim())
-        .join("cache/download")
-        .join(MODULE)
-        .join("@v")
-        .join(format!("{version}.zip"));
-    if zip.is_file() {
-        return Ok(zip);
-    }
-    let spec = format!("{MODULE}@{version}");
-    let mut download = command("go", &["mod", "download", &spec]);
-    // Outside any module, and never fetching another toolchain.
-    download
-        .current_dir(std::env::temp_dir())
-        .env("GOWORK", "off")
-        .env("GOTOOLCHAIN", "local");
-    let result = download.output().context("cannot start go")?;
-    if !zip.is_file() {
-        bail!(
-            "`go mod download {spec}` left no {}:\n{}",
-            zip.display(),
-            String::from_utf8_lossy(&result.stderr)
-        );
-    }
-    Ok(zip)
 }

@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{charts, cluster, conformance, crds, fuzz, layers, tools};
+use crate::{charts, cluster, conformance, crds, fuzz, layers, replay, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -110,6 +110,18 @@ const STEPS: &[Step] = &[
         about: "the official conformance suite, dedicated proxies; with --full in every mode (needs root)",
         full: false,
         run: |args| conformance::run_step(args.full),
+    },
+    Step {
+        name: "replay",
+        about: "validation and a real API server say the same of every manifest (needs root)",
+        full: false,
+        run: |args| {
+            replay::run_all(&if args.full {
+                replay::Args::all()
+            } else {
+                replay::Args::newest()
+            })
+        },
     },
     Step {
         name: "mutated",

@@ -1,0 +1,6 @@
+//! What is tested against a real Kubernetes cluster.
+//!
+//! Everything here talks to the cluster that `KUBECONFIG` names, from inside its network: `cargo xtask replay` and
+//! `cargo xtask scenarios` start one and run these programs and tests in it.
+
+pub mod replay;
