@@ -89,6 +89,8 @@ impl Part {
 /// # Errors
 /// When the build fails.
 pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
+    // Named, so that flags for programs do not reach build scripts and macros.
+    let host = host()?;
     let mut build = cargo(&[
         "rustc",
         "--locked",
@@ -98,6 +100,8 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
         "gatewright",
         "--profile",
         profile,
+        "--target",
+        &host,
     ]);
     if part == Part::Proxy {
         build.arg("--no-default-features");
@@ -110,9 +114,16 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder)?;
     // The other part's program has the same name.
     let program = folder.join("gatewright");
-    let built = target.join(profile).join("gatewright");
+    let built = target.join(&host).join(profile).join("gatewright");
     std::fs::copy(&built, &program).with_context(|| format!("copying {}", built.display()))?;
     Ok(program)
+}
+
+/// The compiler's name of this machine's kind.
+fn host() -> Result<String> {
+    let about = crate::run::output(&mut crate::run::command("rustc", &["-vV"]))?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(ToOwned::to_owned).context("rustc -vV names no host")
 }
 
 fn target_dir() -> Result<PathBuf> {
