@@ -84,6 +84,8 @@ pub struct Hub {
     /// Until when proxies may arrive; `None`: they had their time.
     arrival: Option<Instant>,
     infrastructure: BTreeMap<ObjectName, Provisioned>,
+    /// Gateways of ours that are not accepted: what serves them stays as it is.
+    kept: BTreeSet<ObjectName>,
 }
 
 impl Hub {
@@ -113,6 +115,7 @@ impl Hub {
             leads,
             arrival: None,
             infrastructure: BTreeMap::new(),
+            kept: BTreeSet::new(),
         }
     }
 
@@ -185,6 +188,7 @@ impl Hub {
         let begun = Instant::now();
         let objects = early.len();
         self.apply(early);
+        self.keep_refused();
         self.out.server.open();
         self.out.synced.send_replace(true);
         tracing::info!(
@@ -275,6 +279,7 @@ impl Hub {
         self.pass_on(delta);
         if classes {
             self.protect();
+            self.release();
         }
         self.out.metrics.reconciled("engine", "success", begun.elapsed());
     }
@@ -308,20 +313,70 @@ impl Hub {
         self.out.protector.put(wanted, &self.versions);
     }
 
+    /// Whether a Gateway exists and its class names our controller, accepted or not.
+    fn is_ours(&self, gateway: &ObjectName) -> bool {
+        let snapshot = self.engine.snapshot();
+        let Some(Object::Gateway(gateway)) = snapshot.get(Kind::Gateway, gateway).map(|found| &**found)
+        else {
+            return false;
+        };
+        let class = ObjectName::new("", &gateway.spec.gateway_class_name);
+        matches!(
+            snapshot.get(Kind::GatewayClass, &class).map(|found| &**found),
+            Some(Object::GatewayClass(class)) if class.spec.controller_name == self.controller
+        )
+    }
+
+    /// What an earlier process made for Gateways that are not accepted now is no orphan.
+    fn keep_refused(&mut self) {
+        let gateways = self.engine.snapshot().all(Kind::Gateway);
+        let refused: BTreeSet<ObjectName> = gateways
+            .map(|(name, _)| name)
+            .filter(|name| self.engine.balancer(name).is_none() && self.is_ours(name))
+            .cloned()
+            .collect();
+        for gateway in &refused {
+            self.out.provisioner.keep(gateway);
+        }
+        self.kept.extend(refused);
+    }
+
+    /// Lets go of kept Gateways that are gone or another controller's now.
+    fn release(&mut self) {
+        let gone: Vec<ObjectName> = self
+            .kept
+            .iter()
+            .filter(|gateway| !self.is_ours(gateway))
+            .cloned()
+            .collect();
+        for gateway in gone {
+            self.kept.remove(&gateway);
+            self.remove(&gateway);
+        }
+    }
+
+    fn remove(&mut self, gateway: &ObjectName) {
+        self.out.server.retract(gateway);
+        self.out.provisioner.remove(gateway);
+        self.infrastructure.remove(gateway);
+    }
+
     /// Hands on what the engine found different.
     fn pass_on(&mut self, delta: Delta) {
         let mut needs: BTreeMap<ObjectName, (u64, Parts)> = BTreeMap::new();
         for change in delta.balancers {
             match change {
                 BalancerChange::Changed { balancer, parts } => {
+                    self.kept.remove(&balancer.gateway);
                     let revision = self.publish(&balancer, &parts);
                     needs.insert(balancer.gateway.clone(), (revision, parts));
                 }
-                BalancerChange::Removed(gateway) => {
-                    self.out.server.retract(&gateway);
-                    self.out.provisioner.remove(&gateway);
-                    self.infrastructure.remove(&gateway);
+                // A mistake, even one of a moment while several objects change, must not take traffic down.
+                BalancerChange::Removed(gateway) if self.is_ours(&gateway) => {
+                    tracing::warn!(%gateway, "not accepted any more: its proxies keep their last good configuration");
+                    self.kept.insert(gateway);
                 }
+                BalancerChange::Removed(gateway) => self.remove(&gateway),
             }
         }
         for StatusChange { key, status, before } in delta.statuses {

@@ -52,6 +52,8 @@ struct Queue {
     due: BTreeSet<(Instant, ObjectName)>,
     busy: BTreeSet<ObjectName>,
     failures: BTreeMap<ObjectName, u32>,
+    /// Gateways of ours without a request, whose objects stay as they are.
+    kept: BTreeSet<ObjectName>,
     /// Gateways that were made once: an API server that is away for a while does not make them unreachable.
     made: BTreeSet<ObjectName>,
 }
@@ -136,10 +138,16 @@ impl Provisioner {
         self.0.wake.notify_one();
     }
 
+    /// Wants a Gateway's infrastructure left as it is.
+    pub fn keep(&self, gateway: &ObjectName) {
+        self.queue(|queue| queue.kept.insert(gateway.clone()));
+    }
+
     /// Wants nothing left of a Gateway.
     pub fn remove(&self, gateway: &ObjectName) {
         self.queue(|queue| {
             queue.known.remove(gateway);
+            queue.kept.remove(gateway);
             queue.put(gateway.clone(), Wish::Remove, Instant::now());
         });
         self.0.grants.revoke(&Scope::Gateway(gateway.clone()));
@@ -158,7 +166,8 @@ impl Provisioner {
             return;
         }
         self.0.provider.synced().await;
-        let known: BTreeSet<ObjectName> = self.queue(|queue| queue.known.keys().cloned().collect());
+        let known: BTreeSet<ObjectName> =
+            self.queue(|queue| queue.known.keys().chain(&queue.kept).cloned().collect());
         for gateway in self.0.provider.orphans(&known) {
             tracing::info!(%gateway, "removing what is left of a Gateway that is gone");
             self.remove(&gateway);
