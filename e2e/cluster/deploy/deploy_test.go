@@ -109,7 +109,7 @@ func clean(t *testing.T, namespaces ...string) {
 	gone(t, "clusterroles,clusterrolebindings", "--selector=app.kubernetes.io/name=gatewright-controller")
 	gone(t, "roles,rolebindings", "--all-namespaces", "--selector=app.kubernetes.io/name=gatewright-controller")
 	gone(t, "customresourcedefinitions", "softwaregatewayparameters.gatewright.dev")
-	kubectl(t, append([]string{"delete", "namespace", "--timeout=90s", system}, namespaces...)...)
+	remove(t, append(namespaces, system)...)
 }
 
 func ready(namespace string, want int, t *testing.T) error {
@@ -157,7 +157,7 @@ func TestExamplesLeadToTraffic(t *testing.T) {
 				}
 			}
 			answers(t, address, port)
-			kubectl(t, "delete", "namespace", space, "--timeout=90s")
+			remove(t, space)
 		})
 	}
 	clean(t)

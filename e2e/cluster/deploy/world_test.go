@@ -92,6 +92,16 @@ func namespace(t *testing.T, name, standard string) {
 	kubectl(t, "label", "namespace", name, "--overwrite", "pod-security.kubernetes.io/enforce="+standard)
 }
 
+// remove deletes namespaces, without patience for their backends.
+func remove(t *testing.T, namespaces ...string) {
+	t.Helper()
+	for _, name := range namespaces {
+		kubectl(t, "delete", "deployment", "hello", "--namespace", name, "--ignore-not-found")
+		kubectl(t, "delete", "pods", "--selector=app=hello", "--namespace", name, "--now")
+	}
+	kubectl(t, append([]string{"delete", "namespace", "--timeout=90s"}, namespaces...)...)
+}
+
 // definitions installs the chart of our own definitions.
 func definitions(t *testing.T) {
 	t.Helper()
