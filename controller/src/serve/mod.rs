@@ -131,7 +131,7 @@ impl Service {
                     self.reporter.sample(address, &backend);
                 }
             }
-            match wake(&mut wakes, &mut site, &self.reporter).await {
+            match wake(&mut wakes, &mut site, &mut self.reporter).await {
                 Wake::Look => {}
                 Wake::Reload => {
                     self.reporter.reload();
@@ -157,7 +157,7 @@ impl Service {
 /// The next reason to look at the files or to end. Meanwhile what only time changes is seen to: sockets
 /// that could not be had are tried again, so that a port that another process held is taken once it is
 /// free, and statuses are told anew that say when certificates expire.
-async fn wake(wakes: &mut Wakes, site: &mut Site, reporter: &Reporter) -> Wake {
+async fn wake(wakes: &mut Wakes, site: &mut Site, reporter: &mut Reporter) -> Wake {
     let next = wakes.next();
     tokio::pin!(next);
     loop {

@@ -3,9 +3,11 @@
 use super::site::Step;
 use crate::output::conditions::{Change, Row};
 use crate::output::{count, problems, style, table};
+use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_proxy::listen::socket::Transport;
 use gatewright_proxy::runtime::{ListenerOutcome, Placement};
 use gatewright_validation::Severity;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,8 +17,8 @@ const LINES: usize = 60;
 
 /// Where messages go.
 pub enum Reporter {
-    /// A person at a terminal.
-    Terminal,
+    /// A person at a terminal, and what was told of listeners.
+    Terminal(Listeners),
     /// Structured logs.
     Logs,
 }
@@ -24,7 +26,7 @@ pub enum Reporter {
 impl Reporter {
     /// For `run`.
     pub const fn terminal() -> Self {
-        Self::Terminal
+        Self::Terminal(Listeners(BTreeMap::new()))
     }
 
     /// For `proxy`.
@@ -35,7 +37,7 @@ impl Reporter {
     /// The admin server listens.
     pub fn admin(&self, address: SocketAddr) {
         match self {
-            Self::Terminal => print(|out| writeln!(out, "{0}admin{0:#} http://{address}/", style::DIM)),
+            Self::Terminal(_) => print(|out| writeln!(out, "{0}admin{0:#} http://{address}/", style::DIM)),
             Self::Logs => tracing::info!(%address, "admin server listens"),
         }
     }
@@ -43,7 +45,7 @@ impl Reporter {
     /// A sample backend was started.
     pub fn sample(&self, address: SocketAddr, backend: &str) {
         match self {
-            Self::Terminal => {
+            Self::Terminal(_) => {
                 print(|out| writeln!(out, "{0}sample backend{0:#} {backend} on {address}", style::DIM));
             }
             Self::Logs => tracing::info!(%address, backend, "sample backend started"),
@@ -53,7 +55,7 @@ impl Reporter {
     /// SIGHUP.
     pub fn reload(&self) {
         match self {
-            Self::Terminal => print(|out| writeln!(out, "reloading")),
+            Self::Terminal(_) => print(|out| writeln!(out, "reloading")),
             Self::Logs => tracing::info!("reloading"),
         }
     }
@@ -61,7 +63,7 @@ impl Reporter {
     /// The end.
     pub fn stopping(&self, grace: Duration) {
         match self {
-            Self::Terminal => print(|out| {
+            Self::Terminal(_) => print(|out| {
                 writeln!(
                     out,
                     "stopping: open connections have up to {} to finish",
@@ -73,9 +75,12 @@ impl Reporter {
     }
 
     /// One look at the files.
-    pub fn step(&self, step: &Step) {
+    pub fn step(&mut self, step: &Step) {
         match self {
-            Self::Terminal => print(|out| terminal(step, out)),
+            Self::Terminal(listeners) => {
+                let listeners = listeners.changed(step);
+                print(|out| terminal(step, &listeners, out));
+            }
             Self::Logs => logs(step),
         }
     }
@@ -87,7 +92,7 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     let _ = write(&mut out).and_then(|()| out.flush());
 }
 
-fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
+fn terminal(step: &Step, listeners: &[Listener], out: &mut dyn Write) -> io::Result<()> {
     problems::print(step.problems.get(..LINES).unwrap_or(&step.problems), out)?;
     rest(step.problems.len(), out)?;
     for refusal in step.refusals.iter().take(LINES) {
@@ -111,22 +116,20 @@ fn terminal(step: &Step, out: &mut dyn Write) -> io::Result<()> {
         }
         rest(found.len(), out)?;
     }
-    if step.first {
-        if !step.skipped.is_empty() {
-            let kinds: Vec<String> = step
-                .skipped
-                .iter()
-                .map(|(kind, count)| format!("{count} {kind}"))
-                .collect();
-            writeln!(
-                out,
-                "{0}skipped, not ours: {1}{0:#}",
-                style::DIM,
-                kinds.join(", ")
-            )?;
-        }
-        listeners(step, out)?;
+    if step.first && !step.skipped.is_empty() {
+        let kinds: Vec<String> = step
+            .skipped
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        writeln!(
+            out,
+            "{0}skipped, not ours: {1}{0:#}",
+            style::DIM,
+            kinds.join(", ")
+        )?;
     }
+    print_listeners(listeners, out)?;
     if step.first {
         let mut rows = step.rows();
         let shown: Vec<Row> = rows.by_ref().take(LINES).collect();
@@ -197,28 +200,60 @@ fn rest(total: usize, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// Every listener with its address, or why it is not served.
-fn listeners(step: &Step, out: &mut dyn Write) -> io::Result<()> {
-    let mut table = table::table(&["GATEWAY", "LISTENER", "ADDRESS", "HOSTNAME", "STATE"]);
-    for placement in &step.placements {
-        for (key, listener) in &placement.balancer.listeners {
-            let outcome =
-                step.report.listeners.iter().find(|outcome| {
-                    outcome.gateway == placement.balancer.gateway && outcome.listener == *key
-                });
-            table.add_row([
-                placement.balancer.gateway.to_string(),
-                key.name.to_string(),
-                addresses(placement, listener.protocol, listener.port),
-                listener.hostname.to_string(),
-                state(outcome),
-            ]);
+/// A listener as it is shown: Gateway, name, addresses, hostname, and whether it is served or why not.
+type Listener = [String; 5];
+
+/// What was told of each listener.
+pub struct Listeners(BTreeMap<(ObjectName, ListenerKey), Listener>);
+
+impl Listeners {
+    /// The listeners that are new or not what they were, in order. Later calls compare with this one.
+    fn changed(&mut self, step: &Step) -> Vec<Listener> {
+        if step.placements.is_empty() && step.changed == 0 {
+            // Nothing was placed at this look, which says nothing.
+            return Vec::new();
         }
+        let outcomes: BTreeMap<_, _> = step
+            .report
+            .listeners
+            .iter()
+            .map(|outcome| ((&outcome.gateway, &outcome.listener), outcome))
+            .collect();
+        let mut now = BTreeMap::new();
+        for placement in &step.placements {
+            let gateway = &placement.balancer.gateway;
+            for (key, listener) in &placement.balancer.listeners {
+                let shown = [
+                    gateway.to_string(),
+                    key.name.to_string(),
+                    addresses(placement, listener.protocol, listener.port),
+                    listener.hostname.to_string(),
+                    state(outcomes.get(&(gateway, key)).copied()),
+                ];
+                now.insert((gateway.clone(), key.clone()), shown);
+            }
+        }
+        let known = std::mem::replace(&mut self.0, now);
+        self.0
+            .iter()
+            .filter(|(key, shown)| known.get(key) != Some(shown))
+            .map(|(_, shown)| shown.clone())
+            .collect()
     }
-    if table.row_iter().next().is_some() {
-        writeln!(out, "{}\n", table::text(&table))?;
+}
+
+/// Listeners with their addresses, or why they are not served.
+fn print_listeners(listeners: &[Listener], out: &mut dyn Write) -> io::Result<()> {
+    if listeners.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut table = table::table(&["GATEWAY", "LISTENER", "ADDRESS", "HOSTNAME", "STATE"]);
+    for listener in listeners.iter().take(LINES) {
+        table.add_row(listener);
+    }
+    writeln!(out, "{}", table::text(&table))?;
+    rest(listeners.len(), out)?;
+    writeln!(out)
 }
 
 fn addresses(placement: &Placement, protocol: gatewright_model::listener::Protocol, port: u16) -> String {

@@ -2,10 +2,11 @@
 
 use super::{Site, route_to};
 use anyhow::Result;
+use gatewright_traffic::echo::Speaks;
 use gatewright_traffic::grpc::payload;
 use gatewright_traffic::origin::{self, Reply};
 use gatewright_traffic::pki::Authority;
-use gatewright_traffic::{Origin, manifest, wait};
+use gatewright_traffic::{Origin, client, manifest, wait};
 use prost::Message;
 
 #[tokio::test]
@@ -49,6 +50,64 @@ async fn requests_are_logged_and_counted() -> Result<()> {
     })
     .await?;
     assert!(text.contains("gatewright_route_requests_total{route=\"HTTPRoute/default/all\",code=\"2xx\"}"));
+    Ok(())
+}
+
+/// The log says what the client asked for; the backend sees what it was rewritten to.
+#[tokio::test]
+async fn the_log_has_the_path_before_it_was_rewritten() -> Result<()> {
+    let backend = Origin::named("hello").await?;
+    let objects = manifest::service("a", &[backend.address])
+        + &manifest::http_route(
+            "all",
+            "gw",
+            "  rules:
+  - matches: [{path: {value: /asked}}]
+    filters: [{type: URLRewrite, urlRewrite: {hostname: inside.test, path: {type: ReplacePrefixMatch, replacePrefixMatch: /served}}}]
+    backendRefs: [{name: a, port: 80}]",
+        );
+    let site = Site::with(&objects, "", &["--access-log", "json"]).await?;
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        let request = client::request("GET", "outside.test", &format!("/asked/{speaks:?}"), &[])?;
+        assert_eq!(client::send(site.address, speaks, request).await?.status, 200);
+        let line = wait::until("a line of the log", || async {
+            let said = site.gatewright.said();
+            said.lines()
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+                .find(|line| line["path"] == format!("/asked/{speaks:?}"))
+        })
+        .await?;
+        assert_eq!(line["host"], "outside.test", "{line}");
+        let last = backend.last()?;
+        assert_eq!(last.target, format!("/served/{speaks:?}"));
+        assert_eq!(last.host, "inside.test");
+    }
+    Ok(())
+}
+
+/// `run` shows a Gateway that comes later with its address, as those it began with, and no other again.
+#[tokio::test]
+async fn a_gateway_that_comes_later_is_shown_with_its_address() -> Result<()> {
+    let backend = Origin::named("hello").await?;
+    let objects = manifest::service("a", &[backend.address]) + &route_to("a");
+    let site = Site::new(&objects).await?;
+    let port = gatewright_traffic::ports::free()?;
+    let listeners = format!("[{{name: later, protocol: HTTP, port: {port}, hostname: later.test}}]");
+    site.gatewright
+        .write("later.yaml", &manifest::gateway("second", &listeners))?;
+    let shown = |address: &str| {
+        let said = site.gatewright.said();
+        let lines = said.lines().filter(|line| line.contains(address));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let line = wait::until("the new listener", || async {
+        shown(&format!("http://127.0.0.1:{port}")).pop()
+    })
+    .await?;
+    for part in ["default/second", "later", "later.test", "serving"] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(shown(&format!("http://{} ", site.address)).len(), 1);
     Ok(())
 }
 
