@@ -8,11 +8,20 @@ use gatewright_crds::bundle::{Bundle, Channel};
 use gatewright_model::Str;
 use gatewright_provider_api::Provider;
 
+/// Terminated and passed through TLS on one port: experimental in v1.6, standard since v1.7.0. It takes no
+/// field of the experimental channel, and who does not claim it must refuse such listeners
+/// (conformance test TLSRouteListenerMixedTerminationNotSupported): served and claimed in either channel.
+const MIXED_TLS: &str = "TLSRouteModeMixed";
+
 /// What the bundled proxy supports of a release and channel, for `status.supportedFeatures`.
 pub fn claimed(bundle: Bundle, channel: Channel) -> Vec<Str> {
     gatewright_crds::features::all(bundle)
         .iter()
-        .filter(|feature| feature.channel == Channel::Standard || channel == Channel::Experimental)
+        .filter(|feature| {
+            feature.channel == Channel::Standard
+                || channel == Channel::Experimental
+                || feature.name == MIXED_TLS
+        })
         // `status.supportedFeatures` of a GatewayClass holds no mesh features.
         .filter(|feature| !feature.name.starts_with("Mesh"))
         .map(|feature| feature.name.into())
