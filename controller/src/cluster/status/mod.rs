@@ -14,7 +14,7 @@ use gatewright_core::status::Status;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
-use queue::{Job, Next, Queue};
+use queue::{Job, Next, Pace, Queue};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,8 +26,11 @@ pub const FIELD_MANAGER: &str = "gatewright";
 /// Writes under way at the same time.
 const WORKERS: usize = 8;
 
-/// Least time between two writes to one Gateway or ListenerSet, whose counts change with every route.
-const GATEWAY_INTERVAL: Duration = Duration::from_millis(100);
+/// Of Gateways and ListenerSets, whose counts change with every route.
+const GATEWAY_PACE: Pace = Pace {
+    least: Duration::from_millis(25),
+    most: Duration::from_millis(400),
+};
 
 /// Bounds of the pause after failures.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -127,16 +130,16 @@ impl Writer {
         self.0
             .metrics
             .status_write(key.kind, outcome(&result), now - begun);
-        let pause = match key.kind {
-            Kind::Gateway | Kind::ListenerSet => GATEWAY_INTERVAL,
-            _ => Duration::ZERO,
+        let pace = match key.kind {
+            Kind::Gateway | Kind::ListenerSet => GATEWAY_PACE,
+            _ => Pace::NONE,
         };
         match result {
-            Ok(()) => self.queue(|queue| queue.done(&key, now, pause)),
+            Ok(()) => self.queue(|queue| queue.done(&key, now, pace)),
             // Gone, or changed meanwhile: the watch tells.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {
                 tracing::debug!(object = %key, code = status.code, "status not written: the object changed");
-                self.queue(|queue| queue.done(&key, now, Duration::ZERO));
+                self.queue(|queue| queue.done(&key, now, Pace::NONE));
             }
             Err(error) => {
                 job.failures += 1;

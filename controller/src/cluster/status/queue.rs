@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long after its rest an object's pace is remembered.
+const FORGET: Duration = Duration::from_secs(2);
+
 /// A status to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
@@ -25,8 +28,40 @@ pub struct Queue {
     /// Order of arrival.
     order: VecDeque<ObjectKey>,
     busy: BTreeSet<ObjectKey>,
-    /// Not before this time: after a write, and after a failure.
-    rest: BTreeMap<ObjectKey, Instant>,
+    /// After a write, and after a failure.
+    rest: BTreeMap<ObjectKey, Rest>,
+}
+
+/// Until when an object is left alone.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    pause: Duration,
+}
+
+/// How often an object is written that changes all the time: the first writes soon after one another, so that
+/// nobody waits, later ones with pauses that double.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// After the first write.
+    pub least: Duration,
+    /// At most; and after so long without a write the next one counts as the first.
+    pub most: Duration,
+}
+
+impl Pace {
+    /// No pauses.
+    pub const NONE: Self = Self {
+        least: Duration::ZERO,
+        most: Duration::ZERO,
+    };
+
+    fn pause(self, now: Instant, before: Option<&Rest>) -> Duration {
+        match before {
+            Some(rest) if now < rest.until + self.most => (rest.pause * 2).clamp(self.least, self.most),
+            _ => self.least,
+        }
+    }
 }
 
 /// What there is to do.
@@ -64,7 +99,7 @@ impl Queue {
                 continue;
             }
             match self.rest.get(key) {
-                Some(until) if *until > now => {
+                Some(Rest { until, .. }) if *until > now => {
                     soonest = Some(soonest.map_or(*until, |found| found.min(*until)));
                 }
                 _ => {
@@ -81,18 +116,24 @@ impl Queue {
         soonest.map_or(Next::Idle, Next::Wait)
     }
 
-    /// A write is over; the object rests for `pause`.
-    pub fn done(&mut self, key: &ObjectKey, now: Instant, pause: Duration) {
+    /// A write is over; the object rests as its pace wants.
+    pub fn done(&mut self, key: &ObjectKey, now: Instant, pace: Pace) {
+        let pause = pace.pause(now, self.rest.get(key));
+        self.put_to_rest(key, now, pause);
+    }
+
+    fn put_to_rest(&mut self, key: &ObjectKey, now: Instant, pause: Duration) {
         self.busy.remove(key);
-        self.rest.retain(|_, until| *until > now);
+        self.rest.retain(|_, rest| rest.until + FORGET > now);
         if !pause.is_zero() {
-            self.rest.insert(key.clone(), now + pause);
+            let until = now + pause;
+            self.rest.insert(key.clone(), Rest { until, pause });
         }
     }
 
     /// A write failed: it is tried again after `pause`, unless something newer is wanted by now.
     pub fn again(&mut self, key: ObjectKey, job: Job, (now, pause): (Instant, Duration)) {
-        self.done(&key, now, pause);
+        self.put_to_rest(&key, now, pause);
         if !self.wanted.contains_key(&key) {
             self.put(key, job);
         }
@@ -145,9 +186,36 @@ mod tests {
         queue.put(key("a"), job("2"));
         assert_eq!(queue.next(now), Next::Idle, "a write is under way");
         let pause = Duration::from_millis(100);
-        queue.done(&key("a"), now, pause);
+        let pace = Pace {
+            least: pause,
+            most: pause * 4,
+        };
+        queue.done(&key("a"), now, pace);
         assert_eq!(queue.next(now), Next::Wait(now + pause));
         assert_eq!(queue.next(now + pause), Next::Write(key("a"), job("2")));
+    }
+
+    #[test]
+    fn pauses_double_while_an_object_is_written_again_and_again() {
+        let (mut queue, mut now) = (Queue::default(), Instant::now());
+        let least = Duration::from_millis(50);
+        let pace = Pace {
+            least,
+            most: least * 8,
+        };
+        for factor in [1, 2, 4, 8, 8] {
+            queue.put(key("a"), job("1"));
+            assert!(matches!(queue.next(now), Next::Write(..)));
+            queue.done(&key("a"), now, pace);
+            queue.put(key("a"), job("2"));
+            assert_eq!(queue.next(now), Next::Wait(now + least * factor));
+            now += least * factor;
+        }
+        now += pace.most;
+        assert!(matches!(queue.next(now), Next::Write(..)));
+        queue.done(&key("a"), now, pace);
+        queue.put(key("a"), job("3"));
+        assert_eq!(queue.next(now), Next::Wait(now + least), "it had a long rest");
     }
 
     #[test]
@@ -161,7 +229,7 @@ mod tests {
         queue.put(key("a"), job("2"));
         queue.again(key("a"), job("1"), (now + pause, pause));
         assert_eq!(queue.next(now + pause * 2), Next::Write(key("a"), job("2")));
-        queue.done(&key("a"), now + pause * 2, Duration::ZERO);
+        queue.done(&key("a"), now + pause * 2, Pace::NONE);
         queue.put(key("a"), job("3"));
         queue.cancel(&key("a"));
         assert_eq!((queue.next(now + pause * 9), queue.len()), (Next::Idle, 0));

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// latencies of routes, and answers that were neither 404 nor 200.
+type latencies struct {
+	found  []time.Duration
+	errors int
+}
+
+func (all latencies) String() string {
+	if len(all.found) == 0 {
+		return "nothing measured"
+	}
+	sorted := slices.Sorted(slices.Values(all.found))
+	var sum time.Duration
+	for _, one := range sorted {
+		sum += one
+	}
+	last := len(sorted) - 1
+	return fmt.Sprintf("mean %s, median %s, p99 %s, max %s, %d errors", milliseconds(sum/time.Duration(len(sorted))),
+		milliseconds(sorted[last/2]), milliseconds(sorted[last*99/100]), milliseconds(sorted[last]), all.errors)
+}
+
+// propagation adds routes one by one and asks for each until it is served. Until then only 404 is right.
+func (world *world) propagation(ctx context.Context, address, of string, count int) (latencies, error) {
+	var all latencies
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
+	api := world.dynamic.Resource(routes).Namespace(namespace)
+	for index := range count {
+		name := fmt.Sprintf("%s-%d", of, index)
+		if _, err := api.Create(ctx, world.route(name, "bench", of), metav1.CreateOptions{}); err != nil {
+			return all, err
+		}
+		begun := time.Now()
+		for {
+			status, err := ask(client, address, 80, name+".bench.example")
+			if err == nil && status == http.StatusOK {
+				break
+			}
+			if err != nil || status != http.StatusNotFound {
+				all.errors++
+			}
+			if time.Since(begun) > time.Minute {
+				return all, fmt.Errorf("route %s is not served: status %d, error %v", name, status, err)
+			}
+			time.Sleep(500 * time.Microsecond)
+		}
+		all.found = append(all.found, time.Since(begun))
+	}
+	return all, nil
+}
+
+// attachment is what happened while many routes were attached.
+type attachment struct {
+	settled                    time.Duration
+	routeWrites, gatewayWrites int
+}
+
+// attach creates routes as fast as the API server takes them, and waits until the Gateway counts them.
+func (world *world) attach(ctx context.Context, of string, count int) (attachment, error) {
+	var all attachment
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// The Gateway's own count may still be on its way to what the routes are.
+	existing, err := world.dynamic.Resource(routes).Namespace(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return all, err
+	}
+	wanted := int64(len(existing.Items) + count)
+	routesSeen, err := world.dynamic.Resource(routes).Namespace(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: batch + "=" + of})
+	if err != nil {
+		return all, err
+	}
+	gatewaysSeen, err := world.dynamic.Resource(gateways).Namespace(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=bench"})
+	if err != nil {
+		return all, err
+	}
+	var counting sync.WaitGroup
+	counting.Go(func() { all.routeWrites = modified(routesSeen) })
+	counting.Go(func() { all.gatewayWrites = modified(gatewaysSeen) })
+
+	if err := world.createAll(ctx, of, count); err != nil {
+		return all, err
+	}
+	begun := time.Now()
+	err = until(ctx, 5*time.Millisecond, func() error {
+		found, err := world.attached(ctx)
+		if err == nil && found != wanted {
+			err = fmt.Errorf("%d routes are attached, not %d", found, wanted)
+		}
+		return err
+	})
+	all.settled = time.Since(begun)
+	// Writes that still come belong to the same work.
+	time.Sleep(3 * time.Second)
+	routesSeen.Stop()
+	gatewaysSeen.Stop()
+	counting.Wait()
+	return all, err
+}
+
+func (world *world) createAll(ctx context.Context, of string, count int) error {
+	const workers = 8
+	failures := make(chan error, workers)
+	for worker := range workers {
+		go func() {
+			for index := worker; index < count; index += workers {
+				route := world.route(fmt.Sprintf("%s-%d", of, index), "bench", of)
+				if _, err := world.dynamic.Resource(routes).Namespace(namespace).Create(ctx, route, metav1.CreateOptions{}); err != nil {
+					failures <- err
+					return
+				}
+			}
+			failures <- nil
+		}()
+	}
+	var first error
+	for range workers {
+		if err := <-failures; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// attached is the number of routes that the Gateway counts.
+func (world *world) attached(ctx context.Context) (int64, error) {
+	gateway, err := world.dynamic.Resource(gateways).Namespace(namespace).Get(ctx, "bench", metav1.GetOptions{})
+	if err != nil {
+		return 0, err
+	}
+	listeners, _, err := unstructured.NestedSlice(gateway.Object, "status", "listeners")
+	if err != nil || len(listeners) == 0 {
+		return 0, err
+	}
+	listener, isMap := listeners[0].(map[string]any)
+	if !isMap {
+		return 0, fmt.Errorf("status.listeners[0] is no object")
+	}
+	count, _, err := unstructured.NestedInt64(listener, "attachedRoutes")
+	return count, err
+}
+
+// modified counts the changes that a watch tells until it is stopped.
+func modified(seen watch.Interface) int {
+	count := 0
+	for event := range seen.ResultChan() {
+		if event.Type == watch.Modified {
+			count++
+		}
+	}
+	return count
+}
