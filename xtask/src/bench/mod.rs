@@ -6,6 +6,7 @@
 //! as undecided. Load is bounded and stays on loopback.
 
 mod alone;
+mod cluster;
 mod criterion;
 pub mod datagrams;
 mod idle;
@@ -30,8 +31,13 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   cargo xtask bench                                  everything, about 70 minutes
   cargo xtask bench --scenario h1-small --rounds 5   one scenario, quickly
-  cargo xtask bench --output docs/benchmarks/2026-11-21.md")]
+  cargo xtask bench --output docs/benchmarks/2026-11-21.md
+  cargo xtask bench cluster                          an installation in a real cluster")]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to measure; by default the proxy beside its peers.
+    #[command(subcommand)]
+    what: Option<What>,
     /// Interleaved rounds per scenario.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
@@ -52,8 +58,17 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
+#[derive(clap::Subcommand)]
+enum What {
+    /// An installation in a cluster of its own: propagation of routes, status writes, memory.
+    Cluster(cluster::Args),
+}
+
 /// Runs the benchmarks and prints the report.
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(What::Cluster(args)) = &args.what {
+        return cluster::run(args);
+    }
     let scenarios: Vec<&Scenario> = pick(SCENARIOS, &args.scenarios, |scenario| scenario.name)?;
     let peers: Vec<&'static Peer> = pick(peers::PEERS, &args.peers, |peer| peer.name)?;
     let bench = setup::Bench::prepare(args.binary.clone(), &peers)?;

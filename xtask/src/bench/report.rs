@@ -75,25 +75,29 @@ pub struct Report {
     sections: Vec<String>,
 }
 
+/// Cores and processor of this machine.
+pub fn machine() -> Result<String> {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or(": unknown");
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!(
+        "{cores} cores, {}",
+        cpu.trim_start_matches([' ', '\t', ':']).trim()
+    ))
+}
+
 impl Report {
     /// An empty report with what was measured on what.
     pub fn new(rounds: usize, seconds: u64, bench: &Bench) -> Result<Self> {
         let mut head = String::from("# Side-by-side benchmark\n\n");
-        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let cpu = cpu
-            .lines()
-            .find_map(|line| line.strip_prefix("model name"))
-            .unwrap_or(": unknown");
         writeln!(
             head,
             "- command: `cargo xtask bench` ({rounds} interleaved rounds of {seconds} s after 1 s of warm-up)"
         )?;
-        writeln!(
-            head,
-            "- machine: {} cores, {}",
-            std::thread::available_parallelism()?,
-            cpu.trim_start_matches([' ', '\t', ':']).trim()
-        )?;
+        writeln!(head, "- machine: {}", machine()?)?;
         writeln!(
             head,
             "- proxy on core 0 with one worker, load generator and origin on core 1, loopback"

@@ -86,6 +86,12 @@ pub(super) const DEPLOY: Unit = Unit {
     sources: &["go.mod", "go.sum", "deploy"],
 };
 
+const BENCH: Unit = Unit {
+    name: "bench",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "bench"],
+};
+
 const IMAGES: Unit = Unit {
     name: "images",
     module: "e2e/images",
@@ -189,6 +195,14 @@ pub(super) fn ensure_tests(tests: &Unit, package: &str) -> Result<PathBuf> {
         run(build.arg(folder.join("cluster.test")).arg(package))
     })?;
     Ok(folder.join("cluster.test"))
+}
+
+/// Builds the program that measures an installation from inside.
+pub(super) fn ensure_bench() -> Result<PathBuf> {
+    let folder = unit(&BENCH, |folder| {
+        go_build(&BENCH, &folder.join("bench"), "./bench", "")
+    })?;
+    Ok(folder.join("bench"))
 }
 
 /// Builds kind.

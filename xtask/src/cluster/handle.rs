@@ -1,6 +1,6 @@
 //! A cluster as other parts of the automation use it.
 
-use crate::run::{command, run};
+use crate::run::{command, output, run};
 use anyhow::{Context, Result, bail};
 use std::process::Command;
 
@@ -29,6 +29,18 @@ impl Cluster {
             .xtask()?
             .args(["shell", "--name", &self.name, "--"])
             .args(line))
+    }
+
+    /// Runs a command in its namespaces and answers what it printed on standard output.
+    ///
+    /// # Errors
+    /// When the command fails, with what it printed on standard error.
+    pub fn output(&self, line: &[&str]) -> Result<String> {
+        output(
+            self.xtask()?
+                .args(["shell", "--name", &self.name, "--"])
+                .args(line),
+        )
     }
 
     fn xtask(&self) -> Result<Command> {

@@ -183,6 +183,14 @@ pub fn deployment_tests() -> Result<PathBuf> {
     build::ensure_tests(&build::DEPLOY, "./deploy")
 }
 
+/// Builds the program that measures an installation from inside its cluster.
+///
+/// # Errors
+/// When the build fails.
+pub fn bench_program() -> Result<PathBuf> {
+    build::ensure_bench()
+}
+
 /// Makes a docker-archive of a static program that runs as nobody in particular, with one more file
 /// (path in the image, and on this machine).
 ///
