@@ -36,6 +36,19 @@ pub struct Args {
     images: Option<PathBuf>,
 }
 
+impl Args {
+    /// All tests, with images of this source.
+    pub fn all() -> Self {
+        Self {
+            run_test: ".".to_owned(),
+            name: "deployment".to_owned(),
+            keep: false,
+            profile: "quick-release".to_owned(),
+            images: None,
+        }
+    }
+}
+
 /// Runs the tests.
 ///
 /// # Errors

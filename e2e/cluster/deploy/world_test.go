@@ -98,6 +98,9 @@ func remove(t *testing.T, namespaces ...string) {
 	for _, name := range namespaces {
 		kubectl(t, "delete", "deployment", "hello", "--namespace", name, "--ignore-not-found")
 		kubectl(t, "delete", "pods", "--selector=app=hello", "--namespace", name, "--now")
+		// A namespace with pods that end is looked at again only after half of their grace period.
+		kubectl(t, "delete", "gateways", "--all", "--namespace", name)
+		gone(t, "pods", "--namespace", name, ours)
 	}
 	kubectl(t, append([]string{"delete", "namespace", "--timeout=90s"}, namespaces...)...)
 }

@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{charts, cluster, conformance, crds, fuzz, layers, replay, tools};
+use crate::{charts, cluster, conformance, crds, deployment, fuzz, layers, replay, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -122,6 +122,12 @@ const STEPS: &[Step] = &[
                 replay::Args::newest()
             })
         },
+    },
+    Step {
+        name: "deployment",
+        about: "the charts installed, upgraded under load, used and removed in a cluster (needs root)",
+        full: true,
+        run: |_| deployment::run_tests(&deployment::Args::all()),
     },
     Step {
         name: "mutated",
