@@ -121,7 +121,12 @@ async fn read_head<IO: AsyncRead + AsyncWrite + Unpin>(
     served: u64,
 ) -> Result<usize, Ended> {
     let timeouts = &cx.worker.options().timeouts;
-    let begun = Instant::now();
+    let mut rest = Rest {
+        until: Instant::now() + timeouts.idle,
+        unused: served == 0,
+        more: timeouts.drain_accept,
+        drains: false,
+    };
     let mut first_byte: Option<Instant> = None;
     let mut skipped = false;
     poll_fn(|task| {
@@ -138,7 +143,7 @@ async fn read_head<IO: AsyncRead + AsyncWrite + Unpin>(
                         Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Ended::Quietly)),
                         Poll::Ready(Ok(_)) => {}
                         Poll::Pending => {
-                            return waiting(task, h1, drain, timer, (begun, timeouts.idle, served));
+                            return waiting(task, h1, drain, timer, &mut rest);
                         }
                     },
                 }
@@ -149,9 +154,7 @@ async fn read_head<IO: AsyncRead + AsyncWrite + Unpin>(
             Poll::Ready(Ok(HeadRead::Head(end))) => Poll::Ready(Ok(end)),
             Poll::Ready(Ok(HeadRead::Refused(error))) => Poll::Ready(Err(Ended::Refused(error.status()))),
             Poll::Ready(Ok(HeadRead::Closed | HeadRead::Cut) | Err(_)) => Poll::Ready(Err(Ended::Quietly)),
-            Poll::Pending if h1.input().is_empty() => {
-                waiting(task, h1, drain, timer, (begun, timeouts.idle, served))
-            }
+            Poll::Pending if h1.input().is_empty() => waiting(task, h1, drain, timer, &mut rest),
             Poll::Pending => {
                 let since = *first_byte.get_or_insert_with(Instant::now);
                 ready!(timer.poll(task, since + timeouts.head));
@@ -162,23 +165,35 @@ async fn read_head<IO: AsyncRead + AsyncWrite + Unpin>(
     .await
 }
 
+/// How long a connection without a request stays open.
+struct Rest {
+    /// When it is closed.
+    until: Instant,
+    /// Whether it has never carried a request.
+    unused: bool,
+    /// How long it may go on once it drains.
+    more: Duration,
+    /// Whether it drains.
+    drains: bool,
+}
+
 /// Nothing of a request is there yet.
 fn waiting<IO: AsyncRead + AsyncWrite + Unpin>(
     task: &mut Context<'_>,
     h1: &mut H1<IO>,
     drain: &DrainWatch,
     timer: &mut Timer,
-    (begun, idle, served): (Instant, Duration, u64),
+    rest: &mut Rest,
 ) -> Poll<Result<usize, Ended>> {
     h1.rest();
-    // A connection that has never carried a request is given the chance to, even while draining:
-    // its client may have sent one already.
-    let phase = if served == 0 {
-        DrainPhase::Closing
-    } else {
-        DrainPhase::Draining
-    };
-    if drain.poll_reached(task, phase).is_ready() || timer.poll(task, begun + idle).is_ready() {
+    // A connection that has never carried a request is given the chance to, even while draining: its client
+    // may have sent one already. So may that of any other connection, which learns from the answer that it
+    // was the last one; closed at once, the request would be lost (RFC 9112 section 9.3.1).
+    if !rest.unused && !rest.drains && drain.poll_reached(task, DrainPhase::Draining).is_ready() {
+        rest.drains = true;
+        rest.until = rest.until.min(Instant::now() + rest.more);
+    }
+    if drain.poll_reached(task, DrainPhase::Closing).is_ready() || timer.poll(task, rest.until).is_ready() {
         return Poll::Ready(Err(Ended::Quietly));
     }
     Poll::Pending

@@ -145,7 +145,7 @@ pub struct Timeouts {
     /// UDP session without traffic.
     pub udp_idle: Duration,
     /// How long listeners go on accepting after a drain was asked for: until everybody who sends
-    /// connections here knows better.
+    /// connections here knows better. Kept HTTP/1 connections may send their last request as long.
     pub drain_accept: Duration,
     /// Time for connections of a removed listener to finish.
     pub listener_grace: Duration,

@@ -277,7 +277,8 @@ fn drain_finishes_then_cuts() {
     assert!(TcpStream::connect(local(port)).is_err());
 }
 
-/// A drain can go on accepting until everybody else knows; such a connection is served.
+/// A drain can go on accepting until everybody else knows; such a connection is served. So is one request more
+/// on each connection that is kept: its client may have sent it already (RFC 9112 section 9.3.1).
 #[test]
 fn drain_may_accept_for_a_while() {
     let port = free_port();
@@ -285,12 +286,29 @@ fn drain_may_accept_for_a_while() {
     options.timeouts.drain_accept = Duration::from_millis(400);
     let proxy = Arc::new(Proxy::start(options).unwrap());
     assert_served(&proxy.apply(&[simple("late", port, "be").placement()]));
-    let mut idle = connect(local(port));
-    assert_eq!(get(&mut idle, "a", "/").0, 200);
+    let [mut used, mut idle] = [connect(local(port)), connect(local(port))];
+    for kept in [&mut used, &mut idle] {
+        assert_eq!(get(kept, "a", "/").0, 200);
+    }
     let draining = Arc::clone(&proxy);
+    let start = Instant::now();
     let drained = std::thread::spawn(move || draining.drain(Duration::from_secs(2)));
-    assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
+    eventually("told to go", || {
+        write!(used, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let (status, head, _) = read_response(&mut used).unwrap();
+        assert_eq!(status, 200);
+        head.to_ascii_lowercase()
+            .contains("connection: close")
+            .then_some(())
+    });
+    assert_eq!(used.read(&mut [0; 1]).unwrap(), 0);
     assert_eq!(get(&mut connect(local(port)), "a", "/").0, 200);
+    assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0);
+    assert!(
+        start.elapsed() >= Duration::from_millis(400),
+        "{:?}",
+        start.elapsed()
+    );
     assert_eq!(drained.join().unwrap(), 0);
 }
 
