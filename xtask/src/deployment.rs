@@ -1,8 +1,8 @@
 //! `cargo xtask deployment`: the charts are installed, upgraded under load, used in every documented way and
-//! removed, in a cluster of its own.
+//! removed, in a cluster of its own. `cargo xtask stay`: not one request is lost while everything around the
+//! traffic changes, fails or restarts.
 
-use crate::cluster;
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster, Tests};
 use crate::image::{self, Part, REGISTRY};
 use crate::run::root;
 use crate::tools;
@@ -19,43 +19,78 @@ const TAGS: [&str; 2] = ["dev", "next"];
   cargo xtask deployment
   cargo xtask deployment --run-test TestInstallationsKeepApart --keep")]
 pub struct Args {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `cargo xtask stay`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask stay
+  cargo xtask stay --full --run-test TestRoutesAreAddedOneByOne")]
+pub struct StayArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Everything at its full length and number.
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(clap::Args)]
+struct Common {
     /// Run only the tests that match this pattern (as `go test -run`).
     #[arg(long, value_name = "PATTERN", default_value = ".")]
     run_test: String,
-    /// Name of the cluster.
-    #[arg(long, default_value = "deployment")]
-    name: String,
+    /// Name of the cluster; by default the command's.
+    #[arg(long)]
+    name: Option<String>,
     /// Leave the cluster running.
     #[arg(long)]
     keep: bool,
     /// Cargo profile of the images.
     #[arg(long, default_value = "quick-release")]
     profile: String,
-    /// Folder with finished images, controller.tar and proxy.tar with both tags, in place of new ones.
+    /// Folder with finished images, controller.tar and proxy.tar with the tags dev and next, in place of new ones.
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
 }
 
-impl Args {
-    /// All tests, with images of this source.
-    pub fn all() -> Self {
-        Self {
-            run_test: ".".to_owned(),
-            name: "deployment".to_owned(),
-            keep: false,
-            profile: "quick-release".to_owned(),
-            images: None,
-        }
-    }
-}
-
-/// Runs the tests.
+/// Runs the tests of the charts.
 ///
 /// # Errors
 /// When one fails.
 pub fn run_tests(args: &Args) -> Result<()> {
+    run(&args.common, Tests::Deployment, &[])
+}
+
+/// Runs the tests of staying up.
+///
+/// # Errors
+/// When one fails.
+pub fn run_stay(args: &StayArgs) -> Result<()> {
+    let full = [("GATEWRIGHT_FULL", "1")];
+    run(&args.common, Tests::Stay, if args.full { &full } else { &[] })
+}
+
+/// The tests of staying up as a step of the tests: shortened, or with `full` all of them.
+///
+/// # Errors
+/// When one fails.
+pub fn stay_step(full: bool) -> Result<()> {
+    cluster::require()?;
+    let common = Common {
+        run_test: ".".to_owned(),
+        name: None,
+        keep: false,
+        profile: "quick-release".to_owned(),
+        images: None,
+    };
+    run_stay(&StayArgs { common, full })
+}
+
+fn run(args: &Common, kind: Tests, environment: &[(&str, &str)]) -> Result<()> {
     let helm = tools::helm()?;
-    let tests = cluster::deployment_tests()?;
+    let tests = cluster::tests(kind)?;
     let mut images = Vec::new();
     for part in [Part::Controller, Part::Proxy] {
         images.push(match &args.images {
@@ -63,24 +98,29 @@ pub fn run_tests(args: &Args) -> Result<()> {
             None => (part, image::program(part, &args.profile)?),
         });
     }
-    let cluster = Cluster {
-        name: args.name.clone(),
-    };
+    let name = args.name.clone().unwrap_or_else(|| kind.name().to_owned());
+    let cluster = Cluster { name };
     cluster.run(&["up"])?;
     let result = load(&cluster, &images, args.images.is_some()).and_then(|()| {
         let begun = Instant::now();
-        let set = |name: &str, value: &std::path::Path| format!("{name}={}", value.display());
-        let result = cluster.inside(&[
-            "env",
-            &set("HELM", &helm),
-            &set("GATEWRIGHT_ROOT", &root()),
-            &tests.display().to_string(),
-            "-test.v",
-            "-test.failfast",
-            "-test.timeout=20m",
-            "-test.run",
-            &args.run_test,
-        ]);
+        let mut line = vec![
+            "env".to_owned(),
+            format!("HELM={}", helm.display()),
+            format!("GATEWRIGHT_ROOT={}", root().display()),
+        ];
+        line.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        line.push(tests.display().to_string());
+        line.extend(
+            [
+                "-test.v",
+                "-test.failfast",
+                "-test.timeout=60m",
+                "-test.run",
+                &args.run_test,
+            ]
+            .map(str::to_owned),
+        );
+        let result = cluster.inside(&line.iter().map(String::as_str).collect::<Vec<_>>());
         eprintln!("    the tests took {} s", begun.elapsed().as_secs());
         result
     });

@@ -54,6 +54,9 @@ enum Command {
     Images(image::Args),
     /// Install, upgrade under load, use and remove the charts in a cluster of its own.
     Deployment(deployment::Args),
+    /// Check that no request is lost while proxies, controllers, the control plane, backends, routes and
+    /// certificates change or fail, in a cluster of its own.
+    Stay(deployment::StayArgs),
     /// Compare the verdicts of offline validation with those of a real API server.
     Replay(replay::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
@@ -73,6 +76,7 @@ fn main() -> Result<()> {
         Command::Conformance(args) => conformance::run_suite(&args),
         Command::Images(args) => image::run_command(&args),
         Command::Deployment(args) => deployment::run_tests(&args),
+        Command::Stay(args) => deployment::run_stay(&args),
         Command::Replay(args) => replay::run_all(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }

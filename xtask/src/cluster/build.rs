@@ -83,7 +83,13 @@ pub(super) const CHECKS: Unit = Unit {
 pub(super) const DEPLOY: Unit = Unit {
     name: "deploy",
     module: "e2e/cluster",
-    sources: &["go.mod", "go.sum", "deploy"],
+    sources: &["go.mod", "go.sum", "deploy", "inside"],
+};
+
+pub(super) const STAY: Unit = Unit {
+    name: "stay",
+    module: "e2e/cluster",
+    sources: &["go.mod", "go.sum", "stay", "inside"],
 };
 
 const BENCH: Unit = Unit {

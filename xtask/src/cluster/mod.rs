@@ -126,7 +126,7 @@ struct LoadImage {
 /// Names what the machine lacks, and how to run the tests that need no cluster.
 pub fn require() -> Result<()> {
     packages::ensure().context(
-        "this machine cannot run a cluster; `cargo xtask test --without cluster --without conformance` runs \
+        "this machine cannot run a cluster; `cargo xtask test --without cluster --without conformance --without stay` runs \
          everything else",
     )
 }
@@ -175,12 +175,34 @@ pub fn run_action(args: &Args) -> Result<()> {
     }
 }
 
-/// Builds the tests of charts, which run inside a cluster.
+/// Tests that run inside a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    /// The charts, installed, upgraded and removed.
+    Deployment,
+    /// No request is lost while everything changes.
+    Stay,
+}
+
+impl Tests {
+    /// Name of their command.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::Stay => "stay",
+        }
+    }
+}
+
+/// Builds tests that run inside a cluster.
 ///
 /// # Errors
 /// When the build fails.
-pub fn deployment_tests() -> Result<PathBuf> {
-    build::ensure_tests(&build::DEPLOY, "./deploy")
+pub fn tests(tests: Tests) -> Result<PathBuf> {
+    match tests {
+        Tests::Deployment => build::ensure_tests(&build::DEPLOY, "./deploy"),
+        Tests::Stay => build::ensure_tests(&build::STAY, "./stay"),
+    }
 }
 
 /// Builds the program that measures an installation from inside its cluster.

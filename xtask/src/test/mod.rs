@@ -124,10 +124,10 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
-        name: "deployment",
-        about: "the charts installed, upgraded under load, used and removed in a cluster (needs root)",
-        full: true,
-        run: |_| deployment::run_tests(&deployment::Args::all()),
+        name: "stay",
+        about: "no request is lost while everything changes or restarts; with --full at full length (needs root)",
+        full: false,
+        run: |args| deployment::stay_step(args.full),
     },
     Step {
         name: "mutated",

@@ -1,0 +1,190 @@
+//go:build cluster
+
+package stay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"gatewright.dev/e2e/cluster/inside"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+)
+
+// kills is the namespace of what changes while controllers are killed.
+const kills = "kills"
+
+// sizes of the world that changes.
+const (
+	gatewayCount = 3
+	routeCount   = 6
+)
+
+// A controller that is killed at random moments while objects change leaves the cluster as one that was never
+// interrupted does, with nothing missing and nothing left over.
+func TestControllersAreKilledAtRandom(t *testing.T) {
+	world(t)
+	// One controller that needs no lease is back as soon as its process runs; what a lease does is checked by
+	// TestAnotherControllerLeads.
+	inside.Kubectl(t, "patch", "--namespace", inside.System, "deployment", controller, "--type", "json", "--patch",
+		`[{"op":"replace","path":"/spec/replicas","value":1},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--no-leader-election"}]`)
+	available(t, inside.System, controller)
+	client := objects(t)
+	const seed = 20261121
+
+	emptied(t)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 200 {
+		change(t, client, random)
+		time.Sleep(20 * time.Millisecond)
+	}
+	last(t, client)
+	want := settledState(t)
+
+	emptied(t)
+	random = rand.New(rand.NewPCG(seed, 1))
+	count := either(200, 10)
+	changes := 0
+	for kill := range count {
+		for until := time.Now().Add(time.Duration(random.IntN(3000)) * time.Millisecond); time.Now().Before(until); changes++ {
+			change(t, client, random)
+			time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
+		}
+		if kill == count-1 {
+			// The last controller is killed in the middle of the last changes.
+			last(t, client)
+			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+		}
+		killController(t)
+	}
+	available(t, inside.System, controller)
+	inside.Until(t, func() error {
+		if difference := compare(want, state(t)); difference != "" {
+			return fmt.Errorf("after %d kills among %d changes the cluster differs:\n%s", count, changes, difference)
+		}
+		return nil
+	})
+	t.Logf("%d kills among %d changes: %d objects as after a run without any", count, changes, len(want))
+	inside.Kubectl(t, "delete", "namespace", kills, "--timeout=100s")
+	inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
+}
+
+// killController kills the process, then has its pod replaced at once: the kubelet itself would wait longer
+// after each crash.
+func killController(t *testing.T) {
+	t.Helper()
+	inside.Until(t, func() error {
+		for _, pod := range controllers(t) {
+			// One that is only being made has no process yet.
+			if _, err := inside.Try(t.Context(), "gwcluster", "kill-pod", inside.System+"/"+pod); err != nil {
+				return err
+			}
+			inside.Kubectl(t, "delete", "pod", "--namespace", inside.System, pod, "--grace-period=0", "--force", "--ignore-not-found")
+		}
+		return nil
+	})
+}
+
+// emptied begins with an empty namespace. Its Gateways have no proxies but the first: what counts here is objects.
+func emptied(t *testing.T) {
+	t.Helper()
+	inside.Kubectl(t, "delete", "namespace", kills, "--ignore-not-found", "--timeout=100s")
+	inside.Namespace(t, kills, "restricted")
+	inside.Apply(t, kills, `
+apiVersion: gatewright.dev/v1alpha1
+kind: SoftwareGatewayParameters
+metadata: {name: none}
+spec: {deployment: {replicas: 0}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: backend}
+spec: {ports: [{port: 80}]}
+`)
+}
+
+// change makes, changes or deletes one object.
+func change(t *testing.T, client dynamic.Interface, random *rand.Rand) {
+	t.Helper()
+	kind, name, manifest := routes, fmt.Sprintf("route-%d", random.IntN(routeCount)), ""
+	if random.IntN(4) == 0 {
+		number := random.IntN(gatewayCount)
+		kind, name = gateways, fmt.Sprintf("gateway-%d", number)
+		manifest = gatewayManifest(number, 80+random.IntN(3), random.IntN(3))
+	} else {
+		manifest = routeManifest(name, random.IntN(gatewayCount), random.IntN(4))
+	}
+	if random.IntN(5) == 0 {
+		remove(t, client, kind, name)
+		return
+	}
+	put(t, client, kind, manifest)
+}
+
+// last brings everything to the same end: two Gateways, and routes to three.
+func last(t *testing.T, client dynamic.Interface) {
+	t.Helper()
+	for number := range gatewayCount {
+		if number == gatewayCount-1 {
+			remove(t, client, gateways, fmt.Sprintf("gateway-%d", number))
+			continue
+		}
+		put(t, client, gateways, gatewayManifest(number, 80, number))
+	}
+	for number := range routeCount {
+		put(t, client, routes, routeManifest(fmt.Sprintf("route-%d", number), number%gatewayCount, number%4))
+	}
+}
+
+func gatewayManifest(number, port, label int) string {
+	parameters := ""
+	if number > 0 {
+		parameters = "parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: none}, "
+	}
+	return fmt.Sprintf(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway-%d, namespace: kills}
+spec:
+  gatewayClassName: gatewright
+  infrastructure: {%slabels: {example.com/label: "%d"}}
+  listeners: [{name: http, port: %d, protocol: HTTP}]
+`, number, parameters, label, port)
+}
+
+func routeManifest(name string, gateway, form int) string {
+	backend := []string{"backend", "backend", "missing", "other"}[form]
+	return fmt.Sprintf(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: %s, namespace: kills}
+spec:
+  parentRefs: [{name: gateway-%d}]
+  hostnames: [%s.example.com]
+  rules: [{backendRefs: [{name: %s, port: 80}]}]
+`, name, gateway, name, backend)
+}
+
+// put makes an object or replaces its spec.
+func put(t *testing.T, client dynamic.Interface, kind schema.GroupVersionResource, manifest string) {
+	t.Helper()
+	wanted := object(t, manifest)
+	options := metav1.ApplyOptions{FieldManager: "test", Force: true}
+	_, err := client.Resource(kind).Namespace(kills).Apply(t.Context(), wanted.GetName(), wanted, options)
+	// One that is being deleted cannot be changed; the next change makes it anew.
+	if err != nil && !apierrors.IsConflict(err) && !strings.Contains(err.Error(), "being deleted") {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, client dynamic.Interface, kind schema.GroupVersionResource, name string) {
+	t.Helper()
+	if err := client.Resource(kind).Namespace(kills).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		t.Fatal(err)
+	}
+}

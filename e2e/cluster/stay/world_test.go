@@ -1,0 +1,205 @@
+//go:build cluster
+
+// Package stay checks that not one request is lost while everything around the traffic changes, fails or
+// restarts: proxies, controllers, the API server, backends, routes and certificates. `cargo xtask stay` starts a
+// cluster for it.
+package stay
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatewright.dev/e2e/cluster/inside"
+)
+
+// space is the namespace of the Gateway, and host the hostname of its first route.
+const (
+	space = "stay"
+	host  = "hello.example.com"
+	fleet = "edge-gatewright"
+)
+
+// full is whether everything runs at its full length.
+var full = os.Getenv("GATEWRIGHT_FULL") != ""
+
+// either is the number for a full or a quick run.
+func either[N any](whole, quick N) N {
+	if full {
+		return whole
+	}
+	return quick
+}
+
+// manifests are a Gateway with a route to two backends that end as a backend should: they go on answering for
+// as long as somebody may still send to them.
+const manifests = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  gatewayClassName: gatewright
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: hello}
+spec:
+  parentRefs: [{name: edge}]
+  hostnames: [hello.example.com]
+  rules: [{backendRefs: [{name: hello, port: 80}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hello}
+spec:
+  selector: {app: hello}
+  ports: [{port: 80, targetPort: 3000}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hello}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: hello}}
+  template:
+    metadata: {labels: {app: hello}}
+    spec:
+      terminationGracePeriodSeconds: 10
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: hello
+          image: registry.k8s.io/gateway-api/echo-basic:v1.5.1
+          env:
+            - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+            - {name: NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+          readinessProbe: {httpGet: {path: /, port: 3000}, periodSeconds: 1}
+          lifecycle: {preStop: {sleep: {seconds: 5}}}
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+`
+
+// installed is the address of the Gateway, once there is one: all tests share it.
+var (
+	once      sync.Once
+	installed string
+)
+
+// world installs the charts and the Gateway once, and returns the Gateway's address.
+func world(t *testing.T) string {
+	t.Helper()
+	once.Do(func() {
+		inside.Definitions(t)
+		inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
+		inside.Namespace(t, space, "restricted")
+		inside.Apply(t, space, manifests)
+		available(t, space, "hello")
+		installed = inside.Programmed(t, space)
+	})
+	if installed == "" {
+		t.Fatal("there is no Gateway: see the first test")
+	}
+	// As the test before should have left it.
+	parameters(t, `{"replicas":2,"image":null,"podAnnotations":null}`)
+	settled(t, 2)
+	inside.Answers(t, plain(installed))
+	return installed
+}
+
+// plain is the first route by HTTP.
+func plain(address string) inside.Target {
+	return inside.Target{Address: net.JoinHostPort(address, "80"), Host: host}
+}
+
+func available(t *testing.T, namespace, deployment string) {
+	t.Helper()
+	inside.Kubectl(t, "rollout", "status", "--namespace", namespace, "deployment/"+deployment, "--timeout=110s")
+}
+
+// parameters changes the parameters of the class.
+func parameters(t *testing.T, deployment string) {
+	t.Helper()
+	inside.Kubectl(t, "patch", "--namespace", inside.System, "softwaregatewayparameters", "gatewright", "--type", "merge",
+		"--patch", `{"spec":{"deployment":`+deployment+`}}`)
+}
+
+// settled waits until the fleet has exactly so many proxies, all of them ready and up to date, and no others
+// that still end.
+func settled(t *testing.T, want int) {
+	t.Helper()
+	inside.Until(t, func() error {
+		const path = "{.spec.replicas} {.status.replicas} {.status.readyReplicas} {.status.updatedReplicas}"
+		number := strconv.Itoa(want)
+		found := inside.Field(t, path, "--namespace", space, "deployment", fleet)
+		if found != strings.Join([]string{number, number, number, number}, " ") {
+			return fmt.Errorf("replicas wanted, made, ready, up to date: %s, want %d", found, want)
+		}
+		if pods := proxies(t); len(pods) != want {
+			return fmt.Errorf("proxies %v, want %d", pods, want)
+		}
+		return nil
+	})
+}
+
+// proxies are the names of the fleet's pods, ending ones included.
+func proxies(t *testing.T) []string {
+	t.Helper()
+	return pods(t, space, "gateway.networking.k8s.io/gateway-name=edge")
+}
+
+// controllers are the names of the controllers' pods.
+func controllers(t *testing.T) []string {
+	t.Helper()
+	return pods(t, inside.System, "app.kubernetes.io/name=gatewright-controller")
+}
+
+func pods(t *testing.T, namespace, selector string) []string {
+	t.Helper()
+	return strings.Fields(inside.Field(t, "{.items[*].metadata.name}", "--namespace", namespace, "pods", "--selector", selector))
+}
+
+// component restarts a part of the cluster.
+func component(t *testing.T, name string) {
+	t.Helper()
+	if _, err := inside.Try(t.Context(), "gwcluster", "component", name, "restart"); err != nil {
+		t.Fatal(err)
+	}
+	inside.Until(t, func() error {
+		_, err := inside.Try(t.Context(), "kubectl", "get", "--raw", "/readyz")
+		return err
+	})
+}
+
+// reaches changes what the route answers and waits until it can be seen: proof that configuration flows.
+func reaches(t *testing.T, address string) {
+	t.Helper()
+	value := strconv.FormatInt(time.Now().UnixNano(), 36)
+	patch := `[{"op":"add","path":"/spec/rules/0/filters","value":[{"type":"ResponseHeaderModifier","responseHeaderModifier":{"set":[{"name":"x-change","value":"` + value + `"}]}}]}]`
+	inside.Until(t, func() error {
+		_, err := inside.Try(t.Context(), "kubectl", "patch", "--namespace", space, "httproute", "hello", "--type", "json", "--patch", patch)
+		return err
+	})
+	began := time.Now()
+	client := &inside.Client{Target: plain(address), Fresh: true}
+	// Every proxy, by chance: a Service picks one for each connection.
+	seen := 0
+	inside.Until(t, func() error {
+		answer, err := client.Get()
+		if err != nil {
+			return err
+		}
+		if answer.Header.Get("x-change") != value {
+			seen = 0
+			return fmt.Errorf("a proxy still answers as before the change")
+		}
+		if seen++; seen < 10 {
+			return fmt.Errorf("seen %d times", seen)
+		}
+		return nil
+	})
+	t.Logf("a change reached the proxies within %s", time.Since(began).Round(time.Millisecond))
+}
