@@ -295,8 +295,16 @@ impl World {
             for which in 0..self.workers.len() {
                 ran |= self.work(which);
             }
+            if ran {
+                continue;
+            }
+            let room = self.connection.has_room() && self.connection.send_window > 0;
+            assert!(
+                !room || self.connection.waiting.is_empty(),
+                "streams wait for what is there"
+            );
             self.grant();
-            if !ran && self.there.is_empty() {
+            if self.there.is_empty() {
                 return;
             }
         }
