@@ -55,6 +55,28 @@ struct Common {
     images: Option<PathBuf>,
 }
 
+impl Args {
+    /// All tests, with images of this source.
+    pub fn all() -> Self {
+        Self {
+            common: Common::all(),
+        }
+    }
+}
+
+impl Common {
+    /// All tests, with images of this source.
+    fn all() -> Self {
+        Self {
+            run_test: ".".to_owned(),
+            name: None,
+            keep: false,
+            profile: "quick-release".to_owned(),
+            images: None,
+        }
+    }
+}
+
 /// Runs the tests of the charts.
 ///
 /// # Errors
@@ -78,13 +100,7 @@ pub fn run_stay(args: &StayArgs) -> Result<()> {
 /// When one fails.
 pub fn stay_step(full: bool) -> Result<()> {
     cluster::require()?;
-    let common = Common {
-        run_test: ".".to_owned(),
-        name: None,
-        keep: false,
-        profile: "quick-release".to_owned(),
-        images: None,
-    };
+    let common = Common::all();
     run_stay(&StayArgs { common, full })
 }
 

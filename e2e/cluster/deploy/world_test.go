@@ -29,6 +29,9 @@ func remove(t *testing.T, namespaces ...string) {
 	for _, name := range namespaces {
 		inside.Kubectl(t, "delete", "deployment", "hello", "--namespace", name, "--ignore-not-found")
 		inside.Kubectl(t, "delete", "pods", "--selector=app=hello", "--namespace", name, "--now")
+		// A namespace with pods that end is looked at again only after half of their grace period.
+		inside.Kubectl(t, "delete", "gateways", "--all", "--namespace", name)
+		inside.Gone(t, "pods", "--namespace", name, ours)
 	}
 	inside.Kubectl(t, append([]string{"delete", "namespace", "--timeout=90s"}, namespaces...)...)
 }

@@ -50,6 +50,15 @@ impl Phase {
         self == Self::Preparing
     }
 
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Lingering(_) => "lingering",
+            Self::Leaving(_) => "leaving",
+        }
+    }
+
     /// When to look again.
     pub fn look(self, now: Instant) -> Instant {
         match self {

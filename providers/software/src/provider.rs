@@ -182,7 +182,8 @@ impl SoftwareProvider {
     fn go_on(&self, input: &Input, (before, next): (Phase, Option<Phase>), now: Instant) {
         let gateway = &input.balancer.gateway;
         if Some(before) != next {
-            tracing::info!(%gateway, ?before, ?next, "changing over to other proxies");
+            let phase = next.map_or("done", Phase::as_str);
+            tracing::info!(%gateway, to = ?input.mode(), phase, "changing over to other proxies");
         }
         match next {
             Some(phase) => {

@@ -130,6 +130,12 @@ const STEPS: &[Step] = &[
         run: |args| deployment::stay_step(args.full),
     },
     Step {
+        name: "deployment",
+        about: "the charts installed, upgraded under load, used and removed in a cluster (needs root)",
+        full: true,
+        run: |_| deployment::run_tests(&deployment::Args::all()),
+    },
+    Step {
         name: "mutated",
         about: "1,000,000 mutated manifests",
         full: true,

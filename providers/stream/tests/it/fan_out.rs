@@ -39,6 +39,8 @@ async fn one_change_reaches_500_proxies() {
     let controller = Controller::start(&pki, ServerOptions::default()).await;
     let scope = scope_of("gw");
     let mut balancer = balancer("gw", ROUTES);
+    // The program refuses what is no certificate.
+    balancer.certificates.clear();
     // Several programs share this machine: each has a port of its own.
     let settings = Arc::new(GatewaySettings {
         ports: vec![PortMapping {
@@ -57,7 +59,8 @@ async fn one_change_reaches_500_proxies() {
         let outcomes = controller.server.take_outcomes();
         let mut outcomes = outcomes.iter().filter(|outcome| outcome.has(revision));
         if let Some(outcome) = outcomes.find(|outcome| outcome.ready == proxies) {
-            assert!(outcome.listeners.is_empty() && outcome.refused.is_empty());
+            let faults = (&outcome.listeners, &outcome.refused);
+            assert!(faults.0.is_empty() && faults.1.is_empty(), "{faults:?}");
             return;
         }
     };
