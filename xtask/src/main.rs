@@ -12,6 +12,7 @@ mod image;
 mod layers;
 mod replay;
 mod run;
+mod scenarios;
 mod test;
 mod tools;
 
@@ -59,6 +60,8 @@ enum Command {
     Stay(deployment::StayArgs),
     /// Compare the verdicts of offline validation with those of a real API server.
     Replay(replay::Args),
+    /// Run the scenarios of e2e/scenarios against the controller in a cluster of its own.
+    Scenarios(scenarios::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -78,6 +81,7 @@ fn main() -> Result<()> {
         Command::Deployment(args) => deployment::run_tests(&args),
         Command::Stay(args) => deployment::run_stay(&args),
         Command::Replay(args) => replay::run_all(&args),
+        Command::Scenarios(args) => scenarios::run_all(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask replay`: manifests, valid and invalid, sent to a real API server and to the offline validation, whose
 //! verdicts must be the same. Results are kept in `docs/development/replay.md`.
 
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 use crate::run::{cargo, root, run};
 use crate::tools;
 use anyhow::{Context, Result, bail};
@@ -99,6 +99,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     if combinations.is_empty() {
         bail!("there is no such bundle and channel; there are {COMBINATIONS:?}");
     }
+    cluster::require()?;
     let program = build()?;
     let unpacked = tempfile::tempdir()?;
     let manifests = manifests(unpacked.path())?;

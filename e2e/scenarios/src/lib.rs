@@ -3,4 +3,7 @@
 //! Everything here talks to the cluster that `KUBECONFIG` names, from inside its network: `cargo xtask replay` and
 //! `cargo xtask scenarios` start one and run these programs and tests in it.
 
+pub mod api;
+pub mod http;
 pub mod replay;
+pub mod world;

@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{charts, cluster, conformance, crds, deployment, fuzz, layers, replay, tools};
+use crate::{charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -134,6 +134,12 @@ const STEPS: &[Step] = &[
         about: "the charts installed, upgraded under load, used and removed in a cluster (needs root)",
         full: true,
         run: |_| deployment::run_tests(&deployment::Args::all()),
+    },
+    Step {
+        name: "scenarios",
+        about: "bad input through the API server (needs root)",
+        full: true,
+        run: |_| scenarios::run_all(&scenarios::Args::all()),
     },
     Step {
         name: "mutated",

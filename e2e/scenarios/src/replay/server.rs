@@ -1,12 +1,11 @@
 //! The verdict of the API server.
 
 use super::documents::{Document, Head};
+use crate::api::{Api, JSON, YAML};
 use anyhow::{Context, Result, bail};
-use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
-use kube::client::Body;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the API server says about a document.
@@ -20,25 +19,14 @@ pub enum Verdict {
     NotServed(String),
 }
 
-/// Where objects of a kind live.
-#[derive(Clone, Debug)]
-struct Resource {
-    plural: String,
-    namespaced: bool,
-}
-
 /// A connection to the API server, with what it serves.
 pub struct Server {
-    client: kube::Client,
-    /// By `apiVersion` and kind.
-    resources: BTreeMap<(String, String), Resource>,
+    api: Api,
     /// Objects made for the sake of their status.
     made: AtomicUsize,
 }
 
 const DRY: &str = "dryRun=All&fieldValidation=Strict";
-const YAML: &str = "application/yaml";
-const JSON: &str = "application/json";
 
 impl Server {
     /// Connects to the cluster of `KUBECONFIG` and asks what it serves.
@@ -46,55 +34,10 @@ impl Server {
     /// # Errors
     /// When there is no such cluster.
     pub async fn connect() -> Result<Self> {
-        let client = kube::Client::try_default()
-            .await
-            .context("connecting to the cluster")?;
-        let mut server = Self {
-            client,
-            resources: BTreeMap::new(),
+        Ok(Self {
+            api: Api::connect().await?,
             made: AtomicUsize::new(0),
-        };
-        for root in ["/api", "/apis"] {
-            let (status, groups) = server.ask(Method::GET, root, DISCOVERY, Vec::new()).await?;
-            if status != StatusCode::OK {
-                bail!("{root} answered {status}: {groups}");
-            }
-            server.learn(&groups);
-        }
-        Ok(server)
-    }
-
-    /// Reads an answer of aggregated discovery.
-    fn learn(&mut self, groups: &Value) {
-        let list = |value: &Value, name: &str| {
-            value
-                .get(name)
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let text = |value: &Value, pointer: &str| {
-            let found = value.pointer(pointer).and_then(Value::as_str);
-            found.unwrap_or_default().to_owned()
-        };
-        for group in list(groups, "items") {
-            let name = text(&group, "/metadata/name");
-            for version in list(&group, "versions") {
-                let version_name = text(&version, "/version");
-                let api_version = match name.as_str() {
-                    "" => version_name,
-                    _ => format!("{name}/{version_name}"),
-                };
-                for resource in list(&version, "resources") {
-                    let kind = text(&resource, "/responseKind/kind");
-                    let found = Resource {
-                        plural: text(&resource, "/resource"),
-                        namespaced: text(&resource, "/scope") == "Namespaced",
-                    };
-                    self.resources.insert((api_version.clone(), kind), found);
-                }
-            }
-        }
+        })
     }
 
     /// Makes the namespaces that the documents live in.
@@ -111,13 +54,14 @@ impl Server {
         for name in names {
             let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             // A namespace that cannot be made has objects that are refused.
-            self.ask(
-                Method::POST,
-                "/api/v1/namespaces",
-                JSON,
-                body.to_string().into_bytes(),
-            )
-            .await?;
+            self.api
+                .ask(
+                    Method::POST,
+                    "/api/v1/namespaces",
+                    JSON,
+                    body.to_string().into_bytes(),
+                )
+                .await?;
         }
         Ok(())
     }
@@ -156,6 +100,7 @@ impl Server {
                 )));
             };
             let (status, answer) = self
+                .api
                 .ask(Method::POST, &format!("{path}?{DRY}"), format, body)
                 .await?;
             match status {
@@ -192,6 +137,7 @@ impl Server {
             fields.remove("status");
         }
         let (status, stored) = self
+            .api
             .ask(Method::POST, &path, JSON, bare.to_string().into_bytes())
             .await?;
         if status != StatusCode::CREATED {
@@ -204,9 +150,10 @@ impl Server {
         let one = format!("{path}/{name}");
         let update = format!("{one}/status?{DRY}");
         let (status, answer) = self
+            .api
             .ask(Method::PUT, &update, JSON, object.to_string().into_bytes())
             .await?;
-        self.ask(Method::DELETE, &one, JSON, Vec::new()).await?;
+        self.api.ask(Method::DELETE, &one, JSON, Vec::new()).await?;
         match status {
             StatusCode::OK => Ok(Verdict::Accepted(Vec::new())),
             status if status.is_client_error() => Ok(Verdict::Refused(text(&answer, "message"))),
@@ -214,59 +161,11 @@ impl Server {
         }
     }
 
-    /// Where objects like this are created.
     fn path(&self, head: &Head) -> Option<String> {
-        let resource = self
-            .resources
-            .get(&(head.api_version.clone(), head.kind.clone()))?;
-        let root = if head.api_version.contains('/') {
-            "/apis"
-        } else {
-            "/api"
-        };
-        let base = format!("{root}/{}", head.api_version);
-        let namespace = match head.namespace.as_str() {
-            "" => "default",
-            namespace => namespace,
-        };
-        Some(if resource.namespaced {
-            format!("{base}/namespaces/{namespace}/{}", resource.plural)
-        } else {
-            format!("{base}/{}", resource.plural)
-        })
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        format: &str,
-        body: Vec<u8>,
-    ) -> Result<(StatusCode, Value)> {
-        let accept = if format == DISCOVERY { DISCOVERY } else { JSON };
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", format)
-            .header("accept", accept)
-            .body(Body::from(body))
-            .with_context(|| format!("no request can be made of {path}"))?;
-        let response = self.client.send(request).await.with_context(|| path.to_owned())?;
-        let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .with_context(|| path.to_owned())?
-            .to_bytes();
-        let value = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| json!({"message": String::from_utf8_lossy(&body)}));
-        Ok((status, value))
+        self.api
+            .collection(&head.api_version, &head.kind, &head.namespace)
     }
 }
-
-/// One answer with all kinds of a group.
-const DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 fn text(value: &Value, name: &str) -> String {
     let found = value.get(name).and_then(Value::as_str);

@@ -1,0 +1,92 @@
+//! One request on a connection of its own: nothing is retried, so that every fault is seen.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A request may take so long.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body, as text.
+    pub body: String,
+}
+
+impl Answer {
+    /// What the echo backend says of itself and of the request; `null` if it was not the one that answered.
+    pub fn echo(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// Sends `GET path` for `host`, with more header lines (`Name: value`), and reads the answer to its end.
+///
+/// # Errors
+/// When no complete answer comes within five seconds.
+pub async fn get(address: SocketAddr, host: &str, path: &str, headers: &[String]) -> Result<Answer> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await.context("connecting")?;
+        let mut request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        for header in headers {
+            request.push_str(header);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        stream.write_all(request.as_bytes()).await.context("sending")?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.context("reading")?;
+        parse(&String::from_utf8_lossy(&bytes))
+    };
+    timeout(LIMIT, exchange)
+        .await
+        .with_context(|| format!("no answer from {address} in {} s", LIMIT.as_secs()))?
+}
+
+fn parse(text: &str) -> Result<Answer> {
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        bail!("the answer is not complete: {text:?}");
+    };
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Ok(Answer {
+        status: status.with_context(|| format!("no status in {head:?}"))?,
+        body: if chunked { unchunk(body)? } else { body.to_owned() },
+    })
+}
+
+/// The content of a chunked body (RFC 9112 section 7.1).
+fn unchunk(mut body: &str) -> Result<String> {
+    let mut content = String::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n").context("a chunk has no size")?;
+        let size = usize::from_str_radix(size.trim(), 16).context("the size of a chunk")?;
+        if size == 0 {
+            return Ok(content);
+        }
+        let (chunk, rest) = rest.split_at_checked(size).context("a chunk is not complete")?;
+        content.push_str(chunk);
+        body = rest.strip_prefix("\r\n").context("a chunk has no end")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_in_both_framings() {
+        let plain = parse("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno").unwrap();
+        assert_eq!((plain.status, plain.body.as_str()), (404, "no"));
+        let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
+        assert_eq!(parse(text).unwrap().body, "hello!");
+        assert!(parse("HTTP/1.1 200 OK\r\n").is_err());
+    }
+}

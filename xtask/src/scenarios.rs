@@ -1,0 +1,130 @@
+//! `cargo xtask scenarios`: the scenarios of `e2e/scenarios` against our own Helm chart in a cluster of its own.
+
+use crate::cluster::{self, Cluster};
+use crate::image::{self, Part, REGISTRY};
+use crate::run::{cargo, root, run};
+use crate::tools;
+use anyhow::Result;
+use std::time::Instant;
+
+/// Namespace of the controller.
+const NAMESPACE: &str = "gatewright-system";
+
+/// Arguments of `cargo xtask scenarios`.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask scenarios
+  cargo xtask scenarios --keep limits_of_a_route
+  cargo xtask scenarios --reuse limits_of_a_route")]
+pub struct Args {
+    /// Only scenarios whose name has one of these parts.
+    filters: Vec<String>,
+    /// Name of the cluster.
+    #[arg(long, default_value = "scenarios")]
+    name: String,
+    /// Version of the Gateway API's definitions.
+    #[arg(long, default_value = "1.6.3")]
+    bundle: String,
+    /// Channel of the definitions.
+    #[arg(long, default_value = "experimental")]
+    channel: String,
+    /// Leave the cluster running.
+    #[arg(long)]
+    keep: bool,
+    /// Take a cluster that runs, as it is, with Gatewright installed, and leave it running.
+    #[arg(long)]
+    reuse: bool,
+    /// Cargo profile of the images.
+    #[arg(long, default_value = "quick-release")]
+    profile: String,
+}
+
+impl Args {
+    /// Every scenario, once.
+    pub fn all() -> Self {
+        Self {
+            filters: Vec::new(),
+            name: "scenarios".to_owned(),
+            bundle: "1.6.3".to_owned(),
+            channel: "experimental".to_owned(),
+            keep: false,
+            reuse: false,
+            profile: "quick-release".to_owned(),
+        }
+    }
+}
+
+/// Runs the scenarios, one after the other.
+///
+/// # Errors
+/// When one fails.
+pub fn run_all(args: &Args) -> Result<()> {
+    cluster::require()?;
+    let test = [
+        "test",
+        "--locked",
+        "--package",
+        "gatewright-scenarios",
+        "--test",
+        "it",
+    ];
+    run(cargo(&test).arg("--no-run"))?;
+    let cluster = Cluster {
+        name: args.name.clone(),
+    };
+    if args.reuse {
+        return scenarios(&cluster, &test, &args.filters);
+    }
+    let helm = tools::helm()?.display().to_string();
+    let parts = [Part::Controller, Part::Proxy];
+    let mut programs = Vec::new();
+    for part in parts {
+        programs.push((part, image::program(part, &args.profile)?));
+    }
+    cluster.run(&["up", "--bundle", &args.bundle, "--channel", &args.channel])?;
+    let result = programs
+        .iter()
+        .try_for_each(|(part, program)| {
+            let tag = format!("{REGISTRY}/{}:dev", part.name());
+            cluster.run(&["load-image", &program.display().to_string(), "--tag", &tag])
+        })
+        .and_then(|()| install(&cluster, &helm))
+        .and_then(|()| scenarios(&cluster, &test, &args.filters));
+    if !args.keep {
+        cluster.run(&["down"])?;
+    }
+    result
+}
+
+fn install(cluster: &Cluster, helm: &str) -> Result<()> {
+    let images = "image.tag=dev,proxy.image.tag=dev,replicaCount=1";
+    for (name, settings) in [("gatewright-crds", None), ("gatewright", Some(images))] {
+        let chart = root().join("deploy/charts").join(name).display().to_string();
+        let mut line = vec![helm, "upgrade", "--install", name, &chart];
+        line.extend([
+            "--namespace",
+            NAMESPACE,
+            "--create-namespace",
+            "--wait",
+            "--timeout",
+            "2m",
+        ]);
+        line.extend(settings.into_iter().flat_map(|settings| ["--set", settings]));
+        cluster.inside(&line)?;
+    }
+    Ok(())
+}
+
+/// Runs the tests inside the cluster's network, where Gateways can be reached.
+fn scenarios(cluster: &Cluster, test: &[&str], filters: &[String]) -> Result<()> {
+    let begun = Instant::now();
+    let program = cargo(&[]).get_program().to_string_lossy().into_owned();
+    let mut line = vec![program.as_str()];
+    line.extend(test);
+    // One at a time: some of them take things away from the whole cluster.
+    line.extend(["--offline", "--", "--ignored", "--nocapture", "--test-threads=1"]);
+    line.extend(filters.iter().map(String::as_str));
+    let result = cluster.inside(&line);
+    eprintln!("    the scenarios took {} s", begun.elapsed().as_secs());
+    result
+}
