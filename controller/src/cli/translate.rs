@@ -21,11 +21,7 @@ pub fn run(args: &TranslateArgs, out: &mut dyn Write) -> Result<Exit> {
                 if index > 0 {
                     writeln!(out, "---")?;
                 }
-                write!(
-                    out,
-                    "{}",
-                    serde_yaml_ng::to_string(&object).context("writing YAML")?
-                )?;
+                write!(out, "{}", yaml(&object).context("writing YAML")?)?;
             }
         }
         TranslateOutput::Json => {

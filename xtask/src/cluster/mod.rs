@@ -125,10 +125,8 @@ struct LoadImage {
 /// # Errors
 /// Names what the machine lacks, and how to run the tests that need no cluster.
 pub fn require() -> Result<()> {
-    packages::ensure().context(
-        "this machine cannot run a cluster; `cargo xtask test --without cluster --without conformance --without stay \
-         --without replay --without scenarios` runs everything else",
-    )
+    packages::ensure()
+        .context("this machine cannot run a cluster; `cargo xtask test --no-cluster` runs everything else")
 }
 
 /// Tests clusters themselves.

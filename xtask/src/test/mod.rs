@@ -17,9 +17,12 @@ pub struct Args {
     /// Run only the named steps (repeatable); `--list` shows them.
     #[arg(long = "step", value_name = "NAME")]
     steps: Vec<String>,
-    /// Leave out the named steps (repeatable), for example those that need a cluster.
+    /// Leave out the named steps (repeatable).
     #[arg(long = "without", value_name = "NAME")]
     without: Vec<String>,
+    /// Leave out the steps that run a cluster, which takes root and packages of Debian.
+    #[arg(long)]
+    no_cluster: bool,
     /// List the steps and stop.
     #[arg(long)]
     list: bool,
@@ -31,6 +34,8 @@ struct Step {
     about: &'static str,
     /// Part of `--full` only.
     full: bool,
+    /// Runs a cluster in namespaces of this machine, which takes root.
+    cluster: bool,
     run: fn(&Args) -> Result<()>,
 }
 
@@ -39,30 +44,35 @@ const STEPS: &[Step] = &[
         name: "fmt",
         about: "formatting",
         full: false,
+        cluster: false,
         run: |_| run(&mut cargo(&["fmt", "--all", "--check"])),
     },
     Step {
         name: "layers",
         about: "dependencies between crates run one way",
         full: false,
+        cluster: false,
         run: |_| layers::check(),
     },
     Step {
         name: "crds",
         about: "generated files of crds/ are as generated",
         full: false,
+        cluster: false,
         run: |_| crds::check(),
     },
     Step {
         name: "charts",
         about: "charts are right, and what is rendered from them is current",
         full: false,
+        cluster: false,
         run: |_| charts::check(),
     },
     Step {
         name: "clippy",
         about: "lints, warnings denied",
         full: false,
+        cluster: false,
         run: |_| {
             run(&mut cargo(&[
                 "clippy",
@@ -79,42 +89,49 @@ const STEPS: &[Step] = &[
         name: "docs",
         about: "generated pages are current",
         full: false,
+        cluster: false,
         run: |_| crate::docs::run(&crate::docs::Args::check()),
     },
     Step {
         name: "deny",
         about: "licences and sources of dependencies",
         full: false,
+        cluster: false,
         run: |_| deny(),
     },
     Step {
         name: "locks",
         about: "lock files of the fuzz targets are current",
         full: false,
+        cluster: false,
         run: |_| fuzz::check_locks(),
     },
     Step {
         name: "unit",
         about: "unit, property, golden and traffic tests of all crates",
         full: false,
+        cluster: false,
         run: |_| unit(),
     },
     Step {
         name: "cluster",
-        about: "a Kubernetes cluster of this machine's namespaces starts, works and leaves nothing (needs root)",
+        about: "a Kubernetes cluster of this machine's namespaces starts, works and leaves nothing",
         full: false,
+        cluster: true,
         run: |_| cluster::check(),
     },
     Step {
         name: "conformance",
-        about: "the official conformance suite, dedicated proxies; with --full in every mode (needs root)",
+        about: "the official conformance suite, dedicated proxies; with --full in every mode",
         full: false,
+        cluster: true,
         run: |args| conformance::run_step(args.full),
     },
     Step {
         name: "replay",
-        about: "validation and a real API server say the same of every manifest (needs root)",
+        about: "validation and a real API server say the same of every manifest",
         full: false,
+        cluster: true,
         run: |args| {
             replay::run_all(&if args.full {
                 replay::Args::all()
@@ -125,50 +142,58 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "stay",
-        about: "no request is lost while everything changes or restarts; with --full at full length (needs root)",
+        about: "no request is lost while everything changes or restarts; with --full at full length",
         full: false,
+        cluster: true,
         run: |args| deployment::stay_step(args.full),
     },
     Step {
         name: "deployment",
-        about: "the charts installed, upgraded under load, used and removed in a cluster (needs root)",
+        about: "the charts installed, upgraded under load, used and removed in a cluster",
         full: true,
+        cluster: true,
         run: |_| deployment::run_tests(&deployment::Args::all()),
     },
     Step {
         name: "scenarios",
-        about: "bad input through the API server (needs root)",
+        about: "bad input through the API server",
         full: true,
+        cluster: true,
         run: |_| scenarios::run_all(&scenarios::Args::all()),
     },
     Step {
         name: "mutated",
         about: "1,000,000 mutated manifests",
         full: true,
+        cluster: false,
         run: |_| full::mutated(),
     },
     Step {
         name: "scale",
         about: "10,000 routes and thousands of idle connections in one process",
         full: true,
+        cluster: false,
         run: |_| full::scale(),
     },
     Step {
         name: "fan-out",
         about: "one change among 10,000 routes on 500 connected proxies",
         full: true,
+        cluster: false,
         run: |_| full::fan_out(),
     },
     Step {
         name: "long",
         about: "10,000 changes under load, 10,000 idle connections, hostile files",
         full: true,
+        cluster: false,
         run: |_| full::long(),
     },
     Step {
         name: "fuzz",
         about: "coverage-guided fuzzing, five minutes for each target",
         full: true,
+        cluster: false,
         run: |_| fuzz::run_targets(&fuzz::Args::all(300)),
     },
 ];
@@ -181,7 +206,8 @@ pub fn run_steps(args: &Args) -> Result<()> {
         }
     }
     let chosen = |step: &&Step| {
-        if args.without.iter().any(|name| name == step.name) {
+        let unwanted = args.no_cluster && step.cluster;
+        if unwanted || args.without.iter().any(|name| name == step.name) {
             return false;
         }
         if args.steps.is_empty() {
@@ -193,10 +219,11 @@ pub fn run_steps(args: &Args) -> Result<()> {
     if args.list {
         for step in STEPS {
             println!(
-                "{:<10} {}{}",
+                "{:<12} {}{}{}",
                 step.name,
                 step.about,
-                if step.full { " (--full)" } else { "" }
+                if step.full { " (--full)" } else { "" },
+                if step.cluster { " (needs root)" } else { "" },
             );
         }
         return Ok(());

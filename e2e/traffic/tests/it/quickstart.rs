@@ -101,3 +101,23 @@ async fn the_quickstart_is_valid_and_translates() -> Result<()> {
     assert!(out.contains("web-v2"), "{out}");
     Ok(())
 }
+
+/// What `translate` prints is valid, for our own reader and so for kubectl, which reads YAML 1.1 as well.
+#[tokio::test]
+async fn the_translated_quickstart_is_valid() -> Result<()> {
+    let translated = Command::new(gateway::binary()?)
+        .args(["translate", "-f", &quickstart()])
+        .output()
+        .await?;
+    assert!(translated.status.success());
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+    std::fs::write(file.path(), &translated.stdout)?;
+    let validated = Command::new(gateway::binary()?)
+        .args(["validate", "-f"])
+        .arg(file.path())
+        .output()
+        .await?;
+    let problems = String::from_utf8_lossy(&validated.stdout).into_owned();
+    assert!(validated.status.success(), "{problems}");
+    Ok(())
+}
