@@ -26,6 +26,9 @@ const PREVIEW_ECHO_IMAGES: &[&str] = &[
     "registry.k8s.io/gateway-api/conformance/echo-basic:v0.2.0",
 ];
 
+/// How units are built is part of what they are: another recipe makes other files of the same sources.
+const RECIPES: &str = include_str!("build.rs");
+
 /// Builds that nobody has used for so long are removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -244,7 +247,7 @@ fn unit(unit: &Unit, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> 
     let folder = base.join(format!(
         "{}-{}",
         unit.name,
-        fingerprint(&module, unit.sources, &compiler)?
+        fingerprint(&module, unit.sources, &format!("{compiler}{RECIPES}"))?
     ));
     if !folder.is_dir() {
         fs::create_dir_all(&base)?;
@@ -275,7 +278,7 @@ fn prune(base: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A short hash of the sources' names and contents, and of the compiler's version.
+/// A short hash of the sources' names and contents, and of what they are built with.
 pub(super) fn fingerprint(module: &Path, sources: &[&str], compiler: &str) -> Result<String> {
     let mut files = Vec::new();
     for source in sources {
