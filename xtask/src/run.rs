@@ -54,6 +54,21 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// This program, to start it for another of its commands. A build of the workspace may have put a new one in
+/// its place meanwhile, which the kernel shows by a mark on the name.
+///
+/// # Errors
+/// When the kernel does not say where it is.
+pub fn this_program() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("where this program is")?;
+    Ok(replaced(&program).unwrap_or(program))
+}
+
+fn replaced(program: &Path) -> Option<PathBuf> {
+    let name = program.file_name()?.to_str()?.strip_suffix(" (deleted)")?;
+    Some(program.with_file_name(name))
+}
+
 /// Runs a command quietly and returns what it printed on standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);
@@ -80,4 +95,17 @@ fn show(command: &Command) -> String {
         text.push_str(&arg.to_string_lossy());
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+    use std::path::Path;
+
+    #[test]
+    fn a_program_that_was_replaced_is_found_under_its_name() {
+        let found = replaced(Path::new("/target/debug/xtask (deleted)"));
+        assert_eq!(found.as_deref(), Some(Path::new("/target/debug/xtask")));
+        assert_eq!(replaced(Path::new("/target/debug/xtask")), None);
+    }
 }

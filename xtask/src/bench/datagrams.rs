@@ -122,7 +122,7 @@ fn pinned(role: &str, args: &[&str]) -> Result<Command> {
     let mut command = Command::new("taskset");
     command
         .args(["-c", "1"])
-        .arg(std::env::current_exe()?)
+        .arg(crate::run::this_program()?)
         .args(["datagrams", role])
         .args(args)
         .stdin(Stdio::null());

@@ -47,7 +47,7 @@ impl Cluster {
         if self.name.is_empty() {
             bail!("--name: found nothing, accepted is the name of a cluster");
         }
-        let mut xtask = command(std::env::current_exe()?, &[]);
+        let mut xtask = command(crate::run::this_program()?, &[]);
         xtask.arg("cluster");
         Ok(xtask)
     }
