@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -119,8 +120,9 @@ func (world *world) podAddress(ctx context.Context, services watch.Interface) (s
 		if !isService {
 			continue
 		}
+		namespace, name := carrier(service)
 		for {
-			slices, err := world.core.DiscoveryV1().EndpointSlices(service.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + service.Name})
+			slices, err := world.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + name})
 			if err != nil {
 				return "", 0, err
 			}
@@ -139,6 +141,17 @@ func (world *world) podAddress(ctx context.Context, services watch.Interface) (s
 		}
 	}
 	return "", 0, fmt.Errorf("the Gateway has no Service")
+}
+
+// carrier is the Service that carries the traffic: with shared proxies the one beside the Gateway is an alias of
+// it (docs/adr/0007-shared-fleet-addresses.md).
+func carrier(service *corev1.Service) (namespace, name string) {
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		if parts := strings.Split(service.Spec.ExternalName, "."); len(parts) > 2 {
+			return parts[1], parts[0]
+		}
+	}
+	return service.Namespace, service.Name
 }
 
 // answered is how long after begun an address answers at all.
