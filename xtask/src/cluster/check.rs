@@ -16,7 +16,10 @@ const END: Duration = Duration::from_secs(30);
 /// Runs all checks.
 pub(super) fn run_checks() -> Result<()> {
     let module = root().join("e2e/cluster");
-    run(&mut build::go(&["test", "./internal/...", "./kind", "./bench"], &module))?;
+    run(&mut build::go(
+        &["test", "./internal/...", "./kind", "./bench"],
+        &module,
+    ))?;
     let tests = build::ensure_tests(&build::CHECKS, "./check")?;
     let target = || Target {
         name: NAME.to_owned(),
