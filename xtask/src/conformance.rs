@@ -1,41 +1,17 @@
 //! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
 //! Helm chart in a cluster of its own.
 
-use crate::cluster::{self, Cluster};
-use crate::image::{self, Part, REGISTRY};
+use crate::cluster::{self, After, Cluster, Installation, Mode};
 use crate::run::{cache_dir, command, root, run};
-use crate::tools;
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// GatewayClass of the suite's Gateways.
 const CLASS: &str = "gateway-conformance";
 
-/// Namespace of the controller.
-const NAMESPACE: &str = "gatewright-system";
-
 /// All profiles of Gateways.
 const PROFILES: &str = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
-
-/// How Gateways are served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Each Gateway has proxies of its own.
-    Dedicated,
-    /// All Gateways of the class share proxies.
-    Shared,
-}
-
-impl Mode {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Dedicated => "dedicated",
-            Self::Shared => "shared",
-        }
-    }
-}
 
 /// Arguments of `cargo xtask conformance`.
 #[derive(clap::Args, Clone)]
@@ -77,16 +53,7 @@ pub struct Args {
 /// When a test fails.
 pub fn run_step(full: bool) -> Result<()> {
     cluster::require()?;
-    let first = Args {
-        mode: Mode::Dedicated,
-        channel: "experimental".to_owned(),
-        preview: false,
-        run_test: None,
-        name: "conformance-step".to_owned(),
-        keep: false,
-        report: None,
-        profile: "quick-release".to_owned(),
-    };
+    let first = Args::first();
     let mut runs = vec![first.clone()];
     if full {
         runs.push(Args {
@@ -109,6 +76,20 @@ pub fn run_step(full: bool) -> Result<()> {
 }
 
 impl Args {
+    /// The official suite in a cluster of its own, with dedicated proxies.
+    fn first() -> Self {
+        Self {
+            mode: Mode::Dedicated,
+            channel: "experimental".to_owned(),
+            preview: false,
+            run_test: None,
+            name: "conformance-step".to_owned(),
+            keep: false,
+            report: None,
+            profile: "quick-release".to_owned(),
+        }
+    }
+
     /// What runs, in a few words.
     fn title(&self) -> String {
         format!(
@@ -137,33 +118,25 @@ impl Args {
 pub fn run_suite(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let suite = build_suite(args)?;
-    let helm = tools::helm()?;
-    let controller = image::program(Part::Controller, &args.profile)?;
-    let proxy = image::program(Part::Proxy, &args.profile)?;
+    let installation = Installation::build(&args.profile)?;
     eprintln!("    built in {} s", begun.elapsed().as_secs());
     let begun = Instant::now();
     let cluster = Cluster {
         name: args.name.clone(),
     };
-    cluster.run(&["up", "--bundle", args.bundle(), "--channel", &args.channel])?;
-    for (part, program) in [(Part::Controller, &controller), (Part::Proxy, &proxy)] {
-        let tag = format!("{REGISTRY}/{}:dev", part.name());
-        cluster.run(&["load-image", &program.display().to_string(), "--tag", &tag])?;
-    }
-    let result = install(&cluster, &helm, args).and_then(|()| {
+    let up = ["--bundle", args.bundle(), "--channel", &args.channel];
+    cluster.during(&up, After::of(args.keep), |cluster| {
+        let class = format!("gatewayClass.name={CLASS}");
+        installation.install(cluster, &[&class, args.mode.setting()])?;
         eprintln!(
             "    cluster with Gatewright after {} s",
             begun.elapsed().as_secs()
         );
         let begun = Instant::now();
-        let result = test(&cluster, &suite, args);
+        let result = test(cluster, &suite, args);
         eprintln!("    the suite took {} s", begun.elapsed().as_secs());
         result
-    });
-    if !args.keep {
-        cluster.run(&["down"])?;
-    }
-    result
+    })
 }
 
 /// The suite as one program.
@@ -186,63 +159,6 @@ fn build_suite(args: &Args) -> Result<PathBuf> {
     Ok(program)
 }
 
-fn install(cluster: &Cluster, helm: &Path, args: &Args) -> Result<()> {
-    let chart = |name: &str| root().join("deploy/charts").join(name).display().to_string();
-    let helm = helm.display().to_string();
-    let common = [
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-        "--wait",
-        "--timeout",
-        "2m",
-    ];
-    let crds = chart("gatewright-crds");
-    cluster.inside(
-        &[
-            &[&helm, "upgrade", "--install", "gatewright-crds", &crds],
-            &common[..],
-        ]
-        .concat(),
-    )?;
-    let parameters = format!(
-        "apiVersion: gatewright.dev/v1alpha1\nkind: SoftwareGatewayParameters\nmetadata: {{name: conformance, namespace: \
-         {NAMESPACE}}}\nspec: {{mode: {}}}\n",
-        match args.mode {
-            Mode::Dedicated => "Dedicated",
-            Mode::Shared => "Shared",
-        }
-    );
-    let file = cache_dir().join("conformance").join("parameters.yaml");
-    std::fs::write(&file, parameters)?;
-    cluster.inside(&["kubectl", "apply", "-f", &file.display().to_string()])?;
-    let release = chart("gatewright");
-    let class = format!("gatewayClass.name={CLASS}");
-    let namespace = format!("gatewayClass.parametersRef.namespace={NAMESPACE}");
-    let settings = [
-        "--set",
-        "image.tag=dev",
-        "--set",
-        "proxy.image.tag=dev",
-        "--set",
-        "replicaCount=1",
-        "--set",
-        &class,
-        "--set",
-        "gatewayClass.parametersRef.name=conformance",
-        "--set",
-        &namespace,
-    ];
-    cluster.inside(
-        &[
-            &[&helm, "upgrade", "--install", "gatewright", &release],
-            &common[..],
-            &settings[..],
-        ]
-        .concat(),
-    )
-}
-
 fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
     let report = match &args.report {
         Some(report) => std::path::absolute(report)?,
@@ -255,18 +171,8 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
     };
     let suite = suite.display().to_string();
     let report = report.display().to_string();
-    let version = env!("CARGO_PKG_VERSION");
-    let mut line = vec![
-        suite.as_str(),
-        "-test.v",
-        "-test.run",
-        "TestConformance",
-        "-test.timeout",
-        "60m",
-        "--gateway-class",
-        CLASS,
-        "--conformance-profiles",
-        PROFILES,
+    let mut line = line(&suite, CLASS);
+    line.extend([
         "--organization",
         "gatewright",
         "--project",
@@ -274,16 +180,12 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
         "--url",
         "https://gatewright.dev",
         "--version",
-        version,
+        env!("CARGO_PKG_VERSION"),
         "--contact",
         "https://gatewright.dev/contact",
         "--mode",
         args.mode.name(),
-        "--usable-address",
-        USABLE,
-        "--unusable-address",
-        UNUSABLE,
-    ];
+    ]);
     if let Some(test) = &args.run_test {
         line.extend(["--run-test", test]);
     } else {
@@ -296,6 +198,106 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The suite against any class, without what only a report needs.
+fn line<'a>(suite: &'a str, class: &'a str) -> Vec<&'a str> {
+    vec![
+        suite,
+        "-test.v",
+        "-test.run",
+        "TestConformance",
+        "-test.timeout",
+        "60m",
+        "--gateway-class",
+        class,
+        "--conformance-profiles",
+        PROFILES,
+        "--usable-address",
+        USABLE,
+        "--unusable-address",
+        UNUSABLE,
+    ]
+}
+
+/// How a whole run of the official suite went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Tests that passed.
+    pub passed: usize,
+    /// Tests that failed.
+    pub failed: usize,
+    /// Tests that the suite left out, such as those of features that are not claimed.
+    pub skipped: usize,
+}
+
+impl Outcome {
+    /// Counts a line of the suite's output that says how a test ended; a test's own parts do not count.
+    fn count(&mut self, line: &str) {
+        let of = |verdict: &str| {
+            let rest = line.strip_prefix("    --- ")?.strip_prefix(verdict)?;
+            let name = rest.strip_prefix(": TestConformance/")?;
+            (!name.contains('/')).then_some(())
+        };
+        if of("PASS").is_some() {
+            self.passed += 1;
+        } else if of("FAIL").is_some() {
+            self.failed += 1;
+        } else if of("SKIP").is_some() {
+            self.skipped += 1;
+        }
+    }
+}
+
+/// Builds the official suite.
+///
+/// # Errors
+/// When the build fails.
+pub fn official() -> Result<PathBuf> {
+    build_suite(&Args::first())
+}
+
+/// Runs the official suite against a class of whatever is installed, and counts.
+///
+/// # Errors
+/// When it did not run to its end; tests that fail are no error here.
+pub fn counted(cluster: &Cluster, suite: &Path, class: &str) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let suite = suite.display().to_string();
+    let result = cluster.lines(&line(&suite, class), |line| {
+        outcome.count(line);
+        Ok(())
+    });
+    if outcome.failed == 0 {
+        result?;
+    }
+    Ok(outcome)
+}
+
 /// An address of the cluster's load balancers, and one that no load balancer there has.
 const USABLE: &str = "172.30.1.200";
 const UNUSABLE: &str = "203.0.113.99";
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome;
+
+    #[test]
+    fn tests_count_once_and_their_parts_do_not() {
+        let mut outcome = Outcome::default();
+        for line in [
+            "--- FAIL: TestConformance (600.00s)",
+            "    --- PASS: TestConformance/GatewayModifyListeners (2.00s)",
+            "        --- PASS: TestConformance/GatewayModifyListeners/one_part (1.00s)",
+            "    --- FAIL: TestConformance/HTTPRouteRetry (60.00s)",
+            "    --- SKIP: TestConformance/MeshBasic (0.00s)",
+            "    suite.go:400: --- PASS: no verdict",
+        ] {
+            outcome.count(line);
+        }
+        let wanted = Outcome {
+            passed: 1,
+            failed: 1,
+            skipped: 1,
+        };
+        assert_eq!(outcome, wanted);
+    }
+}

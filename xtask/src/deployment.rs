@@ -2,10 +2,8 @@
 //! removed, in a cluster of its own. `cargo xtask stay`: not one request is lost while everything around the
 //! traffic changes, fails or restarts.
 
-use crate::cluster::{self, Cluster, Tests};
-use crate::image::{self, Part, REGISTRY};
+use crate::cluster::{self, After, Cluster, Installation, Tests};
 use crate::run::root;
-use crate::tools;
 use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -105,23 +103,18 @@ pub fn stay_step(full: bool) -> Result<()> {
 }
 
 fn run(args: &Common, kind: Tests, environment: &[(&str, &str)]) -> Result<()> {
-    let helm = tools::helm()?;
     let tests = cluster::tests(kind)?;
-    let mut images = Vec::new();
-    for part in [Part::Controller, Part::Proxy] {
-        images.push(match &args.images {
-            Some(folder) => (part, folder.join(format!("{}.tar", part.name()))),
-            None => (part, image::program(part, &args.profile)?),
-        });
-    }
+    let installation = match &args.images {
+        Some(folder) => Installation::of_archives(folder)?,
+        None => Installation::build(&args.profile)?,
+    };
     let name = args.name.clone().unwrap_or_else(|| kind.name().to_owned());
-    let cluster = Cluster { name };
-    cluster.run(&["up"])?;
-    let result = load(&cluster, &images, args.images.is_some()).and_then(|()| {
+    Cluster { name }.during(&[], After::of(args.keep), |cluster| {
+        installation.load(cluster, &TAGS)?;
         let begun = Instant::now();
         let mut line = vec![
             "env".to_owned(),
-            format!("HELM={}", helm.display()),
+            format!("HELM={}", installation.helm().display()),
             format!("GATEWRIGHT_ROOT={}", root().display()),
         ];
         line.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
@@ -139,23 +132,5 @@ fn run(args: &Common, kind: Tests, environment: &[(&str, &str)]) -> Result<()> {
         let result = cluster.inside(&line.iter().map(String::as_str).collect::<Vec<_>>());
         eprintln!("    the tests took {} s", begun.elapsed().as_secs());
         result
-    });
-    if !args.keep {
-        cluster.run(&["down"])?;
-    }
-    result
-}
-
-fn load(cluster: &Cluster, images: &[(Part, PathBuf)], finished: bool) -> Result<()> {
-    for (part, file) in images {
-        let file = file.display().to_string();
-        if finished {
-            cluster.run(&["load-image", &file])?;
-            continue;
-        }
-        let tags = TAGS.map(|tag| format!("{REGISTRY}/{}:{tag}", part.name()));
-        let [first, second] = &tags;
-        cluster.run(&["load-image", &file, "--tag", first, "--tag", second])?;
-    }
-    Ok(())
+    })
 }

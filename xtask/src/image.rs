@@ -5,7 +5,7 @@ use crate::run::{cargo, run};
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where images come from unless somebody says otherwise.
 pub const REGISTRY: &str = "ghcr.io/gatewright";
@@ -36,13 +36,25 @@ pub fn run_command(args: &Args) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     let authorities = folder.join("ca-certificates.crt");
     std::fs::write(&authorities, public_authorities()?)?;
-    for part in [Part::Controller, Part::Proxy] {
+    for part in Part::ALL {
         let program = program(part, &args.profile)?;
         let archive = folder.join(format!("{}.tar", part.name()));
         let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
-        cluster::pack(&program, (AUTHORITIES, &authorities), &archive, &tag)?;
-        let size = std::fs::metadata(&archive)?.len() as f64 / f64::from(1 << 20);
-        eprintln!("    {tag}: {} ({size:.1} MiB)", archive.display());
+        let image = cluster::Packed {
+            program: &program,
+            at: None,
+            files: &[(AUTHORITIES.to_owned(), authorities.clone())],
+            tag: &tag,
+        };
+        cluster::pack(&image, &archive)?;
+        let size =
+            |file: &Path| Ok::<_, anyhow::Error>(std::fs::metadata(file)?.len() as f64 / f64::from(1 << 20));
+        eprintln!(
+            "    {tag}: {} ({:.1} MiB, unpacked {:.1} MiB)",
+            archive.display(),
+            size(&archive)?,
+            size(&program)? + size(&authorities)?
+        );
     }
     Ok(())
 }
@@ -52,7 +64,10 @@ const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Mozilla's authorities, PEM: backends that a BackendTLSPolicy checks with
 /// `wellKnownCACertificates: System`.
-fn public_authorities() -> Result<String> {
+///
+/// # Errors
+/// Never; writing to a string does not fail.
+pub fn public_authorities() -> Result<String> {
     let mut text = String::new();
     for authority in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
         let body = base64::engine::general_purpose::STANDARD.encode(authority);
@@ -75,6 +90,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Controller, Self::Proxy];
+
     /// Name of the image below the registry.
     pub const fn name(self) -> &'static str {
         match self {
@@ -106,8 +124,9 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
     if part == Part::Proxy {
         build.arg("--no-default-features");
     }
-    // The C library is chosen by the last link alone: nothing else has to be compiled for it.
-    build.args(["--", "-C", "target-feature=+crt-static"]);
+    // The C library is chosen by the last link alone: nothing else has to be compiled for it. Nobody reads symbols
+    // in an image from scratch.
+    build.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
     run(&mut build)?;
     let target = target_dir()?;
     let folder = target.join("images").join(part.name());

@@ -1,14 +1,9 @@
 //! `cargo xtask scenarios`: the scenarios of `e2e/scenarios` against our own Helm chart in a cluster of its own.
 
-use crate::cluster::{self, Cluster};
-use crate::image::{self, Part, REGISTRY};
-use crate::run::{cargo, root, run};
-use crate::tools;
+use crate::cluster::{self, After, Cluster, Installation};
+use crate::run::{cargo, run};
 use anyhow::Result;
 use std::time::Instant;
-
-/// Namespace of the controller.
-const NAMESPACE: &str = "gatewright-system";
 
 /// Arguments of `cargo xtask scenarios`.
 #[derive(clap::Args)]
@@ -75,44 +70,12 @@ pub fn run_all(args: &Args) -> Result<()> {
     if args.reuse {
         return scenarios(&cluster, &test, &args.filters);
     }
-    let helm = tools::helm()?.display().to_string();
-    let parts = [Part::Controller, Part::Proxy];
-    let mut programs = Vec::new();
-    for part in parts {
-        programs.push((part, image::program(part, &args.profile)?));
-    }
-    cluster.run(&["up", "--bundle", &args.bundle, "--channel", &args.channel])?;
-    let result = programs
-        .iter()
-        .try_for_each(|(part, program)| {
-            let tag = format!("{REGISTRY}/{}:dev", part.name());
-            cluster.run(&["load-image", &program.display().to_string(), "--tag", &tag])
-        })
-        .and_then(|()| install(&cluster, &helm))
-        .and_then(|()| scenarios(&cluster, &test, &args.filters));
-    if !args.keep {
-        cluster.run(&["down"])?;
-    }
-    result
-}
-
-fn install(cluster: &Cluster, helm: &str) -> Result<()> {
-    let images = "image.tag=dev,proxy.image.tag=dev,replicaCount=1";
-    for (name, settings) in [("gatewright-crds", None), ("gatewright", Some(images))] {
-        let chart = root().join("deploy/charts").join(name).display().to_string();
-        let mut line = vec![helm, "upgrade", "--install", name, &chart];
-        line.extend([
-            "--namespace",
-            NAMESPACE,
-            "--create-namespace",
-            "--wait",
-            "--timeout",
-            "2m",
-        ]);
-        line.extend(settings.into_iter().flat_map(|settings| ["--set", settings]));
-        cluster.inside(&line)?;
-    }
-    Ok(())
+    let installation = Installation::build(&args.profile)?;
+    let up = ["--bundle", args.bundle.as_str(), "--channel", &args.channel];
+    cluster.during(&up, After::of(args.keep), |cluster| {
+        installation.install(cluster, &[])?;
+        scenarios(cluster, &test, &args.filters)
+    })
 }
 
 /// Runs the tests inside the cluster's network, where Gateways can be reached.

@@ -78,6 +78,7 @@ pub fn go_install(package: &str, version: &str) -> Result<PathBuf> {
         let mut install = command("go", &["install", "-trimpath", &format!("{package}@{version}")]);
         install
             .env("GOBIN", fresh.path())
+            .env("CGO_ENABLED", "0")
             .env("GOWORK", "off")
             .env("GOFLAGS", "-mod=mod");
         run(&mut install).with_context(|| format!("building {package} (needs the Go toolchain)"))?;
@@ -90,6 +91,19 @@ pub fn go_install(package: &str, version: &str) -> Result<PathBuf> {
 /// Helm, of the version that the charts are tested with.
 pub fn helm() -> Result<PathBuf> {
     go_install("helm.sh/helm/v3/cmd/helm", "v3.22.0")
+}
+
+/// Folder of a published Go module in Go's cache, fetched when it is missing there.
+pub fn go_module(module: &str, version: &str) -> Result<PathBuf> {
+    let spec = format!("{module}@{version}");
+    let mut download = command("go", &["mod", "download", "-json", &spec]);
+    // Outside any module.
+    download.current_dir(std::env::temp_dir()).env("GOWORK", "off");
+    let found: serde_json::Value = serde_json::from_str(&output(&mut download)?)?;
+    let folder = found.get("Dir").and_then(serde_json::Value::as_str);
+    folder
+        .map(PathBuf::from)
+        .with_context(|| format!("`go mod download {spec}` names no folder"))
 }
 
 /// The zip of a published Go module in Go's cache, fetched when it is missing there.

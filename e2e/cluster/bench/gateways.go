@@ -9,15 +9,20 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
+// edge is the name of the Gateway that routes are attached to.
+const edge = "bench"
+
 // birth is how long after its creation a Gateway got somewhere.
 type birth struct {
-	programmed, pod, address time.Duration
+	// programmed, then a proxy answers on its pod's address, its endpoint is ready, its Service's address answers.
+	programmed, pod, ready, address time.Duration
 }
 
 func (world *world) create(ctx context.Context, name string) error {
@@ -26,7 +31,7 @@ func (world *world) create(ctx context.Context, name string) error {
 		"kind":       "Gateway",
 		"metadata":   map[string]any{"name": name, "namespace": namespace},
 		"spec": map[string]any{
-			"gatewayClassName": world.class,
+			"gatewayClassName": world.settings.class,
 			"listeners":        []any{map[string]any{"name": "http", "port": int64(80), "protocol": "HTTP"}},
 		},
 	}}
@@ -37,11 +42,16 @@ func (world *world) create(ctx context.Context, name string) error {
 	return err
 }
 
-// gateway makes a Gateway and answers its address once it serves.
-func (world *world) gateway(ctx context.Context, name string) (string, error) {
-	if err := world.create(ctx, name); err != nil {
+// gateway makes the Gateway that routes are attached to and answers its address once it serves.
+func (world *world) gateway(ctx context.Context) (string, error) {
+	if err := world.create(ctx, edge); err != nil {
 		return "", err
 	}
+	return world.served(ctx, edge, 80)
+}
+
+// served answers a Gateway's address once there is an answer on a port of it.
+func (world *world) served(ctx context.Context, name string, port int) (string, error) {
 	address := ""
 	err := until(ctx, 20*time.Millisecond, func() error {
 		found, err := world.dynamic.Resource(gateways).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
@@ -52,7 +62,7 @@ func (world *world) gateway(ctx context.Context, name string) (string, error) {
 		if address == "" {
 			return fmt.Errorf("Gateway %s is not programmed", name)
 		}
-		_, err = ask(&http.Client{Timeout: time.Second}, address, 80, "nobody.bench.example")
+		_, err = ask(&http.Client{Timeout: time.Second}, address, port, "nobody.bench.example")
 		return err
 	})
 	return address, err
@@ -69,7 +79,11 @@ func (world *world) newGateway(ctx context.Context, name string) (birth, error) 
 		return born, err
 	}
 	defer seen.Stop()
-	services, err := world.core.CoreV1().Services(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "gateway.networking.k8s.io/gateway-name=" + name})
+	space := world.product.services
+	if space == "" {
+		space = namespace
+	}
+	services, err := world.core.CoreV1().Services(space).Watch(ctx, metav1.ListOptions{LabelSelector: world.product.label + "=" + name})
 	if err != nil {
 		return born, err
 	}
@@ -79,31 +93,22 @@ func (world *world) newGateway(ctx context.Context, name string) (birth, error) 
 		return born, err
 	}
 	failures := make(chan error, 2)
+	go func() { failures <- world.endpoint(ctx, services, begun, &born) }()
 	go func() {
-		failures <- func() error {
-			address, port, err := world.podAddress(ctx, services)
-			if err != nil {
-				return err
+		for event := range seen.ResultChan() {
+			object, isObject := event.Object.(*unstructured.Unstructured)
+			if !isObject || event.Type == watch.Deleted {
+				continue
 			}
-			born.pod, err = answered(ctx, begun, address, port)
-			return err
-		}()
-	}()
-	go func() {
-		failures <- func() error {
-			for event := range seen.ResultChan() {
-				object, isObject := event.Object.(*unstructured.Unstructured)
-				if !isObject || event.Type == watch.Deleted {
-					continue
-				}
-				if address := programmed(object); address != "" {
-					born.programmed = time.Since(begun)
-					born.address, err = answered(ctx, begun, address, 80)
-					return err
-				}
+			if address := programmed(object); address != "" {
+				born.programmed = time.Since(begun)
+				var err error
+				born.address, err = answered(ctx, begun, address, 80)
+				failures <- err
+				return
 			}
-			return fmt.Errorf("Gateway %s was never programmed", name)
-		}()
+		}
+		failures <- fmt.Errorf("Gateway %s was never programmed", name)
 	}()
 	for range 2 {
 		if err := <-failures; err != nil {
@@ -113,34 +118,44 @@ func (world *world) newGateway(ctx context.Context, name string) (birth, error) 
 	return born, world.dynamic.Resource(gateways).Namespace(namespace).Delete(ctx, name, metav1.DeleteOptions{})
 }
 
-// podAddress answers where the first pod behind a Gateway's Service serves port 80.
-func (world *world) podAddress(ctx context.Context, services watch.Interface) (string, int, error) {
+// endpoint times the first pod behind a Gateway's Service: when it answers, and when it is a ready endpoint.
+func (world *world) endpoint(ctx context.Context, services watch.Interface, begun time.Time, born *birth) error {
 	for event := range services.ResultChan() {
 		service, isService := event.Object.(*corev1.Service)
 		if !isService {
 			continue
 		}
 		namespace, name := carrier(service)
-		for {
-			slices, err := world.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + name})
-			if err != nil {
-				return "", 0, err
+		slices, err := world.core.DiscoveryV1().EndpointSlices(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + name})
+		if err != nil {
+			return err
+		}
+		defer slices.Stop()
+		answer := make(chan error, 1)
+		asked := false
+		for event := range slices.ResultChan() {
+			slice, isSlice := event.Object.(*discoveryv1.EndpointSlice)
+			if !isSlice || slice.AddressType != discoveryv1.AddressTypeIPv4 || len(slice.Ports) == 0 {
+				continue
 			}
-			for _, slice := range slices.Items {
-				for _, endpoint := range slice.Endpoints {
-					if len(slice.Ports) > 0 && slice.AddressType == "IPv4" && len(endpoint.Addresses) > 0 {
-						return endpoint.Addresses[0], int(*slice.Ports[0].Port), nil
-					}
+			for _, endpoint := range slice.Endpoints {
+				if !asked && len(endpoint.Addresses) > 0 {
+					asked = true
+					go func() {
+						var err error
+						born.pod, err = answered(ctx, begun, endpoint.Addresses[0], int(*slice.Ports[0].Port))
+						answer <- err
+					}()
+				}
+				if ready := endpoint.Conditions.Ready; asked && ready != nil && *ready {
+					born.ready = time.Since(begun)
+					return <-answer
 				}
 			}
-			select {
-			case <-ctx.Done():
-				return "", 0, ctx.Err()
-			case <-time.After(2 * time.Millisecond):
-			}
 		}
+		return fmt.Errorf("the Service %s/%s got no endpoint", namespace, name)
 	}
-	return "", 0, fmt.Errorf("the Gateway has no Service")
+	return fmt.Errorf("the Gateway has no Service")
 }
 
 // carrier is the Service that carries the traffic: with shared proxies the one beside the Gateway is an alias of
@@ -178,20 +193,29 @@ func ask(client *http.Client, address string, port int, host string) (int, error
 	return response.StatusCode, response.Body.Close()
 }
 
-// programmed is the first address of a Gateway that is programmed.
-func programmed(gateway *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(gateway.Object, "status", "conditions")
+// holds is whether a condition of an object's status, or of a listener's, is true.
+func holds(of map[string]any, kind string) bool {
+	conditions, _, _ := unstructured.NestedSlice(of, "conditions")
 	for _, entry := range conditions {
 		condition, isMap := entry.(map[string]any)
-		if !isMap || condition["type"] != "Programmed" || condition["status"] != "True" {
-			continue
+		if isMap && condition["type"] == kind && condition["status"] == "True" {
+			return true
 		}
-		addresses, _, _ := unstructured.NestedSlice(gateway.Object, "status", "addresses")
-		for _, entry := range addresses {
-			if address, isMap := entry.(map[string]any); isMap {
-				value, _ := address["value"].(string)
-				return value
-			}
+	}
+	return false
+}
+
+// programmed is the first address of a Gateway that is programmed.
+func programmed(gateway *unstructured.Unstructured) string {
+	status, _, _ := unstructured.NestedMap(gateway.Object, "status")
+	if !holds(status, "Programmed") {
+		return ""
+	}
+	addresses, _, _ := unstructured.NestedSlice(status, "addresses")
+	for _, entry := range addresses {
+		if address, isMap := entry.(map[string]any); isMap {
+			value, _ := address["value"].(string)
+			return value
 		}
 	}
 	return ""

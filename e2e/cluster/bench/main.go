@@ -1,7 +1,8 @@
 // Program bench measures a running installation from inside its cluster: how soon routes and Gateways serve
 // traffic, how often statuses are written, and what controller and proxies take.
 //
-// `cargo xtask bench cluster` builds it, starts a cluster and runs it there.
+// `cargo xtask bench cluster` builds it, starts a cluster and runs it there. It prints each figure as it is
+// measured, one JSON object a line; a part that fails is such a line too, and the next part runs.
 package main
 
 import (
@@ -11,115 +12,227 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
 // settings of a run.
 type settings struct {
-	class  string
-	probes int
-	attach int
-	load   int
-	idle   time.Duration
+	product, class  string
+	gateways        int
+	probes, compare int
+	attach          int
+	load, steady    int
+	sets, inSet     int
+	idle            time.Duration
 }
 
-// result is one line of the report.
-type result struct {
-	Measure string `json:"measure"`
-	Value   string `json:"value"`
-	Target  string `json:"target,omitempty"`
+// figure is one line of output.
+type figure struct {
+	// Key is the same for every installation.
+	Key     string  `json:"key"`
+	Measure string  `json:"measure"`
+	Value   float64 `json:"value"`
+	Unit    string  `json:"unit"`
+}
+
+// failure is the line of a part that did not come to its end.
+type failure struct {
+	Part   string `json:"part"`
+	Failed string `json:"failed"`
+}
+
+// part of the measurements.
+type part struct {
+	name string
+	run  func(context.Context, *world, settings) error
+}
+
+// parts in the order in which one does not disturb the next.
+var parts = []part{
+	{"gateways", newGateways},
+	{"routes", oneByOne},
+	{"attach", atOnce},
+	{"load", underLoad},
+	{"steady", steadily},
+	{"sets", manySets},
 }
 
 func main() {
 	var chosen settings
+	var only string
+	flag.StringVar(&chosen.product, "product", "gatewright", "what is installed")
 	flag.StringVar(&chosen.class, "class", "gatewright", "GatewayClass to measure")
+	flag.StringVar(&only, "parts", "", "run only these parts, separated by commas")
+	flag.IntVar(&chosen.gateways, "gateways", 5, "new Gateways, one by one")
 	flag.IntVar(&chosen.probes, "probes", 3000, "routes added one by one")
+	flag.IntVar(&chosen.compare, "compare", 300, "of them the first, told apart too")
 	flag.IntVar(&chosen.attach, "attach", 1000, "routes attached at once")
 	flag.IntVar(&chosen.load, "load", 5000, "routes that lie there for the measurements under load")
+	flag.IntVar(&chosen.steady, "steady", 10000, "routes of a steady world")
+	flag.IntVar(&chosen.sets, "sets", 2500, "ListenerSets")
+	flag.IntVar(&chosen.inSet, "in-set", 16, "routes of each ListenerSet")
 	flag.DurationVar(&chosen.idle, "idle", 60*time.Second, "how long an idle installation is watched")
 	flag.Parse()
-	world, err := newWorld(chosen.class)
+	chosen.compare = min(chosen.compare, chosen.probes)
+	world, err := newWorld(chosen)
 	if err != nil {
 		log.Fatal(err)
 	}
-	results, err := measure(context.Background(), world, chosen)
-	encoder := json.NewEncoder(os.Stdout)
-	for _, found := range results {
-		if err := encoder.Encode(found); err != nil {
+	ctx := context.Background()
+	if err := world.prepare(ctx); err != nil {
+		log.Fatal(err)
+	}
+	failed := false
+	for _, part := range parts {
+		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
+			continue
+		}
+		begun := time.Now()
+		err := part.run(ctx, world, chosen)
+		if err != nil {
+			failed = true
+			world.print(failure{Part: part.name, Failed: err.Error()})
+		}
+		log.Printf("part %s took %s", part.name, time.Since(begun).Round(time.Second))
+		// What a part leaves would count in the next.
+		if err := world.clearAll(ctx); err != nil {
 			log.Fatal(err)
 		}
 	}
-	if err != nil {
+	if failed {
+		os.Exit(1)
+	}
+}
+
+func (world *world) print(line any) {
+	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// measure runs everything in the order in which one part does not disturb the next.
-func measure(ctx context.Context, world *world, chosen settings) ([]result, error) {
-	var results []result
-	add := func(measure, target, format string, values ...any) {
-		found := result{Measure: measure, Target: target, Value: fmt.Sprintf(format, values...)}
-		log.Printf("%s: %s (%s)", found.Measure, found.Value, found.Target)
-		results = append(results, found)
+// add prints a figure.
+func (world *world) add(key, measure string, value float64, unit string) {
+	world.print(figure{Key: key, Measure: measure, Value: value, Unit: unit})
+}
+
+// took prints a figure in milliseconds.
+func (world *world) took(key, measure string, value time.Duration) {
+	world.add(key, measure, float64(value.Microseconds())/1000, "ms")
+}
+
+// tell prints latencies.
+func (world *world) tell(key, measure string, all latencies) {
+	if len(all.found) == 0 {
+		return
 	}
-	if err := world.prepare(ctx); err != nil {
-		return results, err
-	}
+	world.took(key+".mean", measure+": mean", all.mean())
+	world.took(key+".median", measure+": median", all.at(50))
+	world.took(key+".p99", measure+": p99", all.at(99))
+	world.took(key+".max", measure+": max", all.at(100))
+	world.add(key+".errors", measure+": answers other than 404 and 200", float64(all.errors), "")
+}
+
+func newGateways(ctx context.Context, world *world, chosen settings) error {
 	// The first Gateway of a class with shared proxies waits for these; every other finds them.
-	address, err := world.gateway(ctx, "bench")
-	if err != nil {
-		return results, err
+	if _, err := world.gateway(ctx); err != nil {
+		return err
 	}
-	fresh, err := world.newGateway(ctx, "fresh")
-	if err != nil {
-		return results, fmt.Errorf("a new Gateway: %w", err)
+	var programmed, pod, ready, address latencies
+	for index := range chosen.gateways {
+		born, err := world.newGateway(ctx, fmt.Sprintf("fresh-%d", index))
+		if err != nil {
+			return err
+		}
+		programmed.found = append(programmed.found, born.programmed)
+		pod.found = append(pod.found, born.pod)
+		ready.found = append(ready.found, born.address-born.ready)
+		address.found = append(address.found, born.address)
 	}
-	add("new Gateway to Programmed", "", "%s", milliseconds(fresh.programmed))
-	add("new Gateway until its proxies answer on their pod's address", "dedicated < 3 s, shared < 150 ms", "%s", milliseconds(fresh.pod))
-	add("new Gateway until its Service's address answers", "measured", "%s", milliseconds(fresh.address))
+	of := fmt.Sprintf(" (median of %d)", chosen.gateways)
+	world.took("gateway.programmed", "new Gateway to Programmed"+of, programmed.at(50))
+	world.took("gateway.pod", "new Gateway until its proxies answer on their pod's address"+of, pod.at(50))
+	world.took("gateway.address", "new Gateway until its Service's address answers"+of, address.at(50))
+	world.took("gateway.service", "of that after the EndpointSlice is ready: kube-proxy"+of, ready.at(50))
+	return nil
+}
 
-	probe, err := world.propagation(ctx, address, "probe", chosen.probes)
+func oneByOne(ctx context.Context, world *world, chosen settings) error {
+	address, err := world.gateway(ctx)
 	if err != nil {
-		return results, fmt.Errorf("propagation: %w", err)
+		return err
 	}
-	add(fmt.Sprintf("route propagation, %d routes one by one", chosen.probes), "mean < 10 ms, max < 60 ms, 0 errors", "%s", probe)
-	if err := world.clear(ctx, "probe"); err != nil {
-		return results, err
+	all, err := world.propagation(ctx, address, "probe", chosen.probes)
+	first := latencies{found: all.found[:min(chosen.compare, len(all.found))], errors: all.early}
+	if chosen.compare < chosen.probes {
+		world.tell("first", fmt.Sprintf("route propagation, the first %d routes", len(first.found)), first)
+		world.tell("route", fmt.Sprintf("route propagation, %d routes one by one", len(all.found)), all)
+	} else {
+		world.tell("first", fmt.Sprintf("route propagation, the first %d routes", len(all.found)), all)
 	}
+	return err
+}
 
+func atOnce(ctx context.Context, world *world, chosen settings) error {
+	address, err := world.gateway(ctx)
+	if err != nil {
+		return err
+	}
 	attached, err := world.attach(ctx, "attach", chosen.attach)
 	if err != nil {
-		return results, fmt.Errorf("attaching: %w", err)
+		return err
 	}
-	add(fmt.Sprintf("%d routes at once: last created to right count", chosen.attach), "< 1 s", "%s", milliseconds(attached.settled))
-	add("status writes meanwhile, routes", fmt.Sprintf("<= %d", chosen.attach*105/100), "%d", attached.routeWrites)
-	add("status writes meanwhile, Gateway", "<= 60", "%d", attached.gatewayWrites)
-	if err := world.clear(ctx, "attach"); err != nil {
-		return results, err
-	}
-
-	if _, err := world.attach(ctx, "load", chosen.load); err != nil {
-		return results, fmt.Errorf("load: %w", err)
-	}
-	under, err := world.propagation(ctx, address, "probe", chosen.probes/10)
+	world.took("attach.settled", fmt.Sprintf("%d routes at once: last created to right count", chosen.attach), attached.settled)
+	world.add("attach.routes", "status writes meanwhile: routes", float64(attached.routeWrites), "")
+	world.add("attach.gateway", "status writes meanwhile: Gateway", float64(attached.gatewayWrites), "")
+	under, err := world.propagation(ctx, address, "probe", chosen.attach/10)
+	world.tell("attached", fmt.Sprintf("%d routes one by one on top of %d", len(under.found), chosen.attach), under)
 	if err != nil {
-		return results, fmt.Errorf("propagation under load: %w", err)
+		return err
 	}
-	add(fmt.Sprintf("route propagation on top of %d routes", chosen.load), "mean < 12 ms", "%s", under)
+	return world.sizes("attach", fmt.Sprintf("%d routes", chosen.attach))
+}
+
+func underLoad(ctx context.Context, world *world, chosen settings) error {
+	address, err := world.gateway(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := world.attach(ctx, "load", chosen.load); err != nil {
+		return err
+	}
+	under, err := world.propagation(ctx, address, "probe", chosen.load/20)
+	world.tell("loaded", fmt.Sprintf("%d routes one by one on top of %d", len(under.found), chosen.load), under)
+	if err != nil {
+		return err
+	}
 	if err := world.clear(ctx, "probe"); err != nil {
-		return results, err
+		return err
 	}
 	idle, err := world.idle(ctx, chosen.idle)
 	if err != nil {
-		return results, fmt.Errorf("idle: %w", err)
+		return err
 	}
-	add(fmt.Sprintf("%d routes: largest proxy", chosen.load), "<= 40 MiB", "%.1f MiB", idle.proxy)
-	add(fmt.Sprintf("%d routes: controller", chosen.load), "<= 150 MiB", "%.1f MiB", idle.controller)
-	add(fmt.Sprintf("%d routes: controller's processor time, idle", chosen.load), "< 1 % of a core", "%.2f %%", idle.processor)
-	add(fmt.Sprintf("%d routes: writes a minute, idle", chosen.load), "0", "%.1f", idle.writes)
-	return results, world.finish(ctx)
+	if err := world.sizes("load", fmt.Sprintf("%d routes", chosen.load)); err != nil {
+		return err
+	}
+	world.add("load.processor", fmt.Sprintf("%d routes: controller's processor time, idle", chosen.load), idle.processor, "% of a core")
+	world.add("load.writes", fmt.Sprintf("%d routes: writes a minute, idle", chosen.load), idle.writes, "")
+	return nil
 }
 
-func milliseconds(duration time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(duration.Microseconds())/1000)
+func steadily(ctx context.Context, world *world, chosen settings) error {
+	if _, err := world.gateway(ctx); err != nil {
+		return err
+	}
+	if _, err := world.attach(ctx, "steady", chosen.steady); err != nil {
+		return err
+	}
+	idle, err := world.idle(ctx, chosen.idle)
+	if err != nil {
+		return err
+	}
+	world.add("steady.writes", fmt.Sprintf("%d routes, steady: writes a minute", chosen.steady), idle.writes, "")
+	return world.sizes("steady", fmt.Sprintf("%d routes", chosen.steady))
 }

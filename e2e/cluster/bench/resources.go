@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -8,20 +10,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ticks a second of the kernel's accounting (USER_HZ).
 const ticks = 100
 
-// rest is what an idle installation takes.
+// rest is what an idle installation does.
 type rest struct {
-	// MiB resident.
-	proxy, controller float64
-	// Percent of a core.
+	// Percent of a core that the controllers take.
 	processor float64
-	// Writes to Gateways and routes a minute.
+	// Writes to any object a minute.
 	writes float64
 }
 
@@ -30,28 +28,14 @@ func (world *world) idle(ctx context.Context, span time.Duration) (rest, error) 
 	var found rest
 	// What came before has to settle.
 	time.Sleep(10 * time.Second)
-	controllers, err := processes("controller")
+	controllers, err := processes(world.product.controller)
 	if err != nil {
 		return found, err
 	}
-	proxies, err := processes("proxy")
+	writesBefore, err := world.writes(ctx)
 	if err != nil {
 		return found, err
 	}
-	if len(controllers) == 0 || len(proxies) == 0 {
-		return found, fmt.Errorf("%d controllers and %d proxies run", len(controllers), len(proxies))
-	}
-	routesSeen, err := world.dynamic.Resource(routes).Namespace(namespace).Watch(ctx, metav1.ListOptions{ResourceVersion: "0", SendInitialEvents: nil})
-	if err != nil {
-		return found, err
-	}
-	gatewaysSeen, err := world.dynamic.Resource(gateways).Namespace(namespace).Watch(ctx, metav1.ListOptions{})
-	if err != nil {
-		return found, err
-	}
-	counts := make(chan int, 2)
-	go func() { counts <- modified(routesSeen) }()
-	go func() { counts <- modified(gatewaysSeen) }()
 	before, err := processor(controllers)
 	if err != nil {
 		return found, err
@@ -61,19 +45,104 @@ func (world *world) idle(ctx context.Context, span time.Duration) (rest, error) 
 	if err != nil {
 		return found, err
 	}
-	routesSeen.Stop()
-	gatewaysSeen.Stop()
-	found.writes = float64(<-counts+<-counts) / span.Minutes()
-	found.processor = float64(after-before) / ticks / span.Seconds() * 100
-	if found.proxy, err = largest(proxies); err != nil {
+	writesAfter, err := world.writes(ctx)
+	if err != nil {
 		return found, err
 	}
-	found.controller, err = largest(controllers)
-	return found, err
+	count := 0
+	for what, number := range writesAfter {
+		if more := number - writesBefore[what]; more > 0 {
+			fmt.Fprintf(os.Stderr, "idle: %d writes of %s\n", more, what)
+			count += more
+		}
+	}
+	found.writes = float64(count) / span.Minutes()
+	found.processor = float64(after-before) / ticks / span.Seconds() * 100
+	return found, nil
 }
 
-// processes of this cluster that run a command of gatewright.
-func processes(command string) ([]string, error) {
+// heartbeats are written all the time whatever is installed: leases, the node's own state and what is asked or
+// told in the form of a write.
+var heartbeats = map[string]bool{
+	"leases": true, "events": true, "nodes": true, "nodes/status": true, "serviceaccounts/token": true,
+	"tokenreviews": true, "subjectaccessreviews": true, "selfsubjectaccessreviews": true,
+}
+
+// writes counts the writing requests that the API server has answered with success so far, by resource and
+// subresource. Unlike a watch this shows writes that change nothing, too.
+func (world *world) writes(ctx context.Context) (map[string]int, error) {
+	text, err := world.core.CoreV1().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the API server: %w", err)
+	}
+	return writesIn(text), nil
+}
+
+func writesIn(text []byte) map[string]int {
+	counts := map[string]int{}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		rest, isCount := strings.CutPrefix(lines.Text(), "apiserver_request_total{")
+		if !isCount {
+			continue
+		}
+		labels, number, _ := strings.Cut(rest, "} ")
+		what := label(labels, "resource")
+		if part := label(labels, "subresource"); part != "" {
+			what += "/" + part
+		}
+		switch label(labels, "verb") {
+		case "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION":
+		default:
+			continue
+		}
+		if heartbeats[what] || !strings.HasPrefix(label(labels, "code"), "2") {
+			continue
+		}
+		count, err := strconv.ParseFloat(number, 64)
+		if err == nil {
+			counts[what] += int(count)
+		}
+	}
+	return counts
+}
+
+// label is one label's value in Prometheus' text format.
+func label(labels, name string) string {
+	_, rest, _ := strings.Cut(","+labels, ","+name+`="`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
+
+// sizes prints what controller and proxies take.
+func (world *world) sizes(key, of string) error {
+	for _, kind := range []struct {
+		name, title string
+		line        []string
+	}{
+		{"proxy", "largest proxy", world.product.proxy},
+		{"controller", "controller", world.product.controller},
+	} {
+		found, err := processes(kind.line)
+		if err != nil {
+			return err
+		}
+		for _, field := range []struct{ name, key, title string }{
+			{"VmRSS", "", ""}, {"VmHWM", ".peak", ", at most so far"},
+		} {
+			size, err := largest(found, field.name)
+			if err != nil {
+				return err
+			}
+			world.add(key+"."+kind.name+field.key, of+": "+kind.title+field.title, size, "MiB")
+		}
+	}
+	return nil
+}
+
+// processes of this cluster whose command line begins so; it is an error if there is none.
+func processes(beginning []string) ([]string, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return nil, err
@@ -84,23 +153,28 @@ func processes(command string) ([]string, error) {
 		if err != nil {
 			continue
 		}
-		arguments := strings.Split(string(line), "\x00")
-		if len(arguments) > 1 && filepath.Base(arguments[0]) == "gatewright" && arguments[1] == command {
+		if runs(strings.Split(string(line), "\x00"), beginning) {
 			found = append(found, folder)
 		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no process runs %s", strings.Join(beginning, " "))
 	}
 	return found, nil
 }
 
-// largest resident set in MiB.
-func largest(folders []string) (float64, error) {
+// largest value in MiB of a field of the processes' status. One that has ended meanwhile does not count.
+func largest(folders []string, field string) (float64, error) {
 	most := 0.0
 	for _, folder := range folders {
 		status, err := os.ReadFile(filepath.Join(folder, "status"))
 		if err != nil {
-			return 0, err
+			continue
 		}
-		_, rest, _ := strings.Cut(string(status), "VmRSS:")
+		_, rest, found := strings.Cut(string(status), field+":")
+		if !found {
+			continue // It ends.
+		}
 		size, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		kib, err := strconv.ParseFloat(size, 64)
 		if err != nil {

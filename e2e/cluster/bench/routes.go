@@ -2,35 +2,39 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // latencies of routes, and answers that were neither 404 nor 200.
 type latencies struct {
 	found  []time.Duration
 	errors int
+	// early is how many of the errors came with the first routes.
+	early int
 }
 
-func (all latencies) String() string {
-	if len(all.found) == 0 {
-		return "nothing measured"
-	}
-	sorted := slices.Sorted(slices.Values(all.found))
+func (all latencies) mean() time.Duration {
 	var sum time.Duration
-	for _, one := range sorted {
+	for _, one := range all.found {
 		sum += one
 	}
-	last := len(sorted) - 1
-	return fmt.Sprintf("mean %s, median %s, p99 %s, max %s, %d errors", milliseconds(sum/time.Duration(len(sorted))),
-		milliseconds(sorted[last/2]), milliseconds(sorted[last*99/100]), milliseconds(sorted[last]), all.errors)
+	return sum / time.Duration(max(1, len(all.found)))
+}
+
+// at is the value that so many percent do not exceed.
+func (all latencies) at(percent int) time.Duration {
+	if len(all.found) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all.found))
+	return sorted[(len(sorted)-1)*percent/100]
 }
 
 // propagation adds routes one by one and asks for each until it is served. Until then only 404 is right.
@@ -40,7 +44,7 @@ func (world *world) propagation(ctx context.Context, address, of string, count i
 	api := world.dynamic.Resource(routes).Namespace(namespace)
 	for index := range count {
 		name := fmt.Sprintf("%s-%d", of, index)
-		if _, err := api.Create(ctx, world.route(name, "bench", of), metav1.CreateOptions{}); err != nil {
+		if _, err := api.Create(ctx, world.route(name, edge, of), metav1.CreateOptions{}); err != nil {
 			return all, err
 		}
 		begun := time.Now()
@@ -51,6 +55,9 @@ func (world *world) propagation(ctx context.Context, address, of string, count i
 			}
 			if err != nil || status != http.StatusNotFound {
 				all.errors++
+				if index < world.settings.compare {
+					all.early++
+				}
 			}
 			if time.Since(begun) > time.Minute {
 				return all, fmt.Errorf("route %s is not served: status %d, error %v", name, status, err)
@@ -79,18 +86,10 @@ func (world *world) attach(ctx context.Context, of string, count int) (attachmen
 		return all, err
 	}
 	wanted := int64(len(existing.Items) + count)
-	routesSeen, err := world.dynamic.Resource(routes).Namespace(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: batch + "=" + of})
+	before, err := world.writes(ctx)
 	if err != nil {
 		return all, err
 	}
-	gatewaysSeen, err := world.dynamic.Resource(gateways).Namespace(namespace).Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=bench"})
-	if err != nil {
-		return all, err
-	}
-	var counting sync.WaitGroup
-	counting.Go(func() { all.routeWrites = modified(routesSeen) })
-	counting.Go(func() { all.gatewayWrites = modified(gatewaysSeen) })
-
 	if err := world.createAll(ctx, of, count); err != nil {
 		return all, err
 	}
@@ -105,20 +104,28 @@ func (world *world) attach(ctx context.Context, of string, count int) (attachmen
 	all.settled = time.Since(begun)
 	// Writes that still come belong to the same work.
 	time.Sleep(3 * time.Second)
-	routesSeen.Stop()
-	gatewaysSeen.Stop()
-	counting.Wait()
-	return all, err
+	after, failed := world.writes(ctx)
+	all.routeWrites = after["httproutes/status"] - before["httproutes/status"]
+	all.gatewayWrites = after["gateways/status"] - before["gateways/status"]
+	return all, errors.Join(err, failed)
 }
 
 func (world *world) createAll(ctx context.Context, of string, count int) error {
+	return parallel(count, func(index int) error {
+		route := world.route(fmt.Sprintf("%s-%d", of, index), edge, of)
+		_, err := world.dynamic.Resource(routes).Namespace(namespace).Create(ctx, route, metav1.CreateOptions{})
+		return err
+	})
+}
+
+// parallel does a number of things, eight at a time, and answers the first error; a worker ends with its own.
+func parallel(count int, do func(index int) error) error {
 	const workers = 8
 	failures := make(chan error, workers)
 	for worker := range workers {
 		go func() {
 			for index := worker; index < count; index += workers {
-				route := world.route(fmt.Sprintf("%s-%d", of, index), "bench", of)
-				if _, err := world.dynamic.Resource(routes).Namespace(namespace).Create(ctx, route, metav1.CreateOptions{}); err != nil {
+				if err := do(index); err != nil {
 					failures <- err
 					return
 				}
@@ -137,7 +144,7 @@ func (world *world) createAll(ctx context.Context, of string, count int) error {
 
 // attached is the number of routes that the Gateway counts.
 func (world *world) attached(ctx context.Context) (int64, error) {
-	gateway, err := world.dynamic.Resource(gateways).Namespace(namespace).Get(ctx, "bench", metav1.GetOptions{})
+	gateway, err := world.dynamic.Resource(gateways).Namespace(namespace).Get(ctx, edge, metav1.GetOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -151,15 +158,4 @@ func (world *world) attached(ctx context.Context) (int64, error) {
 	}
 	count, _, err := unstructured.NestedInt64(listener, "attachedRoutes")
 	return count, err
-}
-
-// modified counts the changes that a watch tells until it is stopped.
-func modified(seen watch.Interface) int {
-	count := 0
-	for event := range seen.ResultChan() {
-		if event.Type == watch.Modified {
-			count++
-		}
-	}
-	return count
 }

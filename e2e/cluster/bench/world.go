@@ -35,12 +35,17 @@ var (
 
 // world is the cluster under measurement.
 type world struct {
-	class   string
-	core    kubernetes.Interface
-	dynamic dynamic.Interface
+	settings settings
+	product  product
+	core     kubernetes.Interface
+	dynamic  dynamic.Interface
 }
 
-func newWorld(class string) (*world, error) {
+func newWorld(chosen settings) (*world, error) {
+	product, known := products[chosen.product]
+	if !known {
+		return nil, fmt.Errorf("--product: found %q, accepted is gatewright or envoy-gateway", chosen.product)
+	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
@@ -52,7 +57,7 @@ func newWorld(class string) (*world, error) {
 		return nil, err
 	}
 	objects, err := dynamic.NewForConfig(config)
-	return &world{class: class, core: core, dynamic: objects}, err
+	return &world{settings: chosen, product: product, core: core, dynamic: objects}, err
 }
 
 // prepare makes the namespace and a backend, and waits for it.
@@ -96,21 +101,38 @@ func (world *world) prepare(ctx context.Context) error {
 	})
 }
 
-// finish removes everything.
-func (world *world) finish(ctx context.Context) error {
-	return world.core.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{})
+// clearAll deletes all routes in the namespace, and waits until the Gateway, if there is one, counts none.
+func (world *world) clearAll(ctx context.Context) error {
+	if err := world.cleared(ctx, metav1.ListOptions{}); err != nil {
+		return err
+	}
+	return until(ctx, 50*time.Millisecond, func() error {
+		count, err := world.attached(ctx)
+		if errors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil && count > 0 {
+			err = fmt.Errorf("%d routes are still attached", count)
+		}
+		return err
+	})
 }
 
 // clear deletes the routes of a batch and waits until they are gone.
 func (world *world) clear(ctx context.Context, name string) error {
-	selector := metav1.ListOptions{LabelSelector: batch + "=" + name}
-	if err := world.dynamic.Resource(routes).Namespace(namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, selector); err != nil {
+	return world.cleared(ctx, metav1.ListOptions{LabelSelector: batch + "=" + name})
+}
+
+func (world *world) cleared(ctx context.Context, selector metav1.ListOptions) error {
+	api := world.dynamic.Resource(routes).Namespace(namespace)
+	if err := api.DeleteCollection(ctx, metav1.DeleteOptions{}, selector); err != nil {
 		return err
 	}
+	selector.Limit = 1
 	return until(ctx, 50*time.Millisecond, func() error {
-		found, err := world.dynamic.Resource(routes).Namespace(namespace).List(ctx, metav1.ListOptions{LabelSelector: batch + "=" + name, Limit: 1})
+		found, err := api.List(ctx, selector)
 		if err == nil && len(found.Items) > 0 {
-			err = fmt.Errorf("routes of %s are left", name)
+			err = fmt.Errorf("routes are left: %s", found.Items[0].GetName())
 		}
 		return err
 	})

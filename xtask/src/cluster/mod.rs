@@ -5,12 +5,14 @@
 mod build;
 mod check;
 mod handle;
+mod install;
 mod kind;
 mod packages;
 #[cfg(test)]
 mod tests;
 
-pub use handle::Cluster;
+pub use handle::{After, Cluster};
+pub use install::{Installation, Mode};
 
 use crate::run::{cache_dir, command, root, run};
 use anyhow::{Context, Result, bail};
@@ -211,16 +213,32 @@ pub fn bench_program() -> Result<PathBuf> {
     build::ensure_bench()
 }
 
-/// Makes a docker-archive of a static program that runs as nobody in particular, with one more file
-/// (path in the image, and on this machine).
+/// An image of one program that runs as nobody in particular.
+pub struct Packed<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// Where it lies in the image; by default at / under its own name.
+    pub at: Option<&'a str>,
+    /// Other files: the path in the image, and on this machine.
+    pub files: &'a [(String, PathBuf)],
+    /// Name and tag.
+    pub tag: &'a str,
+}
+
+/// Writes an image as a docker-archive.
 ///
 /// # Errors
 /// When a file cannot be read, or the archive not written.
-pub fn pack(program: &Path, (inside, file): (&str, &Path), archive: &Path, tag: &str) -> Result<()> {
+pub fn pack(image: &Packed, archive: &Path) -> Result<()> {
     let mut pack = manager()?;
-    pack.arg("pack").arg(program).arg("--archive").arg(archive);
-    pack.arg("--file").arg(format!("{inside}={}", file.display()));
-    run(pack.args(["--tag", tag, "--user", USER]))
+    pack.arg("pack").arg(image.program).arg("--archive").arg(archive);
+    if let Some(at) = image.at {
+        pack.args(["--at", at]);
+    }
+    for (inside, file) in image.files {
+        pack.arg("--file").arg(format!("{inside}={}", file.display()));
+    }
+    run(pack.args(["--tag", image.tag, "--user", USER]))
 }
 
 /// Starts a cluster in namespaces of this machine.

@@ -12,15 +12,18 @@ import (
 
 func packCommand() *cobra.Command {
 	var image images.Image
-	var archive string
+	var archive, at string
 	var files map[string]string
 	command := &cobra.Command{
 		Use:   "pack BINARY --tag NAME:TAG --archive FILE",
-		Short: "Make an image of one static program",
+		Short: "Make an image of one program: a static one, or with its libraries as other files",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			binary := images.Binary(args[0], image.Tags...)
 			binary.User = image.User
+			if at != "" {
+				binary.Files, binary.Entrypoint = map[string]string{at: args[0]}, []string{at}
+			}
 			for inside, file := range files {
 				binary.Files[inside] = file
 			}
@@ -29,6 +32,7 @@ func packCommand() *cobra.Command {
 	}
 	command.Flags().StringArrayVar(&image.Tags, "tag", nil, "name and tag of the image (repeatable)")
 	command.Flags().StringVar(&image.User, "user", "", "user (uid or uid:gid) that the container runs as")
+	command.Flags().StringVar(&at, "at", "", "where the program lies in the image; by default at / under its own name")
 	command.Flags().StringToStringVar(&files, "file", nil, "another file of the image, as PATH=FILE (repeatable)")
 	command.Flags().StringVar(&archive, "archive", "", "docker-archive to write")
 	return command
