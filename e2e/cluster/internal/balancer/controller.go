@@ -29,7 +29,7 @@ type controller struct {
 	services listers.ServiceLister
 	recorder record.EventRecorder
 	changed  chan struct{}
-	pools    pools
+	pools    *pools
 	told     map[string]string // the last refusal that was told, by Service
 }
 

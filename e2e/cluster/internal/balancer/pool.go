@@ -16,12 +16,25 @@ import (
 const Class = "gatewright.dev/cluster"
 
 // pools by family. The first and last IPv4 addresses are left alone.
+//
+// An address that was given back is given again only after all others: nodes remember connections to it for
+// minutes (conntrack), and a new one from the same port would be sent to a pod of the Service that had it before.
 type pools struct {
 	ipv4, ipv6 netip.Prefix
+	last       map[v1.IPFamily]netip.Addr // the address chosen last
+	chosen     map[string][]netip.Addr    // what was chosen for a Service, by its identity: its status may not say so yet
 }
 
-func defaultPools() pools {
-	return pools{ipv4: netip.MustParsePrefix(layout.BalancersIPv4), ipv6: netip.MustParsePrefix(layout.BalancersIPv6)}
+func defaultPools() *pools {
+	return &pools{
+		ipv4: netip.MustParsePrefix(layout.BalancersIPv4), ipv6: netip.MustParsePrefix(layout.BalancersIPv6),
+		last: map[v1.IPFamily]netip.Addr{}, chosen: map[string][]netip.Addr{},
+	}
+}
+
+// identity tells a Service apart from another one that had its name before.
+func identity(service *v1.Service) string {
+	return string(service.UID) + "/" + key(service)
 }
 
 // wants is true for a Service that this balancer is to serve.
@@ -33,7 +46,7 @@ func wants(service *v1.Service) bool {
 // assign returns the addresses of every Service that gets some, by namespace and name. A Service
 // keeps the addresses it has; requests come before free choice, older Services before younger.
 // Refused tells why a Service gets none of what it asks for.
-func (p pools) assign(services []*v1.Service) (assigned map[string][]netip.Addr, refused map[string]error) {
+func (p *pools) assign(services []*v1.Service) (assigned map[string][]netip.Addr, refused map[string]error) {
 	services = append([]*v1.Service(nil), services...)
 	sort.Slice(services, func(i, j int) bool {
 		a, b := services[i], services[j]
@@ -48,9 +61,14 @@ func (p pools) assign(services []*v1.Service) (assigned map[string][]netip.Addr,
 		taken[address] = key(service)
 		assigned[key(service)] = append(assigned[key(service)], address)
 	}
+	p.forget(services)
 	// What is in use stays with whom it is.
 	for _, service := range services {
-		for _, address := range current(service) {
+		have := current(service)
+		if len(have) == 0 {
+			have = p.chosen[identity(service)]
+		}
+		for _, address := range have {
 			if wants(service) && p.keeps(service, address) && taken[address] == "" {
 				take(service, address)
 			}
@@ -78,8 +96,21 @@ func (p pools) assign(services []*v1.Service) (assigned map[string][]netip.Addr,
 	return assigned, refused
 }
 
+// forget drops what was chosen for Services that are gone.
+func (p *pools) forget(services []*v1.Service) {
+	there := map[string]bool{}
+	for _, service := range services {
+		there[identity(service)] = true
+	}
+	for identity := range p.chosen {
+		if !there[identity] {
+			delete(p.chosen, identity)
+		}
+	}
+}
+
 // grant gives the requested addresses, all or none.
-func (p pools) grant(service *v1.Service, wished []netip.Addr, taken map[netip.Addr]string, take func(*v1.Service, netip.Addr)) error {
+func (p *pools) grant(service *v1.Service, wished []netip.Addr, taken map[netip.Addr]string, take func(*v1.Service, netip.Addr)) error {
 	for _, address := range wished {
 		if !p.ipv4.Contains(address) && !p.ipv6.Contains(address) {
 			return fmt.Errorf("address %s is in neither %s nor %s", address, p.ipv4, p.ipv6)
@@ -97,7 +128,7 @@ func (p pools) grant(service *v1.Service, wished []netip.Addr, taken map[netip.A
 }
 
 // choose gives an address of each of the Service's families that has none yet.
-func (p pools) choose(service *v1.Service, taken map[netip.Addr]string, have []netip.Addr, take func(*v1.Service, netip.Addr)) error {
+func (p *pools) choose(service *v1.Service, taken map[netip.Addr]string, have []netip.Addr, take func(*v1.Service, netip.Addr)) error {
 	for _, family := range families(service) {
 		if hasFamily(have, family) {
 			continue
@@ -106,13 +137,16 @@ func (p pools) choose(service *v1.Service, taken map[netip.Addr]string, have []n
 		if !found {
 			return fmt.Errorf("no free %s address is left", family)
 		}
+		p.last[family] = address
 		take(service, address)
+		have = append(have, address)
 	}
+	p.chosen[identity(service)] = have
 	return nil
 }
 
 // keeps is true if the Service may go on using an address it has.
-func (p pools) keeps(service *v1.Service, address netip.Addr) bool {
+func (p *pools) keeps(service *v1.Service, address netip.Addr) bool {
 	if !p.ipv4.Contains(address) && !p.ipv6.Contains(address) {
 		return false
 	}
@@ -139,25 +173,34 @@ func (p pools) keeps(service *v1.Service, address netip.Addr) bool {
 	return false
 }
 
-// free finds the first address of a family that nobody has.
-func (p pools) free(family v1.IPFamily, taken map[netip.Addr]string) (netip.Addr, bool) {
+// free finds the next address of a family that nobody has, after the one chosen last.
+func (p *pools) free(family v1.IPFamily, taken map[netip.Addr]string) (netip.Addr, bool) {
 	pool := p.ipv4
 	if family == v1.IPv6Protocol {
 		pool = p.ipv6
 	}
-	for address := pool.Addr().Next(); pool.Contains(address); address = address.Next() {
-		if p.onRequest(address) {
-			break
-		}
+	first := pool.Addr().Next()
+	chosen := func(address netip.Addr) bool { return pool.Contains(address) && !p.onRequest(address) }
+	address := first
+	if last, known := p.last[family]; known && chosen(last.Next()) {
+		address = last.Next()
+	}
+	for begun := address; ; {
 		if taken[address] == "" {
 			return address, true
+		}
+		if address = address.Next(); !chosen(address) {
+			address = first
+		}
+		if address == begun {
+			break
 		}
 	}
 	return netip.Addr{}, false
 }
 
 // onRequest is true for addresses that only a request gets.
-func (p pools) onRequest(address netip.Addr) bool {
+func (p *pools) onRequest(address netip.Addr) bool {
 	bytes := address.AsSlice()
 	return bytes[len(bytes)-1] >= layout.BalancersStaticFrom
 }

@@ -9,6 +9,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // service makes one of type LoadBalancer, created so many seconds after the first.
@@ -124,5 +125,35 @@ func TestTheUpperPartOfThePoolIsGivenOnRequestOnly(t *testing.T) {
 	}
 	if reason := refused["ns/s199"]; reason == nil || reason.Error() != "no free IPv4 address is left" {
 		t.Errorf("one too many: %v", reason)
+	}
+}
+
+func TestAnAddressGivenBackIsGivenAgainOnlyAfterAllOthers(t *testing.T) {
+	pools := defaultPools()
+	address := func(service *v1.Service) string {
+		assigned, _ := pools.assign([]*v1.Service{service})
+		return fmt.Sprint(assigned[key(service)])
+	}
+	first := service("a", 1)
+	first.UID = "first"
+	if got := address(first); got != "[172.30.1.1]" {
+		t.Errorf("the first one gets %s", got)
+	}
+	// Its status was not written yet when the next look is taken.
+	if got := address(first); got != "[172.30.1.1]" {
+		t.Errorf("before its status says so, it gets %s", got)
+	}
+	for i := 2; i < 200; i++ {
+		next := service("a", i)
+		next.UID = types.UID(fmt.Sprint(i))
+		if got, want := address(next), fmt.Sprintf("[172.30.1.%d]", i); got != want {
+			t.Fatalf("another one of the same name gets %s, want %s", got, want)
+		}
+	}
+	if got := address(service("a", 200)); got != "[172.30.1.1]" {
+		t.Errorf("after all of them, it gets %s", got)
+	}
+	if len(pools.chosen) != 1 {
+		t.Errorf("what was chosen for Services that are gone is kept: %v", pools.chosen)
 	}
 }
