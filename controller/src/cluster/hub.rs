@@ -2,6 +2,7 @@
 //! provisioning and statuses come out.
 
 use super::catalog::{Catalog, Release};
+use super::clock::Clock;
 use super::events::{About, Events, notices};
 use super::gate::{Gate, Reached};
 use super::metrics::Metrics;
@@ -66,6 +67,7 @@ pub struct Outbox {
 /// The loop's state.
 pub struct Hub {
     engine: Engine,
+    clock: Clock,
     controller: String,
     backends: BackendOptions,
     namespaces: Vec<String>,
@@ -94,13 +96,14 @@ impl Hub {
         (controller, namespaces): (String, Vec<String>),
         backends: BackendOptions,
         (catalog, leads): (Catalog, watch::Receiver<bool>),
-        out: Outbox,
+        (out, clock): (Outbox, Clock),
     ) -> Self {
         let engine = Engine::new(options::engine(&controller, &catalog, backends));
         out.writer.set_kinds(catalog.kinds.clone());
         let leading = *leads.borrow();
         Self {
             engine,
+            clock,
             controller,
             backends,
             namespaces,
@@ -147,7 +150,7 @@ impl Hub {
                     self.take_catalog(catalog);
                 }
                 _ = refresh.tick() => {
-                    let delta = self.engine.refresh(jiff::Timestamp::now());
+                    let delta = self.engine.refresh(self.clock.now());
                     self.pass_on(delta);
                 }
                 () = sleep_until(deadline) => {
@@ -226,7 +229,7 @@ impl Hub {
             .collect();
         self.out.writer.set_kinds(catalog.kinds.clone());
         self.catalog = catalog;
-        let now = jiff::Timestamp::now();
+        let now = self.clock.now();
         let options = options::engine(&self.controller, &self.catalog, self.backends);
         let mut delta = self.engine.reconfigure(options, now);
         let more = self.engine.update(gone, now);
@@ -269,7 +272,7 @@ impl Hub {
                 }
             }
         }
-        let delta = self.engine.update(changes, jiff::Timestamp::now());
+        let delta = self.engine.update(changes, self.clock.now());
         let wanted: BTreeSet<&ObjectKey> = delta.statuses.iter().map(|change| &change.key).collect();
         for key in upserted.iter().filter(|key| !wanted.contains(key)) {
             // It has the status it should have.
@@ -289,7 +292,7 @@ impl Hub {
         self.leading = leads;
         self.arrival = leads.then(|| Instant::now() + ARRIVAL);
         if !leads {
-            let delta = self.engine.forget_programming(jiff::Timestamp::now());
+            let delta = self.engine.forget_programming(self.clock.now());
             self.pass_on(delta);
         }
         self.protect();
@@ -304,7 +307,7 @@ impl Hub {
             Some((gateway, programming))
         });
         let programmed = programmed.collect();
-        let delta = self.engine.set_programming(programmed, jiff::Timestamp::now());
+        let delta = self.engine.set_programming(programmed, self.clock.now());
         self.pass_on(delta);
     }
 
@@ -441,7 +444,7 @@ impl Hub {
             }
             free.push((gateway, reached(Some(&outcome))));
         }
-        let delta = self.engine.set_programming(programmed, jiff::Timestamp::now());
+        let delta = self.engine.set_programming(programmed, self.clock.now());
         self.pass_on(delta);
         for (gateway, reached) in free {
             for (key, status) in self.gate.reached(&gateway, reached) {
@@ -463,7 +466,7 @@ impl Hub {
         let outcome = self.out.server.outcome(&gateway);
         if let Some(programming) = self.programming(&gateway, outcome.as_ref()) {
             let outcomes = BTreeMap::from([(gateway, programming)]);
-            let delta = self.engine.set_programming(outcomes, jiff::Timestamp::now());
+            let delta = self.engine.set_programming(outcomes, self.clock.now());
             self.pass_on(delta);
         }
     }

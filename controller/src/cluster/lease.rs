@@ -2,9 +2,10 @@
 //! it writes, everybody else keeps warm and waits.
 //!
 //! Clocks of other machines are not trusted: a lease is taken over when it has not changed for its duration
-//! by *our* clock. A leader that cannot renew stops writing [`Terms::deadline`] after its last renewal,
+//! by *our* clock, the one that never jumps; the time of day is only written. A leader that cannot renew stops writing [`Terms::deadline`] after its last renewal,
 //! which is before anybody else may take over.
 
+use super::clock::Clock;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
@@ -95,18 +96,25 @@ pub struct Candidate {
     name: String,
     me: String,
     terms: Terms,
+    clock: Clock,
     /// The lease as last seen, and since when it is like this by our clock.
     seen: Option<(LeaseSpec, Instant)>,
 }
 
 impl Candidate {
     /// A candidate for the lease `namespace/name`; `me` is unique to this process.
-    pub fn new(client: Client, (namespace, name): (&str, &str), me: String, terms: Terms) -> Self {
+    pub fn new(
+        client: Client,
+        (namespace, name): (&str, &str),
+        me: String,
+        (terms, clock): (Terms, Clock),
+    ) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             name: name.to_owned(),
             me,
             terms,
+            clock,
             seen: None,
         }
     }
@@ -163,7 +171,7 @@ impl Candidate {
         if decide(spec, &self.me, unchanged) == Decision::Wait {
             return Ok(false);
         }
-        let wanted = next(spec, &self.me, Timestamp::now(), self.terms);
+        let wanted = next(spec, &self.me, self.clock.now(), self.terms);
         match self.write(found, wanted).await {
             Ok(spec) => {
                 self.seen = spec.map(|spec| (spec, Instant::now()));
@@ -220,7 +228,7 @@ impl Candidate {
         let released = LeaseSpec {
             holder_identity: Some(String::new()),
             lease_duration_seconds: Some(1),
-            renew_time: Some(MicroTime(Timestamp::now())),
+            renew_time: Some(MicroTime(self.clock.now())),
             ..spec
         };
         self.write(Some(lease), released).await.map(|_| ())
@@ -240,53 +248,4 @@ async fn at(deadline: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn held(by: &str) -> LeaseSpec {
-        next(None, by, Timestamp::UNIX_EPOCH, Terms::default())
-    }
-
-    #[test]
-    fn a_free_lease_is_taken_ours_is_renewed_and_anothers_respected_until_it_runs_out() {
-        let free = LeaseSpec {
-            holder_identity: Some(String::new()),
-            ..held("a")
-        };
-        for (lease, seconds, decision) in [
-            (None, 0, Decision::Acquire),
-            (Some(free), 0, Decision::Acquire),
-            (Some(held("a")), 0, Decision::Renew),
-            (Some(held("a")), 100, Decision::Renew),
-            (Some(held("b")), 14, Decision::Wait),
-            (Some(held("b")), 15, Decision::Acquire),
-        ] {
-            let found = decide(lease.as_ref(), "a", Duration::from_secs(seconds));
-            assert_eq!(found, decision, "{lease:?} after {seconds} s");
-        }
-    }
-
-    #[test]
-    fn a_takeover_counts_as_a_transition_and_a_renewal_keeps_the_time_of_acquisition() {
-        let later = Timestamp::from_second(60).unwrap();
-        let terms = Terms::default();
-        let first = held("a");
-        let renewed = next(Some(&first), "a", later, terms);
-        assert_eq!(
-            (renewed.acquire_time.clone(), renewed.lease_transitions),
-            (first.acquire_time.clone(), Some(0))
-        );
-        assert_eq!(renewed.renew_time, Some(MicroTime(later)));
-        let taken = next(Some(&renewed), "b", later, terms);
-        assert_eq!(
-            (taken.acquire_time, taken.lease_transitions),
-            (Some(MicroTime(later)), Some(1))
-        );
-    }
-
-    #[test]
-    fn writing_stops_before_another_may_take_over() {
-        let terms = Terms::default();
-        assert!(terms.deadline + terms.retry < terms.duration);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod admission;
 pub mod args;
 mod authority;
 mod catalog;
+mod clock;
 mod events;
 mod gate;
 mod hub;
@@ -31,6 +32,7 @@ use anyhow::{Context, Result};
 use args::ControllerArgs;
 use authority::Authorities;
 use catalog::Catalog;
+use clock::Clock;
 use events::Events;
 use gatewright_core::backend::{BackendOptions, Location};
 use gatewright_crds::api::GatewayClass;
@@ -99,6 +101,7 @@ async fn start(
     client: Client,
     stopped: cell::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>> {
+    let clock = Clock::system();
     let metrics = Arc::new(Metrics::new());
     let (synced, is_synced) = cell::channel(false);
     let (leads, is_leading) = cell::channel(args.no_leader_election);
@@ -116,7 +119,7 @@ async fn start(
     });
 
     let catalog = first_catalog(&client).await;
-    let authorities = Authorities::load(&client, &args).await?;
+    let authorities = Authorities::load(&client, &args, clock.clone()).await?;
     let grants = Grants::default();
     let server = ConfigServer::new(ServerOptions::default());
     let provider = SoftwareProvider::new(
@@ -127,6 +130,7 @@ async fn start(
             image: args.proxy_image.clone(),
             endpoint: format!("https://{}", args.endpoint()),
             authorities: authorities.bundle(),
+            sessions: authorities.sessions(),
             namespaces: args.namespaces.clone(),
             cluster_domain: args.cluster_domain.clone(),
         },
@@ -185,7 +189,7 @@ async fn start(
         (args.controller_name.clone(), namespaces),
         backends,
         (catalog, is_leading.clone()),
-        outbox,
+        (outbox, clock.clone()),
     );
     let inbox = Inbox {
         inputs: inputs_of_hub,
@@ -207,7 +211,12 @@ async fn start(
             drop(leads);
         }));
     }
-    let candidate = Candidate::new(client, (&args.namespace, LEASE), identity, Terms::default());
+    let candidate = Candidate::new(
+        client,
+        (&args.namespace, LEASE),
+        identity,
+        (Terms::default(), clock),
+    );
     Ok(tokio::spawn(candidate.run(leads, stopped)))
 }
 

@@ -3,22 +3,33 @@
 use gatewright_core::translate::milliseconds;
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_crds::own::parameters::{Forwarding, Limits, ProxyProtocol, Timeouts};
+use gatewright_model::certificate::Secret;
 use gatewright_model::key::ObjectName;
+use gatewright_proxy::policy::SessionKey;
 use gatewright_proxy::runtime::ProxyOptions;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The options of Gateways with parameters. An unchanged specification keeps its options, so that the
+/// The options of Gateways that have some of their own. What is unchanged keeps its options, so that the
 /// proxy recognises them.
 pub struct GatewayOptions {
     base: ProxyOptions,
-    known: BTreeMap<ObjectName, (SoftwareGatewayParametersSpec, Arc<ProxyOptions>)>,
+    known: BTreeMap<ObjectName, (Own, Arc<ProxyOptions>)>,
+}
+
+/// What a Gateway's options follow from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Own {
+    /// Its parameters.
+    pub parameters: Option<SoftwareGatewayParametersSpec>,
+    /// The key of its session tokens, where other proxies are to read them.
+    pub session_key: Option<Secret>,
 }
 
 impl GatewayOptions {
-    /// No Gateway has parameters yet.
+    /// No Gateway has any yet.
     pub const fn new(base: ProxyOptions) -> Self {
         Self {
             base,
@@ -27,22 +38,27 @@ impl GatewayOptions {
     }
 
     /// The options of a Gateway; `None` when those of the process hold.
-    pub fn of(
-        &mut self,
-        gateway: &ObjectName,
-        parameters: Option<&SoftwareGatewayParametersSpec>,
-    ) -> Option<Arc<ProxyOptions>> {
-        let Some(parameters) = parameters else {
+    pub fn of(&mut self, gateway: &ObjectName, own: &Own) -> Option<Arc<ProxyOptions>> {
+        if *own == Own::default() {
             self.known.remove(gateway);
             return None;
-        };
-        if let Some((_, options)) = self.known.get(gateway).filter(|(known, _)| known == parameters) {
+        }
+        if let Some((_, options)) = self.known.get(gateway).filter(|(known, _)| known == own) {
             return Some(Arc::clone(options));
         }
-        let options = Arc::new(options(&self.base, parameters));
+        let mut found = match &own.parameters {
+            Some(parameters) => options(&self.base, parameters),
+            None => self.base.clone(),
+        };
+        let key = own.session_key.as_ref();
+        set(
+            &mut found.session_key,
+            key.and_then(|key| SessionKey::from_secret(key.expose())),
+        );
+        let found = Arc::new(found);
         self.known
-            .insert(gateway.clone(), (parameters.clone(), Arc::clone(&options)));
-        Some(options)
+            .insert(gateway.clone(), (own.clone(), Arc::clone(&found)));
+        Some(found)
     }
 
     /// Forgets the Gateways that are not to be kept.
@@ -198,5 +214,32 @@ mod tests {
         assert_eq!(options.timeouts.external_auth, Duration::from_millis(250));
         assert_eq!(options.timeouts.body, base.timeouts.body);
         assert_eq!(options.limits.head_fields, base.limits.head_fields);
+    }
+
+    #[test]
+    fn proxies_with_the_key_of_one_gateway_read_each_others_sessions() {
+        use gatewright_proxy::policy::SessionToken;
+        let gateway = ObjectName::new("shop", "edge");
+        let options = |byte: u8| {
+            let own = Own {
+                session_key: Some(Secret::new([byte; 32])),
+                ..Own::default()
+            };
+            let mut known = GatewayOptions::new(ProxyOptions::default());
+            let first = known.of(&gateway, &own).unwrap();
+            assert!(Arc::ptr_eq(&first, &known.of(&gateway, &own).unwrap()));
+            first
+        };
+        let scope = [3; 32];
+        let token = SessionToken::new("10.0.0.1:80".parse().unwrap(), 5);
+        let sealed = options(1).session_key.seal(&token, &scope);
+        let opened = |by: Arc<ProxyOptions>| by.session_key.open(sealed.as_bytes(), &scope);
+        assert_eq!(opened(options(1)), Some(token.clone()));
+        assert_eq!(opened(options(2)), None);
+        let none = GatewayOptions::new(ProxyOptions::default()).of(&gateway, &Own::default());
+        assert!(
+            none.is_none(),
+            "without anything of its own it has the options of the process"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! One serving process: files, engine and data plane, kept in step.
 
 use super::inspect::State;
-use super::parameters::GatewayOptions;
+use super::parameters::{GatewayOptions, Own};
 use super::place::Placing;
 use super::program;
 use crate::admin::Inspect;
@@ -206,7 +206,13 @@ impl Site {
         step.placements = engine
             .balancers()
             .map(|(gateway, balancer)| Placement {
-                options: self.options.of(gateway, engine.parameters(gateway)),
+                options: self.options.of(
+                    gateway,
+                    &Own {
+                        parameters: engine.parameters(gateway).cloned(),
+                        session_key: None,
+                    },
+                ),
                 ..self.placing.place(balancer)
             })
             .collect();

@@ -252,6 +252,7 @@ fn a_proxy_serves_what_its_controller_says_and_goes_on_without_it() {
             bound: traffic,
         }],
         addresses: vec![Ipv4Addr::LOCALHOST.into()],
+        session_key: None,
     });
     let scope = Scope::Gateway(ObjectName::new("shop", "edge"));
     let proxy = Proxy::start(files.path(), controller.port, admin);

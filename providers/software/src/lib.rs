@@ -29,6 +29,7 @@ pub mod names;
 pub mod plan;
 pub mod ports;
 mod provider;
+pub mod sessions;
 pub mod settings;
 #[cfg(test)]
 mod testing;

@@ -99,6 +99,12 @@ impl SoftwareProvider {
                 .map(|text| text.as_str().into()),
             ports: ports::mappings(&self.ports(input, mode)),
             addresses: Vec::new(),
+            session_key: Some(
+                self.driver
+                    .settings
+                    .sessions
+                    .key_of(&input.balancer.gateway, &input.uid),
+            ),
         };
         let balancer = &input.balancer;
         let service_account = match mode {

@@ -1,5 +1,6 @@
 //! What the provider is told.
 
+use crate::sessions::SessionSecret;
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_crds::own::parameters::Mode;
 use gatewright_model::LoadBalancer;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub endpoint: String,
     /// The authorities that the controller's certificate is checked with, PEM.
     pub authorities: watch::Receiver<String>,
+    /// What the keys of session tokens follow from.
+    pub sessions: SessionSecret,
     /// Namespaces with Gateways; empty for all.
     pub namespaces: Vec<String>,
     /// DNS domain of the cluster, for example `cluster.local`.

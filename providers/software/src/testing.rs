@@ -2,6 +2,7 @@
 
 use crate::lower::{Part, Request};
 use crate::ports;
+use crate::sessions::SessionSecret;
 use crate::settings::{Input, Settings};
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::LoadBalancer;
@@ -22,6 +23,7 @@ pub fn settings() -> Settings {
         image: "example.com/proxy:1".to_owned(),
         endpoint: "https://gatewright.system.svc:18443".to_owned(),
         authorities,
+        sessions: SessionSecret::new(&[7; SessionSecret::LENGTH]).unwrap(),
         namespaces: Vec::new(),
         cluster_domain: "cluster.local".to_owned(),
     }

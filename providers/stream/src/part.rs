@@ -162,7 +162,10 @@ impl Content {
         }
         let content = match key {
             PartKey::Head => Self::Head(read(payload)?),
-            PartKey::Settings => Self::Settings(read(payload)?),
+            // What a decoder says may quote what it found.
+            PartKey::Settings => Self::Settings(
+                read(payload).map_err(|_| PartError::Decode("not the settings of a Gateway".to_owned()))?,
+            ),
             PartKey::Listener(_) => Self::Listener(read(payload)?),
             PartKey::Route(RouteKey {
                 kind: RouteKind::Http | RouteKind::Grpc,
@@ -170,7 +173,6 @@ impl Content {
             }) => Self::HttpRoute(read(payload)?),
             PartKey::Route(_) => Self::StreamRoute(read(payload)?),
             PartKey::Backend(_) => Self::Backend(read(payload)?),
-            // What a decoder says may quote what it found.
             PartKey::Certificate(_) => Self::Certificate(
                 read(payload).map_err(|_| PartError::Decode("not a certificate with its key".to_owned()))?,
             ),

@@ -1,6 +1,7 @@
 //! What a proxy needs to know of a Gateway beyond its load balancer.
 
 use gatewright_model::Str;
+use gatewright_model::certificate::Secret;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -17,6 +18,10 @@ pub struct GatewaySettings {
     /// Addresses to bind; empty for all, IPv4 and IPv6.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<IpAddr>,
+    /// Seals session tokens, 32 bytes: with it every proxy of the Gateway reads what another one made. `None`
+    /// leaves each proxy its own, and sessions end with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<Secret>,
 }
 
 /// The port that a listener's port is bound to.

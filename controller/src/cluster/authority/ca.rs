@@ -3,6 +3,7 @@
 //! A new authority is trusted for a while before anything is signed with it, so that no proxy ever meets a
 //! certificate that it cannot check: [`Authority::advance`].
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -20,8 +21,11 @@ const SUCCESSION: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// How long a successor is trusted before it signs: mounted bundles follow within minutes.
 const NOTICE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a server's certificate is valid. It is renewed after a third of it.
+/// How long a server's certificate is valid.
 const SERVER_LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// How long a server's certificate is used before the next one is made.
+const SERVER_RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 10);
 
 /// Clocks may differ by that much.
 const SKEW: SignedDuration = SignedDuration::from_hours(1);
@@ -113,12 +117,24 @@ impl Authority {
         entries
     }
 
-    /// The next step of its life, if one is due: a successor is made, or takes over.
+    /// The next step of its life, if one is due: a successor is made, or takes over. What a clock that was wrong
+    /// has made, or left to expire, is replaced at once: nobody can check anything with it.
     ///
     /// # Errors
     /// When the library or the clock does not allow it.
     pub fn advance(&self, now: Timestamp) -> Result<Option<Self>, CaError> {
-        match &self.next {
+        let next = self.next.as_ref().filter(|next| next.is_valid(now));
+        if !self.current.is_valid(now) {
+            let current = next.map_or_else(|| generate(now), |next| Ok(next.clone()))?;
+            return Ok(Some(Self { current, next: None }));
+        }
+        if self.next.is_some() && next.is_none() {
+            return Ok(Some(Self {
+                current: self.current.clone(),
+                next: None,
+            }));
+        }
+        match next {
             Some(next) if now.duration_since(next.since) >= NOTICE => Ok(Some(Self {
                 current: next.clone(),
                 next: None,
@@ -154,9 +170,19 @@ impl Authority {
         Ok((certificate.pem(), server.serialize_pem()))
     }
 
-    /// How long a server's certificate is used before the next one is made.
-    pub const fn renewal() -> SignedDuration {
-        SignedDuration::from_hours(24 * 10)
+    /// Whether a server's certificate that was made at `issued` is to be replaced: it is old, or the clock went back
+    /// since, so that it may not be valid yet.
+    pub fn must_renew(issued: Timestamp, now: Timestamp) -> bool {
+        let age = now.duration_since(issued);
+        age >= SERVER_RENEWAL || age < -SKEW
+    }
+}
+
+impl Pair {
+    /// Whether its certificate is valid.
+    fn is_valid(&self, now: Timestamp) -> bool {
+        span(self.since, LIFE)
+            .is_ok_and(|(begin, end)| (begin..end).contains(&now.to_zoned(jiff::tz::TimeZone::UTC).date()))
     }
 }
 
@@ -189,21 +215,27 @@ fn called(name: &str) -> DistinguishedName {
 }
 
 fn validity(params: &mut CertificateParams, now: Timestamp, life: SignedDuration) -> Result<(), CaError> {
-    let date = |at: Timestamp| {
-        let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let (begin, end) = span(now, life)?;
+    let date = |date: Date| {
         rcgen::date_time_ymd(
             date.year().into(),
             date.month().unsigned_abs(),
             date.day().unsigned_abs(),
         )
     };
-    // Whole days: the certificate begins at midnight before, and ends at midnight after.
-    params.not_before = date(now.checked_sub(SKEW).map_err(|_| CaError::Clock)?);
-    params.not_after = date(
-        now.checked_add(life + SignedDuration::from_hours(24))
-            .map_err(|_| CaError::Clock)?,
-    );
+    params.not_before = date(begin);
+    params.not_after = date(end);
     Ok(())
+}
+
+/// The days of a certificate that is made now: it is valid from the first midnight to the second.
+fn span(now: Timestamp, life: SignedDuration) -> Result<(Date, Date), CaError> {
+    let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let begin = now.checked_sub(SKEW).map_err(|_| CaError::Clock)?;
+    let end = now
+        .checked_add(life + SignedDuration::from_hours(24))
+        .map_err(|_| CaError::Clock)?;
+    Ok((date(begin), date(end)))
 }
 
 #[cfg(test)]
@@ -238,6 +270,46 @@ mod tests {
         let second = both.advance(at(24 * 366)).unwrap().unwrap();
         assert!(Some(&second.current) == both.next.as_ref());
         assert_eq!(second.bundle().matches("BEGIN CERTIFICATE").count(), 1);
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_made_is_replaced_at_once() {
+        // Made by a clock that was two days ahead.
+        let early = Authority::generate(at(48)).unwrap();
+        let now = early.advance(at(0)).unwrap().unwrap();
+        assert!(now.current.certificate != early.current.certificate);
+        tls::client_config(now.bundle().as_bytes()).unwrap();
+        assert!(now.advance(at(0)).unwrap().is_none(), "once");
+        // Within what clocks may differ by, and within the day, it is good already.
+        assert!(early.advance(at(48) - SKEW).unwrap().is_none());
+
+        // A successor of the future goes; the one that is good stays.
+        let good = Authority::generate(at(0)).unwrap();
+        let both = good.advance(at(24 * 365 * 2 - 24)).unwrap().unwrap();
+        let back = both.advance(at(1)).unwrap().unwrap();
+        assert!(back.current == good.current && back.next.is_none());
+        assert!(back.advance(at(1)).unwrap().is_none(), "once");
+
+        // Nobody looked for longer than it lives: the successor takes over, or a new one.
+        let late = at(24 * 365 * 2 + 48);
+        let taken = both.advance(late).unwrap().unwrap();
+        assert!(Some(&taken.current) == both.next.as_ref() && taken.next.is_none());
+        let made = good.advance(late).unwrap().unwrap();
+        assert!(made.current.since == late && made.advance(late).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_servers_certificate_is_renewed_when_it_is_old_or_the_clock_went_back() {
+        let issued = at(100);
+        for (hours, wanted) in [
+            (100, false),
+            (99, false),
+            (98, true),
+            (100 + 239, false),
+            (100 + 240, true),
+        ] {
+            assert_eq!(Authority::must_renew(issued, at(hours)), wanted, "{hours} h");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! Our own certificate authority, kept in a Secret beside the controller, and the certificate that proxies
-//! see. The first process makes it; all share it.
+//! What an installation knows and nobody else does, kept in a Secret beside the controller: our own certificate
+//! authority, with the certificate that proxies see, and what keys of session tokens follow from. The first
+//! process makes it; all share it.
 
 mod ca;
 
 use super::args::ControllerArgs;
-use anyhow::{Context, Result};
+use super::clock::Clock;
+use anyhow::{Context, Result, bail};
 use ca::Authority;
+use gatewright_software::sessions::SessionSecret;
 use gatewright_stream::tls;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
@@ -22,6 +25,12 @@ use tokio::sync::watch;
 /// Name of the Secret.
 const SECRET: &str = "gatewright-ca";
 
+/// Entry of the Secret that keys of session tokens follow from.
+const SESSIONS: &str = "sessions.key";
+
+/// Attempts to read or make the Secret while other processes do.
+const ROUNDS: usize = 8;
+
 /// Between two looks at the Secret.
 const LOOK: Duration = Duration::from_secs(300);
 
@@ -32,6 +41,8 @@ pub struct Authorities {
     names: Vec<String>,
     bundle: watch::Sender<String>,
     server: watch::Sender<Arc<ServerConfig>>,
+    sessions: SessionSecret,
+    clock: Clock,
 }
 
 impl Authorities {
@@ -39,22 +50,24 @@ impl Authorities {
     ///
     /// # Errors
     /// When the Secret can neither be read nor made, or holds something else.
-    pub async fn load(client: &Client, args: &ControllerArgs) -> Result<Self> {
+    pub async fn load(client: &Client, args: &ControllerArgs, clock: Clock) -> Result<Self> {
         let endpoint = args.endpoint();
         let host = endpoint
             .rsplit_once(':')
             .map_or(endpoint.as_str(), |(host, _)| host);
         let names = vec![host.trim_matches(['[', ']']).to_owned()];
         let api = Api::namespaced(client.clone(), &args.namespace);
-        let authority = load(&api)
+        let (authority, sessions) = load(&api, clock.now())
             .await
             .with_context(|| format!("Secret {}/{SECRET}", args.namespace))?;
-        let server = server(&authority, &names)?;
+        let server = server(&authority, &names, clock.now())?;
         Ok(Self {
             namespace: args.namespace.clone(),
             names,
             bundle: watch::channel(authority.bundle()).0,
             server: watch::channel(server).0,
+            sessions,
+            clock,
         })
     }
 
@@ -68,15 +81,20 @@ impl Authorities {
         self.server.subscribe()
     }
 
+    /// What keys of session tokens follow from.
+    pub fn sessions(&self) -> SessionSecret {
+        self.sessions.clone()
+    }
+
     /// Follows the Secret, renews the server's certificate, and, while leading, replaces the authority when
     /// its time comes.
     pub async fn keep(self, client: Client, leads: watch::Receiver<bool>) {
         let api: Api<Secret> = Api::namespaced(client, &self.namespace);
-        let mut issued = Timestamp::now();
+        let mut issued = self.clock.now();
         let mut known = self.bundle.borrow().clone();
         loop {
             tokio::time::sleep(LOOK).await;
-            let now = Timestamp::now();
+            let now = self.clock.now();
             let leading = *leads.borrow();
             let authority = match self.advance(&api, leading, now).await {
                 Ok(authority) => authority,
@@ -90,10 +108,10 @@ impl Authorities {
                 }
             };
             let bundle = authority.bundle();
-            if bundle == known && now.duration_since(issued) < Authority::renewal() {
+            if bundle == known && !Authority::must_renew(issued, now) {
                 continue;
             }
-            match server(&authority, &self.names) {
+            match server(&authority, &self.names, now) {
                 Ok(server) => {
                     self.server.send_replace(server);
                     self.bundle.send_replace(bundle.clone());
@@ -111,7 +129,10 @@ impl Authorities {
             return Ok(authority);
         };
         let mut changed = secret;
-        changed.data = Some(data(&advanced));
+        let sessions = entry(&changed, SESSIONS).cloned();
+        let entries = data(&advanced).into_iter();
+        let sessions = sessions.map(|bytes| (SESSIONS.to_owned(), bytes));
+        changed.data = Some(entries.chain(sessions).collect());
         // Refused when another process was faster: the next look sees what it wrote.
         api.replace(SECRET, &PostParams::default(), &changed).await?;
         tracing::info!(secret = SECRET, "the authority moved on");
@@ -119,28 +140,58 @@ impl Authorities {
     }
 }
 
-async fn load(api: &Api<Secret>) -> Result<Authority> {
-    if let Some(found) = get(api).await? {
-        return read(&found);
-    }
-    let authority = Authority::generate(Timestamp::now())?;
-    let secret = Secret {
-        metadata: ObjectMeta {
-            name: Some(SECRET.to_owned()),
-            ..ObjectMeta::default()
-        },
-        type_: Some("gatewright.dev/ca".to_owned()),
-        data: Some(data(&authority)),
-        ..Secret::default()
-    };
-    match api.create(&PostParams::default(), &secret).await {
-        Ok(_) => Ok(authority),
-        Err(kube::Error::Api(status)) if status.code == 409 => {
-            let found = get(api).await?.context("it exists and cannot be found")?;
-            read(&found)
+async fn load(api: &Api<Secret>, now: Timestamp) -> Result<(Authority, SessionSecret)> {
+    // Each time another process was faster there is more to read: a few rounds suffice.
+    for _ in 0..ROUNDS {
+        let found = match get(api).await? {
+            Some(found) => found,
+            None => Secret {
+                metadata: ObjectMeta {
+                    name: Some(SECRET.to_owned()),
+                    ..ObjectMeta::default()
+                },
+                type_: Some("gatewright.dev/ca".to_owned()),
+                data: Some(data(&Authority::generate(now)?)),
+                ..Secret::default()
+            },
+        };
+        let (complete, added) = with_sessions(found)?;
+        let params = PostParams::default();
+        let written = match (added, &complete.metadata.resource_version) {
+            (_, None) => api.create(&params, &complete).await.map(drop),
+            (true, Some(_)) => api.replace(SECRET, &params, &complete).await.map(drop),
+            (false, Some(_)) => Ok(()),
+        };
+        match written {
+            Ok(()) => return Ok((read(&complete)?, sessions(&complete)?)),
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    bail!("it changes all the time")
+}
+
+/// The Secret with an entry for sessions, and whether it had none: a Secret of an earlier release has none.
+fn with_sessions(mut secret: Secret) -> Result<(Secret, bool)> {
+    if entry(&secret, SESSIONS).is_some() {
+        return Ok((secret, false));
+    }
+    let made = SessionSecret::generate().context("the system gives no randomness")?;
+    let entries = secret.data.get_or_insert_default();
+    entries.insert(SESSIONS.to_owned(), ByteString(made.expose().to_vec()));
+    Ok((secret, true))
+}
+
+fn sessions(secret: &Secret) -> Result<SessionSecret> {
+    let bytes = entry(secret, SESSIONS).map(|bytes| bytes.0.as_slice());
+    bytes.and_then(SessionSecret::new).with_context(|| {
+        let length = SessionSecret::LENGTH;
+        format!("entry {SESSIONS} does not have the {length} bytes it needs: remove the entry to have another one made")
+    })
+}
+
+fn entry<'a>(secret: &'a Secret, name: &str) -> Option<&'a ByteString> {
+    secret.data.as_ref()?.get(name)
 }
 
 async fn get(api: &Api<Secret>) -> Result<Option<Secret>> {
@@ -161,7 +212,43 @@ fn data(authority: &Authority) -> BTreeMap<String, ByteString> {
     entries.map(|(name, bytes)| (name, ByteString(bytes))).collect()
 }
 
-fn server(authority: &Authority, names: &[String]) -> Result<Arc<ServerConfig>> {
-    let (chain, key) = authority.issue(names, Timestamp::now())?;
+fn server(authority: &Authority, names: &[String], now: Timestamp) -> Result<Arc<ServerConfig>> {
+    let (chain, key) = authority.issue(names, now)?;
     Ok(tls::server_config(chain.as_bytes(), key.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_an_earlier_release_is_completed_once() {
+        let authority = Authority::generate("2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+        let earlier = Secret {
+            data: Some(data(&authority)),
+            ..Secret::default()
+        };
+        assert!(sessions(&earlier).is_err());
+        let (complete, added) = with_sessions(earlier).unwrap();
+        assert!(added);
+        let first = sessions(&complete).unwrap();
+        let (again, added) = with_sessions(complete).unwrap();
+        assert!(!added, "what is there stays");
+        assert_eq!(sessions(&again).unwrap(), first);
+        assert!(read(&again).unwrap() == authority, "the authority is as it was");
+    }
+
+    #[test]
+    fn an_entry_of_another_length_is_named_without_its_bytes() {
+        let bytes = ByteString(b"short-secret".to_vec());
+        let secret = Secret {
+            data: Some(BTreeMap::from([(SESSIONS.to_owned(), bytes)])),
+            ..Secret::default()
+        };
+        let message = sessions(&secret).err().unwrap().to_string();
+        assert!(
+            message.contains(SESSIONS) && !message.contains("short-secret"),
+            "{message}"
+        );
+    }
 }

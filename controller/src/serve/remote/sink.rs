@@ -1,7 +1,7 @@
 //! Configurations from the controller, put to use.
 
 use super::inspect::State;
-use crate::serve::parameters::GatewayOptions;
+use crate::serve::parameters::{GatewayOptions, Own};
 use crate::serve::program;
 use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::Str;
@@ -33,7 +33,7 @@ pub struct DataPlane {
 struct Known {
     settings: Arc<GatewaySettings>,
     ports: Arc<PortMap>,
-    parameters: Option<SoftwareGatewayParametersSpec>,
+    own: Own,
     /// Why the parameters cannot be used.
     fault: Option<Str>,
 }
@@ -53,12 +53,15 @@ impl Known {
             read.map_err(|error| fault = Some(error.to_string().into()))
                 .ok()
                 // What was good before stays in use.
-                .or_else(|| before?.parameters.clone())
+                .or_else(|| before?.own.parameters.clone())
         });
         Self {
             settings: Arc::clone(settings),
             ports: Arc::new(ports.collect()),
-            parameters,
+            own: Own {
+                parameters,
+                session_key: settings.session_key.clone(),
+            },
             fault,
         }
     }
@@ -91,7 +94,7 @@ impl DataPlane {
             self.known.insert(gateway.clone(), known);
         }
         let known = self.known.get(gateway);
-        let parameters = known.and_then(|known| known.parameters.as_ref());
+        let options = known.and_then(|known| self.options.of(gateway, &known.own));
         Placement {
             balancer: Arc::clone(balancer),
             addresses: if settings.addresses.is_empty() {
@@ -101,7 +104,7 @@ impl DataPlane {
             },
             ports: known.map(|known| Arc::clone(&known.ports)).unwrap_or_default(),
             port_offset: 0,
-            options: self.options.of(gateway, parameters),
+            options,
         }
     }
 

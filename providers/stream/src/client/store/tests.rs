@@ -47,6 +47,7 @@ fn saved(folder: &Path) -> Vec<Assigned> {
         balancer: balancer(),
         settings: Arc::new(GatewaySettings {
             parameters: Some("{}".into()),
+            session_key: Some(Secret::new([9; 32])),
             ..GatewaySettings::default()
         }),
     }];
