@@ -4,12 +4,15 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Root of the repository.
+/// Root of the repository: of the checkout that cargo runs this for, else of the one it was compiled in. The two
+/// differ where checkouts share a folder for builds and cargo sees no reason to compile again.
 pub fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .parent()
-        .map_or_else(|| manifest.to_path_buf(), Path::to_path_buf)
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let run = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let manifest = run
+        .filter(|dir| dir.file_name() == compiled.file_name())
+        .unwrap_or_else(|| compiled.to_path_buf());
+    manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
 }
 
 /// Folder for built tools and downloads, outside the checkout: `GATEWRIGHT_CACHE`, else

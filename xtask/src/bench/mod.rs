@@ -64,7 +64,10 @@ enum What {
     Cluster(cluster::Args),
 }
 
-/// Runs the benchmarks and prints the report.
+/// Runs the benchmarks and prints the report. A scenario that fails costs neither the others nor the report.
+///
+/// # Errors
+/// When nothing can be measured, or with the scenarios that failed.
 pub fn run(args: &Args) -> Result<()> {
     if let Some(What::Cluster(args)) = &args.what {
         return cluster::run(args);
@@ -73,18 +76,30 @@ pub fn run(args: &Args) -> Result<()> {
     let peers: Vec<&'static Peer> = pick(peers::PEERS, &args.peers, |peer| peer.name)?;
     let bench = setup::Bench::prepare(args.binary.clone(), &peers)?;
     let mut report = report::Report::new(args.rounds, args.seconds, &bench)?;
+    let mut failed = Vec::new();
     for scenario in scenarios {
         eprintln!("==> {}: {}", scenario.name, scenario.about);
-        let samples = match scenario.measure_all(args.rounds)? {
-            Some(samples) => BTreeMap::from([("gatewright".to_owned(), samples)]),
-            None => measure(&bench, scenario, &peers, args)?,
-        };
-        report.add(scenario, &samples);
-        eprintln!("{}", report.last());
+        let measured = scenario.measure_all(args.rounds).and_then(|alone| match alone {
+            Some(samples) => Ok(BTreeMap::from([("gatewright".to_owned(), samples)])),
+            None => measure(&bench, scenario, &peers, args),
+        });
+        match measured {
+            Ok(samples) => {
+                report.add(scenario, &samples);
+                eprintln!("{}", report.last());
+            }
+            Err(error) => {
+                eprintln!("    failed: {error:#}");
+                failed.push(format!("{}: {error:#}", scenario.name));
+            }
+        }
     }
     if let Some(path) = &args.output {
         std::fs::write(path, report.markdown())
             .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !failed.is_empty() {
+        bail!("not measured: {}", failed.join("; "));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Read buffers that exist only while there is something in them.
+//! Buffers that exist only while there is something in them.
 //!
 //! An idle connection holds no buffer: it is taken from a list of the thread for a read and goes
 //! back as soon as it is empty. That is what keeps ten thousand idle connections small.
@@ -9,17 +9,22 @@ use std::cell::RefCell;
 pub(crate) const SMALL: usize = 16 * 1024;
 /// Size of a buffer for large bodies.
 pub(crate) const LARGE: usize = 64 * 1024;
-/// Buffers of each size that a thread keeps for reuse.
+/// Buffers of each kind that a thread keeps for reuse.
 const KEPT: usize = 64;
+/// Size of the largest output buffer kept.
+const OUTPUT: usize = 8 * 1024;
 
 thread_local! {
-    static SPARE: RefCell<Spare> = const { RefCell::new(Spare { small: Vec::new(), large: Vec::new() }) };
+    static SPARE: RefCell<Spare> = const {
+        RefCell::new(Spare { small: Vec::new(), large: Vec::new(), output: Vec::new() })
+    };
 }
 
 /// Buffers of a thread that are not in use.
 struct Spare {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    output: Vec<Vec<u8>>,
 }
 
 /// A buffer with a filled part; empty and without memory when new.
@@ -105,6 +110,23 @@ impl Drop for Buffer {
             give(std::mem::take(&mut self.memory));
         }
     }
+}
+
+/// An empty buffer to write into, with memory if the thread has some to spare.
+pub(crate) fn take_output() -> Vec<u8> {
+    let spare = SPARE.try_with(|spare| spare.borrow_mut().output.pop());
+    spare.ok().flatten().unwrap_or_default()
+}
+
+/// Keeps the memory of a buffer that was written out, unless there is enough or it is too large.
+pub(crate) fn give_output(mut memory: Vec<u8>) {
+    let _ = SPARE.try_with(|spare| {
+        let list = &mut spare.borrow_mut().output;
+        if list.len() < KEPT && memory.capacity() <= OUTPUT {
+            memory.clear();
+            list.push(memory);
+        }
+    });
 }
 
 fn take(size: usize) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! One HTTP/1.x connection, either side: reading heads and bodies, writing them.
 
-use super::buffer::{Buffer, LARGE, SMALL};
+use super::buffer::{self, Buffer, LARGE, SMALL};
 use super::chunked::{Decoder, Step};
 use super::error::HeadError;
 use super::framing::BodyLength;
@@ -16,8 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const COPY: usize = 4 * 1024;
 /// Output beyond this is written before more is taken.
 const PENDING: usize = 32 * 1024;
-/// Output memory kept while idle; more is freed.
-const KEPT: usize = 0;
 /// Bounds of a trailer section.
 const TRAILERS: HeadLimits = HeadLimits {
     bytes: 8 * 1024,
@@ -203,6 +201,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> H1<IO> {
 
     /// Starts sending: `head` writes the head into the output, then a body of `length` follows.
     pub(crate) fn start_send(&mut self, length: BodyLength, head: impl FnOnce(&mut Vec<u8>)) {
+        if self.output.capacity() == 0 {
+            self.output = buffer::take_output();
+        }
         head(&mut self.output);
         self.flushed = false;
         self.send = match length {
@@ -251,11 +252,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> H1<IO> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
-    /// Frees the memory that an idle connection has no use for.
+    /// Gives the memory back that an idle connection has no use for.
     pub(crate) fn rest(&mut self) {
         self.input.release();
-        if self.output.is_empty() && self.output.capacity() > KEPT {
-            self.output = Vec::new();
+        if self.output.is_empty() && self.output.capacity() > 0 {
+            buffer::give_output(std::mem::take(&mut self.output));
         }
         self.trailers = None;
     }

@@ -92,6 +92,9 @@ pub(crate) fn leading_line(input: &[u8]) -> Option<usize> {
     }
 }
 
+/// Room for the fields that tell a backend about the client, so that adding them moves nothing.
+const FORWARDING: usize = 256;
+
 /// Reads a request head; `head` ends with its empty line.
 ///
 /// # Errors
@@ -99,7 +102,7 @@ pub(crate) fn leading_line(input: &[u8]) -> Option<usize> {
 pub fn request(head: &[u8], limits: HeadLimits) -> Result<Request, HeadError> {
     let (line, rest) = next_line(head)?;
     let (method, target, version) = request_line(line, limits)?;
-    let mut headers = Headers::with_capacity(16, rest.len());
+    let mut headers = Headers::with_capacity(16, rest.len() + FORWARDING);
     let mut collected = Collected::default();
     field_lines(rest, limits, &mut headers, &mut collected)?;
     let (form, authority, target) = split_target(&method, target)?;

@@ -1,5 +1,6 @@
 //! A header list built for a proxy: one buffer, no hashing, no allocation per field.
 
+use super::spare;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +17,7 @@ pub struct Headers {
 }
 
 #[derive(Clone, Copy)]
-struct Field {
+pub(super) struct Field {
     name: u32,
     value: u32,
     value_len: u32,
@@ -87,10 +88,11 @@ impl Headers {
 
     /// An empty list with room for `fields` fields of `bytes` bytes together.
     pub fn with_capacity(fields: usize, bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(bytes),
-            fields: Vec::with_capacity(fields),
-        }
+        let mut list = Self::default();
+        (list.bytes, list.fields) = spare::take();
+        list.bytes.reserve(bytes);
+        list.fields.reserve(fields);
+        list
     }
 
     /// Number of fields.
@@ -341,6 +343,14 @@ fn value_of<'a>(bytes: &'a [u8], field: &Field) -> &'a [u8] {
     bytes
         .get(start..start + field.value_len as usize)
         .unwrap_or_default()
+}
+
+impl Drop for Headers {
+    fn drop(&mut self) {
+        if self.bytes.capacity() > 0 {
+            spare::give((std::mem::take(&mut self.bytes), std::mem::take(&mut self.fields)));
+        }
+    }
 }
 
 impl fmt::Debug for Headers {

@@ -13,6 +13,7 @@ mod relay;
 mod retries;
 mod server_h1;
 mod server_h2;
+mod spare;
 mod stream;
 mod timer;
 pub mod upstream;
