@@ -69,18 +69,36 @@ impl Buffer {
         } else if self.end == self.memory.len() {
             if self.start > 0 {
                 self.memory.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
             } else {
-                let mut larger = take((self.memory.len() * 2).max(size));
-                let filled = self.data();
-                if let Some(front) = larger.get_mut(..filled.len()) {
-                    front.copy_from_slice(filled);
-                }
-                give(std::mem::replace(&mut self.memory, larger));
+                self.grow((self.memory.len() * 2).max(size));
             }
-            self.end -= self.start;
-            self.start = 0;
         }
         self.memory.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Whether what was read reaches the end of a buffer smaller than `size`: more may be there to read.
+    pub(crate) fn is_full_below(&self, size: usize) -> bool {
+        !self.memory.is_empty() && self.end == self.memory.len() && self.end < size
+    }
+
+    /// Moves the filled part to the front of a buffer of at least `size` bytes.
+    pub(crate) fn grow(&mut self, size: usize) {
+        if self.memory.len() >= size {
+            return;
+        }
+        let mut larger = take(size);
+        let filled = self.data();
+        if let Some(front) = larger.get_mut(..filled.len()) {
+            front.copy_from_slice(filled);
+        }
+        self.end -= self.start;
+        self.start = 0;
+        let smaller = std::mem::replace(&mut self.memory, larger);
+        if !smaller.is_empty() {
+            give(smaller);
+        }
     }
 
     /// Marks bytes of [`Buffer::room`] as filled.
@@ -190,6 +208,22 @@ mod tests {
             expected.drain(..eaten);
         }
         assert!(buffer.memory.len() > SMALL);
+    }
+
+    #[test]
+    fn a_full_buffer_grows_in_front_of_a_read() {
+        let mut buffer = Buffer::default();
+        assert!(!buffer.is_full_below(LARGE));
+        buffer.room(SMALL).fill(7);
+        buffer.filled(SMALL - 1);
+        assert!(!buffer.is_full_below(LARGE));
+        buffer.filled(1);
+        assert!(buffer.is_full_below(LARGE));
+        buffer.consume(100);
+        buffer.grow(LARGE);
+        assert_eq!(buffer.data(), vec![7; SMALL - 100]);
+        assert_eq!(buffer.room(LARGE).len(), LARGE - (SMALL - 100));
+        assert!(!buffer.is_full_below(LARGE));
     }
 
     #[test]

@@ -340,6 +340,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Incoming for H1<IO> {
                 }
             };
             if self.ready > 0 {
+                let plain = !matches!(self.recv, Recv::Chunked(_));
+                if plain && want == LARGE && self.input.is_full_below(LARGE) {
+                    // What is there with the head is sent together with what comes right behind it. A fault is
+                    // met again by the next read.
+                    self.input.grow(LARGE);
+                    if let Poll::Ready(Ok(1..)) = self.poll_read(cx, LARGE) {
+                        continue;
+                    }
+                }
                 return Poll::Ready(Ok(Fill::Data));
             }
             if ready!(self.poll_read(cx, want))? == 0 {

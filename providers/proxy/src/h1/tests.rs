@@ -1,5 +1,6 @@
 //! The codec against every way its input can be cut, and against another parser.
 
+use super::buffer::{LARGE, SMALL};
 use super::conn::{H1, HeadRead};
 use super::parse::{self, HeadLimits};
 use super::{BodyLength, HeadError};
@@ -447,4 +448,49 @@ fn an_idle_connection_holds_no_buffers() {
     assert!(h1.poll_end(&mut cx(), None).is_ready());
     h1.rest();
     assert_eq!(h1.memory(), 0);
+}
+
+/// One write for the head and as much of the body as a large buffer holds, instead of one for what the head's
+/// buffer happened to hold and another for the rest.
+#[test]
+fn what_fills_the_buffer_of_the_head_is_offered_with_what_follows() {
+    let body: Vec<u8> = (0..100 * 1024).map(|index| index as u8).collect();
+    for sent in [body.len(), SMALL, SMALL + 1] {
+        let mut message = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 102400\r\n\r\n".to_vec();
+        let head = message.len();
+        message.extend_from_slice(&body[..sent]);
+        let mut h1 = H1::new(
+            Pieces {
+                input: VecDeque::from([message]),
+                ..Pieces::default()
+            },
+            LIMITS,
+        );
+        assert!(h1.poll_head(&mut cx()).is_ready());
+        h1.consume_input(head);
+        h1.start_recv(BodyLength::Known(body.len() as u64));
+        let mut got = Vec::new();
+        let mut pieces = Vec::new();
+        let end = loop {
+            match h1.poll_fill(&mut cx()) {
+                Poll::Ready(Ok(Fill::Data)) => {
+                    let data = h1.data().to_vec();
+                    pieces.push(data.len());
+                    h1.consume(data.len());
+                    got.extend_from_slice(&data);
+                }
+                Poll::Ready(end) => break end.map_err(|error| error.to_string()),
+                Poll::Pending => panic!("the transport is always ready"),
+            }
+        };
+        assert_eq!(got, &body[..sent]);
+        if sent == body.len() {
+            assert_eq!((pieces, end), (vec![LARGE, body.len() - LARGE], Ok(Fill::End)));
+        } else {
+            assert_eq!(
+                (pieces, end),
+                (vec![sent], Err("the message ended too early".to_owned()))
+            );
+        }
+    }
 }
