@@ -5,6 +5,7 @@
 
 pub mod bystander;
 pub mod client;
+pub mod conversation;
 pub mod echo;
 pub mod gateway;
 pub mod grpc;

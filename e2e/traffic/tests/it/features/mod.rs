@@ -3,6 +3,7 @@
 
 mod downstream;
 mod filters;
+mod grpc;
 mod kinds;
 mod observed;
 mod resilience;
