@@ -1,11 +1,17 @@
 //! Logs: structured, filtered by `GATEWRIGHT_LOG` (or `RUST_LOG`), the filter changeable at run time.
 
 use std::sync::OnceLock;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-static HANDLE: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+/// A part of the subscriber beside the log, with a filter of its own.
+pub type Beside = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// What the log is a part of.
+type Below = Layered<Option<Beside>, Registry>;
+
+static HANDLE: OnceLock<reload::Handle<EnvFilter, Below>> = OnceLock::new();
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,28 +24,35 @@ pub enum Format {
 
 /// Starts logging. `default` is the filter when the environment names none.
 pub fn start(format: Format, default: &str) {
+    start_beside(format, default, None);
+}
+
+/// As [`start`], with something beside the log that sees spans and events as well.
+pub fn start_beside(format: Format, default: &str, beside: Option<Beside>) {
     let text = std::env::var("GATEWRIGHT_LOG")
         .or_else(|_| std::env::var("RUST_LOG"))
         .unwrap_or_default();
     let filter = EnvFilter::try_new(if text.is_empty() { default } else { &text })
         .unwrap_or_else(|_| EnvFilter::new(default));
     let (filter, handle) = reload::Layer::new(filter);
-    let registry = tracing_subscriber::registry().with(filter);
+    let below = tracing_subscriber::registry().with(beside);
     let started = match format {
-        Format::Json => registry
+        Format::Json => below
             .with(
                 fmt::layer()
                     .json()
                     .flatten_event(true)
-                    .with_writer(std::io::stderr),
+                    .with_writer(std::io::stderr)
+                    .with_filter(filter),
             )
             .try_init(),
-        Format::Text => registry
+        Format::Text => below
             .with(
                 fmt::layer()
                     .with_target(false)
                     .with_ansi(colours())
-                    .with_writer(std::io::stderr),
+                    .with_writer(std::io::stderr)
+                    .with_filter(filter),
             )
             .try_init(),
     };

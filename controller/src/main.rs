@@ -65,8 +65,10 @@ fn dispatch(command: Command) -> Result<Exit> {
         #[cfg(feature = "controller")]
         Command::Controller(args) => {
             drop(out);
-            logging::start(logging::Format::Json, "info");
-            cluster::run(args)
+            let traces = args.traces.start(&args.identity)?;
+            let beside = traces.as_ref().map(|traces| args.traces.layer(traces));
+            logging::start_beside(logging::Format::Json, "info", beside);
+            cluster::run(args, traces)
         }
         Command::Translate(args) => cli::translate::run(&args, &mut out),
         Command::Validate(args) => cli::validate::run(&args, &mut out),

@@ -1,7 +1,12 @@
 //! The command line of `gatewright controller`.
 
+use super::traces::Traces;
+use crate::logging::Beside;
+use anyhow::{Context, Result};
 use clap::Args;
+use gatewright_proxy::observe::trace::OwnTraces;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// `gatewright controller`.
 #[derive(Args, Clone)]
@@ -44,6 +49,55 @@ pub struct ControllerArgs {
     /// Run without a Lease: only for a single process.
     #[arg(long)]
     pub no_leader_election: bool,
+    /// Traces of the controller's own work.
+    #[command(flatten)]
+    pub traces: TraceOptions,
+}
+
+/// Where traces of the controller's own work go.
+#[derive(Args, Clone)]
+pub struct TraceOptions {
+    /// Collector that gets traces of the controller's own work as OTLP: http://HOST:4317 by gRPC, another port by HTTP.
+    /// None by default.
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        default_value = ""
+    )]
+    pub trace_collector: String,
+    /// Share of these traces that is sent, 0 to 1.
+    #[arg(
+        long,
+        env = "OTEL_TRACES_SAMPLER_ARG",
+        value_name = "SHARE",
+        default_value = "1",
+        value_parser = share
+    )]
+    pub trace_sampling: f64,
+}
+
+impl TraceOptions {
+    /// Starts the export, where there is a collector. `instance` is the name of this process.
+    pub fn start(&self, instance: &str) -> Result<Option<Arc<OwnTraces>>> {
+        if self.trace_collector.is_empty() {
+            return Ok(None);
+        }
+        let traces = OwnTraces::start(&self.trace_collector, "gatewright-controller", instance);
+        Ok(Some(Arc::new(traces.context("--trace-collector")?)))
+    }
+
+    /// The part of the subscriber that exports.
+    pub fn layer(&self, traces: &Arc<OwnTraces>) -> Beside {
+        Box::new(Traces::new(Arc::clone(traces), self.trace_sampling).layer())
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: Option<f64> = text.parse().ok();
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("found `{text}`, accepted is a number from 0 to 1"))
 }
 
 impl ControllerArgs {

@@ -4,6 +4,7 @@
 //! when every ready proxy has them, when there is no proxy to wait for, or when the wait gets too long
 //! (a proxy that does not answer is taken for unready by the configuration server before that).
 
+use super::traces;
 use gatewright_core::snapshot::ObjectKey;
 use gatewright_core::status::Status;
 use gatewright_model::key::ObjectName;
@@ -26,9 +27,13 @@ pub enum Reached {
     Revision(Revision),
 }
 
+/// A status that need not wait, and what it comes from.
+pub type Free = (ObjectKey, Arc<Status>, Option<traces::Context>);
+
 #[derive(Debug)]
 struct Held {
     status: Arc<Status>,
+    origin: Option<traces::Context>,
     needs: BTreeMap<ObjectName, Revision>,
     since: Instant,
 }
@@ -50,7 +55,8 @@ impl Gate {
         status: Arc<Status>,
         mut needs: BTreeMap<ObjectName, Revision>,
         (reached, now): (&dyn Fn(&ObjectName) -> Reached, Instant),
-    ) -> Option<(ObjectKey, Arc<Status>)> {
+    ) -> Option<Free> {
+        let origin = traces::context();
         // What the older status waited for is in the newer one as well.
         let mut since = now;
         if let Some(older) = self.take(&key) {
@@ -62,7 +68,7 @@ impl Gate {
         }
         needs.retain(|gateway, revision| !met(reached(gateway), *revision));
         if needs.is_empty() {
-            return Some((key, status));
+            return Some((key, status, origin));
         }
         for gateway in needs.keys() {
             self.by_gateway
@@ -70,12 +76,18 @@ impl Gate {
                 .or_default()
                 .insert(key.clone());
         }
-        self.held.insert(key, Held { status, needs, since });
+        let held = Held {
+            status,
+            origin,
+            needs,
+            since,
+        };
+        self.held.insert(key, held);
         None
     }
 
     /// The data plane of a Gateway got somewhere: answers what waited for that alone.
-    pub fn reached(&mut self, gateway: &ObjectName, reached: Reached) -> Vec<(ObjectKey, Arc<Status>)> {
+    pub fn reached(&mut self, gateway: &ObjectName, reached: Reached) -> Vec<Free> {
         let Some(waiting) = self.by_gateway.get(gateway) else {
             return Vec::new();
         };
@@ -101,7 +113,7 @@ impl Gate {
             if self.held.get(&key).is_some_and(|held| held.needs.is_empty())
                 && let Some(held) = self.held.remove(&key)
             {
-                free.push((key, held.status));
+                free.push((key, held.status, held.origin));
             }
         }
         if self.by_gateway.get(gateway).is_some_and(BTreeSet::is_empty) {
@@ -111,13 +123,13 @@ impl Gate {
     }
 
     /// What has waited for too long.
-    pub fn overdue(&mut self, now: Instant) -> Vec<(ObjectKey, Arc<Status>)> {
+    pub fn overdue(&mut self, now: Instant) -> Vec<Free> {
         let late = self.held.iter().filter(|(_, held)| now >= held.since + PATIENCE);
         let keys: Vec<ObjectKey> = late.map(|(key, _)| key.clone()).collect();
         keys.into_iter()
             .filter_map(|key| {
                 let held = self.take(&key)?;
-                Some((key, held.status))
+                Some((key, held.status, held.origin))
             })
             .collect()
     }
@@ -174,8 +186,8 @@ mod tests {
         Arc::new(Status::Route(RouteStatus::default()))
     }
 
-    fn keys(found: Vec<(ObjectKey, Arc<Status>)>) -> Vec<ObjectKey> {
-        found.into_iter().map(|(key, _)| key).collect()
+    fn keys(found: Vec<Free>) -> Vec<ObjectKey> {
+        found.into_iter().map(|(key, ..)| key).collect()
     }
 
     #[test]

@@ -4,12 +4,13 @@
 use super::catalog::{Catalog, Release};
 use super::clock::Clock;
 use super::events::{About, Events, notices};
-use super::gate::{Gate, Reached};
+use super::gate::{Free, Gate, Reached};
 use super::metrics::Metrics;
 use super::options;
 use super::protect::{self, Protector};
 use super::provision::{Provisioned, Provisioner, Request};
 use super::status::Writer;
+use super::traces::{self, TRACES};
 use super::watch::{Input, Source};
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::engine::{BalancerChange, Delta, Engine, Parts, StatusChange};
@@ -154,9 +155,9 @@ impl Hub {
                     self.pass_on(delta);
                 }
                 () = sleep_until(deadline) => {
-                    for (key, status) in self.gate.overdue(Instant::now()) {
-                        tracing::warn!(object = %key, "status written before every proxy has answered");
-                        self.write(key, status);
+                    for free in self.gate.overdue(Instant::now()) {
+                        tracing::warn!(object = %free.0, "status written before every proxy has answered");
+                        self.write(free);
                     }
                 }
             }
@@ -240,6 +241,18 @@ impl Hub {
     }
 
     fn apply(&mut self, batch: Vec<Input>) {
+        let span = tracing::debug_span!(
+            target: TRACES,
+            "reconcile",
+            objects = batch.len(),
+            changed = tracing::field::Empty,
+            gateways = tracing::field::Empty,
+            statuses = tracing::field::Empty,
+        );
+        let _entered = span.enter();
+        if !span.is_disabled() {
+            span.record("changed", named(&batch));
+        }
         let begun = Instant::now();
         let mut upserted = Vec::new();
         let mut classes = false;
@@ -273,6 +286,8 @@ impl Hub {
             }
         }
         let delta = self.engine.update(changes, self.clock.now());
+        span.record("gateways", delta.balancers.len());
+        span.record("statuses", delta.statuses.len());
         let wanted: BTreeSet<&ObjectKey> = delta.statuses.iter().map(|change| &change.key).collect();
         for key in upserted.iter().filter(|key| !wanted.contains(key)) {
             // It has the status it should have.
@@ -387,8 +402,8 @@ impl Hub {
             let concerned = concerned(&key, &needs);
             let server = &self.out.server;
             let reached = |gateway: &ObjectName| reached(server.outcome(gateway).as_ref());
-            if let Some((key, status)) = self.gate.hold(key, status, concerned, (&reached, Instant::now())) {
-                self.write(key, status);
+            if let Some(free) = self.gate.hold(key, status, concerned, (&reached, Instant::now())) {
+                self.write(free);
             }
         }
         let gateways = self.engine.balancers().count();
@@ -444,11 +459,19 @@ impl Hub {
             }
             free.push((gateway, reached(Some(&outcome))));
         }
+        let span = tracing::debug_span!(
+            target: TRACES,
+            "acknowledge",
+            gateways = free.len(),
+            statuses = tracing::field::Empty,
+        );
+        let _entered = span.enter();
         let delta = self.engine.set_programming(programmed, self.clock.now());
+        span.record("statuses", delta.statuses.len());
         self.pass_on(delta);
         for (gateway, reached) in free {
-            for (key, status) in self.gate.reached(&gateway, reached) {
-                self.write(key, status);
+            for free in self.gate.reached(&gateway, reached) {
+                self.write(free);
             }
         }
     }
@@ -458,6 +481,9 @@ impl Hub {
         let Some(balancer) = self.engine.balancer(&gateway).cloned() else {
             return;
         };
+        let span = tracing::debug_span!(target: TRACES, "provisioned", %gateway);
+        traces::follow(&span, done.origin);
+        let _entered = span.enter();
         let moved = done.moved;
         self.infrastructure.insert(gateway.clone(), done);
         if moved {
@@ -520,9 +546,9 @@ impl Hub {
         Some(programming)
     }
 
-    fn write(&self, key: ObjectKey, status: Arc<Status>) {
+    fn write(&self, (key, status, origin): Free) {
         let version = self.versions.get(&key).cloned().unwrap_or_default();
-        self.out.writer.put(key, status, version);
+        self.out.writer.put(key, (status, version), origin);
     }
 
     fn announce(&self, key: &ObjectKey, before: Option<&Status>, after: &Status) {
@@ -566,6 +592,21 @@ fn concerned(key: &ObjectKey, needs: &BTreeMap<ObjectName, (u64, Parts)>) -> BTr
         .filter(|(gateway, (_, parts))| touches(gateway, parts))
         .map(|(gateway, (revision, _))| (gateway.clone(), *revision))
         .collect()
+}
+
+/// What changed, for a person: the first few objects.
+fn named(batch: &[Input]) -> String {
+    const SHOWN: usize = 5;
+    let keys = batch.iter().filter_map(|input| match input {
+        Input::Synced(_) => None,
+        Input::Unreadable { key, .. } | Input::Delete(key) => Some(key.to_string()),
+        Input::Upsert { object, .. } => Some(object.key().to_string()),
+    });
+    let mut text = keys.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if batch.len() > SHOWN {
+        text += ", ...";
+    }
+    text
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -4,14 +4,15 @@
 //! Labels are kinds, results and names of queues, never names of objects.
 
 use gatewright_core::snapshot::Kind;
+use gatewright_proxy::observe::trace::OwnTraces;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Name of the lease and of the label `name` of leader election.
@@ -64,6 +65,8 @@ pub struct Metrics {
     unreadable: Family<OfKind, Counter>,
     gateways: Gauge,
     proxies: Gauge,
+    spans_lost: Counter<u64, AtomicU64>,
+    traces: Option<Arc<OwnTraces>>,
 }
 
 /// controller-runtime's buckets: 5 ms to 60 s.
@@ -74,8 +77,8 @@ fn reconcile_histogram() -> Histogram {
 }
 
 impl Metrics {
-    /// All metrics at zero.
-    pub fn new() -> Self {
+    /// All metrics at zero; `traces` counts its spans itself.
+    pub fn new(traces: Option<Arc<OwnTraces>>) -> Self {
         let mut registry = Registry::default();
         let metrics = Self {
             reconciled: Family::default(),
@@ -88,6 +91,8 @@ impl Metrics {
             unreadable: Family::default(),
             gateways: Gauge::default(),
             proxies: Gauge::default(),
+            spans_lost: Counter::default(),
+            traces,
             registry: Mutex::new(Registry::default()),
         };
         registry.register(
@@ -136,6 +141,11 @@ impl Metrics {
             "Proxies that are ready",
             metrics.proxies.clone(),
         );
+        registry.register(
+            "gatewright_trace_spans_dropped",
+            "Spans of the controller's own work that no collector got",
+            metrics.spans_lost.clone(),
+        );
         let build: Family<Build, Gauge> = Family::default();
         build
             .get_or_create(&Build {
@@ -150,6 +160,9 @@ impl Metrics {
 
     /// Prometheus text.
     pub fn render(&self) -> String {
+        if let Some(traces) = &self.traces {
+            self.spans_lost.inner().store(traces.lost(), Ordering::Relaxed);
+        }
         let mut out = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a string cannot fail.
@@ -215,7 +228,7 @@ mod tests {
 
     #[test]
     fn names_are_those_that_dashboards_know() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(None);
         metrics.reconciled("engine", "success", Duration::from_millis(3));
         metrics.status_write(Kind::Gateway, "success", Duration::from_millis(3));
         metrics.status_depth(2);

@@ -23,6 +23,9 @@ mod provision;
 mod prune;
 mod sources;
 mod status;
+#[cfg(test)]
+mod testing;
+mod traces;
 mod watch;
 
 use crate::cli;
@@ -36,6 +39,7 @@ use clock::Clock;
 use events::Events;
 use gatewright_core::backend::{BackendOptions, Location};
 use gatewright_crds::api::GatewayClass;
+use gatewright_proxy::observe::trace::OwnTraces;
 use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
 use hub::{Hub, Inbox, Outbox};
@@ -59,26 +63,27 @@ const INPUTS: usize = 8192;
 /// Between two attempts to reach the API server at the start.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs the controller until a signal ends it.
-pub fn run(args: ControllerArgs) -> Result<Exit> {
+/// Runs the controller until a signal ends it; `traces` is where its spans go.
+pub fn run(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8)))
         .enable_all()
         .build()?;
-    let result = runtime.block_on(serve(args));
+    let result = runtime.block_on(serve(args, traces));
     // Watches hold connections open: they need no goodbye.
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
 }
 
-async fn serve(args: ControllerArgs) -> Result<Exit> {
+async fn serve(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<Exit> {
     let client = Client::try_default()
         .await
         .context("no way to the API server: neither a service account nor a kubeconfig can be used")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopped) = cell::channel(false);
-    let started = start(args, client, stopped);
+    let metrics = Arc::new(Metrics::new(traces));
+    let started = start(args, client, metrics, stopped);
     let tasks = tokio::select! {
         started = started => started?,
         _ = terminate.recv() => return Ok(Exit::Success),
@@ -99,10 +104,10 @@ async fn serve(args: ControllerArgs) -> Result<Exit> {
 async fn start(
     args: ControllerArgs,
     client: Client,
+    metrics: Arc<Metrics>,
     stopped: cell::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>> {
     let clock = Clock::system();
-    let metrics = Arc::new(Metrics::new());
     let (synced, is_synced) = cell::channel(false);
     let (leads, is_leading) = cell::channel(args.no_leader_election);
     let inspected = admin::Inspected {

@@ -2,6 +2,7 @@
 
 use super::admission::Grants;
 use super::metrics::Metrics;
+use super::traces::{self, TRACES};
 use futures_util::StreamExt;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_model::key::ObjectName;
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
+use tracing::Instrument;
 
 pub use gatewright_software::Input as Request;
 
@@ -35,6 +37,8 @@ pub struct Provisioned {
     pub fault: Option<ProgrammingFault>,
     /// Whether other proxies may serve it from now on: it is to be placed anew.
     pub moved: bool,
+    /// What it comes from.
+    pub origin: Option<traces::Context>,
 }
 
 /// What is to be done for a Gateway.
@@ -52,6 +56,8 @@ struct Queue {
     due: BTreeSet<(Instant, ObjectName)>,
     busy: BTreeSet<ObjectName>,
     failures: BTreeMap<ObjectName, u32>,
+    /// What the wish of a Gateway comes from, until it is granted.
+    origins: BTreeMap<ObjectName, traces::Context>,
     /// Gateways of ours without a request, whose objects stay as they are.
     kept: BTreeSet<ObjectName>,
     /// Gateways that were made once: an API server that is away for a while does not make them unreachable.
@@ -60,6 +66,9 @@ struct Queue {
 
 impl Queue {
     fn put(&mut self, gateway: ObjectName, wish: Wish, at: Instant) {
+        if let Some(origin) = traces::context() {
+            self.origins.insert(gateway.clone(), origin);
+        }
         self.wishes.insert(gateway.clone(), wish);
         self.due.retain(|(_, other)| *other != gateway);
         self.due.insert((at, gateway));
@@ -220,11 +229,30 @@ impl Provisioner {
         let begun = Instant::now();
         let provider = &self.0.provider;
         let moved = provider.is_moving(&gateway);
-        let outcome = match &wish {
-            Wish::Make(request) => provider.reconcile(request).await,
-            Wish::Remove => provider.remove(&gateway).await,
+        let origin = self.queue(|queue| queue.origins.remove(&gateway));
+        let span = tracing::debug_span!(
+            target: TRACES,
+            "provision",
+            %gateway,
+            changes = tracing::field::Empty,
+            error = tracing::field::Empty,
+        );
+        traces::follow(&span, origin);
+        let outcome = async {
+            match &wish {
+                Wish::Make(request) => provider.reconcile(request).await,
+                Wish::Remove => provider.remove(&gateway).await,
+            }
         };
+        let outcome = outcome.instrument(span.clone()).await;
+        span.record("changes", outcome.changes.len());
+        if let Some(error) = outcome.errors().next() {
+            span.record("error", error.to_string());
+        }
         let mut told = None;
+        // Another attempt, if one is needed, is part of the same trace.
+        let within = span.enter();
+        let origin = traces::context();
         self.queue(|queue| {
             queue.busy.remove(&gateway);
             let makes = matches!(wish, Wish::Make(_));
@@ -255,10 +283,12 @@ impl Provisioner {
                 queue.put(gateway.clone(), wish.clone(), Instant::now() + pause);
             }
         });
+        drop(within);
         self.0.wake.notify_one();
         if let (Some((addresses, fault)), Wish::Make(_)) = (told, &wish) {
             let done = Provisioned {
                 moved: moved || provider.is_moving(&gateway),
+                origin,
                 gateway,
                 addresses,
                 fault,

@@ -22,3 +22,6 @@ pub use feature::Feature;
 pub use provider::Provider;
 pub use review::review;
 pub use support::Support;
+
+/// Target of the `tracing` spans that tell what the program does, for who exports them.
+pub const TRACES: &str = "gatewright::traces";

@@ -42,6 +42,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["image.digest=latest"], "/image/digest"),
     (&["controllerName=gatewright"], "/controllerName"),
     (&["metrics.port=80"], "/metrics/port"),
+    (&["tracing.collector=https://a:4318"], "/tracing/collector"),
+    (&["tracing.sampling=2"], "/tracing/sampling"),
     (&["watchNamespaces={Shop}"], "/watchNamespaces/0"),
     (
         &["gatewayClass.parametersRef.name=a"],

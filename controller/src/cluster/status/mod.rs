@@ -9,6 +9,7 @@ mod patch;
 mod queue;
 
 use super::metrics::Metrics;
+use super::traces::{self, TRACES};
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
+use tracing::Instrument;
 
 /// Field manager of everything that the controller writes.
 pub const FIELD_MANAGER: &str = "gatewright";
@@ -68,11 +70,17 @@ impl Writer {
         self.lacking().clear();
     }
 
-    /// Wants a status written. `version` is that of the object it was computed from.
-    pub fn put(&self, key: ObjectKey, status: Arc<Status>, version: String) {
+    /// Wants a status written, with the version of the object it was computed from and what it comes from.
+    pub fn put(
+        &self,
+        key: ObjectKey,
+        (status, version): (Arc<Status>, String),
+        origin: Option<traces::Context>,
+    ) {
         let job = Job {
             status,
             version,
+            origin,
             failures: 0,
         };
         self.queue(|queue| queue.put(key, job));
@@ -125,7 +133,19 @@ impl Writer {
 
     async fn write(&self, key: ObjectKey, mut job: Job) {
         let begun = Instant::now();
-        let result = self.send(&key, &job).await;
+        let span = tracing::debug_span!(
+            target: TRACES,
+            "write status",
+            object = %key,
+            result = tracing::field::Empty,
+            error = tracing::field::Empty,
+        );
+        traces::follow(&span, job.origin);
+        let result = self.send(&key, &job).instrument(span.clone()).await;
+        span.record("result", outcome(&result));
+        if let Err(error) = &result {
+            span.record("error", error.to_string());
+        }
         let now = Instant::now();
         self.0
             .metrics

@@ -1,6 +1,7 @@
 //! What is to be written: the newest status of each object, each object at most once at a time and not
 //! more often than its interval allows.
 
+use crate::cluster::traces;
 use gatewright_core::snapshot::ObjectKey;
 use gatewright_core::status::Status;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,6 +18,8 @@ pub struct Job {
     pub status: Arc<Status>,
     /// Version of the object that it was computed from.
     pub version: String,
+    /// What it comes from.
+    pub origin: Option<traces::Context>,
     /// Writes of this status that failed.
     pub failures: u32,
 }
@@ -163,6 +166,7 @@ mod tests {
         Job {
             status: Arc::new(Status::Route(RouteStatus::default())),
             version: version.to_owned(),
+            origin: None,
             failures: 0,
         }
     }

@@ -1,7 +1,9 @@
 //! From observation to outcome, in one way for all providers.
 
-use super::{Applied, Change, Driver, Outcome, Plan, Verdict};
+use super::{Applied, Change, Driver, Outcome, Plan, ProviderError, Verdict};
+use crate::TRACES;
 use gatewright_model::key::ObjectName;
+use tracing::Instrument;
 
 /// Makes a Gateway's infrastructure what its input says. Nothing is written when it is already. A change
 /// that fails stops only those that need it: a broken part hurts only itself.
@@ -12,20 +14,20 @@ pub async fn converge<D: Driver>(driver: &D, input: &D::Input) -> Outcome {
         unsupported: lowered.unsupported,
         ..Outcome::default()
     };
-    let observed = match driver.observe(gateway).await {
+    let observed = match observe(driver, gateway).await {
         Ok(observed) => observed,
         Err(error) => {
             outcome.unread = Some(error);
             return outcome;
         }
     };
-    let plan = driver.plan(Some(&lowered.target), &observed);
+    let plan = plan(driver, Some(&lowered.target), &observed);
     if plan.is_empty() {
         outcome.addresses = driver.addresses(input, &observed);
         return outcome;
     }
     outcome.changes = carry_out(driver, plan).await;
-    match driver.observe(gateway).await {
+    match observe(driver, gateway).await {
         Ok(observed) => outcome.addresses = driver.addresses(input, &observed),
         Err(error) => outcome.unread = Some(error),
     }
@@ -35,11 +37,45 @@ pub async fn converge<D: Driver>(driver: &D, input: &D::Input) -> Outcome {
 /// Removes everything that was made for a Gateway, and nothing else.
 pub async fn remove<D: Driver>(driver: &D, gateway: &ObjectName) -> Outcome {
     let mut outcome = Outcome::default();
-    match driver.observe(gateway).await {
-        Ok(observed) => outcome.changes = carry_out(driver, driver.plan(None, &observed)).await,
+    match observe(driver, gateway).await {
+        Ok(observed) => outcome.changes = carry_out(driver, plan(driver, None, &observed)).await,
         Err(error) => outcome.unread = Some(error),
     }
     outcome
+}
+
+async fn observe<D: Driver>(driver: &D, gateway: &ObjectName) -> Result<D::Observed, ProviderError> {
+    let span = tracing::debug_span!(target: TRACES, "observe", error = tracing::field::Empty);
+    let observed = driver.observe(gateway).instrument(span.clone()).await;
+    note(&span, observed)
+}
+
+fn plan<D: Driver>(driver: &D, target: Option<&D::Target>, observed: &D::Observed) -> Plan<D::Step> {
+    let span = tracing::debug_span!(target: TRACES, "plan", changes = tracing::field::Empty);
+    let plan = span.in_scope(|| driver.plan(target, observed));
+    span.record("changes", plan.changes.len());
+    plan
+}
+
+async fn apply<D: Driver>(driver: &D, change: &Change<D::Step>) -> Result<(), ProviderError> {
+    // Not what is written: there may be secrets in it.
+    let span = tracing::debug_span!(
+        target: TRACES,
+        "apply",
+        action = change.action.label(),
+        resource = %change.resource,
+        error = tracing::field::Empty,
+    );
+    let applied = driver.apply(change).instrument(span.clone()).await;
+    note(&span, applied)
+}
+
+/// Makes the span of a failure a failed one.
+fn note<T>(span: &tracing::Span, result: Result<T, ProviderError>) -> Result<T, ProviderError> {
+    if let Err(error) = &result {
+        span.record("error", error.to_string());
+    }
+    result
 }
 
 async fn carry_out<D: Driver>(driver: &D, plan: Plan<D::Step>) -> Vec<Applied> {
@@ -47,7 +83,7 @@ async fn carry_out<D: Driver>(driver: &D, plan: Plan<D::Step>) -> Vec<Applied> {
     for change in plan.changes {
         let verdict = match blocked(&change, &done) {
             Some(verdict) => verdict,
-            None => match driver.apply(&change).await {
+            None => match apply(driver, &change).await {
                 Ok(()) => Verdict::Done,
                 Err(error) => Verdict::Failed(error),
             },

@@ -8,8 +8,10 @@
 mod context;
 pub(crate) mod export;
 mod otlp;
+mod own;
 mod span;
 
+pub use own::{Attribute, OwnSpan, OwnTraces, TracesError};
 pub use span::Span;
 
 use crate::http::RequestHead;
@@ -19,7 +21,10 @@ use gatewright_model::Str;
 use gatewright_model::telemetry::{AttributeSource, Tracing};
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Longest text of an attribute, in bytes: clients determine some of them.
+const MAX_TEXT: usize = 1024;
 
 /// Where spans go.
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub struct TracePolicy {
     parent_based: bool,
     parent_sampling: (u32, u32),
     service_name: Str,
+    /// Which of several processes of this service.
+    instance: Option<Str>,
     span_name: Option<Str>,
     attributes: Vec<(Str, AttributeSource)>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -74,6 +81,7 @@ impl TracePolicy {
                 .service_name
                 .clone()
                 .unwrap_or_else(|| "gatewright".into()),
+            instance: None,
             span_name: tracing.span_name.clone(),
             attributes: tracing.attributes.clone(),
             headers: tracing
@@ -121,6 +129,18 @@ impl TracePolicy {
 /// Whether a share of numerator in denominator holds a trace.
 fn draws((numerator, denominator): (u32, u32), random: u128) -> bool {
     denominator > 0 && (random >> 64) as u64 % u64::from(denominator) < u64::from(numerator)
+}
+
+/// The beginning of a text that may be long.
+fn cut(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_TEXT);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+/// A time as OTLP has it.
+fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
 }
 
 fn plain(url: &str) -> Option<Collector> {

@@ -155,11 +155,14 @@ async fn run(mut spans: Receiver<Finished>, failed: &AtomicU64) {
 }
 
 fn request(policy: &TracePolicy, spans: Vec<SpanData>) -> ExportTraceServiceRequest {
+    let mut attributes = vec![KeyValue::text("service.name", &*policy.service_name)];
+    if let Some(instance) = &policy.instance {
+        attributes.push(KeyValue::text("service.instance.id", &**instance));
+        attributes.push(KeyValue::text("service.version", env!("CARGO_PKG_VERSION")));
+    }
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
-            resource: Some(Resource {
-                attributes: vec![KeyValue::text("service.name", &*policy.service_name)],
-            }),
+            resource: Some(Resource { attributes }),
             scope_spans: vec![ScopeSpans {
                 scope: Some(Scope {
                     name: "gatewright".to_owned(),

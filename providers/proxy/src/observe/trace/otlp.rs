@@ -71,6 +71,8 @@ pub(crate) struct SpanData {
     pub(crate) flags: u32,
 }
 
+/// `SPAN_KIND_INTERNAL`.
+pub(crate) const KIND_INTERNAL: i32 = 1;
 /// `SPAN_KIND_SERVER`.
 pub(crate) const KIND_SERVER: i32 = 2;
 /// `STATUS_CODE_ERROR`.

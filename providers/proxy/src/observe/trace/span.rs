@@ -1,8 +1,8 @@
 //! The span of one request.
 
-use super::TracePolicy;
 use super::context::TraceContext;
 use super::otlp::{Any, KIND_SERVER, KeyValue, STATUS_ERROR, SpanData, Status};
+use super::{TracePolicy, cut, nanoseconds};
 use crate::http::RequestHead;
 use crate::observe::RequestRecord;
 use crate::policy::forward;
@@ -10,10 +10,7 @@ use crate::runtime::ForwardingOptions;
 use gatewright_model::telemetry::AttributeSource;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Longest text of an attribute that a client determines.
-const MAX_TEXT: usize = 1024;
+use std::time::SystemTime;
 
 /// The span of one request, begun by [`TracePolicy::start`].
 #[derive(Debug)]
@@ -59,10 +56,7 @@ impl Span {
                 attributes.push(KeyValue::new(name, value));
             }
         }
-        let start = self
-            .started
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos() as u64);
+        let start = nanoseconds(self.started);
         SpanData {
             trace_id: self.context.trace_id.to_be_bytes().to_vec(),
             span_id: self.context.span_id.to_be_bytes().to_vec(),
@@ -170,10 +164,4 @@ fn builtin(record: &RequestRecord<'_>, forwarding: &ForwardingOptions) -> Vec<Ke
         ));
     }
     attributes
-}
-
-/// The beginning of a text that may be long.
-fn cut(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_TEXT);
-    text.get(..end).unwrap_or_default().to_owned()
 }
