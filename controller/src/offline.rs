@@ -10,7 +10,10 @@ use crate::serve::{place::Placing, program};
 use anyhow::Result;
 use gatewright_core::Engine;
 use gatewright_core::backend::ExternalNames;
+use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_crds::convert;
 use gatewright_model::LoadBalancer;
+use gatewright_proxy::runtime::Placement;
 use gatewright_validation::Mode;
 use serde_json::Value;
 use std::net::Ipv4Addr;
@@ -19,8 +22,12 @@ use std::sync::Arc;
 /// A translated world.
 pub struct Offline {
     engine: Engine,
+    /// The release and channel that the input is for, and so what is shown.
+    schema: (Bundle, Channel),
     /// Everything wrong with the input.
     pub problems: Vec<Problem>,
+    /// Where one process would serve the Gateways.
+    pub placements: Vec<Placement>,
 }
 
 impl Offline {
@@ -50,12 +57,18 @@ impl Offline {
             .map(|(_, balancer)| placing.place(balancer))
             .collect();
         engine.set_programming(program::assumed(placing, &placements), now);
-        Ok(Self { engine, problems })
+        Ok(Self {
+            engine,
+            schema: (input.schema.bundle, input.schema.channel),
+            problems,
+            placements,
+        })
     }
 
-    /// Every Gateway API object with its computed status, sorted.
+    /// Every Gateway API object with its computed status, sorted, as the release and channel know it.
     pub fn objects(&self) -> impl Iterator<Item = Value> {
-        objects::shown(&self.engine)
+        let (bundle, channel) = self.schema;
+        objects::shown(&self.engine).map(move |object| convert::present(object, bundle, channel))
     }
 
     /// The load balancers.
@@ -63,3 +76,6 @@ impl Offline {
         self.engine.balancers().map(|(_, balancer)| balancer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! The admin server: health, readiness, metrics, configuration and status, on loopback by default.
 //!
-//! Nothing it answers holds a secret: private keys serialise as `<redacted>` in the model itself.
+//! Nothing it answers holds a secret: private keys serialise as `<redacted>` in the model itself. What is more than
+//! health and metrics is answered to requests for known names alone ([`host`]).
+
+pub mod host;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use std::net::SocketAddr;
@@ -57,7 +61,7 @@ pub async fn serve(
     address: SocketAddr,
     inspect: Arc<dyn Inspect>,
 ) -> Result<tokio::task::JoinHandle<()>, BindError> {
-    listen(address, router(inspect)).await
+    listen(address, router(inspect, address)).await
 }
 
 /// As [`serve`], but on an address that others can reach only what they may know: health and metrics.
@@ -66,7 +70,7 @@ pub async fn serve_guarded(
     inspect: Arc<dyn Inspect>,
 ) -> Result<tokio::task::JoinHandle<()>, BindError> {
     let router = if address.ip().is_loopback() {
-        router(inspect)
+        router(inspect, address)
     } else {
         health(inspect)
     };
@@ -97,9 +101,10 @@ fn open() -> Router<Arc<dyn Inspect>> {
         .route("/metrics", get(metrics))
 }
 
-/// The routes, for tests as well.
-pub fn router(inspect: Arc<dyn Inspect>) -> Router {
-    open()
+/// The routes of a server at this address. Health and metrics are scraped by the names of Services, too, unless
+/// nobody but this machine reaches them.
+fn router(inspect: Arc<dyn Inspect>, address: SocketAddr) -> Router {
+    let own = Router::new()
         .route("/", get(index))
         .route(
             "/config",
@@ -109,7 +114,13 @@ pub fn router(inspect: Arc<dyn Inspect>) -> Router {
             "/status",
             get(async |State(inspect): State<Arc<dyn Inspect>>| json(&inspect.status())),
         )
-        .route("/log-level", put(log_level))
+        .route("/log-level", put(log_level));
+    let guarded = if address.ip().is_loopback() {
+        own.merge(open()).layer(middleware::from_fn(host::guard))
+    } else {
+        own.layer(middleware::from_fn(host::guard)).merge(open())
+    };
+    guarded
         .layer(axum::extract::DefaultBodyLimit::max(4096))
         .with_state(inspect)
 }

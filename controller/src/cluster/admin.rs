@@ -1,10 +1,12 @@
 //! `/livez`, `/readyz`, `/metrics` and `/log-level` of the controller.
 
 use super::metrics::Metrics;
+use crate::admin::host;
 use crate::logging;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use std::net::SocketAddr;
@@ -30,7 +32,10 @@ pub fn router(inspected: Inspected) -> Router {
         .route("/readyz", get(ready))
         .route("/leadz", get(leading))
         .route("/metrics", get(metrics))
-        .route("/log-level", put(log_level))
+        .route(
+            "/log-level",
+            put(log_level).layer(middleware::from_fn(host::guard)),
+        )
         .layer(axum::extract::DefaultBodyLimit::max(4096))
         .with_state(inspected)
 }

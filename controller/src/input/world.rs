@@ -159,6 +159,13 @@ impl World {
         self.merged.len()
     }
 
+    /// Where was looked, for when nothing was found there.
+    pub fn looked_at(&self) -> String {
+        let paths: Vec<String> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        let files = crate::output::count(self.files.len(), "file");
+        format!("{} ({files}; .yaml, .yml and .json count)", paths.join(", "))
+    }
+
     /// Where objects are defined, as `file:line`; the first definition is the one that counts.
     pub fn places(&self, wanted: &BTreeSet<ObjectKey>) -> BTreeMap<ObjectKey, String> {
         wanted

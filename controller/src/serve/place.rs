@@ -1,8 +1,13 @@
 //! Where a Gateway's listeners are bound.
 
+use gatewright_model::key::ObjectName;
+use gatewright_model::listener::Protocol;
 use gatewright_model::{LoadBalancer, Str};
+use gatewright_proxy::listen::bindings::{BindKey, overlap};
+use gatewright_proxy::listen::socket::Transport;
 use gatewright_proxy::runtime::Placement;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Default address and port shift of the standalone mode.
@@ -70,4 +75,55 @@ impl Placing {
             options: None,
         }
     }
+}
+
+/// The transport of a listener's port.
+pub const fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Http | Protocol::Https | Protocol::Tls | Protocol::Tcp => Transport::Tcp,
+    }
+}
+
+/// A port of a Gateway.
+type GatewayPort = (ObjectName, u16, Transport);
+
+/// The ports that a Gateway cannot have because Gateways before it have them at all of its addresses, each with
+/// one of these addresses and who has it. It is what a proxy that starts with these placements does: of two that
+/// want the same the first gets it.
+pub fn taken(placements: &[Placement]) -> BTreeMap<GatewayPort, (SocketAddr, ObjectName)> {
+    let mut held: Vec<(BindKey, &ObjectName)> = Vec::new();
+    let mut taken = BTreeMap::new();
+    for placement in placements {
+        let balancer = &placement.balancer;
+        let ports: BTreeSet<(u16, Transport)> = balancer
+            .listeners
+            .values()
+            .map(|listener| (listener.port, transport(listener.protocol)))
+            .collect();
+        for (port, transport) in ports {
+            let Some(bound) = placement.bound(port, transport) else {
+                continue;
+            };
+            let mut rival = None;
+            let mut has_one = false;
+            for ip in &placement.addresses {
+                let key = (SocketAddr::new(*ip, bound), transport);
+                let holder = held
+                    .iter()
+                    .find(|(other, owner)| **owner != balancer.gateway && overlap(other, &key));
+                match holder {
+                    Some((_, owner)) => rival = Some((key.0, (*owner).clone())),
+                    None => {
+                        has_one = true;
+                        held.push((key, &balancer.gateway));
+                    }
+                }
+            }
+            if let Some(rival) = rival.filter(|_| !has_one) {
+                taken.insert((balancer.gateway.clone(), port, transport), rival);
+            }
+        }
+    }
+    taken
 }

@@ -1,10 +1,10 @@
 //! Telling a person (or the log) what happens.
 
+use super::place::transport;
 use super::site::Step;
 use crate::output::conditions::{Change, Row};
 use crate::output::{count, problems, style, table};
 use gatewright_model::key::{ListenerKey, ObjectName};
-use gatewright_proxy::listen::socket::Transport;
 use gatewright_proxy::runtime::{ListenerOutcome, Placement};
 use gatewright_validation::Severity;
 use std::collections::BTreeMap;
@@ -116,6 +116,13 @@ fn terminal(step: &Step, listeners: &[Listener], out: &mut dyn Write) -> io::Res
         }
         rest(found.len(), out)?;
     }
+    if let Some(place) = &step.empty {
+        let style = style::WARNING;
+        writeln!(
+            out,
+            "{style}nothing to serve{style:#}: no object of the Gateway API in {place}"
+        )?;
+    }
     if step.first && !step.skipped.is_empty() {
         let kinds: Vec<String> = step
             .skipped
@@ -140,6 +147,10 @@ fn terminal(step: &Step, listeners: &[Listener], out: &mut dyn Write) -> io::Res
         writeln!(out, "{0}ready{0:#} after {1:.1?}", style::GOOD, step.took)?;
         return Ok(());
     }
+    for key in step.gone.iter().take(LINES) {
+        writeln!(out, "{0}{key} is gone{0:#}", style::DIM)?;
+    }
+    rest(step.gone.len(), out)?;
     let mut changes = step.conditions();
     let mut told = 0;
     for change in changes.by_ref().take(LINES) {
@@ -265,11 +276,9 @@ fn addresses(placement: &Placement, protocol: gatewright_model::listener::Protoc
         Protocol::Tcp => "tcp",
         Protocol::Udp => "udp",
     };
-    let transport = match protocol {
-        Protocol::Udp => Transport::Udp,
-        _ => Transport::Tcp,
+    let Some(bound) = placement.bound(port, transport(protocol)) else {
+        return format!("no port: {port} + {} is beyond 65535", placement.port_offset);
     };
-    let bound = placement.bound(port, transport).unwrap_or(u16::MAX);
     let list: Vec<String> = placement
         .addresses
         .iter()
@@ -304,6 +313,12 @@ fn logs(step: &Step) {
         if let Some(failure) = &outcome.failure {
             tracing::error!(gateway = %outcome.gateway, listener = %outcome.listener, "{}", failure.message);
         }
+    }
+    if let Some(place) = &step.empty {
+        tracing::warn!(place, "no object of the Gateway API: nothing to serve");
+    }
+    for key in &step.gone {
+        tracing::info!(object = %key, "object gone");
     }
     for change in step.conditions() {
         match &change {

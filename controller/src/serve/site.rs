@@ -57,6 +57,10 @@ pub struct Step {
     pub first: bool,
     /// Objects that changed.
     pub changed: usize,
+    /// Objects that are gone, among those that changed.
+    pub gone: Vec<ObjectKey>,
+    /// Where was looked, if nothing at all was found there and the look before did not say so.
+    pub empty: Option<String>,
     /// Statuses that changed; all at the first look.
     statuses: BTreeMap<ObjectKey, Told>,
     /// Problems with the files that were not there at the look before.
@@ -171,10 +175,14 @@ impl Site {
         let mut step = Step {
             first,
             changed: changes.len(),
+            gone: changes.iter().filter_map(gone).collect(),
             skipped,
             ..Step::default()
         };
         step.problems = self.new_problems(diagnostics);
+        if self.world.objects() == 0 && (first || step.changed > 0) {
+            step.empty = Some(self.world.looked_at());
+        }
         if changes.is_empty() && !first {
             return step;
         }
@@ -294,6 +302,14 @@ impl Site {
     pub fn drain(self, grace: Duration) {
         self.state.draining();
         self.proxy.drain(grace);
+    }
+}
+
+/// The object of a change that takes it away.
+fn gone(change: &Change) -> Option<ObjectKey> {
+    match change {
+        Change::Upsert(_) => None,
+        Change::Delete(key) => Some(key.clone()),
     }
 }
 

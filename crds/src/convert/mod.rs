@@ -11,6 +11,7 @@
 
 mod error;
 mod hints;
+mod present;
 mod served;
 mod shape;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 
 pub use error::{ConvertError, ServedError};
 pub use hints::{moved_field, old_value};
+pub use present::present;
 pub use served::{Gvk, check_served, served_anywhere, table};
 pub use shape::DEFAULT_SESSION_HEADER;
 

@@ -110,7 +110,7 @@ fn ours(group: &str) -> bool {
 }
 
 /// The CRD of a kind: of the release, or our own, which every release goes with.
-fn crd(bundle: Bundle, channel: Channel, gvk: &Gvk) -> Option<&'static CrdText> {
+pub(super) fn crd(bundle: Bundle, channel: Channel, gvk: &Gvk) -> Option<&'static CrdText> {
     crds(bundle, channel)
         .iter()
         .chain(own::crds())

@@ -112,7 +112,12 @@ impl Gatewright {
 
     /// Answer of the admin server.
     pub async fn admin(&self, path: &str) -> Result<(u16, String)> {
-        let answer = crate::echo::get(([127, 0, 0, 1], self.admin).into(), "localhost", path).await?;
+        self.admin_as("localhost", path).await
+    }
+
+    /// Answer of the admin server to a request for this host.
+    pub async fn admin_as(&self, host: &str, path: &str) -> Result<(u16, String)> {
+        let answer = crate::echo::get(([127, 0, 0, 1], self.admin).into(), host, path).await?;
         Ok((answer.status, answer.text()))
     }
 

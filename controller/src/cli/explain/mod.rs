@@ -10,18 +10,21 @@ use super::exit::Exit;
 use super::options::Output;
 use crate::offline::Offline;
 use crate::output::{problems, yaml};
+use crate::serve::place;
 use anyhow::Result;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::{BackendTarget, Endpoints, WeightedBackend};
 use gatewright_model::explain::{Explanation, explain};
 use gatewright_model::hostname::HostPattern;
-use gatewright_model::key::ListenerKey;
+use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_model::listener::{Listener, Protocol};
 use gatewright_model::route::StreamRoute;
 use gatewright_model::router::{ListenerRouter, ListenerSelector, RoutePayload, StreamEntry, StreamRouter};
+use gatewright_proxy::listen::socket::Transport;
 use question::Question;
 use serde::Serialize;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Better placed candidates that are shown; the rest is counted.
@@ -39,6 +42,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
     let external_names = super::external_names(args.allow_external_name);
     let offline = Offline::load(&args.input, external_names, jiff::Timestamp::now())?;
     problems::print(&offline.problems, &mut anstream::stderr().lock())?;
+    let taken = place::taken(&offline.placements);
     let answers: Vec<Answer> = offline
         .balancers()
         .filter(|balancer| {
@@ -46,7 +50,15 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
                 .as_ref()
                 .is_none_or(|wanted| *wanted == balancer.gateway.to_string())
         })
-        .map(|balancer| answer(balancer, &question))
+        .map(|balancer| {
+            let mut answer = answer(balancer, &question);
+            let port = (balancer.gateway.clone(), question.port, Transport::Tcp);
+            answer.conflict = taken
+                .get(&port)
+                .filter(|_| answer.listener.is_some())
+                .map(conflict);
+            answer
+        })
         .collect();
     if answers.is_empty() {
         let named = args.gateway.as_ref().map(|name| format!(" named {name}"));
@@ -63,7 +75,9 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit> {
             }
         }
     }
-    let served = answers.iter().any(|answer| answer.served.is_some());
+    let served = answers
+        .iter()
+        .any(|answer| answer.served.is_some() && answer.conflict.is_none());
     Ok(if served { Exit::Success } else { Exit::InvalidInput })
 }
 
@@ -76,6 +90,9 @@ struct Answer {
     refused: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     listener: Option<String>,
+    /// Why requests do not get to the listener, where another Gateway has its address and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     served: Option<Served>,
     /// Better placed candidates that did not match, and why.
@@ -110,6 +127,7 @@ fn answer(balancer: &Arc<LoadBalancer>, question: &Question) -> Answer {
         gateway: balancer.gateway.to_string(),
         refused: None,
         listener: None,
+        conflict: None,
         served: None,
         explanation: None,
     };
@@ -196,6 +214,15 @@ fn answer(balancer: &Arc<LoadBalancer>, question: &Question) -> Answer {
     answer
 }
 
+/// Gateways without `spec.addresses` share an address on one machine alone; those that ask for the same one do
+/// everywhere.
+fn conflict((address, owner): &(SocketAddr, ObjectName)) -> String {
+    format!(
+        "{address} goes to Gateway {owner}, which comes first; give one of the two another port or spec.addresses \
+         (in a cluster, Gateways that name none have an address each)"
+    )
+}
+
 fn offered(balancer: &LoadBalancer) -> String {
     let list: Vec<String> = balancer
         .listeners
@@ -279,3 +306,6 @@ fn addresses(endpoints: Option<&Endpoints>) -> String {
         None => "unknown".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,13 @@ impl Answer {
         if let Some(listener) = &self.listener {
             writeln!(out, "  listener  {listener}")?;
         }
+        if let Some(conflict) = &self.conflict {
+            writeln!(
+                out,
+                "  {0}not served on one machine{0:#}: {conflict}",
+                style::WARNING
+            )?;
+        }
         match &self.served {
             None if self.explanation.is_none() => {
                 writeln!(

@@ -3,6 +3,7 @@
 use super::FakeApi;
 use crate::cluster::admission::Grants;
 use crate::cluster::catalog::{Catalog, Release};
+use crate::cluster::clock::Clock;
 use crate::cluster::events::Events;
 use crate::cluster::hub::{Hub, Inbox, Outbox};
 use crate::cluster::metrics::Metrics;
@@ -14,6 +15,7 @@ use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
 use gatewright_core::graph::class::BundleVersion;
 use gatewright_core::snapshot::Kind;
 use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_software::sessions::SessionSecret;
 use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
 use kube::Api;
@@ -82,6 +84,7 @@ impl TestHub {
             image: "proxy:test".to_owned(),
             endpoint: "https://controller:18443".to_owned(),
             authorities,
+            sessions: SessionSecret::generate().unwrap(),
             namespaces: Vec::new(),
             cluster_domain: "cluster.local".to_owned(),
         };
@@ -130,7 +133,7 @@ impl TestHub {
             (OURS.to_owned(), Vec::new()),
             backends,
             (catalog, is_leading.clone()),
-            outbox,
+            (outbox, Clock::system()),
         );
         let inbox = Inbox {
             inputs: inputs_of_hub,

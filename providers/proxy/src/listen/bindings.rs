@@ -42,7 +42,7 @@ pub struct Bindings {
 
 /// Two bindings that the kernel would refuse beside each other: same port, transport and IP version,
 /// and the same address, or all addresses on one side.
-fn overlap(a: &BindKey, b: &BindKey) -> bool {
+pub fn overlap(a: &BindKey, b: &BindKey) -> bool {
     let ((a, transport), (b, other)) = (a, b);
     transport == other
         && a.port() == b.port()

@@ -6,7 +6,7 @@ use gatewright_traffic::echo::Speaks;
 use gatewright_traffic::grpc::payload;
 use gatewright_traffic::origin::{self, Reply};
 use gatewright_traffic::pki::Authority;
-use gatewright_traffic::{Origin, client, manifest, wait};
+use gatewright_traffic::{Gatewright, Origin, client, manifest, wait};
 use prost::Message;
 
 #[tokio::test]
@@ -108,6 +108,68 @@ async fn a_gateway_that_comes_later_is_shown_with_its_address() -> Result<()> {
         assert!(line.contains(part), "{line}");
     }
     assert_eq!(shown(&format!("http://{} ", site.address)).len(), 1);
+    // What goes is named, until nothing is left.
+    site.gatewright.remove("later.yaml")?;
+    wait::until("the Gateway that went is named", || async {
+        shown("Gateway default/second is gone").pop()
+    })
+    .await?;
+    assert!(shown("nothing to serve").is_empty());
+    site.gatewright.remove("main.yaml")?;
+    wait::until("the route that went is named", || async {
+        shown("HTTPRoute default/all is gone").pop()
+    })
+    .await?;
+    let line = wait::until("an empty folder is said to be empty", || async {
+        shown("nothing to serve").pop()
+    })
+    .await?;
+    assert!(line.contains(".yaml"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_folder_is_said_to_be_empty() -> Result<()> {
+    let gatewright = Gatewright::start("").await?;
+    wait::until("the folder is named", || async {
+        let said = gatewright.said();
+        let named =
+            said.contains("nothing to serve") && said.contains(&*gatewright.folder().to_string_lossy());
+        named.then_some(())
+    })
+    .await
+}
+
+/// A listener whose shifted port does not exist has no port at all, and its condition says which option is to blame.
+#[tokio::test]
+async fn a_port_that_is_shifted_too_far() -> Result<()> {
+    let site = Site::with("", "", &["--port-offset", "60000"]).await?;
+    let port = site.address.port();
+    let said = wait::until("the listener is shown", || async {
+        let said = site.gatewright.said();
+        said.contains("ready").then_some(said)
+    })
+    .await?;
+    assert!(
+        said.contains(&format!("no port: {port} + 60000 is beyond 65535")),
+        "{said}"
+    );
+    assert!(!said.contains(":65535"), "{said}");
+    let gateway = site.gatewright.status("Gateway", "gw").await?;
+    let conditions = gateway
+        .pointer("/status/listeners/0/conditions")
+        .cloned()
+        .unwrap_or_default();
+    let programmed = conditions
+        .as_array()
+        .and_then(|list| list.iter().find(|condition| condition["type"] == "Programmed"));
+    let condition = programmed.cloned().unwrap_or_default();
+    assert_eq!(condition["status"], "False", "{gateway:#}");
+    let message = condition["message"].to_string();
+    assert!(
+        message.contains("beyond 65535; choose a smaller --port-offset"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -130,6 +192,16 @@ async fn the_admin_server_shows_state_without_secrets() -> Result<()> {
     .await?;
     for path in ["/healthz", "/readyz"] {
         assert_eq!(site.gatewright.admin(path).await?.0, 200, "{path}");
+    }
+    // A page may make its own name lead here, but no request under that name is answered.
+    for path in ["/healthz", "/metrics", "/config", "/status", "/log-level"] {
+        let (status, text) = site.gatewright.admin_as("rebound.example.com", path).await?;
+        assert!(
+            status == 421 && text.contains("localhost"),
+            "{path}: {status} {text}"
+        );
+        let (status, _) = site.gatewright.admin_as("127.0.0.1:9901", path).await?;
+        assert_ne!(status, 421, "{path}");
     }
     let (status, config) = site.gatewright.admin("/config").await?;
     assert_eq!(status, 200);
