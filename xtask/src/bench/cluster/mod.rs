@@ -15,9 +15,6 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Name of the cluster, one after the other.
-const CLUSTER: &str = "bench";
-
 /// Arguments of `cargo xtask bench cluster`.
 #[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
@@ -208,7 +205,7 @@ fn measured(
     eprintln!("==> {title}");
     let mut column = Column::new(title);
     let cluster = Cluster {
-        name: CLUSTER.to_owned(),
+        name: format!("bench-{}", title.to_lowercase().replace(' ', "-")),
     };
     let result = cluster.during(&[], After::End, |cluster| {
         install(cluster)?;
