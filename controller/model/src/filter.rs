@@ -6,20 +6,23 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One filter of a rule or backend reference, in the order written.
+///
+/// Each is behind a pointer: most rules have none, few have more than one, and what executes a filter may
+/// hold on to it instead of copying it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpFilter {
     /// Change request headers before forwarding.
-    RequestHeaders(HeaderModifier),
+    RequestHeaders(Arc<HeaderModifier>),
     /// Change response headers before answering.
-    ResponseHeaders(HeaderModifier),
+    ResponseHeaders(Arc<HeaderModifier>),
     /// Answer with a redirect instead of forwarding.
-    Redirect(Redirect),
+    Redirect(Arc<Redirect>),
     /// Change host or path before forwarding.
-    UrlRewrite(UrlRewrite),
+    UrlRewrite(Arc<UrlRewrite>),
     /// Send a copy of the request elsewhere and forget its answer.
-    Mirror(Mirror),
+    Mirror(Arc<Mirror>),
     /// Cross-origin resource sharing.
-    Cors(Cors),
+    Cors(Arc<Cors>),
     /// Ask an external authorization server first.
     ExternalAuth(Arc<ExternalAuth>),
 }

@@ -29,6 +29,7 @@ pub mod pattern;
 pub mod precedence;
 pub mod route;
 pub mod router;
+pub mod share;
 pub mod telemetry;
 pub mod unsupported;
 pub mod weights;

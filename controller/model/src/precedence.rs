@@ -23,7 +23,6 @@
 //! on the host would hide them all; above the exact matches, one broad pattern would take what is
 //! spelled out. Longer patterns come first as longer prefixes do.
 
-use crate::Str;
 use crate::hostname::HostPattern;
 use crate::key::{ListenerKey, RouteKey};
 use crate::path::canonical_value;
@@ -270,10 +269,10 @@ pub(crate) fn hosts_on(route: &HttpRoute, listener: &ListenerKey) -> Vec<RouteHo
 }
 
 /// Text of a pattern as the indexes use it: the exact name, the suffix of a wildcard, nothing.
-pub(crate) fn host_text(pattern: &HostPattern) -> Str {
+pub(crate) fn host_text(pattern: &HostPattern) -> &str {
     match pattern {
-        HostPattern::Any => "".into(),
-        HostPattern::Wildcard(text) | HostPattern::Exact(text) => text.clone(),
+        HostPattern::Any => "",
+        HostPattern::Wildcard(text) | HostPattern::Exact(text) => text,
     }
 }
 

@@ -72,7 +72,7 @@ pub struct HttpRule {
     pub timeouts: Timeouts,
     /// Retries; absent means none beyond what is always safe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
+    pub retry: Option<Arc<Retry>>,
     /// Session persistence of this rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_persistence: Option<Arc<SessionPersistence>>,

@@ -122,15 +122,18 @@ fn balancer(path: &str) -> Arc<LoadBalancer> {
                 headers: Vec::new(),
                 query: Vec::new(),
             }],
-            filters: vec![HttpFilter::Redirect(Redirect {
-                scheme: None,
-                hostname: None,
-                path: Some(gatewright_model::filter::PathModifier::ReplaceFullPath(
-                    path.into(),
-                )),
-                port: None,
-                status: 302,
-            })],
+            filters: vec![HttpFilter::Redirect(
+                Redirect {
+                    scheme: None,
+                    hostname: None,
+                    path: Some(gatewright_model::filter::PathModifier::ReplaceFullPath(
+                        path.into(),
+                    )),
+                    port: None,
+                    status: 302,
+                }
+                .into(),
+            )],
             backends: Vec::new(),
             timeouts: Timeouts::default(),
             retry: None,

@@ -321,12 +321,15 @@ mod tests {
                 query: Vec::new(),
             }],
             filters: vec![
-                HttpFilter::RequestHeaders(HeaderModifier::default()),
-                HttpFilter::Mirror(Mirror {
-                    backend: BackendTarget::Invalid("x".into()),
-                    numerator: 1,
-                    denominator: 2,
-                }),
+                HttpFilter::RequestHeaders(HeaderModifier::default().into()),
+                HttpFilter::Mirror(
+                    Mirror {
+                        backend: BackendTarget::Invalid("x".into()),
+                        numerator: 1,
+                        denominator: 2,
+                    }
+                    .into(),
+                ),
             ],
             backends: Vec::new(),
             timeouts: Timeouts {

@@ -12,6 +12,7 @@ use gatewright_model::certificate::Certificate;
 use gatewright_model::key::{CertificateKey, ObjectName, RouteKey, RouteKind};
 use gatewright_model::listener::Listener;
 use gatewright_model::route::{HttpRoute, StreamRoute};
+use gatewright_model::share::{Pool, Share};
 use gatewright_model::telemetry::Tracing;
 use gatewright_model::{LoadBalancer, Str};
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,22 @@ impl Content {
             Self::StreamRoute(part) => PartKey::Route(part.key.clone()),
             Self::Backend(part) => PartKey::Backend(part.key.clone()),
             Self::Certificate(part) => PartKey::Certificate(part.key.clone()),
+        }
+    }
+
+    /// Makes it hold the texts that a pool has already. Only what nobody else holds yet is changed.
+    pub fn share(&mut self, pool: &mut Pool) {
+        fn share<T: Share>(part: &mut Arc<T>, pool: &mut Pool) {
+            if let Some(part) = Arc::get_mut(part) {
+                pool.share(part);
+            }
+        }
+        match self {
+            Self::Listener(part) => share(part, pool),
+            Self::HttpRoute(part) => share(part, pool),
+            Self::StreamRoute(part) => share(part, pool),
+            Self::Backend(part) => share(part, pool),
+            Self::Head(_) | Self::Settings(_) | Self::Certificate(_) => {}
         }
     }
 

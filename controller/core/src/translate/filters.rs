@@ -47,31 +47,31 @@ pub(super) fn http<L: Lookup>(
             HttpRouteFilterType::RequestHeaderModifier => {
                 let name = "requestHeaderModifier";
                 let spec = request_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?)
+                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?.into())
             }
             HttpRouteFilterType::ResponseHeaderModifier => {
                 let name = "responseHeaderModifier";
                 let spec = response_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?)
+                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?.into())
             }
             HttpRouteFilterType::RequestRedirect => {
                 let name = "requestRedirect";
                 let spec = request_redirect.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::Redirect(redirect(spec, &field(name), matches)?)
+                HttpFilter::Redirect(redirect(spec, &field(name), matches)?.into())
             }
             HttpRouteFilterType::UrlRewrite => {
                 let name = "urlRewrite";
                 let spec = url_rewrite.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::UrlRewrite(rewrite(spec, &field(name), matches)?)
+                HttpFilter::UrlRewrite(rewrite(spec, &field(name), matches)?.into())
             }
             HttpRouteFilterType::RequestMirror => {
                 let name = "requestMirror";
                 let spec = request_mirror.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::Mirror(mirror(context, spec, &field(name))?)
+                HttpFilter::Mirror(mirror(context, spec, &field(name))?.into())
             }
             HttpRouteFilterType::Cors => {
                 let spec = cors.as_ref().ok_or_else(|| missing("cors"))?;
-                HttpFilter::Cors(cors_of(spec, &field("cors"))?)
+                HttpFilter::Cors(cors_of(spec, &field("cors"))?.into())
             }
             HttpRouteFilterType::ExternalAuth => {
                 let name = "externalAuth";
@@ -115,17 +115,17 @@ pub(super) fn grpc<L: Lookup>(
             GrpcRouteFilterType::RequestHeaderModifier => {
                 let name = "requestHeaderModifier";
                 let spec = request_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?)
+                HttpFilter::RequestHeaders(request_headers(spec, &field(name))?.into())
             }
             GrpcRouteFilterType::ResponseHeaderModifier => {
                 let name = "responseHeaderModifier";
                 let spec = response_header_modifier.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?)
+                HttpFilter::ResponseHeaders(response_headers(spec, &field(name))?.into())
             }
             GrpcRouteFilterType::RequestMirror => {
                 let name = "requestMirror";
                 let spec = request_mirror.as_ref().ok_or_else(|| missing(name))?;
-                HttpFilter::Mirror(mirror(context, spec, &field(name))?)
+                HttpFilter::Mirror(mirror(context, spec, &field(name))?.into())
             }
             GrpcRouteFilterType::ExtensionRef => {
                 let name = "extensionRef";

@@ -130,7 +130,7 @@ fn read_timeouts(timeouts: &HttpRouteTimeouts, path: &str) -> Result<Timeouts, R
 }
 
 /// `HTTPRouteRetry` (GEP-1731): one further attempt by default, an explicit 0 disables.
-fn read_retry(retry: &HttpRouteRetry, path: &str) -> Result<Retry, RuleFault> {
+fn read_retry(retry: &HttpRouteRetry, path: &str) -> Result<Arc<Retry>, RuleFault> {
     let HttpRouteRetry {
         attempts,
         backoff,
@@ -155,9 +155,9 @@ fn read_retry(retry: &HttpRouteRetry, path: &str) -> Result<Retry, RuleFault> {
         .map(duration::milliseconds)
         .transpose()
         .map_err(|error| RuleFault::value(format!("{path}.retry.backoff"), error.to_string()))?;
-    Ok(Retry {
+    Ok(Arc::new(Retry {
         codes: found,
         attempts,
         backoff_ms,
-    })
+    }))
 }

@@ -5,13 +5,14 @@ use super::entry::Entry;
 use super::segments::{host_steps, path_steps, suffix_key, text_hash};
 use super::shards::{Keep, Keyed, ShardMap};
 use super::table::HostTable;
+use crate::LoadBalancer;
 use crate::hostname::HostPattern;
 use crate::key::{ListenerKey, RouteKey};
 use crate::precedence::{PathRank, compare_hosts, host_text, hosts_on};
 use crate::route::{HttpMatch, HttpRoute, HttpRule, RouteHost};
 use crate::router::Conditions;
-use crate::{LoadBalancer, Str};
 use rustc_hash::FxHasher;
+use smallvec::{SmallVec, smallvec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -84,18 +85,18 @@ struct Inner<P> {
     deepest: usize,
 }
 
-/// Tables of one effective hostname, one per original hostname, first tried first.
+/// Tables of one effective hostname, one per original hostname, first tried first; never without one.
 #[derive(Clone, Debug)]
 struct HostNode<P> {
-    key: Str,
-    tables: Vec<(RouteHost, Arc<HostTable<P>>)>,
+    tables: SmallVec<[Arc<HostTable<P>>; 2]>,
 }
 
 impl<P: Clone> Keyed for HostNode<P> {
     type Key = str;
 
     fn key(&self) -> &str {
-        &self.key
+        let first = self.tables.first();
+        first.map_or("", |table| host_text(&table.host().effective))
     }
 
     /// Suffixes of wildcards begin with a dot, exact names never do.
@@ -126,22 +127,29 @@ impl Keyed for RouteNode {
 }
 
 impl<P: Clone> HostNode<P> {
+    fn new(host: &RouteHost) -> Self {
+        Self {
+            tables: smallvec![Arc::new(HostTable::new(host.clone()))],
+        }
+    }
+
     fn table(&mut self, host: &RouteHost) -> &mut HostTable<P> {
-        let position = self.tables.iter().position(|(known, _)| known == host);
+        let position = self.tables.iter().position(|known| known.host() == host);
         let at = position.unwrap_or_else(|| {
-            let at = self.tables.partition_point(|(known, _)| {
+            let at = self.tables.partition_point(|table| {
+                let known = table.host();
                 compare_hosts(known, host).then_with(|| known.cmp(host)).is_lt()
             });
-            self.tables.insert(at, (host.clone(), Arc::default()));
+            self.tables.insert(at, Arc::new(HostTable::new(host.clone())));
             at
         });
         // `at` was found or made just now.
         #[allow(clippy::indexing_slicing)]
-        Arc::make_mut(&mut self.tables[at].1)
+        Arc::make_mut(&mut self.tables[at])
     }
 
     fn drop_empty(&mut self) -> Keep {
-        self.tables.retain(|(_, table)| !table.is_empty());
+        self.tables.retain(|table| !table.is_empty());
         if self.tables.is_empty() {
             Keep::No
         } else {
@@ -154,10 +162,7 @@ impl<P: Clone> Inner<P> {
     /// Changes the tables of a hostname, made when there are none.
     fn insert_at(&mut self, host: &RouteHost, change: impl FnOnce(&mut HostTable<P>)) {
         let key = host_text(&host.effective);
-        let make = || HostNode {
-            key: key.clone(),
-            tables: Vec::with_capacity(1),
-        };
+        let make = || HostNode::new(host);
         let mut deepest = 0;
         let change = |node: &mut HostNode<P>| {
             let table = node.table(host);
@@ -165,10 +170,10 @@ impl<P: Clone> Inner<P> {
             deepest = table.deepest();
         };
         match &host.effective {
-            HostPattern::Exact(_) => self.exact.change(&key, make, change),
+            HostPattern::Exact(_) => self.exact.change(key, make, change),
             HostPattern::Wildcard(suffix) => {
                 self.labels = self.labels.max(suffix_key(suffix).0);
-                self.wildcard.change(&key, make, change);
+                self.wildcard.change(key, make, change);
             }
             HostPattern::Any => change(self.any.get_or_insert_with(make)),
         }
@@ -338,7 +343,7 @@ fn find_in<'a, P: Clone, R: Request>(
     lookup: &Lookup<'_, R>,
     steps: &super::segments::Steps,
 ) -> Option<Found<'a, P>> {
-    node.tables.iter().find_map(|(host, table)| {
+    node.tables.iter().find_map(|table| {
         let hit = table.find(lookup, steps)?;
         let entry = hit.entry;
         Some(Found {
@@ -346,7 +351,7 @@ fn find_in<'a, P: Clone, R: Request>(
             route: &entry.route,
             rule: &entry.rule,
             match_index: entry.index,
-            host,
+            host: table.host(),
             prefix: hit.prefix,
         })
     })

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// Entries per shard at which the number of shards doubles, and below which it halves.
+/// Entries per shard above which the number of shards doubles, and below which it halves.
 const GROW_ABOVE: usize = 8;
 const SHRINK_BELOW: usize = 2;
 /// Hashes kept beside the shard's head, where finding one costs no further cache miss.
@@ -21,15 +21,25 @@ pub(crate) trait Keyed: Clone {
     fn hash(key: &Self::Key) -> u64;
 }
 
-/// A hash map in shards of a few entries behind [`Arc`]s.
+/// A hash map in shards of a few entries behind [`Arc`]s; one with only a few entries is a list.
 ///
-/// Cloning copies one pointer per shard; changing an entry copies its shard unless nobody shares it.
-/// Inside a shard the entries are sorted by hash, so that keys chosen to fall into one shard cost a
+/// Most maps are small (a host has a path or two), and most memory of many routes would be that of small maps
+/// with room for more. Cloning copies one pointer per shard; changing an entry copies its shard unless nobody
+/// shares it. Inside a shard the entries are sorted by hash, so that keys chosen to fall into one shard cost a
 /// binary search more, not a scan.
 #[derive(Clone, Debug)]
-pub(crate) struct ShardMap<V> {
-    shards: Vec<Arc<Shard<V>>>,
-    len: usize,
+pub(crate) struct ShardMap<V>(Form<V>);
+
+#[derive(Clone, Debug)]
+enum Form<V> {
+    /// At most [`GROW_ABOVE`] entries, sorted by hash.
+    Few(Box<[(u64, V)]>),
+    /// The lower bits of the hash choose the shard.
+    Many {
+        /// As many as a power of two, at least two.
+        shards: Box<[Arc<Shard<V>>]>,
+        len: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -38,21 +48,18 @@ struct Shard<V> {
     values: Vec<V>,
 }
 
-impl<V> Default for Shard<V> {
-    fn default() -> Self {
+impl<V> Shard<V> {
+    fn with_capacity(count: usize) -> Self {
         Self {
-            hashes: SmallVec::new(),
-            values: Vec::new(),
+            hashes: SmallVec::with_capacity(count),
+            values: Vec::with_capacity(count),
         }
     }
 }
 
 impl<V> Default for ShardMap<V> {
     fn default() -> Self {
-        Self {
-            shards: Vec::new(),
-            len: 0,
-        }
+        Self(Form::Few(Box::default()))
     }
 }
 
@@ -70,24 +77,47 @@ impl<V: Keyed> Shard<V> {
     }
 }
 
+/// As [`Shard::position`].
+fn position_in<V: Keyed>(few: &[(u64, V)], hash: u64, key: &V::Key) -> Result<usize, usize> {
+    let mut first = few.len();
+    for (at, (h, value)) in few.iter().enumerate() {
+        if *h == hash && value.key() == key {
+            return Ok(at);
+        }
+        if *h >= hash {
+            first = first.min(at);
+            if *h > hash {
+                break;
+            }
+        }
+    }
+    Err(first)
+}
+
 impl<V: Keyed> ShardMap<V> {
     pub(crate) fn len(&self) -> usize {
-        self.len
+        match &self.0 {
+            Form::Few(few) => few.len(),
+            Form::Many { len, .. } => *len,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn shard_of(&self, hash: u64) -> usize {
-        // The number of shards is a power of two or 0.
-        hash as usize & self.shards.len().saturating_sub(1)
+        self.len() == 0
     }
 
     /// The value of a key whose hash the caller has.
     pub(crate) fn get_hashed(&self, hash: u64, key: &V::Key) -> Option<&V> {
-        let shard = self.shards.get(self.shard_of(hash))?;
-        shard.position(hash, key).ok().and_then(|at| shard.values.get(at))
+        match &self.0 {
+            Form::Few(few) => few
+                .iter()
+                .find(|(h, value)| *h == hash && value.key() == key)
+                .map(|(_, value)| value),
+            Form::Many { shards, .. } => {
+                let shard = shards.get(shard_of(hash, shards.len()))?;
+                shard.position(hash, key).ok().and_then(|at| shard.values.get(at))
+            }
+        }
     }
 
     pub(crate) fn get(&self, key: &V::Key) -> Option<&V> {
@@ -97,84 +127,143 @@ impl<V: Keyed> ShardMap<V> {
     /// Changes the value of a key, which is made first when there is none.
     pub(crate) fn change(&mut self, key: &V::Key, make: impl FnOnce() -> V, change: impl FnOnce(&mut V)) {
         let hash = V::hash(key);
-        if self.shards.is_empty() {
-            self.shards.push(Arc::default());
-        }
-        let index = self.shard_of(hash);
-        let Some(shard) = self.shards.get_mut(index) else {
-            return;
-        };
-        let shard = Arc::make_mut(shard);
-        match shard.position(hash, key) {
-            Ok(at) => {
-                if let Some(value) = shard.values.get_mut(at) {
-                    change(value);
+        match &mut self.0 {
+            Form::Few(few) => match position_in(few, hash, key) {
+                Ok(at) => {
+                    if let Some((_, value)) = few.get_mut(at) {
+                        change(value);
+                    }
+                    return;
+                }
+                Err(at) => {
+                    let mut value = make();
+                    change(&mut value);
+                    let mut all = std::mem::take(few).into_vec();
+                    all.reserve_exact(1);
+                    all.insert(at, (hash, value));
+                    *few = all.into_boxed_slice();
+                }
+            },
+            Form::Many { shards, len } => {
+                let Some(shard) = shards.get_mut(shard_of(hash, shards.len())) else {
+                    return;
+                };
+                let shard = Arc::make_mut(shard);
+                match shard.position(hash, key) {
+                    Ok(at) => {
+                        if let Some(value) = shard.values.get_mut(at) {
+                            change(value);
+                        }
+                        return;
+                    }
+                    Err(at) => {
+                        let mut value = make();
+                        change(&mut value);
+                        // Room for more would be a good part of all memory.
+                        shard.values.reserve_exact(1);
+                        shard.hashes.insert(at, hash);
+                        shard.values.insert(at, value);
+                        *len += 1;
+                    }
                 }
             }
-            Err(at) => {
-                let mut value = make();
-                change(&mut value);
-                if shard.values.len() == shard.values.capacity() {
-                    // Many maps have one entry; room for four would be most of their memory.
-                    shard.values.reserve_exact(shard.values.len().max(1));
-                }
-                shard.hashes.insert(at, hash);
-                shard.values.insert(at, value);
-                self.len += 1;
-                self.resize();
-            }
         }
+        self.resize();
     }
 
     /// Changes the value of a key, if there is one, and removes it when `change` says so.
     pub(crate) fn change_existing(&mut self, key: &V::Key, change: impl FnOnce(&mut V) -> Keep) {
         let hash = V::hash(key);
-        let index = self.shard_of(hash);
-        let Some(shard) = self.shards.get_mut(index) else {
-            return;
-        };
-        let Ok(at) = shard.position(hash, key) else {
-            return;
-        };
-        let shard = Arc::make_mut(shard);
-        if shard.values.get_mut(at).map_or(Keep::Yes, change) == Keep::No {
-            shard.hashes.remove(at);
-            shard.values.remove(at);
-            self.len -= 1;
-            self.resize();
+        match &mut self.0 {
+            Form::Few(few) => {
+                let Ok(at) = position_in(few, hash, key) else {
+                    return;
+                };
+                if few.get_mut(at).map_or(Keep::Yes, |(_, value)| change(value)) == Keep::No {
+                    let mut all = std::mem::take(few).into_vec();
+                    all.remove(at);
+                    *few = all.into_boxed_slice();
+                }
+            }
+            Form::Many { shards, len } => {
+                let Some(shard) = shards.get_mut(shard_of(hash, shards.len())) else {
+                    return;
+                };
+                let Ok(at) = shard.position(hash, key) else {
+                    return;
+                };
+                let shard = Arc::make_mut(shard);
+                if shard.values.get_mut(at).map_or(Keep::Yes, change) == Keep::No {
+                    shard.hashes.remove(at);
+                    shard.values.remove(at);
+                    *len -= 1;
+                    self.resize();
+                }
+            }
         }
     }
 
     fn resize(&mut self) {
-        let now = self.shards.len();
-        let wanted = if self.len > now * GROW_ABOVE {
+        let (now, len) = match &self.0 {
+            Form::Few(few) => (1, few.len()),
+            Form::Many { shards, len } => (shards.len(), *len),
+        };
+        let wanted = if len > now * GROW_ABOVE {
             now * 2
-        } else if now > 1 && self.len < now * SHRINK_BELOW {
+        } else if now > 1 && len < now * SHRINK_BELOW {
             now / 2
         } else {
             return;
         };
-        let mut entries: Vec<(u64, V)> = Vec::with_capacity(self.len);
-        for shard in self.shards.drain(..) {
-            let shard = Arc::unwrap_or_clone(shard);
-            entries.extend(shard.hashes.into_iter().zip(shard.values));
+        let mut entries: Vec<(u64, V)> = Vec::with_capacity(len);
+        match std::mem::take(self).0 {
+            Form::Few(few) => entries.extend(few),
+            Form::Many { shards, .. } => {
+                for shard in shards {
+                    let shard = Arc::unwrap_or_clone(shard);
+                    entries.extend(shard.hashes.into_iter().zip(shard.values));
+                }
+            }
         }
         entries.sort_by_key(|(hash, _)| *hash);
-        let mut shards: Vec<Shard<V>> = Vec::new();
-        shards.resize_with(wanted, Shard::default);
+        if wanted == 1 {
+            self.0 = Form::Few(entries.into());
+            return;
+        }
+        let mut counts = vec![0usize; wanted];
+        for (hash, _) in &entries {
+            if let Some(count) = counts.get_mut(shard_of(*hash, wanted)) {
+                *count += 1;
+            }
+        }
+        let mut shards: Vec<Shard<V>> = counts.into_iter().map(Shard::with_capacity).collect();
         for (hash, value) in entries {
-            if let Some(shard) = shards.get_mut(hash as usize & (wanted - 1)) {
+            if let Some(shard) = shards.get_mut(shard_of(hash, wanted)) {
                 shard.hashes.push(hash);
                 shard.values.push(value);
             }
         }
-        self.shards = shards.into_iter().map(Arc::new).collect();
+        self.0 = Form::Many {
+            shards: shards.into_iter().map(Arc::new).collect(),
+            len,
+        };
     }
 
     /// All values, in no order that means anything.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.shards.iter().flat_map(|shard| shard.values.iter())
+        let (few, many) = match &self.0 {
+            Form::Few(few) => (Some(few), None),
+            Form::Many { shards, .. } => (None, Some(shards)),
+        };
+        let few = few.into_iter().flatten().map(|(_, value)| value);
+        let many = many.into_iter().flatten();
+        few.chain(many.flat_map(|shard| shard.values.iter()))
     }
+}
+
+/// The shard of a hash among so many, a power of two.
+fn shard_of(hash: u64, shards: usize) -> usize {
+    hash as usize & shards.saturating_sub(1)
 }
 
 /// Whether an entry stays.

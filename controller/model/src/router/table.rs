@@ -8,43 +8,34 @@ use crate::Str;
 use crate::key::RouteKey;
 use crate::path::canonical_value;
 use crate::precedence::{PathClass, prefix_key};
-use crate::route::PathMatch;
+use crate::route::{PathMatch, RouteHost};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// Matches of one hostname by path.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTable<P> {
+    host: RouteHost,
     paths: ShardMap<PathNode<P>>,
-    /// gRPC methods of any service.
-    methods: ShardMap<MethodNode<P>>,
+    /// gRPC methods of any service; few tables have one.
+    methods: Option<Box<ShardMap<MethodNode<P>>>>,
     /// Bit `n` tells that some path with `n` segments was ever inserted, bit 63 stands for more.
     depths: u64,
     /// Most segments of any path ever inserted.
-    deepest: usize,
-    regexes: usize,
-    entries: usize,
+    deepest: u32,
+    regexes: u32,
+    entries: u32,
 }
 
-impl<P> Default for HostTable<P> {
-    fn default() -> Self {
-        Self {
-            paths: ShardMap::default(),
-            methods: ShardMap::default(),
-            depths: 0,
-            deepest: 0,
-            regexes: 0,
-            entries: 0,
-        }
-    }
-}
+/// Matches that share host and path, first tried first; nearly always one.
+type Entries<P> = SmallVec<[Entry<P>; 1]>;
 
 /// What is known about one path: exact matches of it, regular expressions that begin with it, and
 /// prefix matches of it; sorted, which puts them in just this order.
 #[derive(Clone, Debug)]
 struct PathNode<P> {
     key: Str,
-    entries: Vec<Entry<P>>,
+    entries: Entries<P>,
     /// Where the regular expressions begin.
     regexes: u32,
     /// Where the prefixes begin.
@@ -89,7 +80,7 @@ impl<P> PathNode<P> {
 #[derive(Clone, Debug)]
 struct MethodNode<P> {
     key: Str,
-    entries: Vec<Entry<P>>,
+    entries: Entries<P>,
 }
 
 impl<P: Clone> Keyed for MethodNode<P> {
@@ -116,9 +107,29 @@ pub(crate) struct Hit<'a, P> {
     pub prefix: Option<&'a str>,
 }
 
-fn insert_sorted<P>(entries: &mut Vec<Entry<P>>, entry: Entry<P>) {
+fn insert_sorted<P>(entries: &mut Entries<P>, entry: Entry<P>) {
     let at = entries.partition_point(|other| other.compare(&entry).is_lt());
     entries.insert(at, entry);
+}
+
+impl<P> HostTable<P> {
+    /// A table without matches.
+    pub fn new(host: RouteHost) -> Self {
+        Self {
+            host,
+            paths: ShardMap::default(),
+            methods: None,
+            depths: 0,
+            deepest: 0,
+            regexes: 0,
+            entries: 0,
+        }
+    }
+
+    /// The hostname.
+    pub fn host(&self) -> &RouteHost {
+        &self.host
+    }
 }
 
 impl<P: Clone> HostTable<P> {
@@ -127,7 +138,7 @@ impl<P: Clone> HostTable<P> {
     }
 
     pub fn deepest(&self) -> usize {
-        self.deepest
+        self.deepest as usize
     }
 
     fn place(path: &PathMatch) -> Place<'_> {
@@ -155,10 +166,10 @@ impl<P: Clone> HostTable<P> {
             Place::Path(key) => {
                 let (depth, _) = path_key(&key);
                 self.depths |= 1 << depth.min(63);
-                self.deepest = self.deepest.max(depth);
+                self.deepest = self.deepest.max(u32::try_from(depth).unwrap_or(u32::MAX));
                 let make = || PathNode {
                     key: shared(&key, &path),
-                    entries: Vec::with_capacity(1),
+                    entries: Entries::new(),
                     regexes: 0,
                     prefixes: 0,
                 };
@@ -170,9 +181,10 @@ impl<P: Clone> HostTable<P> {
             Place::Method(method) => {
                 let make = || MethodNode {
                     key: method.into(),
-                    entries: Vec::with_capacity(1),
+                    entries: Entries::new(),
                 };
                 self.methods
+                    .get_or_insert_default()
                     .change(method, make, |node| insert_sorted(&mut node.entries, entry));
             }
         }
@@ -181,11 +193,11 @@ impl<P: Clone> HostTable<P> {
     /// Removes the entries of a route that stand where `path` puts them.
     pub fn remove(&mut self, path: &PathMatch, route: &RouteKey) {
         let (mut entries, mut regexes) = (0, 0);
-        let mut purge = |list: &mut Vec<Entry<P>>| {
+        let mut purge = |list: &mut Entries<P>| {
             list.retain(|entry| {
                 let gone = entry.route.key == *route;
-                entries += usize::from(gone);
-                regexes += usize::from(gone && entry.path.class == PathClass::Regex);
+                entries += u32::from(gone);
+                regexes += u32::from(gone && entry.path.class == PathClass::Regex);
                 !gone
             });
             if list.is_empty() { Keep::No } else { Keep::Yes }
@@ -196,9 +208,14 @@ impl<P: Clone> HostTable<P> {
                 node.recount();
                 keep
             }),
-            Place::Method(method) => self
-                .methods
-                .change_existing(method, |node| purge(&mut node.entries)),
+            Place::Method(method) => {
+                if let Some(methods) = &mut self.methods {
+                    methods.change_existing(method, |node| purge(&mut node.entries));
+                    if methods.is_empty() {
+                        self.methods = None;
+                    }
+                }
+            }
         }
         self.entries -= entries;
         self.regexes -= regexes;
@@ -244,8 +261,8 @@ impl<P: Clone> HostTable<P> {
                 return Some(Hit { entry, prefix });
             }
         }
-        if !self.methods.is_empty()
-            && let Some(node) = grpc_method(path).and_then(|method| self.methods.get(method))
+        if let Some(methods) = &self.methods
+            && let Some(node) = grpc_method(path).and_then(|method| methods.get(method))
             && let Some(entry) = node.entries.iter().find(|entry| entry.holds(lookup))
         {
             return Some(Hit { entry, prefix: None });

@@ -106,9 +106,15 @@ impl GatewayState {
         let filters = |listener: &Listener| {
             ListenerFilters::compile(&listener.filters, &|key: &BackendKey| backends.get(key).cloned())
         };
+        let renewed = changes(pair.0.map(|old| &old.listeners), &new.listeners);
+        let renewed = renewed.filter_map(|change| match change {
+            Change::Added(key, _) | Change::Changed(key, _) => Some(key),
+            Change::Removed(..) => None,
+        });
+        let attached = self.routes.attached(&renewed.collect());
         let parts = Parts {
             certificates: &self.certificates,
-            routes: &self.routes,
+            attached: &attached,
             streams: &self.streams,
             filters: &filters,
             workshop,

@@ -1,7 +1,7 @@
 //! Listeners of one load balancer, compiled one by one.
 
 use super::certificates::Certificates;
-use super::routes::{HttpRoutes, RouterChange};
+use super::routes::{Attached, RouterChange};
 use super::streams::Streams;
 use super::{Refusals, Workshop};
 use crate::listen::port::{StreamListener, Termination, TlsAction};
@@ -19,7 +19,8 @@ use std::sync::Arc;
 /// What listeners are compiled from.
 pub(super) struct Parts<'a> {
     pub(super) certificates: &'a Certificates,
-    pub(super) routes: &'a HttpRoutes,
+    /// For listeners that are new or differ.
+    pub(super) attached: &'a Attached,
     pub(super) streams: &'a Streams,
     pub(super) filters: &'a dyn Fn(&Listener) -> ListenerFilters,
     pub(super) workshop: &'a Workshop,
@@ -55,8 +56,8 @@ impl ListenerState {
     /// A listener that was not there before.
     pub(super) fn new(model: &Arc<Listener>, parts: &Parts<'_>) -> Self {
         let traffic = if model.protocol.is_http() {
-            let router = ListenerRouter::new(model.key.clone())
-                .with_changes(parts.routes.attached(&model.key), std::iter::empty());
+            let routes = parts.attached.get(&model.key).into_iter().flatten().cloned();
+            let router = ListenerRouter::new(model.key.clone()).with_changes(routes, std::iter::empty());
             Traffic::Http(Arc::new(HttpListener {
                 key: model.key.clone(),
                 name: model.key.to_string().into(),

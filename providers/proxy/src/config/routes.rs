@@ -30,6 +30,9 @@ pub(super) struct HttpRoutes {
     waiting: BTreeSet<RouteKey>,
 }
 
+/// Routes of listeners that are made anew.
+pub(super) type Attached = BTreeMap<ListenerKey, Vec<RoutePayload<Payload>>>;
+
 /// Changes to the router of one listener.
 #[derive(Debug, Default)]
 pub(super) struct RouterChange {
@@ -93,15 +96,20 @@ impl HttpRoutes {
         touched
     }
 
-    /// Everything attached to a listener, for one that is new.
-    pub(super) fn attached(&self, listener: &ListenerKey) -> impl Iterator<Item = RoutePayload<Payload>> {
-        let here = |payload: &&RoutePayload<Payload>| {
-            let attachments = &payload.route().attachments;
-            attachments
-                .iter()
-                .any(|attachment| attachment.listener == *listener)
-        };
-        self.entries.values().filter(here).cloned()
+    /// Everything attached to any of these listeners, by listener.
+    pub(super) fn attached(&self, listeners: &BTreeSet<&ListenerKey>) -> Attached {
+        let mut attached = Attached::new();
+        if listeners.is_empty() {
+            return attached;
+        }
+        for payload in self.entries.values() {
+            let here = payload.route().attachments.iter();
+            for attachment in here.filter(|attachment| listeners.contains(&attachment.listener)) {
+                let known = attached.entry(attachment.listener.clone()).or_default();
+                known.push(payload.clone());
+            }
+        }
+        attached
     }
 
     /// Says what is not in use and why.
@@ -225,7 +233,6 @@ impl RuleCompiler<'_> {
             .filter(|limit| *limit > 0)
             .map(Duration::from_millis);
         CompiledRule {
-            route: self.key.clone(),
             route_name: Arc::clone(&self.name),
             index: *index,
             name: name.clone(),
@@ -242,7 +249,7 @@ impl RuleCompiler<'_> {
             session: session_persistence
                 .as_ref()
                 .map(|session| Box::new(self.session(session, &format!("{}#{index}", self.name)))),
-            fault: fault.clone(),
+            faulty: fault.is_some(),
         }
     }
 

@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
             Some(ResponseFlag::NoRoute),
         ))?;
         self.report.rule = Some(rule);
-        if rule.fault.is_some() {
+        if rule.faulty {
             return Err(Refusal::Status(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 Some(ResponseFlag::RuleFault),

@@ -43,10 +43,16 @@ pub struct FilterState {
 #[derive(Debug, Default)]
 pub struct FilterChain(Option<Box<Steps>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Steps {
-    request: Vec<RequestStep>,
-    response: Vec<CompiledHeaders>,
+    request: Box<[RequestStep]>,
+    response: Box<[CompiledHeaders]>,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few chains have.
+#[derive(Debug, Default)]
+struct Seldom {
     cors: Option<CompiledCors>,
     auths: Vec<Arc<CompiledExternalAuth>>,
     mirrors: Vec<CompiledMirror>,
@@ -56,8 +62,8 @@ struct Steps {
 #[derive(Debug)]
 enum RequestStep {
     Headers(CompiledHeaders),
-    Redirect(CompiledRedirect),
-    Rewrite(CompiledRewrite),
+    Redirect(Box<CompiledRedirect>),
+    Rewrite(Box<CompiledRewrite>),
 }
 
 impl FilterChain {
@@ -69,25 +75,26 @@ impl FilterChain {
         if filters.is_empty() {
             return Self(None);
         }
-        let mut chain = Steps::default();
+        let (mut request, mut response) = (Vec::new(), Vec::new());
+        let mut chain = Seldom::default();
         for filter in filters {
             let refused = &mut chain.refused;
             match filter {
                 HttpFilter::RequestHeaders(modifier) => {
                     let compiled = CompiledHeaders::compile(modifier, refused);
-                    chain.request.push(RequestStep::Headers(compiled));
+                    request.push(RequestStep::Headers(compiled));
                 }
                 HttpFilter::ResponseHeaders(modifier) => {
                     let compiled = CompiledHeaders::compile(modifier, refused);
-                    chain.response.push(compiled);
+                    response.push(compiled);
                 }
                 HttpFilter::Redirect(redirect) => {
                     let compiled = CompiledRedirect::compile(redirect, refused);
-                    chain.request.push(RequestStep::Redirect(compiled));
+                    request.push(RequestStep::Redirect(Box::new(compiled)));
                 }
                 HttpFilter::UrlRewrite(rewrite) => {
                     let compiled = CompiledRewrite::compile(rewrite, refused);
-                    chain.request.push(RequestStep::Rewrite(compiled));
+                    request.push(RequestStep::Rewrite(Box::new(compiled)));
                 }
                 HttpFilter::Mirror(mirror) => chain.mirrors.push(CompiledMirror::new(
                     backend(&mirror.backend, resolve),
@@ -103,7 +110,16 @@ impl FilterChain {
                 }
             }
         }
-        Self(Some(Box::new(chain)))
+        let seldom = !chain.is_empty();
+        Self(Some(Box::new(Steps {
+            request: request.into(),
+            response: response.into(),
+            seldom: seldom.then(|| Box::new(chain)),
+        })))
+    }
+
+    fn seldom(&self) -> Option<&Seldom> {
+        self.0.as_ref()?.seldom.as_deref()
     }
 
     /// Whether there is nothing to do at all.
@@ -113,24 +129,24 @@ impl FilterChain {
 
     /// Parts of the filters that cannot be executed, in words. Empty for what passed validation.
     pub fn refused(&self) -> &[String] {
-        self.0.as_ref().map_or(&[], |steps| &steps.refused)
+        self.seldom().map_or(&[], |steps| &steps.refused)
     }
 
     /// Authorization servers to ask, in order, before [`FilterChain::request`].
     pub fn auths(&self) -> &[Arc<CompiledExternalAuth>] {
-        self.0.as_ref().map_or(&[], |steps| &steps.auths)
+        self.seldom().map_or(&[], |steps| &steps.auths)
     }
 
     /// Mirrors of the rule.
     pub fn mirrors(&self) -> &[CompiledMirror] {
-        self.0.as_ref().map_or(&[], |steps| &steps.mirrors)
+        self.seldom().map_or(&[], |steps| &steps.mirrors)
     }
 
     /// The answer to a CORS preflight request, when there is a CORS filter. It comes before
     /// authorization: browsers send preflights without credentials (Fetch section 3.2.1).
     pub fn preflight(&self, head: &RequestHead) -> Option<LocalResponse> {
         let steps = self.0.as_ref()?;
-        let cors = steps.cors.as_ref()?;
+        let cors = steps.cors()?;
         cors::is_preflight(head).then(|| {
             let mut response = cors.preflight(head);
             steps.response_modifiers(&mut response.head);
@@ -148,7 +164,7 @@ impl FilterChain {
         let Some(steps) = &self.0 else {
             return Verdict::Continue;
         };
-        if steps.cors.is_some() {
+        if steps.cors().is_some() {
             if let Some(response) = self.preflight(head) {
                 return Verdict::Respond(response);
             }
@@ -179,14 +195,30 @@ impl FilterChain {
     /// Executes the response filters in order, on a backend's response or on an error of the proxy.
     pub fn response(&self, head: &mut ResponseHead, state: &FilterState) {
         let Some(steps) = &self.0 else { return };
-        if let Some(cors) = &steps.cors {
+        if let Some(cors) = steps.cors() {
             cors.response(state.origin.as_deref(), &mut head.headers);
         }
         steps.response_modifiers(head);
     }
 }
 
+impl Seldom {
+    fn is_empty(&self) -> bool {
+        let Self {
+            cors,
+            auths,
+            mirrors,
+            refused,
+        } = self;
+        cors.is_none() && auths.is_empty() && mirrors.is_empty() && refused.is_empty()
+    }
+}
+
 impl Steps {
+    fn cors(&self) -> Option<&CompiledCors> {
+        self.seldom.as_ref()?.cors.as_ref()
+    }
+
     fn response_modifiers(&self, head: &mut ResponseHead) {
         for modifier in &self.response {
             modifier.apply(&mut head.headers);

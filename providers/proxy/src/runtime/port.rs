@@ -7,7 +7,7 @@ use crate::runtime::BackendRuntime;
 use arc_swap::ArcSwap;
 use gatewright_model::Str;
 use gatewright_model::hostname::HostPattern;
-use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
+use gatewright_model::key::{ListenerKey, ObjectName};
 use gatewright_model::router::{ListenerRouter, ListenerSelector, Request};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -115,10 +115,11 @@ pub enum RouteProtocol {
 }
 
 /// One rule of a route, ready to execute.
+///
+/// There are as many as rules, so what few of them have is behind a pointer, and what the model holds is not
+/// copied.
 #[derive(Debug)]
 pub struct CompiledRule {
-    /// The route.
-    pub route: RouteKey,
     /// Text of the route's key, for logs and metrics.
     pub route_name: Str,
     /// Position of the rule in the route.
@@ -130,7 +131,7 @@ pub struct CompiledRule {
     /// Filters of the rule.
     pub filters: FilterChain,
     /// Backends with their share. Empty without a redirect: answer 500.
-    pub backends: Vec<CompiledBackend>,
+    pub backends: Box<[CompiledBackend]>,
     /// Sum of the weights.
     pub total_weight: u64,
     /// Whole request over all tries; `None` for no limit.
@@ -141,8 +142,8 @@ pub struct CompiledRule {
     pub retry: Option<Box<RetryPolicy>>,
     /// Session persistence.
     pub session: Option<Box<SessionPolicy>>,
-    /// The whole rule answers 500: why, in words.
-    pub fault: Option<Str>,
+    /// The whole rule answers 500; the model says why.
+    pub faulty: bool,
 }
 
 /// A backend of a rule with its share.

@@ -124,11 +124,14 @@ fn mirrors_get_a_copy_and_cannot_hurt() {
     for (target, answers) in [(Some(&copied), true), (Some(&hanging), false), (None, false)] {
         let address = target.map_or_else(refusing, |target| target.address);
         let mirror = backend(&[address], BackendProtocol::Http1).backend.unwrap();
-        let filter = HttpFilter::Mirror(Mirror {
-            backend: BackendTarget::Backend(mirror.key.clone()),
-            numerator: 1,
-            denominator: 1,
-        });
+        let filter = HttpFilter::Mirror(
+            Mirror {
+                backend: BackendTarget::Backend(mirror.key.clone()),
+                numerator: 1,
+                denominator: 1,
+            }
+            .into(),
+        );
         let mut mirrored = rule(vec![backend(&[origin.address], BackendProtocol::Http1)]);
         mirrored.filters = FilterChain::compile(&[filter], &|_| Some(Arc::clone(&mirror)));
         let proxy = Proxy::start(mirrored, options());

@@ -156,22 +156,18 @@ pub fn backend(endpoints: &[SocketAddr], protocol: BackendProtocol) -> CompiledB
 pub fn rule(backends: Vec<CompiledBackend>) -> CompiledRule {
     let total_weight = backends.iter().map(|backend| u64::from(backend.weight)).sum();
     CompiledRule {
-        route: RouteKey {
-            kind: RouteKind::Http,
-            object: ObjectName::new("test", "route"),
-        },
         route_name: "HTTPRoute/test/route".into(),
         index: 0,
         name: None,
         protocol: RouteProtocol::Http,
         filters: FilterChain::default(),
-        backends,
+        backends: backends.into(),
         total_weight,
         request_timeout: None,
         backend_request_timeout: None,
         retry: None,
         session: None,
-        fault: None,
+        faulty: false,
     }
 }
 
@@ -182,7 +178,10 @@ fn port(rule: CompiledRule, port: u16) -> HttpPort {
         name: "http".into(),
     };
     let route = HttpRoute {
-        key: rule.route.clone(),
+        key: RouteKey {
+            kind: RouteKind::Http,
+            object: ObjectName::new("test", "route"),
+        },
         created: 0,
         attachments: vec![Attachment {
             listener: key.clone(),

@@ -1,15 +1,18 @@
 //! Load balancers put together from the parts that came.
 
 use crate::key::PartKey;
-use crate::part::{Content, Digests};
+use crate::part::{Content, Digests, PartError};
 use crate::settings::GatewaySettings;
 use crate::wire;
 use gatewright_model::key::{ObjectName, RouteKind};
+use gatewright_model::share::Pool;
 use gatewright_model::{LoadBalancer, Str};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// Parts that are added before the maps are made anew.
+const MANY: usize = 1000;
 /// Refused parts that are remembered.
 const REFUSED: usize = 1024;
 
@@ -65,6 +68,8 @@ pub enum AssembleError {
 pub struct Assembler {
     limits: ClientLimits,
     tree: Tree,
+    /// What parts have in common, over all Gateways.
+    pool: Pool,
     /// A complete configuration on its way; it replaces `tree` once it is complete.
     fresh: Option<Tree>,
     greeted: bool,
@@ -85,6 +90,8 @@ struct Gateway {
     settings: Arc<GatewaySettings>,
     /// Its head has come.
     complete: bool,
+    /// Parts that were added since the maps were last made compact.
+    added: usize,
 }
 
 impl Gateway {
@@ -107,7 +114,25 @@ impl Gateway {
             balancer: Arc::new(balancer),
             settings: Arc::default(),
             complete: false,
+            added: 0,
         }
+    }
+
+    /// Makes the maps anew after many additions: one that grew entry by entry is half empty.
+    fn compact(&mut self) {
+        fn compact<K: Ord, V>(map: &mut BTreeMap<K, V>) {
+            *map = std::mem::take(map).into_iter().collect();
+        }
+        if self.added < MANY {
+            return;
+        }
+        self.added = 0;
+        let balancer = Arc::make_mut(&mut self.balancer);
+        compact(&mut balancer.listeners);
+        compact(&mut balancer.http_routes);
+        compact(&mut balancer.stream_routes);
+        compact(&mut balancer.backends);
+        compact(&mut balancer.certificates);
     }
 
     fn put(&mut self, content: Content) {
@@ -119,28 +144,20 @@ impl Gateway {
             }
             _ => Arc::make_mut(&mut self.balancer),
         };
-        match content {
+        let new = match content {
             Content::Head(head) => {
                 head.put(balancer);
                 self.complete = true;
+                false
             }
-            Content::Listener(part) => {
-                balancer.listeners.insert(part.key.clone(), part);
-            }
-            Content::HttpRoute(part) => {
-                balancer.http_routes.insert(part.key.clone(), part);
-            }
-            Content::StreamRoute(part) => {
-                balancer.stream_routes.insert(part.key.clone(), part);
-            }
-            Content::Backend(part) => {
-                balancer.backends.insert(part.key.clone(), part);
-            }
-            Content::Certificate(part) => {
-                balancer.certificates.insert(part.key.clone(), part);
-            }
-            Content::Settings(_) => {}
-        }
+            Content::Listener(part) => balancer.listeners.insert(part.key.clone(), part).is_none(),
+            Content::HttpRoute(part) => balancer.http_routes.insert(part.key.clone(), part).is_none(),
+            Content::StreamRoute(part) => balancer.stream_routes.insert(part.key.clone(), part).is_none(),
+            Content::Backend(part) => balancer.backends.insert(part.key.clone(), part).is_none(),
+            Content::Certificate(part) => balancer.certificates.insert(part.key.clone(), part).is_none(),
+            Content::Settings(_) => false,
+        };
+        self.added += usize::from(new);
     }
 
     fn remove(&mut self, key: &PartKey) {
@@ -197,6 +214,7 @@ impl Assembler {
         Self {
             limits,
             tree: Tree::default(),
+            pool: Pool::default(),
             fresh: None,
             greeted: false,
             session: String::new(),
@@ -261,7 +279,7 @@ impl Assembler {
             None => (&mut self.tree, None),
         };
         for gateway in changes.gateways {
-            tree.take(gateway, former);
+            tree.take(gateway, former, &mut self.pool);
             let (parts, bytes) = (tree.digests.len(), tree.digests.bytes());
             if parts > self.limits.parts || bytes > self.limits.bytes {
                 return Err(AssembleError::TooLarge { parts, bytes });
@@ -271,6 +289,7 @@ impl Assembler {
             if let Some(fresh) = self.fresh.take() {
                 self.tree = fresh;
             }
+            self.tree.gateways.values_mut().for_each(Gateway::compact);
             self.revision = revision;
         }
         Ok(changes.commit)
@@ -295,7 +314,7 @@ impl Assembler {
 }
 
 impl Tree {
-    fn take(&mut self, changes: wire::GatewayChanges, former: Option<&Self>) {
+    fn take(&mut self, changes: wire::GatewayChanges, former: Option<&Self>, pool: &mut Pool) {
         let name = ObjectName::new(&changes.namespace, &changes.name);
         if changes.removed {
             self.forget(&name);
@@ -307,14 +326,20 @@ impl Tree {
                 tracing::warn!(gateway = %name, "a part of an unknown kind is left out");
                 continue;
             };
-            self.put(&name, key, &part.payload, former);
+            self.put((&name, key), &part.payload, former, pool);
         }
         for key in changes.removed_parts.iter().flat_map(PartKey::from_wire) {
             self.remove(&name, &key);
         }
     }
 
-    fn put(&mut self, name: &ObjectName, key: PartKey, payload: &[u8], former: Option<&Self>) {
+    fn put(
+        &mut self,
+        (name, key): (&ObjectName, PartKey),
+        payload: &[u8],
+        former: Option<&Self>,
+        pool: &mut Pool,
+    ) {
         if self.digests.has(name, &key, payload) {
             return;
         }
@@ -322,7 +347,12 @@ impl Tree {
         let known = former.and_then(|former| former.gateways.get(name)?.get(&key));
         let same = former.is_some_and(|former| former.digests.has(name, &key, payload));
         let (known, last_good) = if same { (known, None) } else { (None, known) };
-        match known.map_or_else(|| Content::decode(&key, payload), Ok) {
+        let decode = || {
+            let mut content = Content::decode(&key, payload)?;
+            content.share(pool);
+            Ok::<_, PartError>(content)
+        };
+        match known.map_or_else(decode, Ok) {
             Ok(content) => {
                 self.refused.remove(&(name.clone(), key));
                 self.gateway(name).put(content);

@@ -20,14 +20,17 @@ fn header_changes_keep_the_first_of_equivalent_names() {
         add: vec![("x-b".into(), "b,c".into())],
         remove: vec!["x-c".into()],
     };
-    assert_eq!(found, HttpFilter::RequestHeaders(expected.clone()));
+    assert_eq!(found, HttpFilter::RequestHeaders(expected.clone().into()));
     let found = filter("{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [x-c]}}");
     assert_eq!(
         found,
-        HttpFilter::ResponseHeaders(HeaderModifier {
-            remove: vec!["x-c".into()],
-            ..HeaderModifier::default()
-        })
+        HttpFilter::ResponseHeaders(
+            HeaderModifier {
+                remove: vec!["x-c".into()],
+                ..HeaderModifier::default()
+            }
+            .into()
+        )
     );
 }
 
@@ -36,13 +39,16 @@ fn redirects_have_302_by_default() {
     let found = filter("{type: RequestRedirect, requestRedirect: {}}");
     assert_eq!(
         found,
-        HttpFilter::Redirect(Redirect {
-            scheme: None,
-            hostname: None,
-            path: None,
-            port: None,
-            status: 302
-        })
+        HttpFilter::Redirect(
+            Redirect {
+                scheme: None,
+                hostname: None,
+                path: None,
+                port: None,
+                status: 302
+            }
+            .into()
+        )
     );
     let found = filter(
         "{type: RequestRedirect, requestRedirect: {scheme: https, hostname: a.example.com, port: 8443, statusCode: 308, path: {type: ReplacePrefixMatch, replacePrefixMatch: /x}}}",
@@ -54,7 +60,7 @@ fn redirects_have_302_by_default() {
         port: Some(8443),
         status: 308,
     };
-    assert_eq!(found, HttpFilter::Redirect(expected));
+    assert_eq!(found, HttpFilter::Redirect(expected.into()));
 }
 
 #[test]
@@ -65,15 +71,18 @@ fn rewrites_of_rules_and_of_backends() {
     );
     assert_eq!(
         rule.filters,
-        [HttpFilter::UrlRewrite(UrlRewrite {
-            hostname: Some("a.example.com".into()),
-            path: None
-        })]
+        [HttpFilter::UrlRewrite(
+            UrlRewrite {
+                hostname: Some("a.example.com".into()),
+                path: None
+            }
+            .into()
+        )]
     );
     let path = Some(PathModifier::ReplaceFullPath("/x".into()));
     assert_eq!(
         rule.backends[0].filters,
-        [HttpFilter::UrlRewrite(UrlRewrite { hostname: None, path })]
+        [HttpFilter::UrlRewrite(UrlRewrite { hostname: None, path }.into())]
     );
 }
 
@@ -126,7 +135,7 @@ fn cors_is_kept_as_written_with_a_preflight_cache_of_five_seconds() {
         expose_headers: vec!["X-A".into()],
         max_age: 5,
     };
-    assert_eq!(found, HttpFilter::Cors(expected));
+    assert_eq!(found, HttpFilter::Cors(expected.into()));
 }
 
 #[test]

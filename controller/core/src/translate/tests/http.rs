@@ -181,11 +181,14 @@ fn timeouts_and_retries_are_read() {
     );
     assert_eq!(
         rule.retry,
-        Some(Retry {
-            codes: vec![500, 503],
-            attempts: 3,
-            backoff_ms: Some(100)
-        })
+        Some(
+            Retry {
+                codes: vec![500, 503],
+                attempts: 3,
+                backoff_ms: Some(100)
+            }
+            .into()
+        )
     );
     // "Setting a timeout to the zero duration SHOULD disable the timeout."
     let rule = one("[{timeouts: {request: 0s, backendRequest: 5s}}]");

@@ -60,11 +60,14 @@ fn compile(filters: &[HttpFilter]) -> FilterChain {
 #[test]
 fn request_filters_run_in_order() {
     let chain = compile(&[
-        HttpFilter::RequestHeaders(modifier("x-set", "1")),
-        HttpFilter::UrlRewrite(UrlRewrite {
-            hostname: Some("h.example".into()),
-            path: Some(PathModifier::ReplacePrefixMatch("/b".into())),
-        }),
+        HttpFilter::RequestHeaders(modifier("x-set", "1").into()),
+        HttpFilter::UrlRewrite(
+            UrlRewrite {
+                hostname: Some("h.example".into()),
+                path: Some(PathModifier::ReplacePrefixMatch("/b".into())),
+            }
+            .into(),
+        ),
     ]);
     let mut head = request("GET", "o.example", "/a/c?q");
     assert!(matches!(
@@ -79,15 +82,18 @@ fn request_filters_run_in_order() {
 #[test]
 fn a_redirect_answers_and_passes_the_response_filters() {
     let chain = compile(&[
-        HttpFilter::ResponseHeaders(modifier("x-answer", "1")),
-        HttpFilter::Cors(cors()),
-        HttpFilter::Redirect(Redirect {
-            scheme: Some("https".into()),
-            hostname: None,
-            path: None,
-            port: None,
-            status: 308,
-        }),
+        HttpFilter::ResponseHeaders(modifier("x-answer", "1").into()),
+        HttpFilter::Cors(cors().into()),
+        HttpFilter::Redirect(
+            Redirect {
+                scheme: Some("https".into()),
+                hostname: None,
+                path: None,
+                port: None,
+                status: 308,
+            }
+            .into(),
+        ),
     ]);
     let mut head = request("GET", "o.example", "/a");
     head.headers.append_raw(b"origin", b"https://a.example").unwrap();
@@ -119,7 +125,7 @@ fn cors() -> Cors {
 
 #[test]
 fn cors_remembers_the_origin_for_the_response() {
-    let chain = compile(&[HttpFilter::Cors(cors())]);
+    let chain = compile(&[HttpFilter::Cors(cors().into())]);
     assert!(!chain.is_empty());
     let mut head = request("GET", "o.example", "/a");
     head.headers.append_raw(b"origin", b"https://a.example").unwrap();
@@ -141,7 +147,9 @@ fn cors_remembers_the_origin_for_the_response() {
 
 #[test]
 fn host_set_by_a_header_modifier_becomes_the_authority() {
-    let chain = compile(&[HttpFilter::RequestHeaders(modifier("Host", "inner.example"))]);
+    let chain = compile(&[HttpFilter::RequestHeaders(
+        modifier("Host", "inner.example").into(),
+    )]);
     let mut head = request("GET", "o.example", "/a");
     run(&chain, &mut head, &mut FilterState::default());
     assert_eq!(head.authority, "inner.example");

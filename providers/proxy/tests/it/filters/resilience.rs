@@ -10,16 +10,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn retry(codes: &[u16], attempts: u32) -> Option<Retry> {
-    Some(Retry {
+fn retry(codes: &[u16], attempts: u32) -> Option<Arc<Retry>> {
+    Some(Arc::new(Retry {
         codes: codes.to_vec(),
         attempts,
         backoff_ms: Some(1),
-    })
+    }))
 }
 
 /// One backend with several endpoints.
-fn pool(world: &mut World, endpoints: &[SocketAddr], policy: Option<Retry>) {
+fn pool(world: &mut World, endpoints: &[SocketAddr], policy: Option<Arc<Retry>>) {
     world.backend("pool", endpoints, None);
     world.route("route", "http", "", prefix("/"), &[("pool", 1)]);
     edit_rule(world, |rule| rule.retry = policy);
@@ -175,11 +175,14 @@ fn an_endpoint_that_keeps_failing_is_left_out() {
 
 fn mirror(name: &str, numerator: u32, denominator: u32) -> HttpFilter {
     let key = World::new("filters").backend(name, &[], None);
-    HttpFilter::Mirror(Mirror {
-        backend: BackendTarget::Backend(key),
-        numerator,
-        denominator,
-    })
+    HttpFilter::Mirror(
+        Mirror {
+            backend: BackendTarget::Backend(key),
+            numerator,
+            denominator,
+        }
+        .into(),
+    )
 }
 
 /// `HTTPRequestMirrorFilter`: several mirrors, shares, and no influence on the request.

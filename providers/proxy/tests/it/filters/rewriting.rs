@@ -30,16 +30,22 @@ fn headers_are_changed_on_the_way_and_back() {
     let stage = Stage::new(move |world| {
         route(world, &[("origin", address)], |rule| {
             rule.filters = vec![
-                HttpFilter::RequestHeaders(HeaderModifier {
-                    set: vec![("x-set".into(), "new".into())],
-                    add: vec![("x-add".into(), "two".into())],
-                    remove: vec!["x-remove".into()],
-                }),
-                HttpFilter::ResponseHeaders(HeaderModifier {
-                    add: vec![("x-kept".into(), "b".into())],
-                    remove: vec!["x-gone".into()],
-                    ..HeaderModifier::default()
-                }),
+                HttpFilter::RequestHeaders(
+                    HeaderModifier {
+                        set: vec![("x-set".into(), "new".into())],
+                        add: vec![("x-add".into(), "two".into())],
+                        remove: vec!["x-remove".into()],
+                    }
+                    .into(),
+                ),
+                HttpFilter::ResponseHeaders(
+                    HeaderModifier {
+                        add: vec![("x-kept".into(), "b".into())],
+                        remove: vec!["x-gone".into()],
+                        ..HeaderModifier::default()
+                    }
+                    .into(),
+                ),
             ];
             rule.backends[0].filters = vec![set_request("x-backend", "1"), set_response("x-from", "backend")];
         });
@@ -77,12 +83,15 @@ fn redirects_name_the_port_that_the_specification_says() {
             for route in world.0.http_routes.values_mut() {
                 if &*route.key.object.name == name {
                     let rule = Arc::make_mut(&mut Arc::make_mut(route).rules[0]);
-                    rule.filters = vec![HttpFilter::Redirect(Redirect {
-                        scheme: scheme.map(Into::into),
-                        path: path.clone(),
-                        status: 308,
-                        ..redirect()
-                    })];
+                    rule.filters = vec![HttpFilter::Redirect(
+                        Redirect {
+                            scheme: scheme.map(Into::into),
+                            path: path.clone(),
+                            status: 308,
+                            ..redirect()
+                        }
+                        .into(),
+                    )];
                 }
             }
         }
@@ -116,10 +125,13 @@ fn host_and_path_are_rewritten() {
             &[("origin", 1)],
         );
         super::stage::edit_rule(world, |rule| {
-            rule.filters = vec![HttpFilter::UrlRewrite(UrlRewrite {
-                hostname: Some("inner.example".into()),
-                path: Some(PathModifier::ReplacePrefixMatch("/".into())),
-            })];
+            rule.filters = vec![HttpFilter::UrlRewrite(
+                UrlRewrite {
+                    hostname: Some("inner.example".into()),
+                    path: Some(PathModifier::ReplacePrefixMatch("/".into())),
+                }
+                .into(),
+            )];
         });
     });
     for (target, expected) in [
@@ -137,14 +149,17 @@ fn host_and_path_are_rewritten() {
 }
 
 fn cors() -> HttpFilter {
-    HttpFilter::Cors(Cors {
-        allow_origins: vec!["https://*.shop.example".into()],
-        allow_credentials: true,
-        allow_methods: vec!["*".into()],
-        allow_headers: vec!["*".into()],
-        expose_headers: vec!["x-total".into()],
-        max_age: 60,
-    })
+    HttpFilter::Cors(
+        Cors {
+            allow_origins: vec!["https://*.shop.example".into()],
+            allow_credentials: true,
+            allow_methods: vec!["*".into()],
+            allow_headers: vec!["*".into()],
+            expose_headers: vec!["x-total".into()],
+            max_age: 60,
+        }
+        .into(),
+    )
 }
 
 /// `HTTPCORSFilter`: preflights never reach the backend, unknown origins get no permission.

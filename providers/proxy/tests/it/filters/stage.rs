@@ -328,11 +328,11 @@ pub fn set(name: &str, value: &str) -> HeaderModifier {
 }
 
 pub fn set_request(name: &str, value: &str) -> HttpFilter {
-    HttpFilter::RequestHeaders(set(name, value))
+    HttpFilter::RequestHeaders(set(name, value).into())
 }
 
 pub fn set_response(name: &str, value: &str) -> HttpFilter {
-    HttpFilter::ResponseHeaders(set(name, value))
+    HttpFilter::ResponseHeaders(set(name, value).into())
 }
 
 /// An address where nobody listens.

@@ -120,13 +120,16 @@ fn mapped_ports_are_bound_and_never_told() {
         .filter(|route| &*route.key.object.name == "away")
     {
         let rule = Arc::make_mut(&mut Arc::make_mut(route).rules[0]);
-        rule.filters = vec![HttpFilter::Redirect(Redirect {
-            scheme: None,
-            hostname: None,
-            path: None,
-            port: None,
-            status: 302,
-        })];
+        rule.filters = vec![HttpFilter::Redirect(
+            Redirect {
+                scheme: None,
+                hostname: None,
+                path: None,
+                port: None,
+                status: 302,
+            }
+            .into(),
+        )];
     }
     let mut placement = world.placement();
     placement.port_offset = 65_500;
