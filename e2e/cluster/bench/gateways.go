@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -12,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
@@ -38,7 +36,7 @@ func (world *world) create(ctx context.Context, name string) error {
 		},
 	}}
 	_, err := world.dynamic.Resource(gateways).Namespace(namespace).Create(ctx, gateway, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
+	if errors.IsAlreadyExists(err) {
 		return nil
 	}
 	return err
@@ -192,9 +190,7 @@ func ask(client *http.Client, address string, port int, host string) (int, error
 	if err != nil {
 		return 0, err
 	}
-	// A connection is used again only when its answer has been read.
-	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
-	return response.StatusCode, errors.Join(err, response.Body.Close())
+	return response.StatusCode, response.Body.Close()
 }
 
 // holds is whether a condition of an object's status, or of a listener's, is true.

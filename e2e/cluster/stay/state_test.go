@@ -86,8 +86,6 @@ func normalise(value any, generation any) any {
 		result := map[string]any{}
 		for key, field := range value {
 			switch {
-			case key == "status" && parentless(field):
-				// A route without a Gateway: whether it had one before is seen by an empty list, and means nothing.
 			case key == "observedGeneration":
 				result[key] = field == generation
 			case !volatile[key]:
@@ -101,13 +99,6 @@ func normalise(value any, generation any) any {
 		}
 	}
 	return value
-}
-
-// parentless is whether a route's status says nothing but that it has no parents.
-func parentless(status any) bool {
-	fields, _ := status.(map[string]any)
-	parents, isList := fields["parents"].([]any)
-	return isList && len(parents) == 0 && len(fields) == 1
 }
 
 // compare names what differs; empty for nothing.

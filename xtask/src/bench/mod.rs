@@ -17,6 +17,7 @@ mod process;
 mod report;
 mod scenario;
 mod setup;
+mod stream;
 mod target;
 
 use anyhow::{Context, Result, bail};

@@ -5,7 +5,7 @@ use super::peers::{Peer, Port};
 use super::report::Sample;
 use super::setup::Bench;
 use super::target::{Target, at_least, at_most, p99_at_most};
-use super::{alone, criterion, datagrams, idle, load};
+use super::{alone, criterion, datagrams, idle, load, stream};
 use anyhow::Result;
 
 /// One scenario.
@@ -41,6 +41,8 @@ enum Kind {
     },
     /// The program alone: the quickstart's first answer.
     Start,
+    /// The proxy's program alone: resident memory with so much from a controller's stream.
+    Stream(stream::Load),
     /// A criterion bench of the core.
     Criterion(&'static criterion::Bench),
 }
@@ -159,6 +161,26 @@ pub const SCENARIOS: &[Scenario] = &[
         targets: &[],
     },
     Scenario {
+        name: "resident-proxy-5k",
+        about: "resident memory of a dedicated proxy with 5,000 HTTPRoutes of two rules, a filter each, by the stream",
+        kind: Kind::Stream(stream::Load {
+            routes: 5_000,
+            rules: 2,
+            sets: 0,
+        }),
+        targets: &[at_most(40.0)],
+    },
+    Scenario {
+        name: "resident-proxy-40k",
+        about: "resident memory of a dedicated proxy with 40,000 HTTPRoutes over 2,500 ListenerSets, by the stream",
+        kind: Kind::Stream(stream::Load {
+            routes: 40_000,
+            rules: 1,
+            sets: 2_500,
+        }),
+        targets: &[at_most(120.0)],
+    },
+    Scenario {
         name: "object-100",
         about: "one HTTPRoute changed among 10,000 on 100 Gateways, object to live router (criterion bench)",
         kind: Kind::Criterion(&criterion::Bench {
@@ -252,7 +274,9 @@ impl Scenario {
                 }
                 both
             }
-            Kind::Resident(_) | Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => some(&ours),
+            Kind::Resident(_) | Kind::Change { .. } | Kind::Start | Kind::Stream(_) | Kind::Criterion(_) => {
+                some(&ours)
+            }
             Kind::Udp => some(&|peer| peer.udp),
             Kind::H1 { .. } | Kind::H2 | Kind::Idle { .. } => some(&|_| true),
         }
@@ -264,7 +288,7 @@ impl Scenario {
             Kind::H1 { .. } | Kind::H2 | Kind::Routes => "req/s",
             Kind::Udp => "datagrams/s",
             Kind::Idle { .. } => "KiB per connection",
-            Kind::Resident(_) => "MiB",
+            Kind::Resident(_) | Kind::Stream(_) => "MiB",
             Kind::Change { .. } | Kind::Start | Kind::Criterion(_) => "ms",
         }
     }
@@ -273,6 +297,7 @@ impl Scenario {
     pub fn measure_all(&self, rounds: usize) -> Result<Option<Vec<Sample>>> {
         match self.kind {
             Kind::Criterion(bench) => bench.samples(rounds).map(Some),
+            Kind::Stream(load) => load.samples(rounds).map(Some),
             _ => Ok(None),
         }
     }
@@ -309,6 +334,7 @@ impl Scenario {
             | Kind::Resident(_)
             | Kind::Change { .. }
             | Kind::Start
+            | Kind::Stream(_)
             | Kind::Criterion(_) => anyhow::bail!("this scenario is measured without load"),
         };
         run(1)?;

@@ -7,7 +7,6 @@ use super::report::machine;
 use crate::cluster::{self, After, Cluster, Installation, Mode};
 use crate::conformance;
 use crate::image::Part;
-use crate::run::{command, output};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use peer::EnvoyGateway;
@@ -15,6 +14,9 @@ use report::{Column, Figure, Report};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// Name of the cluster, one after the other.
+const CLUSTER: &str = "bench";
 
 /// Arguments of `cargo xtask bench cluster`.
 #[derive(clap::Args, Clone)]
@@ -157,8 +159,8 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         None
     };
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let mut report = Report::new(&setting()?, &format!("cargo xtask {}", words.join(" ")));
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let mut report = Report::new(&machine()?, &format!("cargo xtask {}", command.join(" ")));
     if let Some(own) = &own {
         for (part, program) in own.programs() {
             report.image(part.name(), program, *part == Part::Proxy)?;
@@ -186,20 +188,6 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Date, commit, machine, and what else it does.
-fn setting() -> Result<String> {
-    let date = output(&mut command("date", &["--utc", "+%F"]))?;
-    let commit = output(&mut command("git", &["describe", "--always", "--dirty"]))?;
-    let load = std::fs::read_to_string("/proc/loadavg").context("how busy the machine is")?;
-    let load = load.split_whitespace().next().unwrap_or_default();
-    Ok(format!(
-        "{}, commit {}; {}, load average {load} before the first cluster",
-        date.trim(),
-        commit.trim(),
-        machine()?
-    ))
-}
-
 /// What is measured with.
 struct Tools {
     /// The program that runs inside the cluster.
@@ -220,7 +208,7 @@ fn measured(
     eprintln!("==> {title}");
     let mut column = Column::new(title);
     let cluster = Cluster {
-        name: format!("bench-{}", title.to_lowercase().replace(' ', "-")),
+        name: CLUSTER.to_owned(),
     };
     let result = cluster.during(&[], After::End, |cluster| {
         install(cluster)?;
