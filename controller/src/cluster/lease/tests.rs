@@ -1,13 +1,8 @@
 use super::*;
-use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use crate::cluster::testing::{FakeApi, Line};
 use jiff::SignedDuration;
-use kube::client::Body;
-use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 fn held(by: &str) -> LeaseSpec {
     next(None, by, Timestamp::UNIX_EPOCH, Terms::default())
@@ -56,76 +51,6 @@ fn writing_stops_before_another_may_take_over() {
     assert!(terms.deadline + terms.retry < terms.duration);
 }
 
-/// An API server with one Lease at most.
-#[derive(Clone, Default)]
-struct Server(Arc<Mutex<Option<Value>>>);
-
-impl Server {
-    fn answer(&self, method: &Method, body: &[u8]) -> (StatusCode, Value) {
-        let status = |code: StatusCode| {
-            let reason = if code == StatusCode::CONFLICT {
-                "Conflict"
-            } else {
-                "NotFound"
-            };
-            let status = json!({
-                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code.as_u16(),
-                "message": "no", "reason": reason,
-            });
-            (code, status)
-        };
-        let mut kept = self.0.lock().unwrap();
-        let version = |lease: &Value| {
-            let version = lease["metadata"]["resourceVersion"].as_str();
-            version.and_then(|version| version.parse::<u64>().ok())
-        };
-        let mut sent: Value = serde_json::from_slice(body).unwrap_or_default();
-        let known = kept.as_ref().and_then(version);
-        match *method {
-            Method::GET => kept
-                .clone()
-                .map_or_else(|| status(StatusCode::NOT_FOUND), |lease| (StatusCode::OK, lease)),
-            _ if version(&sent) != known => status(StatusCode::CONFLICT),
-            _ => {
-                sent["metadata"]["resourceVersion"] = json!((known.unwrap_or_default() + 1).to_string());
-                *kept = Some(sent.clone());
-                (StatusCode::OK, sent)
-            }
-        }
-    }
-
-    fn renewed(&self) -> Option<Timestamp> {
-        let kept = self.0.lock().unwrap();
-        kept.as_ref()?["spec"]["renewTime"].as_str()?.parse().ok()
-    }
-}
-
-impl tower::Service<Request<Body>> for Server {
-    type Response = Response<Body>;
-    type Error = std::convert::Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let server = self.clone();
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let body = body
-                .collect()
-                .await
-                .map(http_body_util::Collected::to_bytes)
-                .unwrap_or_default();
-            let (status, answer) = server.answer(&head.method, &body);
-            let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
-            *response.status_mut() = status;
-            Ok(response)
-        })
-    }
-}
-
 /// A time of day that is ahead of one that goes on by so many hours.
 #[derive(Clone, Default)]
 struct Hours(Arc<AtomicI64>);
@@ -145,6 +70,12 @@ impl Hours {
     }
 }
 
+/// When the lease was renewed, by what it says.
+fn renewed(api: &FakeApi) -> Option<Timestamp> {
+    let lease = api.get("/apis/coordination.k8s.io/v1/namespaces/system/leases/lease")?;
+    lease["spec"]["renewTime"].as_str()?.parse().ok()
+}
+
 /// A process that takes part, and whether it leads.
 struct Process {
     hours: Hours,
@@ -154,11 +85,14 @@ struct Process {
 }
 
 impl Process {
-    fn start(server: &Server, me: &str) -> Self {
+    fn start(api: &FakeApi, me: &str) -> Self {
+        Self::start_as(api.client(), me)
+    }
+
+    fn start_as(client: Client, me: &str) -> Self {
         let hours = Hours::default();
         let (leads, seen) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
-        let client = Client::new(server.clone(), "system");
         let candidate = Candidate::new(
             client,
             ("system", "lease"),
@@ -180,7 +114,7 @@ impl Process {
 
 #[tokio::test(start_paused = true)]
 async fn one_attempt_takes_a_free_lease() {
-    let client = Client::new(Server::default(), "system");
+    let client = FakeApi::default().client();
     let hours = Hours::default();
     let mut candidate = Candidate::new(
         client,
@@ -194,7 +128,7 @@ async fn one_attempt_takes_a_free_lease() {
 /// The time of day of either process jumps by hours, forwards and backwards: nobody loses or takes the lease for it.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_changes_no_leadership() {
-    let server = Server::default();
+    let server = FakeApi::default();
     let leader = Process::start(&server, "leader");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(leader.leads());
@@ -215,7 +149,7 @@ async fn a_clock_that_jumps_changes_no_leadership() {
             assert!(leader.leads(), "after a jump by {mine} h, {others} h");
             assert!(!other.leads(), "after a jump by {mine} h, {others} h");
         }
-        let renewed = server.renewed().unwrap();
+        let renewed = renewed(&server).unwrap();
         let now = leader.hours.clock().now();
         assert!(
             now.duration_since(renewed).abs() < SignedDuration::from_hours(1),
@@ -225,7 +159,7 @@ async fn a_clock_that_jumps_changes_no_leadership() {
 
     // Gone without a word: the other one takes over after the lease's own time, whatever its time of day is.
     for hours in [24, -24] {
-        let server = Server::default();
+        let server = FakeApi::default();
         let leader = Process::start(&server, "leader");
         tokio::time::sleep(Duration::from_secs(1)).await;
         let other = Process::start(&server, "other");
@@ -238,5 +172,47 @@ async fn a_clock_that_jumps_changes_no_leadership() {
         assert!(!other.leads(), "taken too early with a time of day {hours} h off");
         tokio::time::sleep(Duration::from_secs(8)).await;
         assert!(other.leads(), "not taken with a time of day {hours} h off");
+    }
+}
+
+/// A leader whose API server refuses, or is silent, stops to lead before another one begins: at no moment do two write.
+/// When it is back it waits like everybody else.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_cannot_renew_stops_before_another_one_begins() {
+    for trouble in [Line::Refused, Line::Dead] {
+        let api = FakeApi::default();
+        let (line, lines) = watch::channel(Line::Good);
+        let leader = Process::start_as(api.client_on(lines), "leader");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let other = Process::start(&api, "other");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(leader.leads() && !other.leads());
+        line.send_replace(trouble);
+        let cut = Instant::now();
+        let (mut ended, mut taken) = (None, None);
+        while taken.is_none() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!(leader.leads() && other.leads()), "{trouble:?}: two lead");
+            assert!(
+                cut.elapsed() < Duration::from_secs(60),
+                "{trouble:?}: nobody leads"
+            );
+            ended = ended.or_else(|| (!leader.leads()).then(|| cut.elapsed()));
+            taken = other.leads().then(|| cut.elapsed());
+        }
+        let (ended, taken) = (ended.unwrap(), taken.unwrap());
+        let terms = Terms::default();
+        // The last renewal was at most one attempt before.
+        assert!(
+            ended + terms.retry >= terms.deadline && ended <= terms.deadline + terms.retry,
+            "{ended:?}"
+        );
+        assert!(taken + terms.retry >= terms.duration, "{taken:?}");
+        assert!(taken <= terms.duration + terms.retry * 2, "{taken:?}");
+        line.send_replace(Line::Good);
+        for _ in 0..60 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!leader.leads() && other.leads(), "{trouble:?}");
+        }
     }
 }

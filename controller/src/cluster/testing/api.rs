@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -24,8 +24,6 @@ pub struct Asked {
     pub method: Method,
     /// Path, without query.
     pub path: String,
-    /// Body; null when there is none.
-    pub body: Value,
 }
 
 #[derive(Default)]
@@ -37,8 +35,18 @@ struct State {
     history: Vec<(Place, u64, Value)>,
     watches: Vec<(Place, mpsc::UnboundedSender<Value>)>,
     asked: Vec<Asked>,
-    /// Whether it answers 503 to everything.
-    away: bool,
+}
+
+/// What becomes of a client's requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    /// They are answered.
+    #[default]
+    Good,
+    /// They are answered 503.
+    Refused,
+    /// They are never answered.
+    Dead,
 }
 
 /// The API server. A clone is the same one.
@@ -99,10 +107,22 @@ impl Place {
 impl FakeApi {
     /// A client of it.
     pub fn client(&self) -> Client {
+        self.client_on(watch::channel(Line::Good).1)
+    }
+
+    /// A client of it, on a line that a test disturbs.
+    pub fn client_on(&self, line: watch::Receiver<Line>) -> Client {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
-            async move { Ok::<_, Infallible>(api.answer(request).await) }
+            let line = *line.borrow();
+            async move {
+                Ok::<_, Infallible>(match line {
+                    Line::Good => api.answer(request).await,
+                    Line::Refused => failure(StatusCode::SERVICE_UNAVAILABLE, "away"),
+                    Line::Dead => std::future::pending().await,
+                })
+            }
         });
         Client::new(service, "default")
     }
@@ -138,11 +158,6 @@ impl FakeApi {
         self.state().asked.clone()
     }
 
-    /// Makes it answer 503 to everything, or no more.
-    pub fn set_away(&self, away: bool) {
-        self.state().away = away;
-    }
-
     async fn answer(&self, request: Request<Body>) -> Answer {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -152,11 +167,7 @@ impl FakeApi {
         state.asked.push(Asked {
             method: head.method.clone(),
             path: path.clone(),
-            body: body.clone(),
         });
-        if state.away {
-            return failure(StatusCode::SERVICE_UNAVAILABLE, "away");
-        }
         let Some(place) = Place::of(&path) else {
             return failure(StatusCode::NOT_FOUND, &path);
         };

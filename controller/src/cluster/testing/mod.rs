@@ -5,9 +5,9 @@ mod collector;
 mod hub;
 mod proxy;
 
-pub use api::FakeApi;
+pub use api::{FakeApi, Line};
 pub use collector::{Collector, Span};
-pub use hub::TestHub;
+pub use hub::{TestHub, gateway_path};
 pub use proxy::{Pki, TestProxy};
 
 use std::time::{Duration, Instant};

@@ -1,0 +1,220 @@
+use crate::cluster::testing::{FakeApi, Pki, TestHub, TestProxy, gateway_path, until};
+use axum::http::Method;
+use gatewright_model::key::ObjectName;
+use gatewright_stream::Scope;
+use gatewright_stream::server::ServerOptions;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+fn edge() -> ObjectName {
+    ObjectName::new("default", "edge")
+}
+
+/// A listener of each of these ports.
+fn listeners(ports: &[u16]) -> Value {
+    let each = |port: &u16| json!({"name": format!("p{port}"), "protocol": "HTTP", "port": port});
+    json!({"listeners": ports.iter().map(each).collect::<Vec<_>>()})
+}
+
+/// What the status says of each listener: its name and the reason of `Programmed`.
+fn told(hub: &TestHub) -> Vec<(String, String)> {
+    let gateway = hub.api.get(&gateway_path("edge")).unwrap();
+    let listeners = gateway["status"]["listeners"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let each = |listener: Value| {
+        let conditions = listener["conditions"].as_array().cloned().unwrap_or_default();
+        let programmed = conditions.into_iter().find(|found| found["type"] == "Programmed");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (
+            text(&listener["name"]),
+            text(&programmed.unwrap_or_default()["reason"]),
+        )
+    };
+    listeners.into_iter().map(each).collect()
+}
+
+fn named(ports: &[u16]) -> Vec<(String, String)> {
+    let each = |port: &u16| (format!("p{port}"), "Programmed".to_owned());
+    ports.iter().map(each).collect()
+}
+
+/// Whether something was asked to delete what was made for the Gateway.
+fn deleted(api: &FakeApi) -> Vec<String> {
+    let asked = api.asked().into_iter();
+    let deletes = asked.filter(|asked| asked.method == Method::DELETE);
+    deletes.map(|asked| asked.path).collect()
+}
+
+/// A proxy that does not answer holds up nobody for longer than the server's silence, which is 5 s: after that it is
+/// not ready, and those that are ready decide. When none is, the Gateway is not programmed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_proxy_becomes_unready_and_the_others_count() {
+    assert_eq!(ServerOptions::default().silence, Duration::from_secs(5));
+    let silence = Duration::from_millis(700);
+    let api = FakeApi::with_class();
+    api.put_gateway("edge", listeners(&[80]));
+    let options = ServerOptions {
+        silence,
+        ..ServerOptions::default()
+    };
+    let hub = TestHub::start(&api, options);
+    let pki = Pki::serve(&hub.server).await;
+    let first = TestProxy::start(&pki, Scope::Gateway(edge()), "first");
+    let second = TestProxy::start(&pki, Scope::Gateway(edge()), "second");
+    until("both proxies have it, and there is an address", || {
+        hub.assign_addresses();
+        let outcome = hub.server.outcome(&edge())?;
+        (outcome.ready == 2 && hub.programmed("edge") == "Programmed").then_some(())
+    })
+    .await;
+    assert_eq!(told(&hub), named(&[80]));
+
+    second.set_silent(true);
+    let changed = Instant::now();
+    api.put_gateway("edge", listeners(&[80, 81]));
+    until("the listener is programmed without the silent proxy", || {
+        (told(&hub) == named(&[80, 81])).then_some(())
+    })
+    .await;
+    assert!(
+        changed.elapsed() >= silence,
+        "it was not waited for: {:?}",
+        changed.elapsed()
+    );
+    assert_eq!(hub.server.outcome(&edge()).unwrap().ready, 1);
+    assert_eq!(hub.programmed("edge"), "Programmed");
+
+    first.set_silent(true);
+    api.put_gateway("edge", listeners(&[80, 81, 82]));
+    until("nobody is ready", || {
+        (hub.programmed("edge") == "Pending").then_some(())
+    })
+    .await;
+    first.set_silent(false);
+    second.set_silent(false);
+    until("both are back", || {
+        (hub.programmed("edge") == "Programmed" && told(&hub) == named(&[80, 81, 82])).then_some(())
+    })
+    .await;
+}
+
+/// A process that begins to lead finds Gateways that another one programmed. Their proxies have 15 s to arrive before
+/// they are said to have none; of a Gateway that was not programmed it is said at once.
+#[tokio::test(start_paused = true)]
+async fn proxies_have_15_seconds_to_arrive() {
+    let api = FakeApi::with_class();
+    for name in ["edge", "new"] {
+        api.put_gateway(name, json!({}));
+    }
+    let mut gateway = api.get(&gateway_path("edge")).unwrap();
+    let condition = |kind: &str| {
+        json!({
+            "type": kind, "status": "True", "reason": kind, "message": "", "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        })
+    };
+    gateway["status"] = json!({
+        "addresses": [{"type": "IPAddress", "value": "192.0.2.10"}],
+        "conditions": [condition("Accepted"), condition("Programmed")],
+        "listeners": [{
+            "name": "http",
+            "attachedRoutes": 0,
+            "supportedKinds": [],
+            "conditions": [condition("Accepted"), condition("Programmed")],
+        }],
+    });
+    api.put(&gateway_path("edge"), gateway);
+    let hub = TestHub::start(&api, ServerOptions::default());
+    let begun = tokio::time::Instant::now();
+    hub.synced.clone().wait_for(|synced| *synced).await.unwrap();
+    let new = until("it is said of the new one", || {
+        (!hub.programmed("new").is_empty()).then(|| begun.elapsed())
+    })
+    .await;
+    assert_eq!(hub.condition("new", "Programmed").0, "False");
+    assert!(new < Duration::from_secs(2), "{new:?}");
+    let old = until("it is said of the old one", || {
+        (hub.condition("edge", "Programmed").0 == "False").then(|| begun.elapsed())
+    })
+    .await;
+    let expected = Duration::from_secs(15)..Duration::from_secs(17);
+    assert!(expected.contains(&old), "{old:?}");
+}
+
+/// A mistake in a Gateway that was served takes nothing down: its objects stay, and its proxies keep the last good
+/// configuration, also when another process takes over meanwhile. What is another controller's is let go.
+#[tokio::test]
+async fn a_refused_gateway_keeps_its_infrastructure() {
+    let api = FakeApi::with_class();
+    api.put_gateway("edge", json!({}));
+    let hub = TestHub::start(&api, ServerOptions::default());
+    let deployments = || api.paths("/namespaces/default/deployments/");
+    until("it is made", || (!deployments().is_empty()).then_some(())).await;
+    until("it is published", || hub.server.outcome(&edge())).await;
+    let revision = hub.server.outcome(&edge()).unwrap().revision;
+    let made = deployments();
+
+    let missing = json!({"group": "gatewright.dev", "kind": "SoftwareGatewayParameters", "name": "missing"});
+    api.put_gateway("edge", json!({"infrastructure": {"parametersRef": missing}}));
+    until("it is refused", || {
+        (hub.condition("edge", "Accepted").1 == "InvalidParameters").then_some(())
+    })
+    .await;
+    let next = TestHub::start(&api, ServerOptions::default());
+    next.synced.clone().wait_for(|synced| *synced).await.unwrap();
+    // The next process is through with what it found: it makes what is new.
+    api.put_gateway("later", json!({}));
+    until("a later Gateway is made", || {
+        (deployments().len() > made.len()).then_some(())
+    })
+    .await;
+    assert_eq!(deleted(&api), [""; 0]);
+    assert_eq!(hub.server.outcome(&edge()).unwrap().revision, revision);
+
+    // Mended, it goes on.
+    api.put_gateway("edge", json!({}));
+    until("it is accepted again", || {
+        (hub.condition("edge", "Accepted").0 == "True").then_some(())
+    })
+    .await;
+    assert_eq!(deleted(&api), [""; 0]);
+
+    // Refused again, and then another controller's: what was made goes.
+    let missing = json!({"group": "gatewright.dev", "kind": "SoftwareGatewayParameters", "name": "missing"});
+    api.put_gateway("edge", json!({"infrastructure": {"parametersRef": missing}}));
+    until("it is refused", || {
+        (hub.condition("edge", "Accepted").1 == "InvalidParameters").then_some(())
+    })
+    .await;
+    assert_eq!(deleted(&api), [""; 0]);
+    api.put_class("example.com/another");
+    until("nothing is left", || deployments().is_empty().then_some(())).await;
+    assert!(hub.server.outcome(&edge()).is_none());
+}
+
+/// Followers know everything and write nothing, and so does who has lost the lease.
+#[tokio::test]
+async fn who_does_not_lead_writes_nothing() {
+    let api = FakeApi::with_class();
+    let hub = TestHub::start(&api, ServerOptions::default());
+    hub.leads.send_replace(false);
+    hub.synced.clone().wait_for(|synced| *synced).await.unwrap();
+    let writes = |api: &FakeApi| -> Vec<String> {
+        let asked = api.asked().into_iter();
+        let writes = asked.filter(|asked| asked.method != Method::GET);
+        writes
+            .map(|asked| format!("{} {}", asked.method, asked.path))
+            .collect()
+    };
+    // What was under way before it heard.
+    let before = writes(&api).len();
+    api.put_gateway("edge", json!({}));
+    until("it knows the Gateway", || hub.server.outcome(&edge())).await;
+    // Everything that it would do by itself has been done now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(writes(&api).len(), before, "{:?}", writes(&api));
+    hub.leads.send_replace(true);
+    until("it writes", || (!hub.programmed("edge").is_empty()).then_some(())).await;
+}
