@@ -142,8 +142,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "stay",
-        about: "no request is lost while everything changes or restarts",
-        full: true,
+        about: "no request is lost while everything changes or restarts; with --full at full length",
+        full: false,
         cluster: true,
         run: |args| deployment::stay_step(args.full),
     },
