@@ -3,17 +3,25 @@
 use crate::cluster::{self, After, Cluster, Installation};
 use crate::run::{cargo, run};
 use anyhow::Result;
+use std::path::PathBuf;
 use std::time::Instant;
+
+/// Image of the server that decides who may pass.
+const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 
 /// Arguments of `cargo xtask scenarios`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask scenarios
+  cargo xtask scenarios --ecosystem cert_manager
   cargo xtask scenarios --keep limits_of_a_route
   cargo xtask scenarios --reuse limits_of_a_route")]
 pub struct Args {
     /// Only scenarios whose name has one of these parts.
     filters: Vec<String>,
+    /// Also those with programs of others, which are built from their Go modules.
+    #[arg(long)]
+    ecosystem: bool,
     /// Name of the cluster.
     #[arg(long, default_value = "scenarios")]
     name: String,
@@ -35,10 +43,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// Every scenario, once.
-    pub fn all() -> Self {
+    /// Every scenario, once; those with programs of others where everything is to run.
+    pub fn all(ecosystem: bool) -> Self {
         Self {
             filters: Vec::new(),
+            ecosystem,
             name: "scenarios".to_owned(),
             bundle: "1.6.3".to_owned(),
             channel: "experimental".to_owned(),
@@ -64,30 +73,54 @@ pub fn run_all(args: &Args) -> Result<()> {
         "it",
     ];
     run(cargo(&test).arg("--no-run"))?;
+    let scenarios = Scenarios {
+        args,
+        test: &test,
+        ecosystem: args.ecosystem.then(cluster::ecosystem).transpose()?,
+    };
     let cluster = Cluster {
         name: args.name.clone(),
     };
     if args.reuse {
-        return scenarios(&cluster, &test, &args.filters);
+        return scenarios.run(&cluster);
     }
+    let authorization = cluster::authorization_server()?.display().to_string();
     let installation = Installation::build(&args.profile)?;
     let up = ["--bundle", args.bundle.as_str(), "--channel", &args.channel];
     cluster.during(&up, After::of(args.keep), |cluster| {
+        cluster.run(&["load-image", &authorization, "--tag", AUTHORIZATION_SERVER])?;
         installation.install(cluster, &[])?;
-        scenarios(cluster, &test, &args.filters)
+        scenarios.run(cluster)
     })
 }
 
-/// Runs the tests inside the cluster's network, where Gateways can be reached.
-fn scenarios(cluster: &Cluster, test: &[&str], filters: &[String]) -> Result<()> {
-    let begun = Instant::now();
-    let program = cargo(&[]).get_program().to_string_lossy().into_owned();
-    let mut line = vec![program.as_str()];
-    line.extend(test);
-    // One at a time: some of them take things away from the whole cluster.
-    line.extend(["--offline", "--", "--ignored", "--nocapture", "--test-threads=1"]);
-    line.extend(filters.iter().map(String::as_str));
-    let result = cluster.inside(&line);
-    eprintln!("    the scenarios took {} s", begun.elapsed().as_secs());
-    result
+/// The tests, and what they need.
+struct Scenarios<'a> {
+    args: &'a Args,
+    test: &'a [&'a str],
+    /// Folder with the programs of others.
+    ecosystem: Option<PathBuf>,
+}
+
+impl Scenarios<'_> {
+    /// Runs the tests inside the cluster's network, where Gateways can be reached.
+    fn run(&self, cluster: &Cluster) -> Result<()> {
+        let begun = Instant::now();
+        let program = cargo(&[]).get_program().to_string_lossy().into_owned();
+        let folder = self.ecosystem.as_ref();
+        let variable = folder.map(|folder| format!("GATEWRIGHT_ECOSYSTEM={}", folder.display()));
+        let mut line = vec!["env"];
+        line.extend(variable.as_deref());
+        line.push(&program);
+        line.extend(self.test);
+        // One at a time: some of them take things away from the whole cluster.
+        line.extend(["--offline", "--", "--ignored", "--nocapture", "--test-threads=1"]);
+        if self.ecosystem.is_none() {
+            line.extend(["--skip", "ecosystem::"]);
+        }
+        line.extend(self.args.filters.iter().map(String::as_str));
+        let result = cluster.inside(&line);
+        eprintln!("    the scenarios took {} s", begun.elapsed().as_secs());
+        result
+    }
 }

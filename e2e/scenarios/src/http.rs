@@ -1,10 +1,11 @@
 //! One request on a connection of its own: nothing is retried, so that every fault is seen.
 
+use crate::tls;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -16,11 +17,24 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub struct Answer {
     /// Its status.
     pub status: u16,
+    /// Its fields, with names in lower case.
+    pub fields: Vec<(String, String)>,
     /// Its body, as text.
     pub body: String,
 }
 
 impl Answer {
+    /// The first field of this name.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The pod that answered; empty if it was no echo backend.
+    pub fn pod(&self) -> String {
+        self.echo()["pod"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// What the echo backend says of itself and of the request; `null` if it was not the one that answered.
     pub fn echo(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
@@ -33,21 +47,42 @@ impl Answer {
 /// When no complete answer comes within five seconds.
 pub async fn get(address: SocketAddr, host: &str, path: &str, headers: &[String]) -> Result<Answer> {
     let exchange = async {
-        let mut stream = TcpStream::connect(address).await.context("connecting")?;
-        let mut request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-        for header in headers {
-            request.push_str(header);
-            request.push_str("\r\n");
-        }
-        request.push_str("\r\n");
-        stream.write_all(request.as_bytes()).await.context("sending")?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.context("reading")?;
-        parse(&String::from_utf8_lossy(&bytes))
+        let stream = TcpStream::connect(address).await.context("connecting")?;
+        exchange(stream, host, path, headers).await
     };
     timeout(LIMIT, exchange)
         .await
         .with_context(|| format!("no answer from {address} in {} s", LIMIT.as_secs()))?
+}
+
+/// As [`get`], over TLS with `host` as server name; any certificate will do.
+///
+/// # Errors
+/// As [`get`].
+pub async fn get_tls(address: SocketAddr, host: &str, path: &str) -> Result<Answer> {
+    let exchange = async {
+        let stream = tls::connect(address, host, &["http/1.1"]).await?;
+        exchange(stream, host, path, &[]).await
+    };
+    timeout(LIMIT, exchange)
+        .await
+        .with_context(|| format!("no answer from {address} in {} s", LIMIT.as_secs()))?
+}
+
+async fn exchange<S>(mut stream: S, host: &str, path: &str, headers: &[String]) -> Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    for header in headers {
+        request.push_str(header);
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).await.context("sending")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.context("reading")?;
+    parse(&String::from_utf8_lossy(&bytes))
 }
 
 fn parse(text: &str) -> Result<Answer> {
@@ -55,9 +90,18 @@ fn parse(text: &str) -> Result<Answer> {
         bail!("the answer is not complete: {text:?}");
     };
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let fields: Vec<(String, String)> = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let chunked = fields
+        .iter()
+        .any(|(name, value)| name == "transfer-encoding" && value.eq_ignore_ascii_case("chunked"));
     Ok(Answer {
         status: status.with_context(|| format!("no status in {head:?}"))?,
+        fields,
         body: if chunked { unchunk(body)? } else { body.to_owned() },
     })
 }
@@ -86,7 +130,9 @@ mod tests {
         let plain = parse("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno").unwrap();
         assert_eq!((plain.status, plain.body.as_str()), (404, "no"));
         let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n";
-        assert_eq!(parse(text).unwrap().body, "hello!");
+        let chunked = parse(text).unwrap();
+        assert_eq!(chunked.body, "hello!");
+        assert_eq!(chunked.field("transfer-encoding"), Some("chunked"));
         assert!(parse("HTTP/1.1 200 OK\r\n").is_err());
     }
 }

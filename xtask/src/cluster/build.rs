@@ -113,6 +113,19 @@ const PREVIEW: Unit = Unit {
     sources: &["go.mod", "go.sum"],
 };
 
+/// A server that decides who may pass, for scenarios.
+const AUTHZ: Unit = Unit {
+    name: "authz",
+    module: "e2e/images/authz",
+    sources: &["go.mod", "go.sum", "main.go"],
+};
+
+const CERT_MANAGER: Unit = Unit {
+    name: "certmanager",
+    module: "e2e/ecosystem/certmanager",
+    sources: &["go.mod", "go.sum", "main.go"],
+};
+
 /// Builds everything a cluster needs.
 pub(super) fn ensure() -> Result<Built> {
     let mut built = ensure_tools()?;
@@ -212,6 +225,42 @@ pub(super) fn ensure_bench() -> Result<PathBuf> {
         go_build(&BENCH, &folder.join("bench"), "./bench", "")
     })?;
     Ok(folder.join("bench"))
+}
+
+/// Builds the authorization server of the scenarios.
+pub(super) fn ensure_authz() -> Result<PathBuf> {
+    let folder = unit(&AUTHZ, |folder| go_build(&AUTHZ, &folder.join("authz"), ".", ""))?;
+    Ok(folder.join("authz"))
+}
+
+/// Builds programs of others that work with Gateways. The answer is a folder with them by name, and with the
+/// definitions of their kinds.
+pub(super) fn ensure_ecosystem() -> Result<PathBuf> {
+    let gathered = cache_dir().join("ecosystem");
+    fs::create_dir_all(&gathered)?;
+    let link = |to: &Path, name: &str| -> Result<()> {
+        let from = gathered.join(name);
+        match fs::remove_file(&from) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        std::os::unix::fs::symlink(to, &from).with_context(|| format!("linking {}", from.display()))
+    };
+    let folder = unit(&CERT_MANAGER, |folder| {
+        eprintln!("    building cert-manager (minutes, once)");
+        go_build(&CERT_MANAGER, &folder.join("certmanager"), ".", "")
+    })?;
+    link(&folder.join("certmanager"), "certmanager")?;
+    let module = "github.com/cert-manager/cert-manager";
+    let place = output(&mut go(
+        &["list", "-m", "-f", "{{.Dir}}", module],
+        &root().join(CERT_MANAGER.module),
+    ))?;
+    link(
+        &Path::new(place.trim()).join("deploy/crds"),
+        "certmanager-definitions",
+    )?;
+    Ok(gathered)
 }
 
 /// Builds kind.

@@ -213,6 +213,22 @@ pub fn bench_program() -> Result<PathBuf> {
     build::ensure_bench()
 }
 
+/// Builds the authorization server that scenarios run in a cluster.
+///
+/// # Errors
+/// When the build fails.
+pub fn authorization_server() -> Result<PathBuf> {
+    build::ensure_authz()
+}
+
+/// Builds programs of others that work with Gateways, and answers their folder.
+///
+/// # Errors
+/// When a build fails.
+pub fn ecosystem() -> Result<PathBuf> {
+    build::ensure_ecosystem()
+}
+
 /// An image of one program that runs as nobody in particular.
 pub struct Packed<'a> {
     /// The program.

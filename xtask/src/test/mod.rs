@@ -156,10 +156,10 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "scenarios",
-        about: "bad input through the API server",
+        about: "bad input, and what the suite does not test; with --full also with programs of others",
         full: true,
         cluster: true,
-        run: |_| scenarios::run_all(&scenarios::Args::all()),
+        run: |args| scenarios::run_all(&scenarios::Args::all(args.full)),
     },
     Step {
         name: "mutated",

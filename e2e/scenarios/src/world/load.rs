@@ -2,6 +2,7 @@
 
 use crate::http::get;
 use anyhow::{Result, bail};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,31 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// A client that asks all the time.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    task: JoinHandle<(usize, Vec<String>)>,
+    task: JoinHandle<Seen>,
+}
+
+/// What a client got.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Requests.
+    pub count: usize,
+    /// Requests answered by each Deployment of echo servers.
+    pub by: BTreeMap<String, usize>,
+    /// What was no answer of 200.
+    pub faults: Vec<String>,
+}
+
+impl Seen {
+    /// Share of the requests that a Deployment answered, in percent.
+    pub fn share(&self, deployment: &str) -> f64 {
+        let part = self.by.get(deployment).copied().unwrap_or_default();
+        100.0 * part as f64 / self.count.max(1) as f64
+    }
+}
+
+/// The Deployment of a pod: its name without the two last parts.
+fn deployment(pod: &str) -> &str {
+    pod.rsplitn(3, '-').last().unwrap_or(pod)
 }
 
 impl Load {
@@ -23,17 +48,21 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let (until, host, path) = (Arc::clone(&stop), host.to_owned(), path.to_owned());
         let task = tokio::spawn(async move {
-            let (mut count, mut faults) = (0, Vec::new());
+            let mut seen = Seen::default();
             while !until.load(Ordering::Relaxed) {
-                count += 1;
+                seen.count += 1;
+                let count = seen.count;
                 match get(at, &host, &path, &[]).await {
-                    Ok(answer) if answer.status == 200 => {}
-                    Ok(answer) => faults.push(format!("request {count}: {answer:?}")),
-                    Err(error) => faults.push(format!("request {count}: {error:#}")),
+                    Ok(answer) if answer.status == 200 => {
+                        let pod = answer.pod();
+                        *seen.by.entry(deployment(&pod).to_owned()).or_default() += 1;
+                    }
+                    Ok(answer) => seen.faults.push(format!("request {count}: {answer:?}")),
+                    Err(error) => seen.faults.push(format!("request {count}: {error:#}")),
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            (count, faults)
+            seen
         });
         Self { stop, task }
     }
@@ -43,15 +72,36 @@ impl Load {
     /// # Errors
     /// When one was answered by anything but 200.
     pub async fn end(self) -> Result<usize> {
+        self.finish().await.map(|seen| seen.count)
+    }
+
+    /// Ends, and answers what it got.
+    ///
+    /// # Errors
+    /// When a request was answered by anything but 200.
+    pub async fn finish(self) -> Result<Seen> {
         self.stop.store(true, Ordering::Relaxed);
-        let (count, faults) = self.task.await?;
-        if faults.is_empty() {
-            return Ok(count);
+        let seen = self.task.await?;
+        if seen.faults.is_empty() {
+            return Ok(seen);
         }
+        let first: Vec<String> = seen.faults.iter().take(5).cloned().collect();
         bail!(
-            "{} of {count} requests failed: {}",
-            faults.len(),
-            faults.into_iter().take(5).collect::<Vec<_>>().join("; ")
+            "{} of {} requests failed: {}",
+            seen.faults.len(),
+            seen.count,
+            first.join("; ")
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_counted_for_its_deployment() {
+        assert_eq!(deployment("web-a-5d4f8c7b9-x2x4z"), "web-a");
+        assert_eq!(deployment(""), "");
     }
 }

@@ -1,11 +1,14 @@
 //! A place for one scenario: a namespace of its own, a Gateway, backends, and means to wait and to ask.
 
+mod class;
 mod load;
+pub mod program;
+mod proxies;
 
-pub use load::Load;
+pub use load::{Load, Seen};
 
 use crate::api::{APPLY, Api, JSON, MERGE};
-use crate::http::{Answer, get};
+use crate::http::{Answer, get, get_tls};
 use ::http::{Method, StatusCode};
 use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -207,11 +210,19 @@ impl World {
         until(&format!("{kind} {}/{name}: {what}", self.namespace), look).await
     }
 
-    /// Makes a Deployment of the echo server, its Service of the same name on port 80, and waits until it is ready.
+    /// One echo server, see [`World::backends`].
     ///
     /// # Errors
     /// When it does not become ready.
     pub async fn backend(&self, name: &str) -> Result<()> {
+        self.backends(name, 1).await
+    }
+
+    /// Makes a Deployment of echo servers, its Service of the same name on port 80, and waits until all are ready.
+    ///
+    /// # Errors
+    /// When they do not become ready.
+    pub async fn backends(&self, name: &str, replicas: usize) -> Result<()> {
         let labels = json!({"app": name});
         let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
         let container = json!({
@@ -224,7 +235,7 @@ impl World {
             json!({
                 "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
                 "spec": {
-                    "replicas": 1, "selector": {"matchLabels": labels},
+                    "replicas": replicas, "selector": {"matchLabels": labels},
                     "template": {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 1, "containers": [container]}},
                 },
             }),
@@ -234,11 +245,34 @@ impl World {
             }),
         ])
         .await?;
-        self.wait(("apps/v1", "Deployment", name), "to be ready", |found| {
-            found.pointer("/status/readyReplicas").and_then(Value::as_u64) == Some(1)
+        self.ready(name, replicas).await
+    }
+
+    /// Waits until a Deployment has so many ready pods, and no more.
+    ///
+    /// # Errors
+    /// With its last state, after two minutes.
+    pub async fn ready(&self, deployment: &str, replicas: usize) -> Result<()> {
+        let what = format!("to have {replicas} ready pods");
+        self.wait(("apps/v1", "Deployment", deployment), &what, |found| {
+            let count = |field: &str| found["status"][field].as_u64().unwrap_or_default();
+            found["status"]["observedGeneration"] == found["metadata"]["generation"]
+                && ["replicas", "updatedReplicas", "readyReplicas"]
+                    .iter()
+                    .all(|field| count(field) == replicas as u64)
         })
         .await
         .map(drop)
+    }
+
+    /// Changes the number of pods of a Deployment and waits until it is right.
+    ///
+    /// # Errors
+    /// As [`World::ready`].
+    pub async fn scale(&self, deployment: &str, replicas: usize) -> Result<()> {
+        let this = ("apps/v1", "Deployment", deployment);
+        self.patch(this, &json!({"spec": {"replicas": replicas}})).await?;
+        self.ready(deployment, replicas).await
     }
 
     /// Makes a Gateway of the chart's class with these listeners, and answers the address where it can be reached.
@@ -272,43 +306,6 @@ impl World {
             .with_context(|| format!("Gateway {name} has no address: {gateway}"))
     }
 
-    /// Where a proxy of a Gateway listens itself: past the node's address translation, whose own gaps while other
-    /// Services come and go would look like the proxy's.
-    ///
-    /// # Errors
-    /// When the Gateway's Service has no ready endpoint.
-    pub async fn proxy(&self, gateway: &str) -> Result<SocketAddr> {
-        let path = format!(
-            "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices?labelSelector=gateway.networking.k8s.io/gateway-name%3D{gateway}",
-            self.namespace
-        );
-        let look = async || {
-            let (_, slices) = self.api.ask(Method::GET, &path, JSON, Vec::new()).await?;
-            let items = slices
-                .get("items")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
-            let found = items
-                .filter(|slice| slice["addressType"] == "IPv4")
-                .find_map(|slice| {
-                    let address = slice
-                        .pointer("/endpoints/0/addresses/0")?
-                        .as_str()?
-                        .parse()
-                        .ok()?;
-                    let port = slice.pointer("/ports/0/port")?.as_u64()?.try_into().ok()?;
-                    Some(SocketAddr::new(address, port))
-                });
-            Ok(found.ok_or_else(|| slices.to_string()))
-        };
-        until(
-            &format!("an endpoint of Gateway {}/{gateway}", self.namespace),
-            look,
-        )
-        .await
-    }
-
     /// Waits until requests are answered as wanted.
     ///
     /// # Errors
@@ -322,6 +319,21 @@ impl World {
             })
         };
         until(&format!("http://{host}{path} at {at} to answer {status}"), look).await
+    }
+
+    /// As [`World::answers`], over TLS.
+    ///
+    /// # Errors
+    /// With the last answer, after two minutes.
+    pub async fn answers_tls(&self, at: SocketAddr, host: &str, status: u16) -> Result<Answer> {
+        let look = async || {
+            Ok(match get_tls(at, host, "/").await {
+                Ok(answer) if answer.status == status => Ok(answer),
+                Ok(answer) => Err(format!("{answer:?}")),
+                Err(error) => Err(format!("{error:#}")),
+            })
+        };
+        until(&format!("https://{host}/ at {at} to answer {status}"), look).await
     }
 
     /// How often containers of the controller have started again, and which pods there are: a crash would show.
@@ -386,6 +398,19 @@ pub fn has_condition(holder: Option<&Value>, kind: &str, status: &str) -> bool {
 pub fn condition<'a>(holder: Option<&'a Value>, kind: &str) -> Option<&'a Value> {
     let conditions = holder?.get("conditions")?.as_array()?;
     conditions.iter().find(|found| found["type"] == kind)
+}
+
+/// The status of a listener of a Gateway.
+pub fn listener_of<'a>(gateway: &'a Value, name: &str) -> Option<&'a Value> {
+    let listeners = gateway.pointer("/status/listeners")?.as_array()?;
+    listeners.iter().find(|found| found["name"] == name)
+}
+
+/// Whether the status of a listener is that of the Gateway as it is now, with this condition.
+pub fn listener_is(gateway: &Value, name: &str, kind: &str, status: &str) -> bool {
+    condition(listener_of(gateway, name), kind).is_some_and(|found| {
+        found["status"] == status && found["observedGeneration"] == gateway["metadata"]["generation"]
+    })
 }
 
 /// The status that a route has for its first parent.

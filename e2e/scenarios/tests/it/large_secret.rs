@@ -1,7 +1,9 @@
 //! A Secret of 1 MiB, the most that the API server stores.
 
 use anyhow::Result;
-use gatewright_scenarios::world::{GATEWAY_API, World, has_condition, http_listener, http_route};
+use gatewright_scenarios::world::{
+    GATEWAY_API, World, has_condition, http_listener, http_route, listener_of,
+};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -95,9 +97,4 @@ async fn a_secret_of_a_mebibyte_hurts_nobody() -> Result<()> {
         "the controller did not stay"
     );
     world.leave().await
-}
-
-fn listener_of<'a>(gateway: &'a Value, name: &str) -> Option<&'a Value> {
-    let listeners = gateway.pointer("/status/listeners")?.as_array()?;
-    listeners.iter().find(|found| found["name"] == name)
 }

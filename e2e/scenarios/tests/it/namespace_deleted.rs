@@ -40,6 +40,7 @@ async fn a_namespace_deleted_under_load_goes_alone() -> Result<()> {
     world.answers(other, ("h199.example", "/"), 200).await?;
 
     let stays = Load::start(world.proxy("gw").await?, "stays.example", "/");
+    let through = Load::start(at, "stays.example", "/");
     // Whatever these get: the connections keep both proxies busy.
     let guest = Load::start(at, "guest.example", "/");
     let ends = Load::start(other, "h0.example", "/");
@@ -50,8 +51,9 @@ async fn a_namespace_deleted_under_load_goes_alone() -> Result<()> {
     world.answers(at, ("guest.example", "/"), 404).await?;
     drop((guest.end().await, ends.end().await));
     println!(
-        "{} requests to the other namespace, none failed",
-        stays.end().await?
+        "{} requests to a proxy of the other namespace and {} through its Service, none failed",
+        stays.end().await?,
+        through.end().await?
     );
 
     // Once more, from nothing.

@@ -1,0 +1,3 @@
+//! Programs of others that work with Gateways, as they are.
+
+mod cert_manager;
