@@ -19,5 +19,6 @@ mod namespace_deleted;
 mod overlapping_tls;
 mod partially_invalid;
 mod retry_budget;
+mod session_persistence;
 mod supported_version;
 mod weights;
