@@ -85,21 +85,7 @@ fn conditions(node: &GatewayNode, context: GatewayContext<'_>, addresses: &Addre
     let accepted = accepted(node, context.programming);
     let programmed = programmed(node, context.programming, addresses);
     let mut wanted = vec![accepted, programmed];
-    match &node.client_certificate {
-        Some(Err(fault)) => {
-            wanted.push(Wanted::no(
-                condition::RESOLVED_REFS,
-                fault.reason,
-                fault.message.clone(),
-            ));
-        }
-        Some(Ok(_)) => wanted.push(Wanted::yes(
-            condition::RESOLVED_REFS,
-            reason::RESOLVED_REFS,
-            "all references of the Gateway itself are resolved",
-        )),
-        None => {}
-    }
+    wanted.extend(resolved(node));
     if node.insecure_frontend {
         wanted.push(Wanted::yes(
             condition::INSECURE_FRONTEND_VALIDATION_MODE,
@@ -111,6 +97,34 @@ fn conditions(node: &GatewayNode, context: GatewayContext<'_>, addresses: &Addre
         wanted.push(addresses.assigned());
     }
     wanted
+}
+
+/// References of the Gateway itself, and in sum those of its listeners (`GatewayConditionResolvedRefs`). Absent when
+/// there is nothing to say: the Gateway has none, and those of its listeners are resolved.
+fn resolved(node: &GatewayNode) -> Option<Wanted> {
+    let no = |reason: &'static str, message: String| Wanted::no(condition::RESOLVED_REFS, reason, message);
+    if let Some(Err(fault)) = &node.client_certificate {
+        return Some(no(fault.reason, fault.message.clone()));
+    }
+    let parent = ListenerParent::Gateway(node.name.clone());
+    let unresolved: Vec<&str> = node
+        .listeners_of(&parent)
+        .filter(|listener| listener.unresolved.is_some())
+        .map(|listener| &*listener.key.name)
+        .collect();
+    if !unresolved.is_empty() {
+        let total = unresolved.len();
+        let names = join(unresolved.into_iter().map(str::to_owned), total);
+        let message = format!("references of listeners are not resolved, their conditions say why: {names}");
+        return Some(no(reason::LISTENERS_NOT_RESOLVED, message));
+    }
+    node.client_certificate.as_ref().map(|_| {
+        Wanted::yes(
+            condition::RESOLVED_REFS,
+            reason::RESOLVED_REFS,
+            "all references of the Gateway itself are resolved",
+        )
+    })
 }
 
 /// Checklist items 7 to 9: a Gateway without valid listener is not accepted; one with some invalid

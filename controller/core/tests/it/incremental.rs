@@ -18,6 +18,10 @@ fn timeless(mut world: World, engine: &Engine) -> World {
             Value::Array(items) => items.iter_mut().for_each(strip),
             Value::Object(fields) => {
                 fields.remove("lastTransitionTime");
+                if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {
+                    // A condition stays where it was first written: where that is tells of the past.
+                    conditions.sort_by_key(|condition| condition["type"].to_string());
+                }
                 fields.values_mut().for_each(strip);
             }
             _ => {}

@@ -64,7 +64,7 @@ pub(crate) fn load(texts: &[&str]) -> (Vec<Object>, Vec<String>) {
 /// Translates manifests and assumes that the data plane does as it is told.
 pub(super) fn run(defaults: &str, manifests: &str) -> World {
     let (objects, refused) = load(&[defaults, manifests]);
-    let mut engine = engine();
+    let mut engine = engine_with(bundle(manifests));
     engine.update(
         objects.into_iter().map(|object| Change::Upsert(Arc::new(object))),
         now(),
@@ -75,15 +75,30 @@ pub(super) fn run(defaults: &str, manifests: &str) -> World {
     }
 }
 
+/// The installed bundle: a golden may have a line `# installed: ...`, which says what was found in place of v1.7.0.
+fn bundle(manifests: &str) -> BundleVersion {
+    let found = manifests
+        .lines()
+        .find_map(|line| line.strip_prefix("# installed: "));
+    found.map_or_else(
+        || BundleVersion::Known("v1.7.0".into()),
+        |found| BundleVersion::Unknown(found.into()),
+    )
+}
+
 /// An engine without objects.
 pub(crate) fn engine() -> Engine {
+    engine_with(bundle(""))
+}
+
+fn engine_with(bundle: BundleVersion) -> Engine {
     Engine::new(EngineOptions {
         profiles: vec![ClassProfile {
             controller: "gatewright.dev/software".into(),
             features: vec!["Gateway".into(), "HTTPRoute".into()],
             parameters: ParametersKind::Software,
         }],
-        bundle: BundleVersion::Known("v1.7.0".into()),
+        bundle,
         routability: true,
         backends: BackendOptions::default(),
         trust_bundles: true,
@@ -116,18 +131,33 @@ pub(crate) fn settle(engine: &mut Engine) -> World {
 }
 
 /// What the data plane says: every listener accepts traffic, and every requested address leads there,
-/// except for those of 192.0.2.0/24, which cannot be used. Without a request it is 127.0.0.1.
+/// except for those of 192.0.2.0/24, which cannot be used, of 203.0.113.0/24, for which there is no room, and of
+/// routability `example.com/slow`, which are not there yet.
+/// Without a request it is 127.0.0.1. Port 5 cannot be served, port 6 is held by another process, and of port 7
+/// nothing is known yet.
 fn outcome(balancer: &LoadBalancer) -> Programming {
     let assigned = |kind: &str, value: &str, routability: &str| AssignedAddress {
         kind: kind.into(),
         value: value.into(),
         routability: routability.into(),
     };
-    let listeners = balancer.listeners.keys();
+    let listeners = balancer.listeners.iter().filter_map(|(key, listener)| {
+        let outcome = match listener.port {
+            5 => ListenerOutcome::Failed {
+                reason: "Invalid".into(),
+                message: "port 5 cannot be served".to_owned(),
+            },
+            6 => ListenerOutcome::Failed {
+                reason: "PortUnavailable".into(),
+                message: "port 6 is held by another process".to_owned(),
+            },
+            7 => return None,
+            _ => ListenerOutcome::Programmed,
+        };
+        Some((key.clone(), outcome))
+    });
     let mut programming = Programming {
-        listeners: listeners
-            .map(|key| (key.clone(), ListenerOutcome::Programmed))
-            .collect(),
+        listeners: listeners.collect(),
         ..Programming::default()
     };
     for request in &balancer.addresses {
@@ -137,7 +167,12 @@ fn outcome(balancer: &LoadBalancer) -> Programming {
                 reason: "AddressNotUsable".into(),
                 message: format!("{value} cannot be used"),
             });
-        } else {
+        } else if value.starts_with("203.0.113.") {
+            programming.fault = Some(ProgrammingFault {
+                reason: "NoResources".into(),
+                message: "the quota of addresses is used up".to_owned(),
+            });
+        } else if &*request.routability != "example.com/slow" {
             programming
                 .addresses
                 .push(assigned(&request.kind, value, &request.routability));
