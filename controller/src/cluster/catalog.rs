@@ -10,7 +10,7 @@ use gatewright_crds::bundle::{Bundle, Channel};
 use gatewright_crds::{kinds, own};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, PartialObjectMeta};
-use kube::core::ApiResource;
+use kube::core::{ApiResource, GroupVersion};
 use kube::discovery::{ApiCapabilities, Scope, oneshot};
 use kube::{Api, Client, ResourceExt};
 use std::collections::BTreeMap;
@@ -60,10 +60,16 @@ impl Catalog {
     /// When it cannot be reached, or refuses.
     pub async fn ask(client: &Client) -> kube::Result<Self> {
         let mut served = BTreeMap::new();
+        let groups = client.list_api_groups().await?.groups;
         for group in GROUPS.into_iter().chain([CERTIFICATES]) {
             let found = match group {
                 "" => core_resources(),
-                group => group_resources(client, group).await?,
+                group => {
+                    let known = groups.iter().find(|known| known.name == group);
+                    let versions = known.map(|known| &known.versions).into_iter().flatten();
+                    let versions: Vec<String> = versions.map(|version| version.version.clone()).collect();
+                    group_resources(client, (group, &versions)).await?
+                }
             };
             for kind in Kind::ALL.iter().filter(|kind| kind.group() == group) {
                 let best = found
@@ -139,21 +145,28 @@ fn core_resources() -> Vec<(ApiResource, bool)> {
     ]
 }
 
-async fn group_resources(client: &Client, group: &str) -> kube::Result<Vec<(ApiResource, bool)>> {
-    let found = match oneshot::group(client, group).await {
-        Ok(found) => found,
-        Err(error) if missing(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let versions: Vec<String> = found.versions().map(ToOwned::to_owned).collect();
-    let resources = versions
-        .iter()
-        .flat_map(|version| found.versioned_resources(version))
-        .map(|(resource, ApiCapabilities { scope, .. })| (resource, scope == Scope::Namespaced));
-    Ok(resources.collect())
+/// What the versions of a group serve. One that was named and answers nothing is going, or not there yet: the kinds of
+/// the others stay, since a kind that is gone takes its objects along.
+async fn group_resources(
+    client: &Client,
+    (group, versions): (&str, &[String]),
+) -> kube::Result<Vec<(ApiResource, bool)>> {
+    let mut resources = Vec::new();
+    for version in versions {
+        let found = match oneshot::pinned_group(client, &GroupVersion::gv(group, version)).await {
+            Ok(found) => found,
+            Err(error) if missing(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let found = found.versioned_resources(version).into_iter();
+        resources.extend(
+            found.map(|(resource, ApiCapabilities { scope, .. })| (resource, scope == Scope::Namespaced)),
+        );
+    }
+    Ok(resources)
 }
 
-/// Whether a group is not served at all.
+/// Whether a version of a group is not served.
 fn missing(error: &kube::Error) -> bool {
     match error {
         kube::Error::Discovery(_) => true,
@@ -244,6 +257,71 @@ fn position(bundle: Bundle) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::future::{Ready, ready};
+    use http::{Request, Response, StatusCode};
+    use kube::client::Body;
+    use serde_json::{Value, json};
+    use std::task::{Context, Poll};
+
+    /// An API server in the middle of a change: it names a version that it does not serve.
+    #[derive(Clone)]
+    struct Changing;
+
+    impl Changing {
+        fn answer(path: &str) -> (StatusCode, Value) {
+            let version = |version: &str| json!({"groupVersion": format!("gateway.networking.k8s.io/{version}"), "version": version});
+            let kind = |plural: &str, kind: &str| json!({"name": plural, "singularName": "", "kind": kind, "namespaced": true, "verbs": ["list", "watch"]});
+            let answer = match path {
+                "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [{
+                    "name": "gateway.networking.k8s.io", "versions": [version("v1alpha2"), version("v1")],
+                    "preferredVersion": version("v1"),
+                }]}),
+                "/apis/gateway.networking.k8s.io/v1" => json!({
+                    "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "gateway.networking.k8s.io/v1",
+                    "resources": [kind("gateways", "Gateway"), kind("httproutes", "HTTPRoute")],
+                }),
+                "/apis/apiextensions.k8s.io/v1/customresourcedefinitions" => json!({
+                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": [],
+                }),
+                _ => {
+                    let status = json!({
+                        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no",
+                        "reason": "NotFound", "code": 404,
+                    });
+                    return (StatusCode::NOT_FOUND, status);
+                }
+            };
+            (StatusCode::OK, answer)
+        }
+    }
+
+    impl tower::Service<Request<Body>> for Changing {
+        type Response = Response<Body>;
+        type Error = std::convert::Infallible;
+        type Future = Ready<Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            let (status, answer) = Self::answer(request.uri().path());
+            let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
+            *response.status_mut() = status;
+            ready(Ok(response))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_version_that_comes_or_goes_takes_no_kind_of_another_along() {
+        let catalog = Catalog::ask(&Client::new(Changing, "default")).await.unwrap();
+        let kinds: Vec<Kind> = catalog.kinds.keys().copied().collect();
+        assert!(
+            kinds.contains(&Kind::Gateway) && kinds.contains(&Kind::HttpRoute),
+            "{kinds:?}"
+        );
+        assert!(!kinds.contains(&Kind::TlsRoute), "{kinds:?}");
+    }
 
     fn crd(version: Option<&str>, channel: &str) -> (Option<String>, Option<String>) {
         (version.map(ToOwned::to_owned), Some(channel.to_owned()))
