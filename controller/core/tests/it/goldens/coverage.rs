@@ -117,17 +117,17 @@ const NEVER: &[(&str, &str, &str)] = &[
     (
         "XMesh",
         "Accepted",
-        "meshes are not served: their status is left to those who do",
+        "meshes are not served, which is said with a reason of our own",
     ),
     (
         "XMesh",
         "InvalidParameters",
-        "meshes are not served: their status is left to those who do",
+        "meshes are not served, which is said with a reason of our own",
     ),
     (
         "XMesh",
         "Pending",
-        "meshes are not served: their status is left to those who do",
+        "meshes are not served, which is said with a reason of our own",
     ),
 ];
 
