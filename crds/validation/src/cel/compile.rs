@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr as Ast, IdedExpr, LiteralValue, operators};
-use regex::Regex;
 
-use super::functions::{self, Function};
+use super::escape::unescape;
+use super::expression::{Binary, Expr, Flat, Quantifier};
+use super::functions;
 use super::value::Val;
 
 /// A compiled expression.
@@ -16,110 +17,6 @@ pub(crate) struct Program {
     /// Slots for the variables of comprehensions.
     pub(super) slots: usize,
     uses_old_self: bool,
-}
-
-/// What is evaluated.
-#[derive(Debug)]
-pub(super) enum Expr {
-    Const(Val<'static>),
-    SelfValue,
-    OldSelf,
-    Variable(usize),
-    Select {
-        operand: Box<Expr>,
-        field: Box<str>,
-    },
-    Has {
-        operand: Box<Expr>,
-        field: Box<str>,
-    },
-    OptionalSelect {
-        operand: Box<Expr>,
-        field: Box<str>,
-    },
-    Index {
-        operand: Box<Expr>,
-        index: Box<Expr>,
-    },
-    OptionalIndex {
-        operand: Box<Expr>,
-        index: Box<Expr>,
-    },
-    Not(Box<Expr>),
-    Negate(Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Conditional {
-        condition: Box<Expr>,
-        yes: Box<Expr>,
-        no: Box<Expr>,
-    },
-    Binary {
-        operator: Binary,
-        left: Box<Expr>,
-        right: Box<Expr>,
-    },
-    List(Vec<Expr>),
-    Map(Vec<(Expr, Expr)>),
-    Matches {
-        text: Box<Expr>,
-        regex: Regex,
-    },
-    Call {
-        function: Function,
-        arguments: Vec<Expr>,
-    },
-    Quantifier {
-        kind: Quantifier,
-        range: Box<Expr>,
-        slot: usize,
-        predicate: Box<Expr>,
-    },
-    Transform {
-        range: Box<Expr>,
-        slot: usize,
-        predicate: Option<Box<Expr>>,
-        element: Box<Expr>,
-    },
-    /// `opt.optMap(x, expr)` and `opt.optFlatMap(x, expr)`.
-    OptionalMap {
-        operand: Box<Expr>,
-        slot: usize,
-        body: Box<Expr>,
-        flat: Flat,
-    },
-}
-
-/// Whether the body of an optional map makes the optional itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flat {
-    Yes,
-    No,
-}
-
-/// A comprehension that yields a boolean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quantifier {
-    All,
-    Exists,
-    ExistsOne,
-}
-
-/// An operator on two evaluated operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Binary {
-    Equal,
-    NotEqual,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Modulo,
-    In,
 }
 
 /// The namespaces of qualified functions.
@@ -488,60 +385,4 @@ fn fold_list(items: Vec<Expr>) -> Expr {
         return Expr::Const(Val::List(Arc::from(constants)));
     }
     Expr::List(items)
-}
-
-/// The property name behind an escaped identifier (Kubernetes' "escaping of property names"): `__dash__` and the like,
-/// and reserved words between double underscores.
-pub(super) fn unescape(name: &str) -> Cow<'_, str> {
-    const RESERVED: [&str; 21] = [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ];
-    if !name.contains("__") {
-        return Cow::Borrowed(name);
-    }
-    if let Some(word) = name.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"))
-        && RESERVED.contains(&word)
-    {
-        return Cow::Borrowed(word);
-    }
-    let mut out = String::with_capacity(name.len());
-    let mut rest = name;
-    'next: while !rest.is_empty() {
-        for (escape, plain) in [
-            ("__underscores__", "__"),
-            ("__dot__", "."),
-            ("__dash__", "-"),
-            ("__slash__", "/"),
-        ] {
-            if let Some(tail) = rest.strip_prefix(escape) {
-                out.push_str(plain);
-                rest = tail;
-                continue 'next;
-            }
-        }
-        let mut chars = rest.chars();
-        out.extend(chars.next());
-        rest = chars.as_str();
-    }
-    Cow::Owned(out)
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::compile::{Binary, Expr, Flat, Program, Quantifier};
+use super::compile::Program;
+use super::expression::{Binary, Expr, Flat, Quantifier};
+use super::functions::Function;
 use super::value::{Elements, Val};
 
 /// Why an expression has no value.
@@ -53,26 +55,8 @@ impl<'a> Frame<'a> {
                 .get(*slot)
                 .cloned()
                 .ok_or_else(|| EvalError::new("variable without value")),
-            Expr::Select { operand, field } => {
-                let operand = self.eval(operand)?;
-                if let Val::Optional(optional) = operand {
-                    return Ok(Val::Optional(
-                        optional.and_then(|value| value.field(field)).map(Arc::new),
-                    ));
-                }
-                operand
-                    .field(field)
-                    .ok_or_else(|| EvalError(format!("no such key: {field}").into()))
-            }
-            Expr::Has { operand, field } => {
-                let operand = self.eval(operand)?;
-                if let Val::Optional(optional) = operand {
-                    return Ok(Val::Bool(
-                        optional.is_some_and(|value| value.field(field).is_some()),
-                    ));
-                }
-                Ok(Val::Bool(operand.has(field)))
-            }
+            Expr::Select { operand, field } => self.select(operand, field),
+            Expr::Has { operand, field } => self.has(operand, field),
             Expr::OptionalSelect { operand, field } => {
                 let operand = self.eval(operand)?;
                 Ok(Val::Optional(
@@ -81,16 +65,7 @@ impl<'a> Frame<'a> {
                         .map(Arc::new),
                 ))
             }
-            Expr::Index { operand, index } => {
-                let operand = self.eval(operand)?;
-                let index = self.eval(index)?;
-                if let Val::Optional(optional) = operand {
-                    return Ok(Val::Optional(
-                        optional.and_then(|value| at(&value, &index).ok()).map(Arc::new),
-                    ));
-                }
-                at(&operand, &index)
-            }
+            Expr::Index { operand, index } => self.index(operand, index),
             Expr::OptionalIndex { operand, index } => {
                 let operand = self.eval(operand)?;
                 let index = self.eval(index)?;
@@ -104,12 +79,7 @@ impl<'a> Frame<'a> {
                 Val::Bool(flag) => Ok(Val::Bool(!flag)),
                 other => Err(EvalError::no_overload("!_", &[&other])),
             },
-            Expr::Negate(operand) => match self.eval(operand)? {
-                Val::Int(int) => int.checked_neg().map(Val::Int).ok_or(OVERFLOW),
-                Val::Double(double) => Ok(Val::Double(-double)),
-                Val::Duration(nanos) => nanos.checked_neg().map(Val::Duration).ok_or(OVERFLOW),
-                other => Err(EvalError::no_overload("-_", &[&other])),
-            },
+            Expr::Negate(operand) => negate(self.eval(operand)?),
             Expr::And(left, right) => self.logic(left, right, false),
             Expr::Or(left, right) => self.logic(left, right, true),
             Expr::Conditional { condition, yes, no } => match self.eval(condition)? {
@@ -126,10 +96,7 @@ impl<'a> Frame<'a> {
                 let right = self.eval(right)?;
                 binary(*operator, &left, &right)
             }
-            Expr::List(items) => {
-                let items: Result<Vec<_>, _> = items.iter().map(|item| self.eval(item)).collect();
-                Ok(Val::list(items?))
-            }
+            Expr::List(items) => Ok(Val::list(self.each(items)?)),
             Expr::Map(entries) => {
                 let entries: Result<Vec<_>, EvalError> = entries
                     .iter()
@@ -141,15 +108,7 @@ impl<'a> Frame<'a> {
                 Val::Str(text) => Ok(Val::Bool(regex.is_match(&text))),
                 other => Err(EvalError::no_overload("matches", &[&other])),
             },
-            Expr::Call { function, arguments } => {
-                let arguments: Result<Vec<_>, _> =
-                    arguments.iter().map(|argument| self.eval(argument)).collect();
-                let arguments = arguments?;
-                function.call(&arguments).unwrap_or_else(|| {
-                    let values: Vec<&Val<'_>> = arguments.iter().collect();
-                    Err(EvalError::no_overload(function.name, &values))
-                })
-            }
+            Expr::Call { function, arguments } => self.call(function, arguments),
             Expr::Quantifier {
                 kind,
                 range,
@@ -161,41 +120,98 @@ impl<'a> Frame<'a> {
                 slot,
                 predicate,
                 element,
-            } => {
-                let mut out = Vec::new();
-                for item in self.range(range)? {
-                    self.set(*slot, item);
-                    let keep = match predicate {
-                        None => true,
-                        Some(predicate) => match self.eval(predicate)? {
-                            Val::Bool(flag) => flag,
-                            other => return Err(EvalError::no_overload("_?_:_", &[&other])),
-                        },
-                    };
-                    if keep {
-                        out.push(self.eval(element)?);
-                    }
-                }
-                Ok(Val::list(out))
-            }
+            } => self.transform(range, *slot, predicate.as_deref(), element),
             Expr::OptionalMap {
                 operand,
                 slot,
                 body,
                 flat,
-            } => match self.eval(operand)? {
-                Val::Optional(None) => Ok(Val::Optional(None)),
-                Val::Optional(Some(value)) => {
-                    self.set(*slot, (*value).clone());
-                    let mapped = self.eval(body)?;
-                    Ok(if *flat == Flat::Yes {
-                        mapped
-                    } else {
-                        Val::some(mapped)
-                    })
-                }
-                other => Err(EvalError::no_overload("optMap", &[&other])),
-            },
+            } => self.optional_map(operand, *slot, body, *flat),
+        }
+    }
+
+    /// `operand.field`; of an optional an optional.
+    fn select(&mut self, operand: &'a Expr, field: &str) -> Evaluated<'a> {
+        let operand = self.eval(operand)?;
+        if let Val::Optional(optional) = operand {
+            let found = optional.and_then(|value| value.field(field));
+            return Ok(Val::Optional(found.map(Arc::new)));
+        }
+        operand
+            .field(field)
+            .ok_or_else(|| EvalError(format!("no such key: {field}").into()))
+    }
+
+    /// `has(operand.field)`.
+    fn has(&mut self, operand: &'a Expr, field: &str) -> Evaluated<'a> {
+        Ok(Val::Bool(match self.eval(operand)? {
+            Val::Optional(optional) => optional.is_some_and(|value| value.field(field).is_some()),
+            operand => operand.has(field),
+        }))
+    }
+
+    /// `operand[index]`; of an optional an optional.
+    fn index(&mut self, operand: &'a Expr, index: &'a Expr) -> Evaluated<'a> {
+        let operand = self.eval(operand)?;
+        let index = self.eval(index)?;
+        if let Val::Optional(optional) = operand {
+            let found = optional.and_then(|value| at(&value, &index).ok());
+            return Ok(Val::Optional(found.map(Arc::new)));
+        }
+        at(&operand, &index)
+    }
+
+    fn each(&mut self, exprs: &'a [Expr]) -> Result<Vec<Val<'a>>, EvalError> {
+        exprs.iter().map(|expr| self.eval(expr)).collect()
+    }
+
+    fn call(&mut self, function: &Function, arguments: &'a [Expr]) -> Evaluated<'a> {
+        let arguments = self.each(arguments)?;
+        function.call(&arguments).unwrap_or_else(|| {
+            let values: Vec<&Val<'_>> = arguments.iter().collect();
+            Err(EvalError::no_overload(function.name, &values))
+        })
+    }
+
+    /// `range.filter(x, predicate)` and `range.map(x, predicate, element)`.
+    fn transform(
+        &mut self,
+        range: &'a Expr,
+        slot: usize,
+        predicate: Option<&'a Expr>,
+        element: &'a Expr,
+    ) -> Evaluated<'a> {
+        let mut out = Vec::new();
+        for item in self.range(range)? {
+            self.set(slot, item);
+            let keep = match predicate {
+                None => true,
+                Some(predicate) => match self.eval(predicate)? {
+                    Val::Bool(flag) => flag,
+                    other => return Err(EvalError::no_overload("_?_:_", &[&other])),
+                },
+            };
+            if keep {
+                out.push(self.eval(element)?);
+            }
+        }
+        Ok(Val::list(out))
+    }
+
+    /// `operand.optMap(x, body)` and `operand.optFlatMap(x, body)`.
+    fn optional_map(&mut self, operand: &'a Expr, slot: usize, body: &'a Expr, flat: Flat) -> Evaluated<'a> {
+        match self.eval(operand)? {
+            Val::Optional(None) => Ok(Val::Optional(None)),
+            Val::Optional(Some(value)) => {
+                self.set(slot, (*value).clone());
+                let mapped = self.eval(body)?;
+                Ok(if flat == Flat::Yes {
+                    mapped
+                } else {
+                    Val::some(mapped)
+                })
+            }
+            other => Err(EvalError::no_overload("optMap", &[&other])),
         }
     }
 
@@ -299,6 +315,15 @@ fn at<'a>(operand: &Val<'a>, index: &Val<'a>) -> Evaluated<'a> {
         Val::Str(key) => EvalError(format!("no such key: {key}").into()),
         other => EvalError::no_overload("_[_]", &[operand, other]),
     })
+}
+
+fn negate(operand: Val<'_>) -> Evaluated<'_> {
+    match operand {
+        Val::Int(int) => int.checked_neg().map(Val::Int).ok_or(OVERFLOW),
+        Val::Double(double) => Ok(Val::Double(-double)),
+        Val::Duration(nanos) => nanos.checked_neg().map(Val::Duration).ok_or(OVERFLOW),
+        other => Err(EvalError::no_overload("-_", &[&other])),
+    }
 }
 
 fn binary<'a>(operator: Binary, left: &Val<'a>, right: &Val<'a>) -> Evaluated<'a> {

@@ -8,7 +8,9 @@
 
 mod compile;
 pub(crate) mod duration;
+mod escape;
 mod eval;
+mod expression;
 mod functions;
 mod named;
 mod net;
