@@ -161,7 +161,13 @@ impl Share for HttpRoute {
     fn share(&mut self, pool: &mut Pool) {
         pool.text(&mut self.key.object.namespace);
         pool.attachments(&mut self.attachments);
-        for rule in self.rules.iter_mut().filter_map(Arc::get_mut) {
+        self.rules.share(pool);
+    }
+}
+
+impl Share for Vec<Arc<HttpRule>> {
+    fn share(&mut self, pool: &mut Pool) {
+        for rule in self.iter_mut().filter_map(Arc::get_mut) {
             let HttpRule {
                 matches,
                 filters,
@@ -182,7 +188,19 @@ impl Share for StreamRoute {
     fn share(&mut self, pool: &mut Pool) {
         pool.text(&mut self.key.object.namespace);
         pool.attachments(&mut self.attachments);
-        pool.backends(&mut self.backends);
+        self.backends.share(pool);
+    }
+}
+
+impl Share for Vec<WeightedBackend> {
+    fn share(&mut self, pool: &mut Pool) {
+        pool.backends(self);
+    }
+}
+
+impl Share for BackendKey {
+    fn share(&mut self, pool: &mut Pool) {
+        pool.object(&mut self.object);
     }
 }
 
@@ -194,7 +212,7 @@ impl Share for Listener {
 
 impl Share for Backend {
     fn share(&mut self, pool: &mut Pool) {
-        pool.object(&mut self.key.object);
+        self.key.share(pool);
     }
 }
 

@@ -148,7 +148,7 @@ pub struct ExternalAuth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<ExternalAuthGrpc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<ExternalAuthHttp>,
+    pub http: Option<Box<ExternalAuthHttp>>,
     pub protocol: ExternalAuthProtocol,
 }
 
@@ -294,7 +294,7 @@ pub struct Listener {
     pub port: i32,
     pub protocol: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<ListenerTlsConfig>,
+    pub tls: Option<Box<ListenerTlsConfig>>,
 }
 
 /// - Gateway: `spec.listeners[].filters.requests[]`
@@ -302,9 +302,9 @@ pub struct Listener {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenerFilter {
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "extensionRef")]
-    pub extension_ref: Option<LocalObjectReference>,
+    pub extension_ref: Option<Box<LocalObjectReference>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "externalAuth")]
-    pub external_auth: Option<ExternalAuth>,
+    pub external_auth: Option<Box<ExternalAuth>>,
     #[serde(rename = "type")]
     pub r#type: ListenerFilterType,
 }
@@ -512,7 +512,7 @@ pub struct RouteNamespaces {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<RouteNamespacesFrom>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<LabelSelector>,
+    pub selector: Option<Box<LabelSelector>>,
 }
 
 /// - Gateway: `spec.listeners[].allowedRoutes.namespaces.from`
@@ -615,7 +615,7 @@ pub struct SessionPersistence {
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "absoluteTimeout")]
     pub absolute_timeout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cookie: Option<SessionCookie>,
+    pub cookie: Option<Box<SessionCookie>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<SessionHeader>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "type")]

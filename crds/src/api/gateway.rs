@@ -34,7 +34,7 @@ pub struct GatewaySpec {
     #[serde(rename = "gatewayClassName")]
     pub gateway_class_name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub infrastructure: Option<GatewayInfrastructure>,
+    pub infrastructure: Option<Box<GatewayInfrastructure>>,
     pub listeners: Vec<Listener>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<GatewayTlsConfig>,
@@ -106,7 +106,7 @@ pub struct GatewayBackendTls {
         skip_serializing_if = "Option::is_none",
         rename = "clientCertificateRef"
     )]
-    pub client_certificate_ref: Option<SecretObjectReference>,
+    pub client_certificate_ref: Option<Box<SecretObjectReference>>,
 }
 
 /// - Gateway: `spec.infrastructure`
@@ -117,7 +117,7 @@ pub struct GatewayInfrastructure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "parametersRef")]
-    pub parameters_ref: Option<LocalObjectReference>,
+    pub parameters_ref: Option<Box<LocalObjectReference>>,
 }
 
 /// - Gateway: `spec.addresses[]`
@@ -164,7 +164,7 @@ pub struct GatewayTlsConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<GatewayBackendTls>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frontend: Option<FrontendTlsConfig>,
+    pub frontend: Option<Box<FrontendTlsConfig>>,
 }
 
 /// - Gateway: `spec.allowedListeners.namespaces`
@@ -173,7 +173,7 @@ pub struct ListenerNamespaces {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ListenerNamespacesFrom>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<LabelSelector>,
+    pub selector: Option<Box<LabelSelector>>,
 }
 
 /// - Gateway: `spec.allowedListeners.namespaces.from`

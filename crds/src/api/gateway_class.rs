@@ -25,7 +25,7 @@ pub struct GatewayClassSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "parametersRef")]
-    pub parameters_ref: Option<ParametersReference>,
+    pub parameters_ref: Option<Box<ParametersReference>>,
 }
 
 /// - GatewayClass: `status`

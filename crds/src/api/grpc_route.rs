@@ -72,21 +72,21 @@ pub struct GrpcMethodMatch {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrpcRouteFilter {
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "extensionRef")]
-    pub extension_ref: Option<LocalObjectReference>,
+    pub extension_ref: Option<Box<LocalObjectReference>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "requestHeaderModifier"
     )]
-    pub request_header_modifier: Option<HttpHeaderFilter>,
+    pub request_header_modifier: Option<Box<HttpHeaderFilter>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "requestMirror")]
-    pub request_mirror: Option<RequestMirror>,
+    pub request_mirror: Option<Box<RequestMirror>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "responseHeaderModifier"
     )]
-    pub response_header_modifier: Option<HttpHeaderFilter>,
+    pub response_header_modifier: Option<Box<HttpHeaderFilter>>,
     #[serde(rename = "type")]
     pub r#type: GrpcRouteFilterType,
 }
@@ -133,7 +133,7 @@ pub struct GrpcRouteMatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<Vec<NameValueMatch>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<GrpcMethodMatch>,
+    pub method: Option<Box<GrpcMethodMatch>>,
 }
 
 /// - GRPCRoute: `spec.rules[]`
@@ -152,5 +152,5 @@ pub struct GrpcRouteRule {
         skip_serializing_if = "Option::is_none",
         rename = "sessionPersistence"
     )]
-    pub session_persistence: Option<SessionPersistence>,
+    pub session_persistence: Option<Box<SessionPersistence>>,
 }

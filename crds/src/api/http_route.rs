@@ -176,27 +176,27 @@ impl fmt::Display for HttpPathMatchType {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpRouteFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cors: Option<Cors>,
+    pub cors: Option<Box<Cors>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "extensionRef")]
-    pub extension_ref: Option<LocalObjectReference>,
+    pub extension_ref: Option<Box<LocalObjectReference>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "externalAuth")]
-    pub external_auth: Option<ExternalAuth>,
+    pub external_auth: Option<Box<ExternalAuth>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "requestHeaderModifier"
     )]
-    pub request_header_modifier: Option<HttpHeaderFilter>,
+    pub request_header_modifier: Option<Box<HttpHeaderFilter>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "requestMirror")]
-    pub request_mirror: Option<RequestMirror>,
+    pub request_mirror: Option<Box<RequestMirror>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "requestRedirect")]
-    pub request_redirect: Option<RequestRedirect>,
+    pub request_redirect: Option<Box<RequestRedirect>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "responseHeaderModifier"
     )]
-    pub response_header_modifier: Option<HttpHeaderFilter>,
+    pub response_header_modifier: Option<Box<HttpHeaderFilter>>,
     #[serde(rename = "type")]
     pub r#type: HttpRouteFilterType,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "urlRewrite")]
@@ -289,15 +289,15 @@ pub struct HttpRouteRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<HttpRouteRetry>,
+    pub retry: Option<Box<HttpRouteRetry>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "sessionPersistence"
     )]
-    pub session_persistence: Option<SessionPersistence>,
+    pub session_persistence: Option<Box<SessionPersistence>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeouts: Option<HttpRouteTimeouts>,
+    pub timeouts: Option<Box<HttpRouteTimeouts>>,
 }
 
 /// - HTTPRoute: `spec.rules[].timeouts`
@@ -386,7 +386,7 @@ pub struct RequestRedirect {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathModifier>,
+    pub path: Option<Box<PathModifier>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -401,5 +401,5 @@ pub struct UrlRewrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathModifier>,
+    pub path: Option<Box<PathModifier>>,
 }

@@ -35,7 +35,7 @@ pub struct XBackendSpec {
         skip_serializing_if = "Option::is_none",
         rename = "sessionPersistence"
     )]
-    pub session_persistence: Option<SessionPersistence>,
+    pub session_persistence: Option<Box<SessionPersistence>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<XBackendTls>,
     #[serde(rename = "type")]
@@ -144,10 +144,10 @@ pub struct XBackendTls {
         skip_serializing_if = "Option::is_none",
         rename = "clientCertificateRef"
     )]
-    pub client_certificate_ref: Option<SecretObjectReference>,
+    pub client_certificate_ref: Option<Box<SecretObjectReference>>,
     pub mode: XBackendTlsMode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation: Option<BackendTlsValidation>,
+    pub validation: Option<Box<BackendTlsValidation>>,
 }
 
 /// - XBackend: `spec.tls.mode`

@@ -21,13 +21,13 @@ use serde::{Deserialize, Serialize};
 #[kube(derive = "PartialEq")]
 pub struct XBackendTrafficPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "retryConstraint")]
-    pub retry_constraint: Option<RetryConstraint>,
+    pub retry_constraint: Option<Box<RetryConstraint>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         rename = "sessionPersistence"
     )]
-    pub session_persistence: Option<SessionPersistence>,
+    pub session_persistence: Option<Box<SessionPersistence>>,
     #[serde(rename = "targetRefs")]
     pub target_refs: Vec<PolicyTargetReference>,
 }

@@ -24,7 +24,7 @@ pub struct XTelemetryPolicySpec {
     #[serde(rename = "targetRefs")]
     pub target_refs: Vec<PolicyTargetReference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracing: Option<Tracing>,
+    pub tracing: Option<Box<Tracing>>,
 }
 
 /// - XTelemetryPolicy: `spec.tracing.parentBasedSampling`
@@ -50,7 +50,7 @@ pub struct Tracing {
     )]
     pub parent_based_sampling: Option<ParentBasedSampling>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<TracingProvider>,
+    pub provider: Option<Box<TracingProvider>>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "samplingRate")]
     pub sampling_rate: Option<Fraction>,
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "serviceName")]

@@ -166,11 +166,54 @@ fn structure(text: &mut String, classes: &[Class], class: &Class, fields: &[RawF
             .iter()
             .map(|token| referred(classes, token).map_or(token.as_str(), |class| class.name.as_str()))
             .collect();
+        let ty = match boxed(classes, field) {
+            Some(class) => format!("Option<Box<{}>>", class.name),
+            None => ty,
+        };
         writeln!(text, "pub {}: {ty},", field.name)?;
     }
     text.push_str("}\n");
     Ok(())
 }
+
+/// The large structure that a field may hold: most objects do without it, and each of thousands would keep
+/// its room free.
+fn boxed<'a>(classes: &'a [Class], field: &RawField) -> Option<&'a Class> {
+    let [option, open, token, close] = field.ty.as_slice() else {
+        return None;
+    };
+    if (option.as_str(), open.as_str(), close.as_str()) != ("Option", "<", ">") {
+        return None;
+    }
+    referred(classes, token).filter(|class| size(classes, class) >= LARGE)
+}
+
+/// About how many bytes a value takes by itself.
+fn size(classes: &[Class], class: &Class) -> usize {
+    let Shape::Struct(fields) = &class.shape else {
+        return 1;
+    };
+    let of = |field: &RawField| match field
+        .ty
+        .iter()
+        .map(String::as_str)
+        .find(|token| *token != "Option" && *token != "<")
+    {
+        Some("bool") => 1,
+        Some("i32") => 8,
+        Some("i64") => 16,
+        Some(token) if boxed(classes, field).is_none() => {
+            referred(classes, token).map_or(POINTERS, |class| size(classes, class))
+        }
+        _ => 8,
+    };
+    fields.iter().map(of).sum()
+}
+
+/// Bytes of a text, list or map by itself.
+const POINTERS: usize = 24;
+/// Bytes from which on an optional structure is behind a pointer.
+const LARGE: usize = 2 * POINTERS;
 
 fn status_name(kube: &str) -> Option<&str> {
     kube.strip_prefix("status = ")

@@ -70,6 +70,27 @@ fn equal_shapes_of_one_kind_are_one_type() {
     assert_eq!(classes[0].module, "tcp_route");
 }
 
+/// What most objects do without takes a pointer of them; what is small stays in place.
+#[test]
+fn large_optional_structures_are_behind_a_pointer() {
+    let text = ONE.replace(
+        "pub mode: TcpRouteMode,",
+        "pub mode: TcpRouteMode, pub large: Option<TcpRouteLarge>, pub small: Option<TcpRouteSmall>,
+         pub needed: TcpRouteLarge,",
+    ) + "pub struct TcpRouteLarge { pub a: String, pub b: Option<Vec<String>> }
+         pub struct TcpRouteSmall { pub a: String, pub b: Option<i64> }";
+    let classes = merged(&[text]).unwrap();
+    let modules = emit::modules(&classes, &["TCPRoute".to_owned()], "v1").unwrap();
+    let module = &modules["tcp_route.rs"];
+    for field in [
+        "pub large: Option<Box<TcpRouteLarge>>,",
+        "pub small: Option<TcpRouteSmall>,",
+        "pub needed: TcpRouteLarge,",
+    ] {
+        assert!(module.contains(field), "{field} in {module}");
+    }
+}
+
 /// Across kinds a shared type must be named in the table, and roots never merge.
 #[test]
 fn shared_types_need_a_name() {

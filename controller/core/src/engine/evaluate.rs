@@ -160,9 +160,12 @@ impl Engine {
             None
         } else {
             let view = View::new(&self.snapshot);
-            let rules = route::rules(&view, &key, self.options.backends).map(Arc::new);
+            let mut rules = route::rules(&view, &key, self.options.backends);
             self.tracker.set(&unit, view.asked());
-            rules
+            if let Some(rules) = &mut rules {
+                rules.share(&mut self.texts);
+            }
+            rules.map(Arc::new)
         };
         if state.rules == rules {
             return;

@@ -73,6 +73,8 @@ pub struct Engine {
     parents: Pool<Vec<ParentNode>>,
     places: Pool<Places>,
     shared_statuses: Pool<Status>,
+    /// Texts that the rules of many routes have in common.
+    texts: gatewright_model::share::Pool,
     /// Statuses as they are or as we last wanted them.
     statuses: BTreeMap<ObjectKey, Arc<Status>>,
     /// Objects whose status is known but no longer ours to say: kept, because it may become ours again.
@@ -105,6 +107,7 @@ impl Engine {
             parents: Pool::default(),
             places: Pool::default(),
             shared_statuses: Pool::default(),
+            texts: gatewright_model::share::Pool::default(),
             statuses: BTreeMap::new(),
             silent: BTreeSet::new(),
             adopted: BTreeSet::new(),

@@ -84,7 +84,7 @@ pub fn evaluate(
         })
         .or_else(|| parameters.as_ref().err().cloned())
         .or_else(|| unsupported_address(&addresses));
-    let config = spec.tls.as_ref().and_then(|tls| tls.frontend.as_ref());
+    let config = spec.tls.as_ref().and_then(|tls| tls.frontend.as_deref());
     let evaluate = |parent: &ListenerParent, specs: &[gatewright_crds::api::Listener]| -> Vec<ListenerNode> {
         specs
             .iter()

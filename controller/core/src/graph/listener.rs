@@ -120,7 +120,7 @@ pub fn evaluate(
         return node;
     };
     route_kinds(spec, &mut node);
-    let Ok(tls_model) = tls_settings(view, referrer, protocol, tls.as_ref(), &mut node) else {
+    let Ok(tls_model) = tls_settings(view, referrer, protocol, tls.as_deref(), &mut node) else {
         return node;
     };
     let Ok(tls_model) = with_client_validation(tls_model, frontend, &mut node) else {
@@ -306,7 +306,7 @@ fn namespace_rule(spec: &Spec, own: &str) -> NamespaceRule {
         RouteNamespacesFrom::All => NamespaceRule::All,
         RouteNamespacesFrom::Same => NamespaceRule::Same(own.into()),
         RouteNamespacesFrom::Selector => {
-            NamespaceRule::Selector(namespaces.and_then(|namespaces| namespaces.selector.clone()))
+            NamespaceRule::Selector(namespaces.and_then(|namespaces| namespaces.selector.as_deref().cloned()))
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn rule(allowed: Option<&AllowedListeners>, own: &str) -> NamespaceRule {
         ListenerNamespacesFrom::All => NamespaceRule::All,
         ListenerNamespacesFrom::Same => NamespaceRule::Same(own.into()),
         ListenerNamespacesFrom::Selector => {
-            NamespaceRule::Selector(namespaces.and_then(|namespaces| namespaces.selector.clone()))
+            NamespaceRule::Selector(namespaces.and_then(|namespaces| namespaces.selector.as_deref().cloned()))
         }
     }
 }

@@ -13,6 +13,7 @@ use gatewright_model::backend::WeightedBackend;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{ListenerParent, ObjectName, RouteKey, RouteKind};
 use gatewright_model::route::{Attachment, HttpRule};
+use gatewright_model::share::Pool;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::sync::Arc;
 
@@ -48,6 +49,21 @@ pub struct RouteRules {
 }
 
 impl RouteRules {
+    /// Makes equal texts of routes one. Only rules that nobody else holds yet are changed.
+    pub fn share(&mut self, texts: &mut Pool) {
+        match &mut self.rules {
+            Rules::Http(rules) => texts.share(rules),
+            Rules::Stream(backends) => texts.share(backends),
+        }
+        let backends = std::mem::take(&mut self.findings.backends).into_iter();
+        self.findings.backends = backends
+            .map(|mut backend| {
+                texts.share(&mut backend);
+                backend
+            })
+            .collect();
+    }
+
     /// The same with rules that are equal to older ones being the same allocations, so that whoever
     /// compares by pointer sees which rules changed.
     pub fn reusing(&self, old: &Self) -> Self {

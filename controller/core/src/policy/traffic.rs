@@ -74,11 +74,11 @@ fn selects(policy: &XBackendTrafficPolicy, kind: &str, backend: &ObjectName) -> 
 /// `XBackendTrafficPolicy.spec.retryConstraint`; defaults as in the CRD, for objects that were never
 /// defaulted: 20 % in 10 s, and at least 10 per second.
 fn settings(policy: &XBackendTrafficPolicy) -> Result<TrafficSettings, String> {
-    let retry_budget = policy.spec.retry_constraint.as_ref().map(budget).transpose()?;
+    let retry_budget = policy.spec.retry_constraint.as_deref().map(budget).transpose()?;
     let session_persistence = policy
         .spec
         .session_persistence
-        .as_ref()
+        .as_deref()
         .map(session)
         .transpose()
         .map_err(|(field, why)| format!("spec.sessionPersistence.{field}: {why}"))?;

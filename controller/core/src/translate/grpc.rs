@@ -66,7 +66,7 @@ fn read<L: Lookup>(
         backends.push(context.weighted((Reference::from(backend), backend.weight), &field, own));
     }
     let session_persistence = session_persistence
-        .as_ref()
+        .as_deref()
         .map(session)
         .transpose()
         .map_err(|(field, why)| RuleFault::value(format!("{path}.sessionPersistence.{field}"), why))?;

@@ -84,7 +84,7 @@ fn read<L: Lookup>(
         .unwrap_or_default();
     let retry = retry.as_ref().map(|retry| read_retry(retry, &path)).transpose()?;
     let session_persistence = session_persistence
-        .as_ref()
+        .as_deref()
         .map(session)
         .transpose()
         .map_err(|(field, why)| RuleFault::value(format!("{path}.sessionPersistence.{field}"), why))?;
