@@ -221,13 +221,13 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn get(port: u16, path: &str) -> Option<String> {
+fn get(port: u16, host: &str, path: &str) -> Option<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     )
     .ok()?;
     let mut answer = String::new();
@@ -236,7 +236,7 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 fn redirects(port: u16, to: &str) -> Option<()> {
-    let answer = get(port, "/")?.to_ascii_lowercase();
+    let answer = get(port, "a.example", "/")?.to_ascii_lowercase();
     answer
         .contains(&format!("location: http://a.example{to}\r\n"))
         .then_some(())
@@ -259,7 +259,7 @@ fn a_proxy_serves_what_its_controller_says_and_goes_on_without_it() {
     });
     let scope = Scope::Gateway(ObjectName::new("shop", "edge"));
     let proxy = Proxy::start(files.path(), controller.port, admin);
-    let answer = eventually("the admin server", || get(admin, "/readyz"));
+    let answer = eventually("the admin server", || get(admin, "localhost", "/readyz"));
     assert!(
         answer.starts_with("HTTP/1.1 503"),
         "nothing is served yet: {answer}"
@@ -269,7 +269,7 @@ fn a_proxy_serves_what_its_controller_says_and_goes_on_without_it() {
     controller.server.publish(&scope, &first, &settings);
     controller.server.open();
     eventually("traffic", || redirects(traffic, "/first"));
-    let ready = |port| get(port, "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200"));
+    let ready = |port| get(port, "localhost", "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200"));
     eventually("readiness", || ready(admin));
     let revision = controller.server.publish(&scope, &balancer("/second"), &settings);
     eventually("the acknowledgement", || {
@@ -294,7 +294,7 @@ fn a_proxy_serves_what_its_controller_says_and_goes_on_without_it() {
     redirects(traffic, "/second").expect("it serves what it had");
     proxy.terminate();
     eventually("not ready while it drains", || {
-        get(admin, "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 503"))
+        get(admin, "localhost", "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 503"))
     });
     redirects(traffic, "/second").expect("it accepts until everybody knows");
     assert_eq!(proxy.wait(), Some(0));
