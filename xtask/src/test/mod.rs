@@ -157,7 +157,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "scenarios",
         about: "bad input, and what the suite does not test; with --full also with programs of others",
-        full: true,
+        full: false,
         cluster: true,
         run: |args| scenarios::run_all(&scenarios::Args::all(args.full)),
     },
