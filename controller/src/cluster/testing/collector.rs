@@ -44,7 +44,7 @@ pub struct Span {
     pub trace_id: Vec<u8>,
     /// Itself.
     #[prost(bytes = "vec", tag = "2")]
-    pub span_id: Vec<u8>,
+    pub id: Vec<u8>,
     /// Parent; empty when there is none.
     #[prost(bytes = "vec", tag = "4")]
     pub parent_id: Vec<u8>,
@@ -114,7 +114,7 @@ impl Span {
 
     /// Whether another one is within it.
     pub fn holds(&self, other: &Self) -> bool {
-        self.trace_id == other.trace_id && self.span_id == other.parent_id
+        self.trace_id == other.trace_id && self.id == other.parent_id
     }
 
     /// Whether its times make sense.
