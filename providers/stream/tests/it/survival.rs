@@ -177,7 +177,7 @@ impl Resolve for Addresses {
 
 /// A controller at 127.0.0.2, and a proxy whose name for it leads to 127.0.0.1 first. Between two rounds the proxy waits
 /// for an hour: it must come through in the first one.
-async fn comes_through_at_once(first: impl AsyncFnOnce(u16)) {
+async fn comes_through_at_once(first: impl AsyncFnOnce(SocketAddr)) {
     let pki = Pki::new();
     let scope = scope_of("gw");
     let address = SocketAddr::from(([127, 0, 0, 2], 0));
@@ -187,11 +187,12 @@ async fn comes_through_at_once(first: impl AsyncFnOnce(u16)) {
         .server
         .publish(&scope, &Arc::new(balancer.clone()), &settings());
     controller.server.open();
-    first(controller.address.port()).await;
+    // Connections that others make have ports of 127.0.0.1 only.
+    let other = IpAddr::from([127, 0, 0, 3]);
+    first(SocketAddr::new(other, controller.address.port())).await;
     let files = TempDir::new().unwrap();
     let mut options = options(files.path(), &pki, controller.address.port(), &scope, "one");
-    let first = IpAddr::from([127, 0, 0, 1]);
-    options.resolve = Arc::new(Addresses(vec![first, controller.address.ip()]));
+    options.resolve = Arc::new(Addresses(vec![other, controller.address.ip()]));
     options.times.backoff = Duration::from_secs(3600);
     options.times.backoff_max = Duration::from_secs(3600);
     let proxy = Proxy::with(files, options, Recorder::new());
@@ -209,9 +210,8 @@ async fn a_controller_that_refuses_costs_no_pause() {
 #[tokio::test]
 async fn a_controller_that_is_silent_holds_nobody_up() {
     let (mut full, mut queue) = (Vec::new(), None);
-    comes_through_at_once(async |port| {
+    comes_through_at_once(async |silent| {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        let silent = SocketAddr::from(([127, 0, 0, 1], port));
         socket.bind(silent).unwrap();
         let listener = socket.listen(1).unwrap();
         loop {
