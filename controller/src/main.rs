@@ -20,6 +20,11 @@ use cli::{Cli, Command};
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Gives memory back to the system some seconds after it is free, which the C library hardly does: a proxy whose
+/// whole configuration was replaced would keep room for both (`docs/adr/0009-memory-allocator.md`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -15,6 +15,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "gatewright-provider-api",
         &["gatewright-crds", "gatewright-model", "gatewright-core"],
     ),
+    (
+        "gatewright-aws-core",
+        &[
+            "gatewright-crds",
+            "gatewright-model",
+            "gatewright-core",
+            "gatewright-provider-api",
+        ],
+    ),
     ("gatewright-proxy", &["gatewright-model"]),
     (
         "gatewright-software",
@@ -48,6 +57,7 @@ const PURE: &[&str] = &[
     "gatewright-model",
     "gatewright-core",
     "gatewright-provider-api",
+    "gatewright-aws-core",
 ];
 
 /// Fails with every wrong dependency named.

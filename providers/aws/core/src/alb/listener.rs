@@ -1,0 +1,88 @@
+//! Listeners of an Application Load Balancer: one for each port, whatever number of Gateway listeners share it.
+//!
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html>
+
+use super::rule::{Action, Rule};
+use crate::secret::Secret;
+use gatewright_model::Str;
+use gatewright_model::key::CertificateKey;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A listener that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Port.
+    pub port: u16,
+    /// How it terminates TLS; `HTTP` without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ListenerTls>,
+    /// `ListenerAttributes` that are set; others are left as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<Str, Str>,
+    /// What no rule matches.
+    pub default: Action,
+    /// Rules, the first that matches serves; their priorities follow from the order.
+    pub rules: Vec<Rule>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerTls {
+    /// `SslPolicy`.
+    pub policy: Str,
+    /// Certificate for clients that name no host of the others.
+    pub default: CertificateId,
+    /// Further ones, chosen by SNI.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub others: BTreeSet<CertificateId>,
+    /// `MutualAuthentication`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<MutualAuthentication>,
+}
+
+/// `MutualAuthentication`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MutualAuthentication {
+    /// Client certificates are passed on in headers, unchecked.
+    Passthrough,
+    /// They are checked.
+    Verify {
+        /// PEM of the authorities, in the trust store.
+        authorities: Str,
+        /// `IgnoreClientCertificateExpiry`.
+        ignore_expiry: bool,
+    },
+}
+
+/// Which certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum CertificateId {
+    /// From a Secret, imported into ACM.
+    Imported(CertificateKey),
+    /// In ACM already.
+    Arn(Str),
+}
+
+/// A certificate that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// To be imported into ACM.
+    Import(Import),
+    /// In ACM already.
+    Existing,
+}
+
+/// A certificate of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// The server's own certificate, PEM.
+    pub certificate: Str,
+    /// The rest of its chain, PEM; empty without.
+    pub chain: Str,
+    /// Its key, PEM.
+    pub key: Secret,
+    /// SHA-256 over certificate, chain and key's public half, in a tag: ACM does not give keys back, and rotation
+    /// must be seen without one.
+    pub fingerprint: Str,
+}

@@ -1,0 +1,47 @@
+//! Application Load Balancers.
+
+pub mod listener;
+pub mod rule;
+
+use crate::network::{IpAddressType, Scheme, SecurityGroups, Subnet};
+use crate::target_group::{TargetGroup, TargetGroupId};
+use gatewright_model::Str;
+use gatewright_model::key::ObjectName;
+use listener::{Certificate, CertificateId, Listener};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one Gateway becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The Gateway.
+    pub gateway: ObjectName,
+    /// The load balancer.
+    pub balancer: Balancer,
+    /// Its listeners, by port.
+    pub listeners: BTreeMap<u16, Listener>,
+    /// Groups that its rules forward to.
+    pub target_groups: BTreeMap<TargetGroupId, TargetGroup>,
+    /// Certificates that its listeners show.
+    pub certificates: BTreeMap<CertificateId, Certificate>,
+    /// Tags of everything made for it, beside those that mark ownership.
+    pub tags: BTreeMap<Str, Str>,
+}
+
+/// A load balancer that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balancer {
+    /// `Name`: at most 32 letters, digits and hyphens. It follows from what cannot change, so that a
+    /// replacement has another.
+    pub name: Str,
+    /// `Scheme`; cannot change.
+    pub scheme: Scheme,
+    /// `IpAddressType`.
+    pub ip_address_type: IpAddressType,
+    /// One subnet for each zone, at least two.
+    pub subnets: BTreeSet<Subnet>,
+    /// Security groups.
+    pub security_groups: SecurityGroups,
+    /// Attributes that are set; others are left as they are.
+    pub attributes: BTreeMap<Str, Str>,
+}

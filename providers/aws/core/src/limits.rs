@@ -1,0 +1,48 @@
+//! Quotas of the account and region.
+//!
+//! Defaults: "Quotas for your Application Load Balancers",
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>.
+
+use serde::Serialize;
+
+/// Quotas that what we make is measured against. `DescribeAccountLimits` and Service Quotas tell the account's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlbLimits {
+    /// Load balancers of a region.
+    pub balancers: u32,
+    /// Listeners of a load balancer.
+    pub listeners: u32,
+    /// Rules of a load balancer, over all its listeners, without default rules.
+    pub rules: u32,
+    /// Target groups of a load balancer; not adjustable.
+    pub target_groups: u32,
+    /// Target groups of a region.
+    pub region_target_groups: u32,
+    /// Target groups of one forward action; not adjustable.
+    pub target_groups_per_action: u32,
+    /// Certificates of a load balancer, without default certificates.
+    pub certificates: u32,
+    /// Targets of a load balancer.
+    pub targets: u32,
+    /// Values of all conditions of a rule.
+    pub values_per_rule: u32,
+    /// Wildcards in all conditions of a rule.
+    pub wildcards_per_rule: u32,
+}
+
+impl Default for AlbLimits {
+    fn default() -> Self {
+        Self {
+            balancers: 50,
+            listeners: 50,
+            rules: 100,
+            target_groups: 100,
+            region_target_groups: 3000,
+            target_groups_per_action: 5,
+            certificates: 25,
+            targets: 1000,
+            values_per_rule: 5,
+            wildcards_per_rule: 5,
+        }
+    }
+}
