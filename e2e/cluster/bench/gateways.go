@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -190,7 +191,10 @@ func ask(client *http.Client, address string, port int, host string) (int, error
 	if err != nil {
 		return 0, err
 	}
-	return response.StatusCode, response.Body.Close()
+	defer response.Body.Close()
+	// Read to its end, or the connection would not serve the next request.
+	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<20))
+	return response.StatusCode, err
 }
 
 // holds is whether a condition of an object's status, or of a listener's, is true.

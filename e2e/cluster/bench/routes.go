@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/http"
 	"slices"
 	"time"
@@ -54,7 +55,9 @@ func (world *world) propagation(ctx context.Context, address, of string, count i
 				break
 			}
 			if err != nil || status != http.StatusNotFound {
-				all.errors++
+				if all.errors++; all.errors <= 10 {
+					log.Printf("route %s after %s: status %d, error %v", name, time.Since(begun), status, err)
+				}
 				if index < world.settings.compare {
 					all.early++
 				}
