@@ -24,6 +24,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "gatewright-provider-api",
         ],
     ),
+    // Written apart from all others: it judges them.
+    ("gatewright-aws-simulator", &[]),
     ("gatewright-proxy", &["gatewright-model"]),
     (
         "gatewright-software",

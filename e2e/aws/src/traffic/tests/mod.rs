@@ -1,0 +1,12 @@
+//! The data plane with real clients and real targets on loopback addresses.
+
+mod backend;
+mod change;
+mod client;
+mod errors;
+mod forward;
+mod healthy;
+mod secure;
+mod sticky;
+mod upgrade;
+mod world;
