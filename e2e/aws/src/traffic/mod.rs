@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod idle;
 mod plane;
+mod registry;
 mod relay;
 mod serving;
 mod slot;

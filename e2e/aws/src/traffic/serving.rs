@@ -15,7 +15,7 @@ pub(super) struct Serving {
     pub(super) front: Front,
     pub(super) balancer: BalancerAttributes,
     pub(super) listener: ListenerAttributes,
-    pub(super) groups: Arc<HashMap<Arn, Arc<Group>>>,
+    pub(super) groups: HashMap<Arn, Arc<Group>>,
     pub(super) jar: Arc<Jar>,
 }
 

@@ -30,7 +30,7 @@ const KEPT: usize = 64;
 const AGE: Duration = Duration::from_secs(30);
 
 /// Whether a target speaks TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Security {
     /// It does not.
     Plain,

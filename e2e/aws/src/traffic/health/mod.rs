@@ -152,8 +152,19 @@ impl Health {
         cells.get(group)?.get(&(id.to_owned(), port)).map(read)
     }
 
-    /// Replaces what is known of whom.
-    pub(super) fn replace(&self, cells: HashMap<Arn, Targets>) {
-        *self.cells.write().unwrap_or_else(PoisonError::into_inner) = cells;
+    /// Replaces the targets of a group.
+    pub(super) fn set(&self, group: &Arn, targets: Targets) {
+        self.cells
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(group.clone(), targets);
+    }
+
+    /// Forgets a group.
+    pub(super) fn remove(&self, group: &Arn) {
+        self.cells
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(group);
     }
 }
