@@ -26,6 +26,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Written apart from all others: it judges them.
     ("gatewright-aws-simulator", &[]),
+    (
+        "gatewright-aws",
+        &[
+            "gatewright-aws-core",
+            "gatewright-crds",
+            "gatewright-model",
+            "gatewright-core",
+            "gatewright-provider-api",
+        ],
+    ),
     ("gatewright-proxy", &["gatewright-model"]),
     (
         "gatewright-software",

@@ -50,6 +50,8 @@ pub enum ErrorKind {
     AddressUnavailable,
     /// The resource is still in use, or still going away.
     InUse,
+    /// It is protected from deletion, by somebody who must lift that.
+    Protected,
     /// No answer in time; the call may have been carried out.
     Timeout,
     /// The API is down or cannot be reached.
@@ -122,7 +124,7 @@ const fn backoff(first: Duration, most: Duration) -> Retry {
 
 impl ErrorKind {
     /// One of each, for tests and documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Throttled { after: None },
         Self::Conflict,
         Self::NotFound,
@@ -132,6 +134,7 @@ impl ErrorKind {
         Self::Invalid,
         Self::AddressUnavailable,
         Self::InUse,
+        Self::Protected,
         Self::Timeout,
         Self::Unavailable,
         Self::Unexpected,
@@ -166,6 +169,7 @@ impl ErrorKind {
             Self::Invalid => row(Fault::User, LATER, "Invalid", "invalid"),
             Self::AddressUnavailable => row(Fault::User, LATER, "AddressNotUsable", "address_unavailable"),
             Self::InUse => row(Fault::Provider, SOON, "Pending", "in_use"),
+            Self::Protected => row(Fault::User, LATER, "Invalid", "protected"),
             Self::Timeout => row(Fault::Provider, SOON, "Pending", "timeout"),
             Self::Unavailable => row(Fault::Provider, SOON, "Pending", "unavailable"),
             Self::Unexpected => row(Fault::Provider, LATER, "Pending", "unexpected"),

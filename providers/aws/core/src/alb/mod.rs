@@ -36,6 +36,8 @@ pub struct Balancer {
     pub name: Str,
     /// `Scheme`; cannot change.
     pub scheme: Scheme,
+    /// `VpcId`, of its subnets, target groups and security groups; cannot change.
+    pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
     /// One subnet for each zone, at least two.

@@ -1,0 +1,103 @@
+//! Application Load Balancers.
+
+use super::{Answer, Arn, Attributes};
+use crate::owner::Tags;
+use gatewright_aws_core::Str;
+use gatewright_aws_core::network::{IpAddressType, Scheme};
+use std::collections::BTreeSet;
+use std::future::Future;
+
+/// A load balancer that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balancer {
+    /// `LoadBalancerArn`.
+    pub arn: Arn,
+    /// `LoadBalancerName`.
+    pub name: Str,
+    /// `Scheme`.
+    pub scheme: Scheme,
+    /// `VpcId`.
+    pub vpc: Str,
+    /// `IpAddressType`.
+    pub ip_address_type: IpAddressType,
+    /// Ids of its subnets.
+    pub subnets: BTreeSet<Str>,
+    /// Ids of its security groups.
+    pub security_groups: BTreeSet<Arn>,
+    /// `DNSName`.
+    pub dns_name: Str,
+    /// `State`.
+    pub state: State,
+}
+
+/// `State` of a load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is being set up.
+    Provisioning,
+    /// It serves.
+    Active,
+    /// It serves, but lacks what it needs to grow (`active_impaired`).
+    Impaired(Str),
+    /// It could not be set up: the reason.
+    Failed(Str),
+}
+
+/// A load balancer to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBalancer {
+    /// `Name`.
+    pub name: Str,
+    /// `Scheme`.
+    pub scheme: Scheme,
+    /// `IpAddressType`.
+    pub ip_address_type: IpAddressType,
+    /// Ids of its subnets.
+    pub subnets: BTreeSet<Str>,
+    /// Ids of its security groups.
+    pub security_groups: BTreeSet<Arn>,
+    /// `Tags`.
+    pub tags: Tags,
+}
+
+/// Calls about load balancers.
+pub trait Balancers {
+    /// `DescribeLoadBalancers` by ARN. Those that do not exist are left out.
+    fn balancers(&self, arns: &[Arn]) -> impl Future<Output = Answer<Vec<Balancer>>> + Send;
+
+    /// `DescribeLoadBalancers` by name.
+    fn balancer_named(&self, name: &str) -> impl Future<Output = Answer<Option<Balancer>>> + Send;
+
+    /// `DescribeLoadBalancerAttributes`.
+    fn balancer_attributes(&self, arn: &Arn) -> impl Future<Output = Answer<Attributes>> + Send;
+
+    /// `CreateLoadBalancer`, of type `application`. Repeated with the same settings it answers the same ARN.
+    fn create_balancer(&self, new: &NewBalancer) -> impl Future<Output = Answer<Arn>> + Send;
+
+    /// `ModifyLoadBalancerAttributes`: sets these, leaves others.
+    fn set_balancer_attributes(
+        &self,
+        arn: &Arn,
+        attributes: &Attributes,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `SetSubnets`: to exactly these ids.
+    fn set_subnets(&self, arn: &Arn, subnets: &BTreeSet<Str>) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `SetSecurityGroups`: to exactly these ids.
+    fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `SetIpAddressType`.
+    fn set_ip_address_type(
+        &self,
+        arn: &Arn,
+        wanted: IpAddressType,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `DeleteLoadBalancer`, with its listeners and rules. Succeeds when it is not there.
+    fn delete_balancer(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}

@@ -1,0 +1,64 @@
+//! AWS as the drivers need it: coarse calls in types of our own, with typed errors.
+//!
+//! What an implementation owes:
+//!
+//! - Answers are complete or an error: all pages are read, and lists longer than a call of AWS takes (20 ARNs of
+//!   `DescribeTags`, 20 names of a describe) are cut into several calls. What writes is one call of AWS each time:
+//!   callers keep to its limits, and tests count.
+//! - Answers are in canonical form: what AWS echoes in two ways (a `RegexValues` at the top of a condition and in
+//!   its config, a `TargetGroupArn` beside a `ForwardConfig`) comes once, in the one form of `gatewright-aws-core`.
+//! - A call may be repeated after an error: [`CloudError::kind`] says of which kind it was, never by its text.
+//! - Every call ends within a time of its own: a call without an answer is [`ErrorKind::Timeout`].
+//! - No secret in any error or log.
+//!
+//! [`ErrorKind::Timeout`]: gatewright_provider_api::contract::ErrorKind::Timeout
+
+mod balancer;
+mod certificate;
+mod error;
+mod listener;
+mod network;
+mod rule;
+mod tagging;
+mod target_group;
+
+pub use balancer::{Balancer, Balancers, NewBalancer, State};
+pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
+pub use error::CloudError;
+pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
+pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
+pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
+pub use tagging::{Kind, Tagged, Tagging};
+pub use target_group::{Group as TargetGroup, Health, NewTargetGroup, TargetGroups};
+
+use gatewright_aws_core::Str;
+use gatewright_aws_core::limits::AlbLimits;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+
+/// What AWS calls a resource: its ARN; of security groups their id (`sg-…`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Arn(pub Str);
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Attributes by key, as `ModifyLoadBalancerAttributes` and its like take them.
+pub type Attributes = BTreeMap<Str, Str>;
+
+/// Answer of a call.
+pub type Answer<T> = Result<T, CloudError>;
+
+/// An account in a region.
+pub trait Cloud:
+    Balancers + Listeners + Rules + TargetGroups + Network + Certificates + Tagging + Send + Sync
+{
+    /// Quotas: `DescribeAccountLimits`, and Service Quotas where that tells more. Defaults of
+    /// [`AlbLimits`] for what neither tells. May be some minutes old.
+    fn limits(&self) -> impl Future<Output = Answer<AlbLimits>> + Send;
+}

@@ -1,0 +1,95 @@
+//! VPCs, subnets and security groups (EC2).
+
+use super::{Answer, Arn};
+use crate::owner::Tags;
+use gatewright_aws_core::Str;
+use gatewright_aws_core::network::Ingress;
+use std::collections::BTreeSet;
+use std::future::Future;
+
+/// `DescribeVpcs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vpc {
+    /// `VpcId`.
+    pub id: Str,
+    /// Its CIDR blocks, IPv4 and IPv6.
+    pub blocks: BTreeSet<Str>,
+}
+
+/// `DescribeSubnets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubnetDetails {
+    /// `SubnetId`.
+    pub id: Str,
+    /// `VpcId`.
+    pub vpc: Str,
+    /// `AvailabilityZone`.
+    pub zone: Str,
+    /// `AvailableIpAddressCount`.
+    pub free_addresses: u32,
+    /// Whether it has a block of IPv6 addresses.
+    pub ipv6: bool,
+    /// Whether its route table, or its VPC's main one, has a route to an internet gateway.
+    pub public: bool,
+    /// `Tags`.
+    pub tags: Tags,
+}
+
+/// A security group that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// `GroupId`.
+    pub id: Arn,
+    /// `GroupName`.
+    pub name: Str,
+    /// `VpcId`.
+    pub vpc: Str,
+    /// What it lets in, as far as our form can say: one entry for each port and CIDR block.
+    pub ingress: BTreeSet<Ingress>,
+    /// `Tags`.
+    pub tags: Tags,
+}
+
+/// A security group to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGroup {
+    /// `GroupName`.
+    pub name: Str,
+    /// `Description`: letters, digits, spaces and `._-:/()#,@[]+=&;{}!$*`, at most 255.
+    pub description: Str,
+    /// `VpcId`.
+    pub vpc: Str,
+    /// `TagSpecifications`.
+    pub tags: Tags,
+}
+
+/// Calls to EC2.
+pub trait Network {
+    /// `DescribeVpcs` by id.
+    fn vpc(&self, id: &str) -> impl Future<Output = Answer<Option<Vpc>>> + Send;
+
+    /// `DescribeSubnets` and `DescribeRouteTables` of a VPC.
+    fn subnets(&self, vpc: &str) -> impl Future<Output = Answer<Vec<SubnetDetails>>> + Send;
+
+    /// `DescribeSecurityGroups` by id. Those that do not exist are left out.
+    fn security_groups(&self, ids: &[Arn]) -> impl Future<Output = Answer<Vec<Group>>> + Send;
+
+    /// `DescribeSecurityGroups` by VPC and name.
+    fn security_group_named(
+        &self,
+        vpc: &str,
+        name: &str,
+    ) -> impl Future<Output = Answer<Option<Group>>> + Send;
+
+    /// `CreateSecurityGroup`; it lets nothing in.
+    fn create_security_group(&self, new: &NewGroup) -> impl Future<Output = Answer<Arn>> + Send;
+
+    /// `AuthorizeSecurityGroupIngress`. What is let in already does no harm.
+    fn authorize(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `RevokeSecurityGroupIngress`. What is not let in does no harm.
+    fn revoke(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `DeleteSecurityGroup`.
+    fn delete_security_group(&self, group: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}

@@ -1,0 +1,10 @@
+//! Load balancers on AWS: what exists, what differs from what is wanted, and the calls that lead there.
+//!
+//! [`cloud`] is AWS as this crate needs it, in types of our own; what a Gateway becomes is decided before, in
+//! `gatewright-aws-core`.
+//!
+//! No state of our own: what exists is found by its tags ([`owner`]), so that any process can take over after any
+//! call of another.
+
+pub mod cloud;
+pub mod owner;
