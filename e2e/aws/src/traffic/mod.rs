@@ -35,7 +35,7 @@ use config::Arn;
 use cookie::Jar;
 use plane::Supervisor;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -86,8 +86,11 @@ async fn follow(
 ) {
     loop {
         let current = config.borrow_and_update().clone();
+        let began = Instant::now();
         let complete = supervisor.serve(&current).await;
         told.send_replace(current.generation);
+        // Calls may publish faster than they can be followed: what comes meanwhile is followed at once.
+        tokio::time::sleep(began.elapsed().min(AGAIN)).await;
         let changed = if complete {
             config.changed().await
         } else {

@@ -30,7 +30,11 @@ pub(super) struct Supervisor {
     stop: CancellationToken,
     places: Arc<Semaphore>,
     balancers: HashMap<Arn, Known>,
+    /// Groups that any of them forwards to.
+    used: HashSet<Arn>,
     slots: HashMap<SocketAddr, Open>,
+    /// Whether all ports could be taken.
+    complete: bool,
 }
 
 /// A load balancer as it was read: reading one takes longer than comparing it.
@@ -68,57 +72,62 @@ impl Supervisor {
             stop: CancellationToken::new(),
             places: Arc::new(Semaphore::new(CONNECTIONS)),
             balancers: HashMap::new(),
+            used: HashSet::new(),
             slots: HashMap::new(),
+            complete: true,
         }
     }
 
     /// Serves a configuration. Returns whether all of its ports could be taken.
     pub(super) async fn serve(&mut self, config: &Config) -> bool {
         let changed = self.read(config);
-        let used: HashSet<&Arn> = self.balancers.values().flat_map(|known| &known.groups).collect();
-        let regrouped = self.registry.follow(&config.target_groups, &used);
-        let stale: Vec<Arn> = self
-            .balancers
-            .iter()
-            .filter(|(arn, known)| {
-                changed.contains(*arn) || known.groups.iter().any(|group| regrouped.contains(group))
-            })
-            .map(|(arn, _)| arn.clone())
-            .collect();
-        self.close().await;
-        for arn in stale {
-            self.renew(&arn);
+        if !changed.is_empty() {
+            self.used = self
+                .balancers
+                .values()
+                .flat_map(|known| known.groups.iter().cloned())
+                .collect();
         }
-        let missing = self.open().await;
-        let mut problems: Vec<Problem> = self
-            .balancers
-            .values()
-            .flat_map(|known| &known.listeners)
-            .flat_map(|read| read.problems.iter().cloned())
-            .collect();
-        let complete = missing.is_empty();
-        problems.extend(missing);
-        *self.problems.write().unwrap_or_else(PoisonError::into_inner) = problems;
-        complete
+        let regrouped = self.registry.follow(&config.target_groups, &self.used);
+        if !changed.is_empty() {
+            self.close().await;
+        }
+        self.renew(&changed, &regrouped);
+        if !changed.is_empty() || !self.complete {
+            let missing = self.open().await;
+            self.complete = missing.is_empty();
+            let known = self.balancers.values().flat_map(|known| &known.listeners);
+            let mut problems: Vec<Problem> = known.flat_map(|read| read.problems.iter().cloned()).collect();
+            problems.extend(missing);
+            *self.problems.write().unwrap_or_else(PoisonError::into_inner) = problems;
+        }
+        self.complete
     }
 
-    /// Reads the load balancers that are new or changed, and says which.
+    /// Reads the load balancers that are new or changed, and says which, and which are no more.
     fn read(&mut self, config: &Config) -> HashSet<Arn> {
-        let mut before = std::mem::take(&mut self.balancers);
+        let served = |balancer: &Balancer| balancer.active && balancer.kind == Kind::Application;
         let mut changed = HashSet::new();
-        for (arn, balancer) in &config.balancers {
-            if !balancer.active || balancer.kind != Kind::Application {
+        for (arn, balancer) in config.balancers.iter().filter(|(_, balancer)| served(balancer)) {
+            let known = self.balancers.get(arn);
+            if known.is_some_and(|known| Arc::ptr_eq(&known.from, balancer) || known.from == *balancer) {
                 continue;
             }
-            let known = match before.remove(arn) {
-                Some(known) if Arc::ptr_eq(&known.from, balancer) || known.from == *balancer => known,
-                earlier => {
-                    changed.insert(arn.clone());
-                    Known::new(balancer, earlier.map(|known| known.listeners).unwrap_or_default())
-                }
-            };
-            self.balancers.insert(arn.clone(), known);
+            let before = self
+                .balancers
+                .remove(arn)
+                .map(|known| known.listeners)
+                .unwrap_or_default();
+            self.balancers.insert(arn.clone(), Known::new(balancer, before));
+            changed.insert(arn.clone());
         }
+        self.balancers.retain(|arn, _| {
+            let stays = config.balancers.get(arn).is_some_and(|balancer| served(balancer));
+            if !stays {
+                changed.insert(arn.clone());
+            }
+            stays
+        });
         changed
     }
 
@@ -140,14 +149,19 @@ impl Supervisor {
         }
     }
 
-    /// Gives the ports of a load balancer that are served already what they serve from now on.
-    fn renew(&mut self, arn: &Arn) {
-        let Some(known) = self.balancers.get(arn) else {
+    /// Gives the ports that are served already what they serve from now on, where that is something else.
+    fn renew(&self, changed: &HashSet<Arn>, regrouped: &HashSet<Arn>) {
+        if changed.is_empty() && regrouped.is_empty() {
             return;
-        };
-        for read in &known.listeners {
-            if let Some(open) = self.slots.get(&known.at(read)) {
-                open.slot.serving.store(self.serving(known, read));
+        }
+        for (arn, known) in &self.balancers {
+            if !changed.contains(arn) && known.groups.iter().all(|group| !regrouped.contains(group)) {
+                continue;
+            }
+            for read in &known.listeners {
+                if let Some(open) = self.slots.get(&known.at(read)) {
+                    open.slot.serving.store(self.serving(known, read));
+                }
             }
         }
     }

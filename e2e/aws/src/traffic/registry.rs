@@ -67,38 +67,38 @@ impl Registry {
     pub(super) fn follow(
         &mut self,
         wanted: &BTreeMap<Arn, Arc<TargetGroup>>,
-        used: &HashSet<&Arn>,
+        used: &HashSet<Arn>,
     ) -> HashSet<Arn> {
-        let mut before = std::mem::take(&mut self.groups);
         let mut changed = HashSet::new();
         for (arn, from) in wanted {
-            let Some((version, security)) = protocol(from) else {
-                continue;
-            };
             let usage = if used.contains(arn) {
                 Usage::Rule
             } else {
                 Usage::None
             };
-            let earlier = before.remove(arn);
-            let known = match earlier {
-                Some(known)
-                    if known.usage == usage && (Arc::ptr_eq(&known.from, from) || known.from == *from) =>
-                {
-                    known
-                }
-                earlier => {
-                    changed.insert(arn.clone());
-                    let known = Known::new(arn, from, usage, (version, security), earlier);
-                    self.health.set(arn, known.cells());
-                    known
-                }
+            let same = |known: &Known| {
+                known.usage == usage && (Arc::ptr_eq(&known.from, from) || known.from == *from)
             };
+            if self.groups.get(arn).is_some_and(same) {
+                continue;
+            }
+            let Some(protocol) = protocol(from) else { continue };
+            let known = Known::new(arn, from, usage, protocol, self.groups.remove(arn));
+            self.health.set(arn, known.cells());
             self.groups.insert(arn.clone(), known);
+            changed.insert(arn.clone());
         }
-        for (arn, mut gone) in before {
+        let gone: Vec<Arn> = self
+            .groups
+            .keys()
+            .filter(|arn| !wanted.contains_key(*arn))
+            .cloned()
+            .collect();
+        for arn in gone {
+            if let Some(mut known) = self.groups.remove(&arn) {
+                known.targets.drain().for_each(|(_, registered)| registered.end());
+            }
             self.health.remove(&arn);
-            gone.targets.drain().for_each(|(_, registered)| registered.end());
             changed.insert(arn);
         }
         changed
