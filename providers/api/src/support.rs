@@ -26,11 +26,14 @@ pub(crate) const fn approximate(difference: &'static str) -> Support {
     Support::Approximate { difference }
 }
 
+/// What helps against everything that a cloud's load balancer cannot do.
+pub const USE_SOFTWARE: &str = "use a class of gatewright.dev/software for this route";
+
 /// Shorthand of the tables.
 pub(crate) const fn none(why: &'static str) -> Support {
     Support::None {
         why,
-        instead: "use a class of gatewright.dev/software for this route",
+        instead: USE_SOFTWARE,
     }
 }
 

@@ -22,7 +22,6 @@ pub const fn support(feature: Feature) -> Support {
     match feature {
         Feature::HttpListener
         | Feature::HttpsListener
-        | Feature::ClientValidation
         | Feature::PathExact
         | Feature::PathPrefix
         | Feature::PathRegex
@@ -30,12 +29,17 @@ pub const fn support(feature: Feature) -> Support {
         | Feature::Redirect
         | Feature::RewriteHost
         | Feature::RewritePath
-        | Feature::WebSocketBackend => Support::Full,
+        | Feature::WebSocketBackend
+        // Never trying again stays within every budget.
+        | Feature::RetryBudget => Support::Full,
         Feature::TlsTerminateListener
         | Feature::TlsPassthroughListener
         | Feature::SniRouting
         | Feature::TcpListener
         | Feature::UdpListener => L4,
+        Feature::ClientValidation => none(
+            "the authorities of client certificates belong in a trust store, which is not made for a Gateway",
+        ),
         Feature::ClientValidationFallback => none(
             "mutual TLS is off, verify, or passthrough of an unverified certificate in a header; none falls back",
         ),
@@ -45,9 +49,15 @@ pub const fn support(feature: Feature) -> Support {
             "put an NLB with Elastic IP addresses in front of it",
         ),
         Feature::Tracing => none("an ALB exports no spans"),
-        Feature::HeaderExact => approximate("header values are compared without regard to case"),
-        Feature::HeaderRegex => approximate("regular expressions on headers ignore case"),
-        Feature::QueryExact => approximate("query values are compared without regard to case"),
+        Feature::HeaderExact => approximate(
+            "header values are compared without regard to case, and each field of a repeated header by itself",
+        ),
+        Feature::HeaderRegex => approximate(
+            "whether expressions on headers heed case is not documented, and each field of a repeated header is compared by itself",
+        ),
+        Feature::QueryExact => approximate(
+            "names and values of query parameters are compared without regard to case, and each of a repeated parameter counts",
+        ),
         Feature::QueryRegex => none("query-string conditions have no regular expressions"),
         Feature::Grpc => {
             approximate("gRPC target groups need an HTTPS listener; on HTTP listeners it is not served")
@@ -57,8 +67,8 @@ pub const fn support(feature: Feature) -> Support {
             "only a fixed set of response headers can be set, for a whole listener, by listener attributes",
         ),
         Feature::RedirectOtherStatus => none("redirect actions answer 301 or 302"),
-        Feature::RedirectPrefix => none(
-            "a redirect can insert the whole path, not a part of it, unless host, port or scheme change too",
+        Feature::RedirectPrefix => approximate(
+            "a redirect can put text in front of the whole path, and only where host, port or scheme change too; it cannot replace a part of the path",
         ),
         Feature::Mirror | Feature::MirrorShare => none("an ALB does not copy requests"),
         Feature::Cors => {
@@ -75,7 +85,7 @@ pub const fn support(feature: Feature) -> Support {
         Feature::RequestTimeout | Feature::BackendTimeout => {
             none("the only timeout is the idle timeout of the whole load balancer")
         }
-        Feature::Retry | Feature::RetryBudget => none("an ALB does not retry by policy"),
+        Feature::Retry => none("an ALB does not retry by policy"),
         Feature::SessionCookie => {
             approximate("the cookie's name and attributes are those of the load balancer")
         }

@@ -8,8 +8,10 @@
 
 pub mod alb;
 pub mod limits;
+pub mod names;
 pub mod network;
 pub mod secret;
+pub mod tags;
 pub mod target_group;
 
 pub use secret::Secret;

@@ -26,6 +26,9 @@ pub struct AlbLimits {
     pub targets: u32,
     /// Values of all conditions of a rule.
     pub values_per_rule: u32,
+    /// Values of one condition ("up to three match evaluations per condition",
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>).
+    pub values_per_condition: u32,
     /// Wildcards in all conditions of a rule.
     pub wildcards_per_rule: u32,
 }
@@ -42,6 +45,7 @@ impl Default for AlbLimits {
             certificates: 25,
             targets: 1000,
             values_per_rule: 5,
+            values_per_condition: 3,
             wildcards_per_rule: 5,
         }
     }

@@ -1,7 +1,9 @@
 //! Application Load Balancers.
 
 pub mod listener;
+pub mod lower;
 pub mod rule;
+pub mod settings;
 
 use crate::network::{IpAddressType, Scheme, SecurityGroups, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};

@@ -1,0 +1,118 @@
+//! The load balancer itself: where it stands, who reaches it, its tags.
+
+use super::context::Context;
+use super::report::{Consequence, Place, Report};
+use crate::Str;
+use crate::alb::Balancer;
+use crate::network::{Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
+use crate::tags;
+use gatewright_provider_api::Feature;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reports what the Gateway as a whole asks for.
+pub(super) fn review(context: &Context<'_>, report: &mut Report) {
+    let balancer = context.balancer;
+    let gateway = format!("Gateway {}", balancer.gateway);
+    let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
+    if balancer.addresses.iter().any(|address| address.value.is_some()) {
+        let _ = report.uses(Feature::StaticAddress, &place("spec.addresses"));
+    }
+    if balancer.tracing.is_some() {
+        let _ = report.uses(Feature::Tracing, &place("XTelemetryPolicy spec.tracing"));
+    }
+    if balancer.backend_client_certificate.is_some() {
+        let place = place("spec.tls.backend.clientCertificateRef");
+        let _ = report.uses(Feature::BackendClientCertificate, &place);
+    }
+    // "Subnets from at least two Availability Zones"
+    // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html).
+    let zones: BTreeSet<&Str> = context
+        .surroundings
+        .subnets
+        .iter()
+        .map(|Subnet { zone, .. }| zone)
+        .collect();
+    if zones.len() < 2 {
+        let why = format!(
+            "a load balancer stands in at least two zones, and subnets of {} were found",
+            zones.len()
+        );
+        let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), &why, instead);
+    }
+}
+
+/// The load balancer, for listeners on some ports.
+pub(super) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> Balancer {
+    let Context {
+        settings,
+        surroundings,
+        name,
+        ..
+    } = context;
+    Balancer {
+        name: Str::clone(name),
+        scheme: settings.scheme,
+        vpc: surroundings.vpc.clone(),
+        ip_address_type: settings.ip_address_type,
+        subnets: surroundings.subnets.clone(),
+        security_groups: match &settings.security_groups {
+            Some(given) => SecurityGroups::Given(given.clone()),
+            None => SecurityGroups::Managed(ManagedGroup {
+                name: Str::clone(name),
+                ingress: ingress(context, ports),
+            }),
+        },
+        attributes: settings.attributes.clone(),
+    }
+}
+
+/// Every port from every source; without sources from everywhere, in the families that the load balancer has.
+fn ingress(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> BTreeSet<Ingress> {
+    let settings = context.settings;
+    let mut sources: Vec<Str> = settings
+        .sources
+        .iter()
+        .map(|net| net.trunc().to_string().into())
+        .collect();
+    if sources.is_empty() {
+        sources.push("0.0.0.0/0".into());
+        if settings.ip_address_type != IpAddressType::Ipv4 {
+            sources.push("::/0".into());
+        }
+    }
+    let of_port = |port: u16| {
+        sources.iter().map(move |source| Ingress {
+            protocol: "tcp".into(),
+            port,
+            source: source.clone(),
+        })
+    };
+    ports.flat_map(of_port).collect()
+}
+
+/// Tags that users ask for: those of the parameters, and the labels of the Gateway's `infrastructure`, which win.
+pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, Str> {
+    let gateway = format!("Gateway {}", context.balancer.gateway);
+    let mut found: BTreeMap<Str, Str> = BTreeMap::new();
+    let labels = &context.balancer.infrastructure.labels;
+    let settings = context
+        .settings
+        .tags
+        .iter()
+        .filter(|(key, _)| !labels.contains_key(*key));
+    let labels = labels.iter().map(|tag| (tag, "spec.infrastructure.labels"));
+    let settings = settings.map(|tag| (tag, "spec.infrastructure.parametersRef tags"));
+    for ((key, value), field) in labels.chain(settings) {
+        let place = Place::new(&gateway, &format!("{field}[{key}]"), Consequence::Ignored);
+        if let Err(why) = tags::check(key, value) {
+            let _ = report.refuse(&place, &why, "use another key or value");
+        } else if found.len() == tags::room() {
+            let why = format!("a resource has at most {} tags", tags::MAX);
+            let _ = report.refuse(&place, &why, "use fewer tags");
+        } else {
+            found.insert(key.clone(), value.clone());
+        }
+    }
+    found
+}

@@ -1,0 +1,222 @@
+//! Target groups: one for each distinct backend and way to talk to it, however many rules use it.
+//!
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html>
+
+use super::context::{Context, On};
+use crate::Str;
+use crate::alb::settings::{Family, TargetSettings};
+use crate::names;
+use crate::target_group::{
+    Fixed, ProtocolVersion, Target, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
+};
+use gatewright_model::backend::{Backend, BackendProtocol, Endpoint, Endpoints};
+use gatewright_model::key::{BackendKey, RouteKind};
+use gatewright_provider_api::Feature;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// How a rule talks to a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
+    /// `ProtocolVersion`.
+    pub version: ProtocolVersion,
+    /// Seconds for which a client stays with a target.
+    pub sticky_s: Option<u32>,
+}
+
+/// Why a backend cannot be a target group.
+pub(super) enum Unfit {
+    /// A feature that an ALB does not have.
+    Feature(Feature),
+    /// In words.
+    Because(String),
+}
+
+/// The version of the protocol for a route's requests to a backend.
+pub(super) fn version(kind: RouteKind, backend: &Backend, on: &On<'_>) -> Result<ProtocolVersion, Unfit> {
+    if kind == RouteKind::Grpc {
+        return Ok(ProtocolVersion::Grpc);
+    }
+    match backend.protocol {
+        // "The only supported listener protocol is HTTPS", of the protocol version HTTP2.
+        BackendProtocol::Http2 if on.origin.https => Ok(ProtocolVersion::Http2),
+        BackendProtocol::Http2 => Err(Unfit::Feature(Feature::Http2Backend)),
+        BackendProtocol::Auto
+        | BackendProtocol::Http1
+        | BackendProtocol::WebSocket
+        | BackendProtocol::Stream => Ok(ProtocolVersion::Http1),
+    }
+}
+
+/// Whether a backend can be a target group at all.
+pub(super) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfit> {
+    if backend.tls.is_some() {
+        return Err(Unfit::Feature(Feature::BackendTls));
+    }
+    let Endpoints::Static(endpoints) = &backend.endpoints else {
+        return Err(Unfit::Feature(Feature::ExternalBackend));
+    };
+    match settings(&backend.key, context).kind {
+        TargetKind::Instance if backend.node_port.is_none() => Err(Unfit::Because(
+            "targets are nodes, and the Service has no node port: its type must be NodePort or LoadBalancer"
+                .to_owned(),
+        )),
+        TargetKind::Ip if !endpoints.is_empty() && of_family(endpoints, context).next().is_none() => {
+            let (wanted, found) = match context.settings.family {
+                Family::V4 => ("IPv4", "IPv6"),
+                Family::V6 => ("IPv6", "IPv4"),
+            };
+            Err(Unfit::Because(format!(
+                "targets have {wanted} addresses, and all endpoints have {found} ones"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Collects the groups that rules forward to.
+#[derive(Default)]
+pub(super) struct Groups {
+    found: BTreeMap<TargetGroupId, TargetGroup>,
+}
+
+impl Groups {
+    pub(super) fn into_map(self) -> BTreeMap<TargetGroupId, TargetGroup> {
+        self.found
+    }
+
+    /// The group of a backend that [`check`] found fit.
+    pub(super) fn of_backend(&mut self, backend: &Backend, way: Way, context: &Context<'_>) -> TargetGroupId {
+        let mut id = format!("{}/{}", backend.key, word(way.version));
+        if let Some(seconds) = way.sticky_s {
+            let _ = write!(id, "/sticky-{seconds}");
+        }
+        let id = TargetGroupId(id.into());
+        self.found
+            .entry(id.clone())
+            .or_insert_with(|| group(&id, backend, way, context));
+        id
+    }
+
+    /// A group without targets, which answers 503: the share of invalid backends.
+    pub(super) fn empty(&mut self, version: ProtocolVersion, context: &Context<'_>) -> TargetGroupId {
+        let id = TargetGroupId(format!("empty/{}", word(version)).into());
+        self.found.entry(id.clone()).or_insert_with(|| {
+            let fixed = Fixed {
+                protocol: "HTTP".into(),
+                version: Some(version),
+                port: 80,
+                kind: TargetKind::Ip,
+                ipv6: context.settings.family == Family::V6,
+            };
+            TargetGroup {
+                name: names::target_group(context.name, &id, None, &fixed),
+                fixed,
+                health: crate::target_group::HealthCheck::default(),
+                attributes: BTreeMap::new(),
+                targets: BTreeSet::new(),
+            }
+        });
+        id
+    }
+}
+
+const fn word(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::Http1 => "http1",
+        ProtocolVersion::Http2 => "http2",
+        ProtocolVersion::Grpc => "grpc",
+    }
+}
+
+fn settings<'a>(backend: &BackendKey, context: &Context<'a>) -> &'a TargetSettings {
+    let settings = context.settings;
+    settings
+        .services
+        .get(&backend.object)
+        .unwrap_or(&settings.targets)
+}
+
+fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>) -> TargetGroup {
+    let TargetSettings {
+        kind,
+        health,
+        attributes,
+    } = settings(&backend.key, context);
+    let mut health = health.clone();
+    if way.version == ProtocolVersion::Grpc && !context.settings.services.contains_key(&backend.key.object) {
+        // Paths and codes of HTTP mean nothing to a gRPC server: those of all groups are for HTTP.
+        health.path = None;
+        health.codes = None;
+    }
+    let mut attributes = attributes.clone();
+    if let Some(seconds) = way.sticky_s {
+        attributes.extend(stickiness(seconds));
+    }
+    let fixed = Fixed {
+        protocol: "HTTP".into(),
+        version: Some(way.version),
+        port: backend.key.port,
+        kind: *kind,
+        ipv6: *kind == TargetKind::Ip && context.settings.family == Family::V6,
+    };
+    TargetGroup {
+        name: names::target_group(context.name, id, Some(&backend.key), &fixed),
+        targets: targets(backend, *kind, context),
+        fixed,
+        health,
+        attributes,
+    }
+}
+
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>
+fn stickiness(seconds: u32) -> [(Str, Str); 3] {
+    [
+        ("stickiness.enabled".into(), "true".into()),
+        ("stickiness.type".into(), "lb_cookie".into()),
+        (
+            "stickiness.lb_cookie.duration_seconds".into(),
+            seconds.to_string().into(),
+        ),
+    ]
+}
+
+fn targets(backend: &Backend, kind: TargetKind, context: &Context<'_>) -> BTreeSet<Target> {
+    if kind == TargetKind::Instance {
+        let Some(port) = backend.node_port else {
+            return BTreeSet::new();
+        };
+        let nodes = context.surroundings.nodes.values();
+        let of_instance = |instance: &Str| Target {
+            id: TargetAddress::Id(instance.clone()),
+            port,
+            zone: None,
+        };
+        return nodes.map(of_instance).collect();
+    }
+    let Endpoints::Static(endpoints) = &backend.endpoints else {
+        return BTreeSet::new();
+    };
+    let of_endpoint = |endpoint: &Endpoint| Target {
+        id: TargetAddress::Ip(endpoint.address),
+        port: endpoint.port,
+        zone: zone(endpoint.address, context),
+    };
+    of_family(endpoints, context).map(of_endpoint).collect()
+}
+
+fn of_family<'a>(endpoints: &'a [Endpoint], context: &Context<'_>) -> impl Iterator<Item = &'a Endpoint> {
+    let family = context.settings.family;
+    endpoints
+        .iter()
+        .filter(move |endpoint| endpoint.address.is_ipv6() == (family == Family::V6))
+}
+
+/// "If the target type is `ip` and the IP address is outside the VPC, this parameter is required": `all`
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetDescription.html>).
+fn zone(address: IpAddr, context: &Context<'_>) -> Option<Str> {
+    let blocks = &context.surroundings.blocks;
+    let outside = !blocks.is_empty() && !blocks.iter().any(|block| block.contains(&address));
+    outside.then(|| "all".into())
+}

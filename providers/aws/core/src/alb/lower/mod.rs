@@ -1,0 +1,115 @@
+//! What a Gateway becomes as an Application Load Balancer.
+//!
+//! The order of [`gatewright_model::precedence`] is the order of the rules, and [`ports`] says how listeners of one port
+//! are kept apart, so that an ALB and the router agree about every request, as far as an ALB can express what routes ask
+//! for. What it cannot is never dropped silently, and never changes what other requests get:
+//!
+//! - **A condition that cannot be expressed** (an expression on a query, a value that is too long): the match is left out.
+//!   A rule with the rest of its conditions would take requests of other rules as well, so that there is none; what
+//!   matches next serves its requests. That is reported with these words.
+//! - **What is done with requests cannot be expressed** (a filter, a timeout, a backend): the rule stays in its place and
+//!   answers 500, so that no request of it falls to a less specific rule. That holds for all matches of the rule.
+//! - **A listener's own settings cannot be expressed** (who may come in): nobody comes in.
+//! - **What can be expressed roughly** is served and reported, or refused like the rest where users say so
+//!   ([`super::settings::Approximations`]).
+
+mod action;
+mod certificates;
+mod conditions;
+mod context;
+mod expression;
+mod forward;
+mod frame;
+mod groups;
+mod listener;
+mod literal;
+mod paths;
+mod ports;
+mod redirect;
+mod report;
+mod rewrite;
+mod session;
+mod weights;
+
+use super::Target;
+use super::rule::{Action, FixedResponse, Forward};
+use super::settings::{Settings, Surroundings};
+use crate::names;
+use crate::target_group::TargetGroupId;
+use context::Context;
+use gatewright_model::LoadBalancer;
+use gatewright_provider_api::contract::Lowered;
+use groups::Groups;
+use listener::Shared;
+use report::Report;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
+pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surroundings) -> Lowered<Target> {
+    let name = names::balancer(
+        &settings.cluster,
+        &balancer.gateway,
+        &surroundings.vpc,
+        settings.scheme,
+    );
+    let context = Context {
+        balancer,
+        settings,
+        surroundings,
+        name: &name,
+    };
+    let mut report = Report::new(settings.approximations);
+    frame::review(&context, &mut report);
+    let ports = ports::ports(balancer, &mut report);
+    let mut shared = Shared {
+        groups: Groups::default(),
+        certificates: BTreeMap::new(),
+        report: &mut report,
+    };
+    let listeners: BTreeMap<_, _> = ports
+        .iter()
+        .filter_map(|port| Some((port.number, listener::lower(port, &context, &mut shared)?)))
+        .collect();
+    let Shared {
+        groups,
+        certificates,
+        report: _,
+    } = shared;
+    // A rule that is refused in the end, or that another hides, may have asked for groups before.
+    let used: BTreeSet<&TargetGroupId> = listeners
+        .values()
+        .flat_map(|listener| &listener.rules)
+        .filter_map(|rule| match &rule.action {
+            Action::Forward(Forward { groups, .. }) => Some(groups.keys()),
+            Action::Redirect(_) | Action::Fixed(_) => None,
+        })
+        .flatten()
+        .collect();
+    let mut target_groups = groups.into_map();
+    target_groups.retain(|id, _| used.contains(id));
+    let target = Target {
+        gateway: balancer.gateway.clone(),
+        balancer: frame::balancer(&context, listeners.keys().copied()),
+        tags: frame::tags(&context, &mut report),
+        listeners,
+        target_groups,
+        certificates,
+    };
+    Lowered {
+        target,
+        unsupported: report.into_items(),
+    }
+}
+
+/// A response of the load balancer's own, without a body: what it could say is in the conditions of the route.
+fn answer(status: u16) -> Action {
+    Action::Fixed(FixedResponse {
+        status,
+        body: "".into(),
+    })
+}
+
+/// What requests get that nothing can serve (Gateway API v1.7.0, `HTTPRouteRule.backendRefs`).
+fn failure() -> Action {
+    answer(500)
+}

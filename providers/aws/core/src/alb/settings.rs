@@ -1,0 +1,143 @@
+//! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
+
+use crate::Str;
+use crate::limits::AlbLimits;
+use crate::network::{IpAddressType, Scheme, Subnet};
+use crate::target_group::{HealthCheck, TargetKind};
+use gatewright_model::key::ObjectName;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Security policy of HTTPS listeners unless users choose another: TLS 1.2 and 1.3 with forward secrecy, and
+/// post-quantum key exchange
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html>).
+pub const DEFAULT_SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09";
+
+/// What users set, merged over all levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the cluster, in the tags and names of everything that is made.
+    pub cluster: Str,
+    /// Who can reach the load balancer.
+    pub scheme: Scheme,
+    /// Its address families.
+    pub ip_address_type: IpAddressType,
+    /// Attributes of the load balancer.
+    pub attributes: BTreeMap<Str, Str>,
+    /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
+    pub tags: BTreeMap<Str, Str>,
+    /// Security groups; none for one that is managed.
+    pub security_groups: Option<BTreeSet<Str>>,
+    /// Networks that the managed security group lets in; empty for all.
+    pub sources: BTreeSet<IpNet>,
+    /// Settings of listeners, by port.
+    pub ports: BTreeMap<u16, PortSettings>,
+    /// What becomes of what can be served only roughly.
+    pub approximations: Approximations,
+    /// Address family of pods. In a cluster with both, each pod is registered once.
+    pub family: Family,
+    /// Target groups.
+    pub targets: TargetSettings,
+    /// Target groups of single Services (XBackends), in place of `targets`.
+    pub services: BTreeMap<ObjectName, TargetSettings>,
+}
+
+impl Settings {
+    /// All defaults.
+    pub fn new(cluster: &str) -> Self {
+        Self {
+            cluster: cluster.into(),
+            scheme: Scheme::default(),
+            ip_address_type: IpAddressType::default(),
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            security_groups: None,
+            sources: BTreeSet::new(),
+            ports: BTreeMap::new(),
+            approximations: Approximations::default(),
+            family: Family::default(),
+            targets: TargetSettings::default(),
+            services: BTreeMap::new(),
+        }
+    }
+}
+
+/// What becomes of what a load balancer can serve only roughly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approximations {
+    /// It is served, and reported.
+    #[default]
+    Serve,
+    /// It is refused like what cannot be served at all.
+    Refuse,
+}
+
+/// Family of addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    #[default]
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Settings of the listener on one port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortSettings {
+    /// `SslPolicy`; [`DEFAULT_SSL_POLICY`] without.
+    pub ssl_policy: Option<Str>,
+    /// ARNs of certificates in ACM, beside those of the Gateway's listeners. The first is the default where the Gateway
+    /// names none.
+    pub certificates: Vec<Str>,
+    /// Client certificates that the Gateway asks no validation for.
+    pub clients: ClientCertificates,
+    /// `ListenerAttributes`.
+    pub attributes: BTreeMap<Str, Str>,
+}
+
+/// What is done with client certificates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked for.
+    #[default]
+    Off,
+    /// They are passed on in headers, unchecked.
+    Passthrough,
+}
+
+/// Settings of target groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSettings {
+    /// What is registered: `Ip` or `Instance`.
+    pub kind: TargetKind,
+    /// Health check.
+    pub health: HealthCheck,
+    /// `TargetGroupAttributes`.
+    pub attributes: BTreeMap<Str, Str>,
+}
+
+impl Default for TargetSettings {
+    fn default() -> Self {
+        Self {
+            kind: TargetKind::Ip,
+            health: HealthCheck::default(),
+            attributes: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is found in the account and the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `vpc-…`.
+    pub vpc: Str,
+    /// CIDR blocks of the VPC. Targets outside of them are registered for all zones. Empty when they are not known.
+    pub blocks: BTreeSet<IpNet>,
+    /// The subnets chosen for the load balancer, one for each zone.
+    pub subnets: BTreeSet<Subnet>,
+    /// Nodes that may take traffic, each with its instance (`i-…`).
+    pub nodes: BTreeMap<Str, Str>,
+    /// Quotas.
+    pub limits: AlbLimits,
+}

@@ -1,0 +1,163 @@
+//! Goldens: one file each, manifests first, then what they must become on AWS.
+//!
+//! A folder may have a `_defaults.yaml`, whose objects are there for each of its files. The last document of a golden
+//! starts with `expected:` and is compared as text. A line `# settings: strict, instance` sets what parameters would.
+//! Goldens of the folder `conformance` hold no manifests of their own: those of the same name in
+//! `controller/core/goldens/conformance` are taken. `GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core goldens` writes
+//! what is expected; what it wrote is then read by a person before it is committed.
+
+mod render;
+mod world;
+
+use similar::{ChangeTag, TextDiff};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Start of the document with the expectation.
+const MARKER: &str =
+    "---\n# What the manifests above become. Written with GATEWRIGHT_BLESS=1, then reviewed.\nexpected:\n";
+/// The same in goldens of the core, whose manifests are used again.
+const BORROWED: &str = "# The manifests are those of controller/core/goldens/conformance/";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens")
+}
+
+fn core() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../controller/core/goldens/conformance")
+}
+
+struct Golden {
+    name: String,
+    path: PathBuf,
+    defaults: String,
+    manifests: String,
+    /// What stands in the file in front of the expectation.
+    head: String,
+    expected: String,
+}
+
+fn read(path: &Path) -> (String, String) {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    match text.split_once(MARKER) {
+        Some((manifests, expected)) => (manifests.to_owned(), expected.to_owned()),
+        None => (text, String::new()),
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    found.retain(|path| {
+        path.extension().is_some_and(|extension| extension == "yaml")
+            && !path.file_name().unwrap().to_string_lossy().starts_with('_')
+    });
+    found.sort();
+    found
+}
+
+/// Every test of the suite about HTTPRoutes and GRPCRoutes, and about listeners that serve them.
+fn conformance() -> Vec<Golden> {
+    let defaults = fs::read_to_string(core().join("_defaults.yaml")).unwrap();
+    let stem = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let wanted = |name: &str| {
+        let listeners = [
+            "GatewayHTTPListenerIsolation",
+            "GatewayFrontendClientCertificateValidation",
+        ];
+        name.starts_with("HTTPRoute") || name.starts_with("GRPC") || listeners.contains(&name)
+    };
+    let names = files(&core())
+        .into_iter()
+        .map(|path| stem(&path))
+        .filter(|name| wanted(name));
+    let golden = |name: String| {
+        let path = root().join("conformance").join(format!("{name}.yaml"));
+        let (manifests, _) = read(&core().join(format!("{name}.yaml")));
+        Golden {
+            head: format!("{BORROWED}{name}.yaml.\n"),
+            expected: read(&path).1,
+            name: format!("conformance/{name}"),
+            path,
+            defaults: defaults.clone(),
+            manifests,
+        }
+    };
+    names.map(golden).collect()
+}
+
+fn features() -> Vec<Golden> {
+    let folder = root().join("features");
+    let defaults = fs::read_to_string(folder.join("_defaults.yaml")).unwrap();
+    let golden = |path: PathBuf| {
+        let (manifests, expected) = read(&path);
+        Golden {
+            name: format!("features/{}", path.file_stem().unwrap().to_string_lossy()),
+            path,
+            defaults: defaults.clone(),
+            head: manifests.clone(),
+            manifests,
+            expected,
+        }
+    };
+    files(&folder).into_iter().map(golden).collect()
+}
+
+#[test]
+fn every_golden_becomes_what_it_says() {
+    let bless = std::env::var_os("GATEWRIGHT_BLESS").is_some();
+    let mut wrong = Vec::new();
+    let mut before = BTreeMap::new();
+    let goldens: Vec<Golden> = conformance().into_iter().chain(features()).collect();
+    for golden in &goldens {
+        let before = before
+            .entry(&golden.defaults)
+            .or_insert_with(|| world::balancers(&golden.defaults, ""));
+        let after = world::balancers(&golden.defaults, &golden.manifests);
+        let settings = world::settings(&golden.manifests);
+        let outcome = render::expectation(before, &after, &settings);
+        if outcome == golden.expected {
+            continue;
+        }
+        if bless {
+            let head = golden.head.trim_end_matches('\n');
+            fs::write(&golden.path, format!("{head}\n{MARKER}{outcome}")).unwrap();
+        } else {
+            wrong.push(format!(
+                "{}:\n{}",
+                golden.name,
+                difference(&golden.expected, &outcome)
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} goldens differ:\n{}",
+        wrong.len(),
+        goldens.len(),
+        wrong.join("\n")
+    );
+    assert!(goldens.len() >= 100, "{} goldens", goldens.len());
+}
+
+/// The lines that differ, with a little of what is around them.
+fn difference(expected: &str, outcome: &str) -> String {
+    let diff = TextDiff::from_lines(expected, outcome);
+    let mut shown = String::new();
+    for group in diff.grouped_ops(2) {
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let sign = match change.tag() {
+                ChangeTag::Delete => "-",
+                ChangeTag::Insert => "+",
+                ChangeTag::Equal => " ",
+            };
+            shown.push_str(sign);
+            shown.push_str(change.value());
+        }
+        shown.push_str("...\n");
+    }
+    shown
+}

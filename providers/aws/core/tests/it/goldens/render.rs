@@ -1,0 +1,297 @@
+//! What is wanted on AWS, as text: a line for each rule.
+
+use super::world;
+use gatewright_aws_core::alb::listener::{Certificate, CertificateId, ListenerTls, MutualAuthentication};
+use gatewright_aws_core::alb::lower::lower;
+use gatewright_aws_core::alb::rule::{
+    Action, Conditions, Forward, Redirect, Rewrite, Rule, Transforms, Values,
+};
+use gatewright_aws_core::alb::settings::Settings;
+use gatewright_aws_core::alb::{Balancer, Target};
+use gatewright_aws_core::network::SecurityGroups;
+use gatewright_aws_core::target_group::{TargetAddress, TargetGroup};
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
+use gatewright_model::unsupported::Unsupported;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that a golden's manifests changed, compared with the defaults alone.
+pub(super) fn expectation(
+    before: &BTreeMap<ObjectName, LoadBalancer>,
+    after: &BTreeMap<ObjectName, LoadBalancer>,
+    settings: &Settings,
+) -> String {
+    let mut expected = Map::new();
+    for (gateway, balancer) in after {
+        if before.get(gateway) != Some(balancer) {
+            let lowered = lower(balancer, settings, &world::surroundings());
+            let again = lower(balancer, settings, &world::surroundings());
+            assert_eq!(lowered, again, "equal inputs, other results");
+            expected.insert(gateway.to_string(), shown(&lowered.target, &lowered.unsupported));
+        }
+    }
+    let text = serde_yaml_ng::to_string(&Value::Object(expected)).unwrap();
+    text.lines().flat_map(|line| ["  ", line, "\n"]).collect()
+}
+
+fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
+    let mut fields = Map::new();
+    fields.insert("balancer".to_owned(), json!(balancer(&target.balancer)));
+    let listeners: Map<String, Value> = target
+        .listeners
+        .values()
+        .map(|listener| {
+            let mut fields = Map::new();
+            if let Some(found) = &listener.tls {
+                fields.insert("tls".to_owned(), json!(tls(found)));
+            }
+            if !listener.attributes.is_empty() {
+                fields.insert("attributes".to_owned(), json!(listener.attributes));
+            }
+            let rules: Vec<String> = listener.rules.iter().map(rule).collect();
+            fields.insert("rules".to_owned(), json!(rules));
+            fields.insert("default".to_owned(), json!(action(&listener.default)));
+            (listener.port.to_string(), Value::Object(fields))
+        })
+        .collect();
+    fields.insert("listeners".to_owned(), Value::Object(listeners));
+    let groups: Map<String, Value> = target
+        .target_groups
+        .iter()
+        .map(|(id, found)| (id.to_string(), json!(group(found))))
+        .collect();
+    let certificates: Map<String, Value> = target
+        .certificates
+        .iter()
+        .map(|(id, found)| {
+            let text = match found {
+                Certificate::Import(import) => format!(
+                    "{} in chain, {}",
+                    import.chain.matches("BEGIN CERTIFICATE").count(),
+                    &import.fingerprint[..16]
+                ),
+                Certificate::Existing => "existing".to_owned(),
+            };
+            (certificate(id), json!(text))
+        })
+        .collect();
+    let unsupported: Vec<String> = unsupported.iter().map(ToString::to_string).collect();
+    for (name, value) in [
+        ("targetGroups", Value::Object(groups)),
+        ("certificates", Value::Object(certificates)),
+        ("tags", json!(target.tags)),
+        ("unsupported", json!(unsupported)),
+    ] {
+        let empty =
+            value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+        if !empty {
+            fields.insert(name.to_owned(), value);
+        }
+    }
+    Value::Object(fields)
+}
+
+fn balancer(found: &Balancer) -> String {
+    let Balancer {
+        name,
+        scheme,
+        vpc,
+        ip_address_type,
+        subnets,
+        security_groups,
+        attributes,
+    } = found;
+    let subnets: Vec<&str> = subnets.iter().map(|subnet| &*subnet.id).collect();
+    let groups = match security_groups {
+        SecurityGroups::Given(groups) => format!("groups {}", joined(groups)),
+        SecurityGroups::Managed(managed) => {
+            let rules = managed.ingress.iter();
+            let rules: Vec<String> = rules
+                .map(|rule| format!("{}/{} from {}", rule.protocol, rule.port, rule.source))
+                .collect();
+            format!("lets in {}", rules.join(" + "))
+        }
+    };
+    format!(
+        "{name} {scheme:?} {ip_address_type:?} in {vpc} {}, {groups}{}",
+        subnets.join("+"),
+        attributes
+            .iter()
+            .map(|(key, value)| format!(", {key}={value}"))
+            .collect::<String>()
+    )
+}
+
+fn joined(texts: &BTreeSet<gatewright_aws_core::Str>) -> String {
+    texts
+        .iter()
+        .map(|text| &**text)
+        .collect::<Vec<&str>>()
+        .join(" | ")
+}
+
+fn certificate(id: &CertificateId) -> String {
+    match id {
+        CertificateId::Imported(key) => key.to_string(),
+        CertificateId::Arn(arn) => arn.to_string(),
+    }
+}
+
+fn tls(found: &ListenerTls) -> String {
+    let ListenerTls {
+        policy,
+        default,
+        others,
+        clients,
+    } = found;
+    let others: String = others
+        .iter()
+        .map(|id| format!(" + {}", certificate(id)))
+        .collect();
+    let clients = match clients {
+        None => "",
+        Some(MutualAuthentication::Passthrough) => ", client certificates passed through",
+        Some(MutualAuthentication::Verify { .. }) => ", client certificates verified",
+    };
+    format!("{policy}, {}{others}{clients}", certificate(default))
+}
+
+fn values(name: &str, found: &Values) -> String {
+    match found {
+        Values::Wildcards(values) => format!("{name}={}", joined(values)),
+        Values::Regex(values) => format!("{name}~{}", joined(values)),
+    }
+}
+
+fn conditions(found: &Conditions) -> String {
+    let Conditions {
+        host,
+        path,
+        methods,
+        headers,
+        queries,
+        sources,
+    } = found;
+    let mut parts = Vec::new();
+    parts.extend(host.iter().map(|host| values("host", host)));
+    parts.extend(path.iter().map(|path| values("path", path)));
+    if !methods.is_empty() {
+        parts.push(format!("method={}", joined(methods)));
+    }
+    parts.extend(
+        headers
+            .iter()
+            .map(|header| values(&format!("header {}", header.name), &header.values)),
+    );
+    for alternatives in queries {
+        let alternatives: Vec<String> = alternatives
+            .iter()
+            .map(|found| format!("{}={}", found.key.as_deref().unwrap_or("*"), found.value))
+            .collect();
+        parts.push(format!("query {}", alternatives.join(" | ")));
+    }
+    if !sources.is_empty() {
+        parts.push(format!("source={}", joined(sources)));
+    }
+    parts.join(", ")
+}
+
+fn rule(found: &Rule) -> String {
+    let Rule {
+        origins,
+        conditions: held,
+        transforms,
+        action: done,
+    } = found;
+    let Transforms { host, url } = transforms;
+    let change = |what: &str, found: &Option<Rewrite>| {
+        let text = found
+            .as_ref()
+            .map(|Rewrite { regex, replace }| format!(" {what} {regex} to {replace},"));
+        text.unwrap_or_default()
+    };
+    let origins: Vec<String> = origins
+        .iter()
+        .map(|origin| format!("{} rule {} match {}", origin.route, origin.rule, origin.matched))
+        .collect();
+    let origins = if origins.is_empty() {
+        "between listeners".to_owned()
+    } else {
+        origins.join(" + ")
+    };
+    format!(
+        "{} ->{}{} {}  ({origins})",
+        conditions(held),
+        change("host", host),
+        change("url", url),
+        action(done)
+    )
+}
+
+fn action(found: &Action) -> String {
+    match found {
+        Action::Fixed(fixed) => format!("{} {}", fixed.status, fixed.body).trim_end().to_owned(),
+        Action::Redirect(Redirect {
+            protocol,
+            host,
+            port,
+            path,
+            query,
+            status,
+        }) => format!("{status} to {protocol}://{host}:{port}{path}?{query}"),
+        Action::Forward(Forward { groups, stickiness_s }) => {
+            let groups: Vec<String> = groups
+                .iter()
+                .map(|(id, weight)| format!("{id} x{weight}"))
+                .collect();
+            let sticky = stickiness_s.map(|seconds| format!(", same group for {seconds} s"));
+            format!("{}{}", groups.join(" + "), sticky.unwrap_or_default())
+        }
+    }
+}
+
+fn group(found: &TargetGroup) -> String {
+    let TargetGroup {
+        name,
+        fixed,
+        health,
+        attributes,
+        targets,
+    } = found;
+    let version = fixed.version.map(|version| format!("{version:?}").to_lowercase());
+    let targets: Vec<String> = targets
+        .iter()
+        .map(|target| {
+            let id = match &target.id {
+                TargetAddress::Ip(address) => address.to_string(),
+                TargetAddress::Id(id) => id.to_string(),
+            };
+            let zone = target.zone.as_ref().map(|zone| format!(" ({zone})"));
+            format!("{id}:{}{}", target.port, zone.unwrap_or_default())
+        })
+        .collect();
+    let health = serde_json::to_string(health).unwrap();
+    let health = if health == "{}" {
+        String::new()
+    } else {
+        format!(", health {health}")
+    };
+    let attributes: String = attributes
+        .iter()
+        .map(|(key, value)| format!(", {key}={value}"))
+        .collect();
+    format!(
+        "{name} {} {} {:?}{} {}: {}{health}{attributes}",
+        fixed.protocol,
+        version.unwrap_or_default(),
+        fixed.kind,
+        if fixed.ipv6 { " IPv6" } else { "" },
+        fixed.port,
+        if targets.is_empty() {
+            "no targets".to_owned()
+        } else {
+            targets.join(" ")
+        }
+    )
+}

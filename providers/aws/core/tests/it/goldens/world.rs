@@ -1,0 +1,126 @@
+//! From manifests to load balancers, as the controller comes to them.
+
+use gatewright_aws_core::alb::settings::{
+    Approximations, ClientCertificates, Family, Settings, Surroundings,
+};
+use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
+use gatewright_aws_core::target_group::TargetKind;
+use gatewright_core::backend::BackendOptions;
+use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::parameters::ParametersKind;
+use gatewright_core::snapshot::{Change, Kind, Object};
+use gatewright_core::{Engine, EngineOptions};
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
+use gatewright_validation::{Bundle, Channel, Mode, Validator};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+/// 2026-11-21T12:00:00Z.
+const NOW: i64 = 1_795_262_400;
+
+static VALIDATOR: LazyLock<Validator> =
+    LazyLock::new(|| Validator::new(Bundle::default(), Channel::default(), Mode::Strict));
+
+/// Load balancers by Gateway. What an API server would refuse is a mistake in the golden.
+pub(super) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName, LoadBalancer> {
+    let mut objects = Vec::new();
+    for text in [defaults, manifests] {
+        let loaded = VALIDATOR.load("golden.yaml", text.as_bytes());
+        let errors: Vec<String> = loaded
+            .diagnostics
+            .iter()
+            .filter(|found| found.is_error())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{text}");
+        for object in loaded.objects {
+            let Some(kind) = Kind::find(&object.gvk.group, &object.gvk.kind) else {
+                continue;
+            };
+            let mut value = object.value;
+            let metadata = value["metadata"].as_object_mut().unwrap();
+            metadata.entry("generation").or_insert(json!(1));
+            let age = NOW - 3600 + i64::try_from(objects.len()).unwrap();
+            let created = jiff::Timestamp::from_second(age).unwrap().to_string();
+            metadata.entry("creationTimestamp").or_insert(json!(created));
+            objects.push(Change::Upsert(Arc::new(Object::read(kind, value).unwrap())));
+        }
+    }
+    let profile = |controller: &str| ClassProfile {
+        controller: controller.into(),
+        features: vec!["Gateway".into(), "HTTPRoute".into()],
+        parameters: ParametersKind::None,
+    };
+    let mut engine = Engine::new(EngineOptions {
+        profiles: vec![
+            profile("gatewright.dev/software"),
+            profile("gatewright.dev/aws-alb"),
+        ],
+        bundle: BundleVersion::Known("v1.7.0".into()),
+        routability: true,
+        backends: BackendOptions::default(),
+        trust_bundles: true,
+    });
+    engine.update(objects, jiff::Timestamp::from_second(NOW).unwrap());
+    engine
+        .balancers()
+        .map(|(gateway, balancer)| (gateway.clone(), LoadBalancer::clone(balancer)))
+        .collect()
+}
+
+/// What the line `# settings:` of a golden asks for.
+pub(super) fn settings(manifests: &str) -> Settings {
+    let mut settings = Settings::new("main");
+    let line = manifests
+        .lines()
+        .find_map(|line| line.strip_prefix("# settings: "));
+    for word in line.into_iter().flat_map(|line| line.split(", ")) {
+        match word {
+            "strict" => settings.approximations = Approximations::Refuse,
+            "instance" => settings.targets.kind = TargetKind::Instance,
+            "ipv6" => settings.family = Family::V6,
+            "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
+            "internet-facing" => settings.scheme = Scheme::InternetFacing,
+            "sources" => settings.sources = ["192.0.2.1/24".parse().unwrap()].into(),
+            "own groups" => settings.security_groups = Some(["sg-0123456789abcdef0".into()].into()),
+            "certificate" => {
+                let port = settings.ports.entry(443).or_default();
+                port.certificates = vec!["arn:aws:acm:eu-central-1:123456789012:certificate/a".into()];
+                port.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into());
+                port.clients = ClientCertificates::Passthrough;
+                port.attributes = [("routing.http.response.server.enabled".into(), "false".into())].into();
+            }
+            "health" => {
+                settings.targets.health.path = Some("/healthz".into());
+                settings.targets.health.codes = Some("200-299".into());
+                settings.targets.health.interval_s = Some(10);
+                settings.targets.attributes =
+                    [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
+            }
+            "tags" => settings.tags = [("team".into(), "a".into()), ("cost".into(), "b".into())].into(),
+            other => panic!("{other} is no setting of goldens"),
+        }
+    }
+    settings
+}
+
+/// The account that goldens stand in.
+pub(super) fn surroundings() -> Surroundings {
+    let subnet = |id: &str, zone: &str| Subnet {
+        id: id.into(),
+        zone: zone.into(),
+    };
+    Surroundings {
+        vpc: "vpc-1".into(),
+        blocks: ["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()].into(),
+        subnets: [
+            subnet("subnet-a", "eu-central-1a"),
+            subnet("subnet-b", "eu-central-1b"),
+        ]
+        .into(),
+        nodes: [("node-1".into(), "i-1".into()), ("node-2".into(), "i-2".into())].into(),
+        ..Surroundings::default()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the crate as a whole: from manifests to what is wanted on AWS.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::format_collect
+)]
+
+mod agreement;
+mod goldens;
