@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Cuts botocore's service models down to the operations that the simulator serves.
+
+    pip download --no-deps botocore==1.44.5
+    python3 e2e/aws/models/prune.py botocore-1.44.5-py3-none-any.whl [--check]
+
+Everything is kept of an operation and of the shapes that it reaches but the prose and rules of endpoints.
+"""
+
+import gzip
+import json
+import pathlib
+import sys
+import zipfile
+
+# The name of the model file, its folder in botocore, its operations.
+SERVICES = {
+    "elbv2": (
+        "elbv2/2015-12-01",
+        """AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
+        DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeAccountLimits
+        DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
+        DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeSSLPolicies DescribeTags
+        DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+        ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
+        ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetIpAddressType
+        SetRulePriorities SetSecurityGroups SetSubnets""",
+    ),
+}
+
+PROSE = {"documentation", "documentationUrl", "endpointdiscovery", "endpoint", "examples"}
+
+
+def references(value):
+    """Names of the shapes that a part of a model names."""
+    if isinstance(value, dict):
+        name = value.get("shape")
+        if isinstance(name, str):
+            yield name
+        for part in value.values():
+            yield from references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from references(part)
+
+
+def without_prose(value):
+    """The same without documentation, in the order of the source."""
+    if isinstance(value, dict):
+        # A member of a structure may itself be called as prose is.
+        members = value.get("members")
+        kept = {k: without_prose(v) for k, v in value.items() if k not in PROSE and k != "members"}
+        if isinstance(members, dict):
+            kept["members"] = {k: without_prose(v) for k, v in members.items()}
+        elif members is not None:
+            kept["members"] = members
+        return kept
+    if isinstance(value, list):
+        return [without_prose(part) for part in value]
+    return value
+
+
+def prune(model, operations):
+    missing = sorted(set(operations) - set(model["operations"]))
+    if missing:
+        sys.exit(f"not in the model: {missing}")
+    kept = {name: model["operations"][name] for name in sorted(operations)}
+    reached, waiting = set(), list(references(kept))
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting.extend(references({k: v for k, v in model["shapes"][name].items()}))
+    metadata = {k: v for k, v in model["metadata"].items() if isinstance(v, (str, list))}
+    return {
+        "metadata": metadata,
+        "operations": {name: without_prose(operation) for name, operation in kept.items()},
+        "shapes": {name: without_prose(model["shapes"][name]) for name in sorted(reached)},
+    }
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    here = pathlib.Path(__file__).parent
+    check = "--check" in sys.argv
+    with zipfile.ZipFile(sys.argv[1]) as wheel:
+        for name, (folder, operations) in SERVICES.items():
+            source = json.loads(gzip.decompress(wheel.read(f"botocore/data/{folder}/service-2.json.gz")))
+            text = json.dumps(prune(source, operations.split()), indent=1, ensure_ascii=False) + "\n"
+            path = here / f"{name}.json"
+            if not check:
+                path.write_text(text)
+            elif not path.exists() or path.read_text() != text:
+                sys.exit(f"{path} differs from what this script makes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,385 @@
+//! Load balancers.
+
+use super::surroundings::{self, Attached, Place};
+use super::wire::Tags;
+use super::{arn, attributes, page, tags};
+use crate::error::ApiError;
+use crate::input::{list, seconds, text, texts, tidy};
+use crate::service::Context;
+use crate::state::Account;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most load balancers that a call names, `API_DescribeLoadBalancers`.
+const MOST_NAMED: usize = 20;
+
+/// `Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `application`.
+    Application,
+    /// `network`.
+    Network,
+}
+
+impl Kind {
+    /// In the API's words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Network => "network",
+        }
+    }
+
+    fn short(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+}
+
+/// A zone that a load balancer is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// For example `eu-central-1a`.
+    pub name: String,
+    /// The subnet there.
+    pub subnet: String,
+}
+
+/// A load balancer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Balancer {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its DNS name.
+    pub dns_name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// `internet-facing` or `internal`.
+    pub scheme: String,
+    /// Its VPC.
+    pub vpc: String,
+    /// Its zones and subnets.
+    pub zones: Vec<Zone>,
+    /// Its security groups.
+    pub security_groups: Vec<String>,
+    /// `IpAddressType`.
+    pub ip_address_type: String,
+    /// `IpamPools`, as it came.
+    pub pools: Option<Value>,
+    /// Attributes, all of them.
+    pub attributes: BTreeMap<String, String>,
+    /// When it was made, in milliseconds.
+    pub created: u64,
+    /// When it is active, in milliseconds.
+    pub active_at: u64,
+    /// Target groups that its rules name.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+    /// Its place in lists.
+    pub number: u64,
+}
+
+impl Balancer {
+    /// Whether it serves.
+    pub fn active(&self, now: u64) -> bool {
+        now >= self.active_at
+    }
+
+    fn told(&self, now: u64) -> Value {
+        let zones: Vec<Value> = self
+            .zones
+            .iter()
+            .map(|zone| json!({"ZoneName": zone.name, "SubnetId": zone.subnet, "LoadBalancerAddresses": []}))
+            .collect();
+        let state = if self.active(now) { "active" } else { "provisioning" };
+        tidy(json!({
+            "LoadBalancerArn": self.arn,
+            "DNSName": self.dns_name,
+            "CanonicalHostedZoneId": hosted_zone(self.kind),
+            "CreatedTime": seconds(self.created),
+            "LoadBalancerName": self.name,
+            "Scheme": self.scheme,
+            "VpcId": self.vpc,
+            "State": {"Code": state},
+            "Type": self.kind.as_str(),
+            "AvailabilityZones": zones,
+            "SecurityGroups": self.security_groups,
+            "IpAddressType": self.ip_address_type,
+            "IpamPools": self.pools,
+        }))
+    }
+
+    fn owner(&self) -> &str {
+        arn::short_name(&self.arn)
+    }
+}
+
+/// Hosted zones of us-east-1, for all regions: <https://docs.aws.amazon.com/general/latest/gr/elb.html>.
+fn hosted_zone(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Application => "Z35SXDOTRQ7X7K",
+        Kind::Network => "Z26RNL4JYFTOTI",
+    }
+}
+
+pub(super) fn missing(arn: &str) -> ApiError {
+    ApiError::new("LoadBalancerNotFound", format!("Load balancer '{arn}' not found"))
+}
+
+/// `API_CreateLoadBalancer`: "can have a maximum of 32 characters, must contain only alphanumeric characters or
+/// hyphens, must not begin or end with a hyphen, and must not begin with \"internal-\"".
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let fault = if name.is_empty() || name.chars().count() > 32 {
+        "cannot be longer than '32' characters or empty"
+    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        "can only contain characters that are alphanumeric characters and hyphens(-)"
+    } else if name.starts_with('-') || name.ends_with('-') {
+        "cannot begin or end with a hyphen(-)"
+    } else if name.starts_with("internal-") {
+        "cannot begin with 'internal-'"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::validation(format!("The load balancer name '{name}' {fault}")))
+}
+
+/// Subnets by `Subnets` or `SubnetMappings`.
+fn subnets(input: &Value, kind: Kind) -> Result<Vec<String>, ApiError> {
+    let (plain, mapped) = (texts(input, "Subnets"), list(input, "SubnetMappings"));
+    if !plain.is_empty() && !mapped.is_empty() {
+        return Err(ApiError::validation("You must specify either subnets or subnet mappings, but not both"));
+    }
+    if plain.is_empty() && mapped.is_empty() {
+        return Err(ApiError::validation("You must specify either subnets or subnet mappings"));
+    }
+    for mapping in mapped {
+        let own = ["AllocationId", "PrivateIPv4Address", "IPv6Address", "SourceNatIpv6Prefix"];
+        if kind == Kind::Application && own.iter().any(|member| mapping.get(member).is_some()) {
+            let message = "You can't specify addresses for the subnets of an Application Load Balancer";
+            return Err(ApiError::new("InvalidConfigurationRequest", message));
+        }
+    }
+    let mapped = mapped.iter().filter_map(|mapping| text(mapping, "SubnetId"));
+    Ok(plain.into_iter().chain(mapped).map(ToOwned::to_owned).collect())
+}
+
+/// Address types by scheme and subnets. `API_CreateLoadBalancer` says that internal load balancers must use
+/// `ipv4`; `guide/application-load-balancers#ip-address-type` has internal dual-stack ones, which are served here.
+fn check_addresses(scheme: &str, addresses: &str, place: &Place) -> Result<(), ApiError> {
+    if addresses != "ipv4" && !place.ipv6 {
+        return Err(ApiError::validation("You must specify subnets with an associated IPv6 CIDR block."));
+    }
+    if addresses == "dualstack-without-public-ipv4" && scheme == "internal" {
+        let message = "The IP address type 'dualstack-without-public-ipv4' needs an internet-facing load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    Ok(())
+}
+
+/// `API_CreateLoadBalancer`.
+pub(super) fn create(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let name = text(input, "Name").unwrap_or_default();
+    check_name(name)?;
+    let kind = match text(input, "Type") {
+        None | Some("application") => Kind::Application,
+        Some(other) => return Err(ApiError::validation(format!("Load balancer type '{other}' is not served by the simulator"))),
+    };
+    let scheme = text(input, "Scheme").unwrap_or("internet-facing");
+    let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
+    let place = surroundings::place(account, context, kind, &subnets(input, kind)?)?;
+    check_addresses(scheme, addresses, &place)?;
+    let asked: Vec<String> = texts(input, "SecurityGroups").into_iter().map(ToOwned::to_owned).collect();
+    let groups = surroundings::groups(account, context, &place.vpc, &asked)?;
+    let labels = tags::read(input)?;
+    let pools = input.get("IpamPools").cloned();
+    if let Some(there) = account.elb.balancers.values().find(|there| there.name == name) {
+        let same = there.kind == kind
+            && there.scheme == scheme
+            && there.ip_address_type == addresses
+            && there.zones == place.zones
+            && there.security_groups == groups
+            && there.pools == pools
+            && account.elb.tags_of(&there.arn) == labels;
+        if same {
+            return Ok(json!({"LoadBalancers": [there.told(context.now)]}));
+        }
+        let message = format!("A load balancer with the same name '{name}' exists, but with different settings");
+        return Err(ApiError::new("DuplicateLoadBalancerName", message));
+    }
+    let count = account.elb.balancers.values().filter(|there| there.kind == kind).count();
+    if count as u64 >= account.elb.limits.get("application-load-balancers") {
+        let message = "You have reached the limit on the number of application load balancers";
+        return Err(ApiError::new("TooManyLoadBalancers", message));
+    }
+    let number = account.elb.made + 1;
+    let id = arn::id(context, number);
+    let made = arn::balancer(context, kind.short(), name, &id);
+    let attached = Attached {
+        owner: arn::short_name(&made),
+        kind,
+        internet_facing: scheme == "internet-facing",
+        zones: &place.zones,
+        groups: &groups,
+    };
+    surroundings::attach(account, context, attached)?;
+    account.elb.next();
+    let balancer = Balancer {
+        arn: made.clone(),
+        name: name.to_owned(),
+        dns_name: dns_name(context, name, scheme, number),
+        kind,
+        scheme: scheme.to_owned(),
+        vpc: place.vpc,
+        zones: place.zones,
+        security_groups: groups,
+        ip_address_type: addresses.to_owned(),
+        pools,
+        attributes: attributes::of_balancer(kind, scheme),
+        created: context.now,
+        active_at: context.now.saturating_add(context.settings.load_balancer_provisioning_ms),
+        groups: BTreeSet::new(),
+        number,
+    };
+    let told = balancer.told(context.now);
+    set_tags(account, &made, labels);
+    account.elb.changed.balancers.insert(made.clone());
+    account.elb.balancers.insert(made, balancer);
+    Ok(json!({"LoadBalancers": [told]}))
+}
+
+fn set_tags(account: &mut Account, arn: &str, labels: Tags) {
+    if !labels.is_empty() {
+        account.elb.tags.insert(arn.to_owned(), labels);
+    }
+}
+
+/// `name-number.region.elb.amazonaws.com`, with `internal-` before the name of an internal one:
+/// `guide/application-load-balancers#dns-name`.
+fn dns_name(context: &Context, name: &str, scheme: &str, number: u64) -> String {
+    let id = arn::id(context, number);
+    let digits = u64::from_str_radix(&id, 16).unwrap_or(number) % 1_000_000_000;
+    let internal = if scheme == "internal" { "internal-" } else { "" };
+    let suffix = if context.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("{internal}{name}-{digits}.{}.elb.{suffix}", context.region)
+}
+
+/// `API_DescribeLoadBalancers`.
+pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let (arns, names) = (texts(input, "LoadBalancerArns"), texts(input, "Names"));
+    if !arns.is_empty() && !names.is_empty() {
+        return Err(ApiError::validation("Load balancer names and load balancer ARNs cannot be specified at the same time"));
+    }
+    if arns.len() > MOST_NAMED || names.len() > MOST_NAMED {
+        return Err(ApiError::validation(format!("Up to {MOST_NAMED} load balancers can be specified in a single call")));
+    }
+    let mut found = Vec::new();
+    for arn in &arns {
+        arn::check(arn, "loadbalancer")?;
+        found.push(account.elb.balancer(arn)?);
+    }
+    for name in &names {
+        let named = account.elb.balancers.values().find(|balancer| balancer.name == *name);
+        found.push(named.ok_or_else(|| ApiError::new("LoadBalancerNotFound", format!("Load balancers '[{name}]' not found")))?);
+    }
+    if arns.is_empty() && names.is_empty() {
+        found = account.elb.balancers.values().collect();
+    }
+    found.sort_by_key(|balancer| balancer.number);
+    found.dedup_by_key(|balancer| balancer.number);
+    let told = found.into_iter().map(|balancer| balancer.told(context.now)).collect();
+    page::answer("LoadBalancers", told, context, input)
+}
+
+/// `API_DeleteLoadBalancer`: "Deleting a load balancer also deletes its listeners. You can't delete a load balancer
+/// if deletion protection is enabled. If the load balancer does not exist or has already been deleted, the call
+/// succeeds."
+pub(super) fn delete(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let arn = text(input, "LoadBalancerArn").unwrap_or_default();
+    arn::check(arn, "loadbalancer")?;
+    let Some(balancer) = account.elb.balancers.get(arn) else {
+        return Ok(json!({}));
+    };
+    if balancer.attributes.get("deletion_protection.enabled").is_some_and(|value| value == "true") {
+        let message = format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
+        return Err(ApiError::new("OperationNotPermitted", message));
+    }
+    let owner = balancer.owner().to_owned();
+    let listeners: Vec<String> = account.elb.listeners_of(arn).map(|listener| listener.arn.clone()).collect();
+    listeners.iter().for_each(|listener| account.elb.drop_listener(listener));
+    account.elb.recount(arn);
+    account.elb.balancers.remove(arn);
+    account.elb.tags.remove(arn);
+    account.elb.changed.balancers.insert(arn.to_owned());
+    surroundings::use_certificates(account, arn);
+    surroundings::release(account, context, &owner);
+    Ok(json!({}))
+}
+
+/// `API_SetSubnets`.
+pub(super) fn set_subnets(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let place = surroundings::place(account, context, balancer.kind, &subnets(input, balancer.kind)?)?;
+    if place.vpc != balancer.vpc {
+        let message = "The subnets must be of the VPC of the load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    let addresses = text(input, "IpAddressType").unwrap_or(&balancer.ip_address_type).to_owned();
+    check_addresses(&balancer.scheme, &addresses, &place)?;
+    attach(account, context, &Balancer { zones: place.zones.clone(), ..balancer.clone() })?;
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.zones = place.zones;
+    changed.ip_address_type = addresses;
+    let told = changed.told(context.now);
+    Ok(json!({
+        "AvailabilityZones": told.get("AvailabilityZones"),
+        "IpAddressType": told.get("IpAddressType"),
+    }))
+}
+
+/// `API_SetSecurityGroups`: "The specified security groups override the previously associated security groups."
+pub(super) fn set_security_groups(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let asked: Vec<String> = texts(input, "SecurityGroups").into_iter().map(ToOwned::to_owned).collect();
+    if asked.is_empty() {
+        return Err(ApiError::validation("A security group must be specified"));
+    }
+    let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
+    attach(account, context, &Balancer { security_groups: groups.clone(), ..balancer.clone() })?;
+    account.elb.balancer_mut(&balancer.arn)?.security_groups.clone_from(&groups);
+    Ok(json!({"SecurityGroupIds": groups}))
+}
+
+/// `API_SetIpAddressType`.
+pub(super) fn set_ip_address_type(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let ids: Vec<String> = balancer.zones.iter().map(|zone| zone.subnet.clone()).collect();
+    let place = surroundings::place(account, context, balancer.kind, &ids)?;
+    let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
+    check_addresses(&balancer.scheme, addresses, &place)?;
+    account.elb.balancer_mut(&balancer.arn)?.ip_address_type = addresses.to_owned();
+    Ok(json!({"IpAddressType": addresses}))
+}
+
+fn named(account: &Account, input: &Value) -> Result<Balancer, ApiError> {
+    let arn = text(input, "LoadBalancerArn").unwrap_or_default();
+    arn::check(arn, "loadbalancer")?;
+    account.elb.balancer(arn).cloned()
+}
+
+fn attach(account: &mut Account, context: &Context, balancer: &Balancer) -> Result<(), ApiError> {
+    let attached = Attached {
+        owner: balancer.owner(),
+        kind: balancer.kind,
+        internet_facing: balancer.scheme == "internet-facing",
+        zones: &balancer.zones,
+        groups: &balancer.security_groups,
+    };
+    surroundings::attach(account, context, attached)
+}

@@ -1,0 +1,127 @@
+//! Which load balancer uses which target groups, and the limits on that.
+
+use super::State;
+use super::balancer::Balancer;
+use super::group::Group;
+use super::wire::Action;
+use super::{arn, group};
+use crate::error::ApiError;
+use std::collections::BTreeSet;
+
+/// Where target groups are to be used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site<'a> {
+    /// Load balancer.
+    pub balancer: &'a Balancer,
+    /// Protocol of the listener.
+    pub protocol: &'a str,
+    /// The rule that stops using what it uses.
+    pub replaced: Option<&'a str>,
+}
+
+/// Target groups of an action.
+pub(super) fn groups_of(action: &Action) -> impl Iterator<Item = String> + use<> {
+    let forward = action.forward_config.clone().unwrap_or_default();
+    forward.target_groups.into_iter().filter_map(|weighted| weighted.target_group_arn)
+}
+
+/// Whether a load balancer may use target groups.
+///
+/// # Errors
+///
+/// `TargetGroupNotFound`, `IncompatibleProtocols`, `InvalidConfigurationRequest`, `TargetGroupAssociationLimit`,
+/// `TooManyUniqueTargetGroupsPerLoadBalancer`, `TooManyTargets`.
+pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) -> Result<(), ApiError> {
+    for arn in groups {
+        arn::check(arn, "targetgroup")?;
+        let found = state.groups.get(arn).ok_or_else(|| group::missing(arn))?;
+        compatible(found, site)?;
+        if found.balancer.as_ref().is_some_and(|other| *other != site.balancer.arn) {
+            let message = format!("The following target groups cannot be associated with more than one load balancer: {arn}");
+            return Err(ApiError::new("TargetGroupAssociationLimit", message));
+        }
+    }
+    let mut all = used(state, &site.balancer.arn, site.replaced);
+    let before = all.len();
+    all.extend(groups.iter().cloned());
+    let most = state.limits.get("target-groups-per-application-load-balancer");
+    if all.len() as u64 > most && all.len() > before {
+        let message = format!("You have reached the limit of {most} unique target groups per load balancer");
+        return Err(ApiError::new("TooManyUniqueTargetGroupsPerLoadBalancer", message));
+    }
+    room(state, &all)
+}
+
+/// Whether the targets of a load balancer's groups are not too many.
+///
+/// # Errors
+///
+/// `TooManyTargets`.
+pub(super) fn room(state: &State, groups: &BTreeSet<String>) -> Result<(), ApiError> {
+    let targets = groups.iter().filter_map(|arn| state.groups.get(arn)).map(|group| group.targets.len() as u64);
+    let most = state.limits.get("targets-per-application-load-balancer");
+    if targets.sum::<u64>() > most {
+        let message = format!("You have reached the limit of {most} targets per load balancer");
+        return Err(ApiError::new("TooManyTargets", message));
+    }
+    Ok(())
+}
+
+/// ALBs route to HTTP and HTTPS target groups and Lambda functions. `guide/target-group-protocol-version`: for gRPC
+/// "the only supported listener protocol is HTTPS".
+fn compatible(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
+    let incompatible = |what: String| Err(ApiError::new("IncompatibleProtocols", what));
+    if group.kind == "lambda" {
+        return Ok(());
+    }
+    let protocol = group.protocol.as_deref().unwrap_or_default();
+    if !["HTTP", "HTTPS"].contains(&protocol) {
+        return incompatible(format!(
+            "The protocol '{protocol}' of target group '{}' is not supported by {} listeners",
+            group.arn, site.protocol
+        ));
+    }
+    if group.protocol_version.as_deref() == Some("GRPC") && site.protocol != "HTTPS" {
+        return incompatible(format!("Target group '{}' has protocol version GRPC, which needs an HTTPS listener", group.arn));
+    }
+    if group.vpc.as_ref().is_some_and(|vpc| *vpc != site.balancer.vpc) {
+        let message = format!("Target group '{}' is in a different VPC than load balancer '{}'", group.arn, site.balancer.arn);
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    Ok(())
+}
+
+/// Whether target groups that a rule uses already may stay when its listener changes to a protocol.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) fn still_compatible(state: &State, groups: &BTreeSet<String>, site: Site<'_>) -> Result<(), ApiError> {
+    groups.iter().filter_map(|arn| state.groups.get(arn)).try_for_each(|group| compatible(group, site))
+}
+
+/// Target groups that the rules of a load balancer name, but for one rule.
+fn used(state: &State, balancer: &str, but: Option<&str>) -> BTreeSet<String> {
+    let listeners = state.listeners_of(balancer);
+    let rules = listeners.flat_map(|listener| state.rules_of(&listener.arn));
+    let rules = rules.filter(|rule| Some(rule.arn.as_str()) != but);
+    rules.flat_map(|rule| rule.actions.iter().flat_map(groups_of)).collect()
+}
+
+impl State {
+    /// Notes which target groups a load balancer uses after its rules changed.
+    pub(super) fn recount(&mut self, balancer: &str) {
+        let now = used(self, balancer, None);
+        let Some(own) = self.balancers.get_mut(balancer) else {
+            return;
+        };
+        let before = std::mem::replace(&mut own.groups, now.clone());
+        self.changed.balancers.insert(balancer.to_owned());
+        for arn in before.difference(&now).chain(now.difference(&before)) {
+            if let Some(group) = self.groups.get_mut(arn) {
+                group.balancer = now.contains(arn).then(|| balancer.to_owned());
+                self.changed.groups.insert(arn.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What a call asks permission for: actions, resources and keys of conditions, as the
+//! [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html)
+//! lists them.
+
+use crate::input::{list, text, texts};
+use crate::service::Context;
+use crate::state::Account;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A request for permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `elasticloadbalancing:CreateRule` and so on.
+    pub action: String,
+    /// The resource's name, or `*` where an action has no resources.
+    pub resource: String,
+    /// Keys of conditions, in lower case up to the name of a tag, and their values.
+    keys: BTreeMap<String, Vec<String>>,
+}
+
+impl Request {
+    /// The values of a key; names of tags are told apart by case, keys are not.
+    pub(super) fn values(&self, key: &str) -> Option<&[String]> {
+        self.keys.get(&normal(key)).map(Vec::as_slice)
+    }
+}
+
+fn normal(key: &str) -> String {
+    match key.split_once('/') {
+        Some((key, tag)) => format!("{}/{tag}", key.to_ascii_lowercase()),
+        None => key.to_ascii_lowercase(),
+    }
+}
+
+/// The prefix of a service's actions; none for operations that need no permission.
+fn prefix(service: &str, operation: &str) -> Option<&'static str> {
+    match (service, operation) {
+        ("sts", "GetCallerIdentity" | "AssumeRoleWithWebIdentity") => None,
+        ("sts", _) => Some("sts"),
+        ("elbv2", _) => Some("elasticloadbalancing"),
+        ("ec2", _) => Some("ec2"),
+        ("acm", _) => Some("acm"),
+        ("tagging", _) => Some("tag"),
+        ("quotas", _) => Some("servicequotas"),
+        _ => None,
+    }
+}
+
+/// All permissions that a call needs.
+pub(super) fn requests(
+    account: &Account,
+    context: &Context,
+    (service, operation): (&str, &str),
+    input: &Value,
+) -> Vec<Request> {
+    let Some(prefix) = prefix(service, operation) else {
+        return Vec::new();
+    };
+    let tags = tags_of(input);
+    let resources = resources(account, context, (service, operation), input);
+    let mut found = Vec::new();
+    for resource in &resources {
+        let keys = keys(account, context, resource, tags.as_deref());
+        found.push(Request {
+            action: format!("{prefix}:{operation}"),
+            resource: resource.clone(),
+            keys,
+        });
+    }
+    // Making something with tags needs the permission to tag it.
+    let tagging = match (service, operation) {
+        ("elbv2", made) if made.starts_with("Create") => {
+            Some(("elasticloadbalancing:AddTags", "elasticloadbalancing"))
+        }
+        ("ec2", made) if made != "CreateTags" && tags.is_some() => Some(("ec2:CreateTags", "ec2")),
+        ("acm", "ImportCertificate" | "RequestCertificate") => Some(("acm:AddTagsToCertificate", "acm")),
+        _ => None,
+    };
+    if let (Some((action, service)), Some(tags), Some(made)) = (tagging, &tags, resources.first())
+        && !tags.is_empty()
+    {
+        // What is new has no tags yet, so that only those of the call count.
+        let made = made_by(context, operation, input).unwrap_or_else(|| made.clone());
+        let mut keys = keys(account, context, &made, Some(tags));
+        keys.insert(format!("{service}:createaction"), vec![operation.to_owned()]);
+        found.push(Request {
+            action: action.to_owned(),
+            resource: made,
+            keys,
+        });
+    }
+    found
+}
+
+/// Tags in the input of a call; none when it cannot have any.
+fn tags_of(input: &Value) -> Option<Vec<(String, String)>> {
+    let of = |tags: &[Value]| -> Vec<(String, String)> {
+        tags.iter()
+            .filter_map(|tag| {
+                let key = text(tag, "Key")?.to_owned();
+                Some((key, text(tag, "Value").unwrap_or_default().to_owned()))
+            })
+            .collect()
+    };
+    if input.get("Tags").is_some() {
+        return Some(of(list(input, "Tags")));
+    }
+    if let Some(keys) = input.get("TagKeys").and_then(Value::as_array) {
+        let keys = keys.iter().filter_map(Value::as_str);
+        return Some(keys.map(|key| (key.to_owned(), String::new())).collect());
+    }
+    input.get("TagSpecifications").map(|_| {
+        list(input, "TagSpecifications")
+            .iter()
+            .flat_map(|specification| of(list(specification, "Tags")))
+            .collect()
+    })
+}
+
+/// The name that what an operation makes will have; its hash is not known yet.
+fn made_by(context: &Context, operation: &str, input: &Value) -> Option<String> {
+    let name = text(input, "Name").unwrap_or("*");
+    let elb = |rest: String| Some(context.arn("elasticloadbalancing", &rest));
+    // The middle of the names of what is in a load balancer.
+    let within = |member: &str| {
+        let arn = text(input, member)?;
+        arn.split_once("loadbalancer/")
+            .or_else(|| arn.split_once("listener/"))
+            .map(|(_, rest)| rest.to_owned())
+    };
+    match operation {
+        "CreateLoadBalancer" => {
+            let kind = if text(input, "Type") == Some("network") {
+                "net"
+            } else {
+                "app"
+            };
+            elb(format!("loadbalancer/{kind}/{name}/0000000000000000"))
+        }
+        "CreateTargetGroup" => elb(format!("targetgroup/{name}/0000000000000000")),
+        "CreateListener" => elb(format!(
+            "listener/{}/0000000000000000",
+            within("LoadBalancerArn")?
+        )),
+        "CreateRule" => elb(format!(
+            "listener-rule/{}/0000000000000000",
+            within("ListenerArn")?
+        )),
+        "CreateSecurityGroup" => Some(context.arn("ec2", "security-group/*")),
+        "AllocateAddress" => Some(context.arn("ec2", "elastic-ip/*")),
+        "ImportCertificate" | "RequestCertificate" if text(input, "CertificateArn").is_none() => {
+            Some(context.arn("acm", "certificate/*"))
+        }
+        _ => None,
+    }
+}
+
+/// Names of the resources that a call is about.
+fn resources(
+    account: &Account,
+    context: &Context,
+    (service, operation): (&str, &str),
+    input: &Value,
+) -> Vec<String> {
+    let reads = ["Describe", "List", "Get"]
+        .iter()
+        .any(|verb| operation.starts_with(verb));
+    let anything = || vec!["*".to_owned()];
+    let one = |resource: String| vec![resource];
+    match (service, operation) {
+        // Reading is not limited to resources, but in ACM.
+        ("elbv2" | "ec2" | "tagging" | "quotas" | "sts", _) if reads => anything(),
+        ("sts", _) => one(text(input, "RoleArn").unwrap_or("*").to_owned()),
+        ("elbv2", "CreateLoadBalancer" | "CreateTargetGroup") => {
+            made_by(context, operation, input).map_or_else(anything, one)
+        }
+        ("elbv2", "SetRulePriorities") => list(input, "RulePriorities")
+            .iter()
+            .filter_map(|pair| text(pair, "RuleArn").map(str::to_owned))
+            .collect(),
+        ("elbv2", "AddTags" | "RemoveTags") => texts(input, "ResourceArns")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        ("elbv2", _) => ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"]
+            .iter()
+            .find_map(|member| text(input, member))
+            .map_or_else(anything, |arn| one(arn.to_owned())),
+        ("ec2", "CreateSecurityGroup") => {
+            let vpc = text(input, "VpcId").map(|id| context.arn("ec2", &format!("vpc/{id}")));
+            made_by(context, operation, input)
+                .into_iter()
+                .chain(vpc)
+                .collect()
+        }
+        ("ec2", "AllocateAddress") => made_by(context, operation, input).map_or_else(anything, one),
+        ("ec2", "ReleaseAddress") => {
+            let id = text(input, "AllocationId").unwrap_or("*");
+            one(context.arn("ec2", &format!("elastic-ip/{id}")))
+        }
+        ("ec2", "CreateTags" | "DeleteTags") => texts(input, "Resources")
+            .into_iter()
+            .map(|id| arn_of_id(account, context, id))
+            .collect(),
+        ("ec2", _) => text(input, "GroupId").map_or_else(anything, |id| {
+            one(context.arn("ec2", &format!("security-group/{id}")))
+        }),
+        ("acm", "ListCertificates") => anything(),
+        ("acm", _) => match text(input, "CertificateArn") {
+            Some(arn) => one(arn.to_owned()),
+            None => made_by(context, operation, input).map_or_else(anything, one),
+        },
+        _ => anything(),
+    }
+}
+
+fn arn_of_id(account: &Account, context: &Context, id: &str) -> String {
+    let end = format!("/{id}");
+    account
+        .ec2
+        .tagged()
+        .into_iter()
+        .find(|(arn, _)| arn.ends_with(&end))
+        .map_or_else(|| context.arn("ec2", &format!("*/{id}")), |(arn, _)| arn)
+}
+
+/// Keys of conditions for a resource and the tags of a call.
+fn keys(
+    account: &Account,
+    context: &Context,
+    resource: &str,
+    tags: Option<&[(String, String)]>,
+) -> BTreeMap<String, Vec<String>> {
+    let mut keys = BTreeMap::from([
+        ("aws:requestedregion".to_owned(), vec![context.region.clone()]),
+        (
+            "aws:principalaccount".to_owned(),
+            vec![context.identity.account.clone()],
+        ),
+        ("aws:principalarn".to_owned(), vec![context.identity.arn.clone()]),
+    ]);
+    for (tag, value) in tags.unwrap_or_default() {
+        keys.insert(format!("aws:requesttag/{tag}"), vec![value.clone()]);
+        keys.entry("aws:tagkeys".to_owned())
+            .or_default()
+            .push(tag.clone());
+    }
+    let all = account
+        .elb
+        .tagged()
+        .into_iter()
+        .chain(account.ec2.tagged())
+        .chain(account.acm.tagged());
+    for (tag, value) in all.filter(|(arn, _)| arn == resource).flat_map(|(_, tags)| tags) {
+        for service in ["aws", "ec2", "elasticloadbalancing"] {
+            let own = service == "aws" || resource.contains(&format!(":{service}:"));
+            if own {
+                keys.insert(format!("{service}:resourcetag/{tag}"), vec![value.clone()]);
+            }
+        }
+    }
+    if let Some(group) = resource
+        .rsplit('/')
+        .next()
+        .and_then(|id| account.ec2.group(id, context))
+    {
+        keys.insert(
+            "ec2:vpc".to_owned(),
+            vec![context.arn("ec2", &format!("vpc/{}", group.vpc))],
+        );
+    }
+    keys
+}

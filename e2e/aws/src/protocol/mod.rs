@@ -1,0 +1,17 @@
+//! AWS's wire protocols, driven by the service models.
+//!
+//! - `query` (ELBv2, STS) and `ec2`: forms in, XML out,
+//!   <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html> and
+//!   <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html>.
+//! - `json` 1.0 and 1.1 (ACM, tagging, quotas), <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>.
+
+pub mod check;
+pub mod form;
+pub mod json;
+pub mod model;
+pub mod scope;
+pub mod time;
+pub mod xml;
+
+#[cfg(test)]
+mod tests;

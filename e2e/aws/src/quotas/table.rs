@@ -1,0 +1,250 @@
+//! The quotas that are known here.
+
+use super::Quota;
+
+/// Rules of an ALB, without default rules.
+pub const RULES_PER_ALB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-7EED9B64",
+    name: "Rules per Application Load Balancer",
+    default: 100,
+    adjustable: true,
+};
+/// Target groups that an ALB's rules name.
+pub const TARGET_GROUPS_PER_ALB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-822D1B1B",
+    name: "Target Groups per Application Load Balancer",
+    default: 100,
+    adjustable: false,
+};
+/// Target groups of one action of an ALB.
+pub const TARGET_GROUPS_PER_ACTION: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-057ECE54",
+    name: "Target Groups per Action per Application Load Balancer",
+    default: 5,
+    adjustable: false,
+};
+/// Listeners of an ALB.
+pub const LISTENERS_PER_ALB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-B6DF7632",
+    name: "Listeners per Application Load Balancer",
+    default: 50,
+    adjustable: true,
+};
+/// Certificates of an ALB, without default ones.
+pub const CERTIFICATES_PER_ALB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-9365A611",
+    name: "Certificates per Application Load Balancer",
+    default: 25,
+    adjustable: true,
+};
+/// Targets of an ALB.
+pub const TARGETS_PER_ALB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-7E6692B2",
+    name: "Targets per Application Load Balancer",
+    default: 1000,
+    adjustable: true,
+};
+/// How often a target can be registered with an ALB.
+pub const REGISTRATIONS_PER_TARGET: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-4E7B68E9",
+    name: "Number of times a target can be registered per Application Load Balancer",
+    default: 1000,
+    adjustable: false,
+};
+/// Values of the conditions of a rule.
+pub const VALUES_PER_RULE: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-EBC0C08B",
+    name: "Condition Values per Rule",
+    default: 5,
+    adjustable: false,
+};
+/// Wildcards in the conditions of a rule.
+pub const WILDCARDS_PER_RULE: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-A012D4E8",
+    name: "Condition Wildcards per Rule",
+    default: 5,
+    adjustable: false,
+};
+/// ALBs of a region.
+pub const ALBS: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-53DA6B97",
+    name: "Application Load Balancers per Region",
+    default: 50,
+    adjustable: true,
+};
+/// NLBs of a region.
+pub const NLBS: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-69A177A2",
+    name: "Network Load Balancers per Region",
+    default: 50,
+    adjustable: true,
+};
+/// Target groups of a region.
+pub const TARGET_GROUPS: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-B22855CB",
+    name: "Target Groups per Region",
+    default: 3000,
+    adjustable: true,
+};
+/// Targets of a target group.
+pub const TARGETS_PER_GROUP: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-A0D0B863",
+    name: "Targets per Target Group per Region",
+    default: 1000,
+    adjustable: true,
+};
+/// Listeners of an NLB.
+pub const LISTENERS_PER_NLB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-57A373D6",
+    name: "Listeners per Network Load Balancer",
+    default: 50,
+    adjustable: false,
+};
+/// Certificates of an NLB.
+pub const CERTIFICATES_PER_NLB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-52964454",
+    name: "Certificates per Network Load Balancer",
+    default: 25,
+    adjustable: true,
+};
+/// Targets of an NLB in a zone.
+pub const TARGETS_PER_ZONE_OF_NLB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-B211E961",
+    name: "Targets per Availability Zone per Network Load Balancer",
+    default: 500,
+    adjustable: true,
+};
+/// Targets of an NLB.
+pub const TARGETS_PER_NLB: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-EEF1AD04",
+    name: "Targets per Network Load Balancer",
+    default: 3000,
+    adjustable: true,
+};
+/// Network interfaces of NLBs in a VPC.
+pub const INTERFACES_OF_NLBS_PER_VPC: Quota = Quota {
+    service: "elasticloadbalancing",
+    code: "L-23568085",
+    name: "Network Load Balancer ENIs per VPC",
+    default: 1200,
+    adjustable: true,
+};
+/// Elastic IP addresses of a region.
+pub const ELASTIC_ADDRESSES: Quota = Quota {
+    service: "ec2",
+    code: "L-0263D0A3",
+    name: "EC2-VPC Elastic IPs",
+    default: 5,
+    adjustable: true,
+};
+/// Security groups of a region.
+pub const SECURITY_GROUPS: Quota = Quota {
+    service: "vpc",
+    code: "L-E79EC296",
+    name: "VPC security groups per Region",
+    default: 2500,
+    adjustable: true,
+};
+/// Rules of a security group in one direction, for IPv4 and IPv6 apart.
+pub const RULES_PER_SECURITY_GROUP: Quota = Quota {
+    service: "vpc",
+    code: "L-0EA8095F",
+    name: "Inbound or outbound rules per security group",
+    default: 60,
+    adjustable: true,
+};
+/// Security groups of a network interface, and so of a load balancer.
+pub const GROUPS_PER_INTERFACE: Quota = Quota {
+    service: "vpc",
+    code: "L-2AFB9258",
+    name: "Security groups per network interface",
+    default: 5,
+    adjustable: true,
+};
+/// Network interfaces of a region.
+pub const INTERFACES: Quota = Quota {
+    service: "vpc",
+    code: "L-DF5E4CA3",
+    name: "Network interfaces per Region",
+    default: 5000,
+    adjustable: true,
+};
+/// Certificates of a region.
+pub const CERTIFICATES: Quota = Quota {
+    service: "acm",
+    code: "L-F141DD1D",
+    name: "ACM certificates",
+    default: 2500,
+    adjustable: true,
+};
+/// Imported certificates of a region.
+pub const IMPORTED_CERTIFICATES: Quota = Quota {
+    service: "acm",
+    code: "L-D2CB7DE9",
+    name: "Imported certificates",
+    default: 2500,
+    adjustable: true,
+};
+/// Names of a requested certificate.
+pub const DOMAINS_PER_CERTIFICATE: Quota = Quota {
+    service: "acm",
+    code: "L-FB94F0B0",
+    name: "Domain names per ACM certificate",
+    default: 10,
+    adjustable: true,
+};
+
+/// All of them.
+pub const ALL: &[Quota] = &[
+    RULES_PER_ALB,
+    TARGET_GROUPS_PER_ALB,
+    TARGET_GROUPS_PER_ACTION,
+    LISTENERS_PER_ALB,
+    CERTIFICATES_PER_ALB,
+    TARGETS_PER_ALB,
+    REGISTRATIONS_PER_TARGET,
+    VALUES_PER_RULE,
+    WILDCARDS_PER_RULE,
+    ALBS,
+    NLBS,
+    TARGET_GROUPS,
+    TARGETS_PER_GROUP,
+    LISTENERS_PER_NLB,
+    CERTIFICATES_PER_NLB,
+    TARGETS_PER_ZONE_OF_NLB,
+    TARGETS_PER_NLB,
+    INTERFACES_OF_NLBS_PER_VPC,
+    ELASTIC_ADDRESSES,
+    SECURITY_GROUPS,
+    RULES_PER_SECURITY_GROUP,
+    GROUPS_PER_INTERFACE,
+    INTERFACES,
+    CERTIFICATES,
+    IMPORTED_CERTIFICATES,
+    DOMAINS_PER_CERTIFICATE,
+];
+
+/// Services by their code, and what they are called.
+pub const SERVICES: &[(&str, &str)] = &[
+    ("acm", "AWS Certificate Manager (ACM)"),
+    ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
+    ("elasticloadbalancing", "Elastic Load Balancing (ELB)"),
+    ("vpc", "Amazon Virtual Private Cloud (Amazon VPC)"),
+];
