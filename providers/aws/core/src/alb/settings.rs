@@ -34,7 +34,8 @@ pub struct Settings {
     pub ports: BTreeMap<u16, PortSettings>,
     /// What becomes of what can be served only roughly.
     pub approximations: Approximations,
-    /// Address family of pods. In a cluster with both, each pod is registered once.
+    /// Address family of pods that have both, and of groups without any: each pod is registered once. Pods with addresses
+    /// of the other family alone have a group of that family.
     pub family: Family,
     /// Target groups.
     pub targets: TargetSettings,

@@ -147,7 +147,7 @@ fn refuse(unfit: Unfit, backend: &Backend, place: &Place, report: &mut Report) -
             report.refuse(
                 place,
                 &why,
-                "choose another target type in AwsTargetGroupParameters",
+                "change the parameters of the load balancer or its target groups",
             )
         }
     }

@@ -6,6 +6,7 @@ use super::context::{Context, On};
 use crate::Str;
 use crate::alb::settings::{Family, TargetSettings};
 use crate::names;
+use crate::network::IpAddressType;
 use crate::target_group::{
     Fixed, ProtocolVersion, Target, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
@@ -62,14 +63,15 @@ pub(super) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfi
             "targets are nodes, and the Service has no node port: its type must be NodePort or LoadBalancer"
                 .to_owned(),
         )),
-        TargetKind::Ip if !endpoints.is_empty() && of_family(endpoints, context).next().is_none() => {
-            let (wanted, found) = match context.settings.family {
-                Family::V4 => ("IPv4", "IPv6"),
-                Family::V6 => ("IPv6", "IPv4"),
-            };
-            Err(Unfit::Because(format!(
-                "targets have {wanted} addresses, and all endpoints have {found} ones"
-            )))
+        // "You can't use an IPv6 target group with an IPv4 load balancer" (load-balancer-target-groups.html).
+        TargetKind::Ip
+            if family(endpoints, context) == Family::V6
+                && context.settings.ip_address_type == IpAddressType::Ipv4 =>
+        {
+            Err(Unfit::Because(
+                "targets with IPv6 addresses need a load balancer whose ipAddressType is Dualstack"
+                    .to_owned(),
+            ))
         }
         _ => Ok(()),
     }
@@ -108,7 +110,7 @@ impl Groups {
                 version: Some(version),
                 port: 80,
                 kind: TargetKind::Ip,
-                ipv6: context.settings.family == Family::V6,
+                ipv6: false,
             };
             TargetGroup {
                 name: names::target_group(context.name, &id, None, &fixed),
@@ -159,7 +161,12 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
         version: Some(way.version),
         port: backend.key.port,
         kind: *kind,
-        ipv6: *kind == TargetKind::Ip && context.settings.family == Family::V6,
+        ipv6: match &backend.endpoints {
+            Endpoints::Static(endpoints) => {
+                *kind == TargetKind::Ip && family(endpoints, context) == Family::V6
+            }
+            Endpoints::Dns { .. } => false,
+        },
     };
     TargetGroup {
         name: names::target_group(context.name, id, Some(&backend.key), &fixed),
@@ -207,10 +214,26 @@ fn targets(backend: &Backend, kind: TargetKind, context: &Context<'_>) -> BTreeS
 }
 
 fn of_family<'a>(endpoints: &'a [Endpoint], context: &Context<'_>) -> impl Iterator<Item = &'a Endpoint> {
-    let family = context.settings.family;
-    endpoints
-        .iter()
-        .filter(move |endpoint| endpoint.address.is_ipv6() == (family == Family::V6))
+    let family = family(endpoints, context);
+    endpoints.iter().filter(move |endpoint| is_of(endpoint, family))
+}
+
+fn is_of(endpoint: &Endpoint, family: Family) -> bool {
+    endpoint.address.is_ipv6() == (family == Family::V6)
+}
+
+/// The family of a backend's group: that of the settings, unless all endpoints are of the other.
+fn family(endpoints: &[Endpoint], context: &Context<'_>) -> Family {
+    let wanted = context.settings.family;
+    let other = match wanted {
+        Family::V4 => Family::V6,
+        Family::V6 => Family::V4,
+    };
+    if !endpoints.is_empty() && endpoints.iter().all(|endpoint| is_of(endpoint, other)) {
+        other
+    } else {
+        wanted
+    }
 }
 
 /// "If the target type is `ip` and the IP address is outside the VPC, this parameter is required": `all`

@@ -2,8 +2,8 @@
 //!
 //! A folder may have a `_defaults.yaml`, whose objects are there for each of its files. The last document of a golden
 //! starts with `expected:` and is compared as text. A line `# settings: strict, instance` sets what parameters would.
-//! Goldens of the folder `conformance` hold no manifests of their own: those of the same name in
-//! `controller/core/goldens/conformance` are taken. `GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core goldens` writes
+//! Goldens of the folders `conformance` and `translation` hold no manifests of their own: those of the same name in
+//! `controller/core/goldens` are taken, from its folders `conformance` and `features`. `GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core goldens` writes
 //! what is expected; what it wrote is then read by a person before it is committed.
 
 mod render;
@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 const MARKER: &str =
     "---\n# What the manifests above become. Written with GATEWRIGHT_BLESS=1, then reviewed.\nexpected:\n";
 /// The same in goldens of the core, whose manifests are used again.
-const BORROWED: &str = "# The manifests are those of controller/core/goldens/conformance/";
+const BORROWED: &str = "# The manifests are those of controller/core/goldens/";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens")
 }
 
 fn core() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../controller/core/goldens/conformance")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../controller/core/goldens")
 }
 
 struct Golden {
@@ -59,34 +59,56 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Every test of the suite about HTTPRoutes and GRPCRoutes, and about listeners that serve them.
-fn conformance() -> Vec<Golden> {
-    let defaults = fs::read_to_string(core().join("_defaults.yaml")).unwrap();
+/// Goldens of this crate's `folder` with the manifests of a folder of the core's.
+fn borrowed(folder: &str, from: &str, wanted: fn(&str) -> bool) -> Vec<Golden> {
+    let from_path = core().join(from);
+    let defaults = fs::read_to_string(from_path.join("_defaults.yaml")).unwrap();
     let stem = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
-    let wanted = |name: &str| {
-        let listeners = [
-            "GatewayHTTPListenerIsolation",
-            "GatewayFrontendClientCertificateValidation",
-        ];
-        name.starts_with("HTTPRoute") || name.starts_with("GRPC") || listeners.contains(&name)
-    };
-    let names = files(&core())
-        .into_iter()
-        .map(|path| stem(&path))
-        .filter(|name| wanted(name));
+    let names = files(&from_path).into_iter().map(|path| stem(&path));
     let golden = |name: String| {
-        let path = root().join("conformance").join(format!("{name}.yaml"));
-        let (manifests, _) = read(&core().join(format!("{name}.yaml")));
+        let path = root().join(folder).join(format!("{name}.yaml"));
+        let (manifests, _) = read(&from_path.join(format!("{name}.yaml")));
         Golden {
-            head: format!("{BORROWED}{name}.yaml.\n"),
+            head: format!("{BORROWED}{from}/{name}.yaml.\n"),
             expected: read(&path).1,
-            name: format!("conformance/{name}"),
+            name: format!("{folder}/{name}"),
             path,
             defaults: defaults.clone(),
             manifests,
         }
     };
-    names.map(golden).collect()
+    names.filter(|name| wanted(name)).map(golden).collect()
+}
+
+/// Every test of the suite about HTTPRoutes and GRPCRoutes, and about listeners that serve them.
+fn conformance() -> Vec<Golden> {
+    borrowed("conformance", "conformance", |name| {
+        let listeners = [
+            "GatewayHTTPListenerIsolation",
+            "GatewayFrontendClientCertificateValidation",
+        ];
+        name.starts_with("HTTPRoute") || name.starts_with("GRPC") || listeners.contains(&name)
+    })
+}
+
+/// Everything that the core shows of routes, listeners and backends.
+fn translation() -> Vec<Golden> {
+    borrowed("translation", "features", |name| {
+        let beginnings = [
+            "backend-",
+            "certificate-",
+            "filter-",
+            "grpc-",
+            "listener-set-",
+            "policy-tls-",
+            "policy-traffic",
+            "reference-",
+            "route-",
+            "rule-",
+            "xbackend-",
+        ];
+        beginnings.iter().any(|beginning| name.starts_with(beginning))
+    })
 }
 
 fn features() -> Vec<Golden> {
@@ -111,7 +133,9 @@ fn every_golden_becomes_what_it_says() {
     let bless = std::env::var_os("GATEWRIGHT_BLESS").is_some();
     let mut wrong = Vec::new();
     let mut before = BTreeMap::new();
-    let goldens: Vec<Golden> = conformance().into_iter().chain(features()).collect();
+    let mut goldens = features();
+    goldens.extend(conformance());
+    goldens.extend(translation());
     for golden in &goldens {
         let before = before
             .entry(&golden.defaults)
@@ -140,7 +164,7 @@ fn every_golden_becomes_what_it_says() {
         goldens.len(),
         wrong.join("\n")
     );
-    assert!(goldens.len() >= 100, "{} goldens", goldens.len());
+    assert!(goldens.len() >= 150, "{} goldens", goldens.len());
 }
 
 /// The lines that differ, with a little of what is around them.
