@@ -1,5 +1,7 @@
 //! Application Load Balancers.
 
+pub mod compact;
+pub mod fit;
 pub mod listener;
 pub mod lower;
 pub mod rule;

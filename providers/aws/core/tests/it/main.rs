@@ -8,4 +8,5 @@
 )]
 
 mod agreement;
+mod fit;
 mod goldens;

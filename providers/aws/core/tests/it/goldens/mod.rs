@@ -7,7 +7,7 @@
 //! what is expected; what it wrote is then read by a person before it is committed.
 
 mod render;
-mod world;
+pub(super) mod world;
 
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;

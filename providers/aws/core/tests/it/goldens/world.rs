@@ -24,7 +24,7 @@ static VALIDATOR: LazyLock<Validator> =
     LazyLock::new(|| Validator::new(Bundle::default(), Channel::default(), Mode::Strict));
 
 /// Load balancers by Gateway. What an API server would refuse is a mistake in the golden.
-pub(super) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName, LoadBalancer> {
+pub(crate) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName, LoadBalancer> {
     let mut objects = Vec::new();
     for text in [defaults, manifests] {
         let loaded = VALIDATOR.load("golden.yaml", text.as_bytes());
@@ -71,7 +71,7 @@ pub(super) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName,
 }
 
 /// What the line `# settings:` of a golden asks for.
-pub(super) fn settings(manifests: &str) -> Settings {
+pub(crate) fn settings(manifests: &str) -> Settings {
     let mut settings = Settings::new("main");
     let line = manifests
         .lines()
@@ -107,7 +107,7 @@ pub(super) fn settings(manifests: &str) -> Settings {
 }
 
 /// The account that goldens stand in.
-pub(super) fn surroundings() -> Surroundings {
+pub(crate) fn surroundings() -> Surroundings {
     let subnet = |id: &str, zone: &str| Subnet {
         id: id.into(),
         zone: zone.into(),
