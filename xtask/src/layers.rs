@@ -36,6 +36,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "gatewright-provider-api",
         ],
     ),
+    (
+        "gatewright-aws-sdk",
+        &[
+            "gatewright-aws",
+            "gatewright-aws-core",
+            "gatewright-crds",
+            "gatewright-model",
+            "gatewright-core",
+            "gatewright-provider-api",
+        ],
+    ),
     ("gatewright-proxy", &["gatewright-model"]),
     (
         "gatewright-software",

@@ -1,0 +1,183 @@
+//! Every call that is made, with the permission that it needs.
+//!
+//! The IAM policy that users install is generated from this table. Actions, resource types and condition keys:
+//! "Actions, resources, and condition keys" of each service in the Service Authorization Reference,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
+
+mod table;
+
+use crate::limiter::Bucket;
+pub use table::{ALL, IMPLIED};
+pub(crate) use table::{ec2, quotas, sts};
+
+/// A service of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Elastic Load Balancing v2.
+    ElasticLoadBalancing,
+    /// EC2.
+    Ec2,
+    /// Certificate Manager.
+    Acm,
+    /// Resource Groups Tagging.
+    Tagging,
+    /// Service Quotas.
+    Quotas,
+    /// Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// Its id in the SDK's metadata.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::ElasticLoadBalancing => "Elastic Load Balancing v2",
+            Self::Ec2 => "EC2",
+            Self::Acm => "ACM",
+            Self::Tagging => "Resource Groups Tagging API",
+            Self::Quotas => "Service Quotas",
+            Self::Sts => "STS",
+        }
+    }
+
+    /// Its name in `User-Agent`, where a space would end it.
+    pub(crate) const fn user_agent(self) -> &'static str {
+        match self {
+            Self::ElasticLoadBalancing => "elasticloadbalancingv2",
+            Self::Ec2 => "ec2",
+            Self::Acm => "acm",
+            Self::Tagging => "resourcegroupstagging",
+            Self::Quotas => "servicequotas",
+            Self::Sts => "sts",
+        }
+    }
+
+    /// How its IAM actions begin; none for STS: "No permissions are required" for `GetCallerIdentity`,
+    /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
+    pub const fn prefix(self) -> Option<&'static str> {
+        match self {
+            Self::ElasticLoadBalancing => Some("elasticloadbalancing"),
+            Self::Ec2 => Some("ec2"),
+            Self::Acm => Some("acm"),
+            Self::Tagging => Some("tag"),
+            Self::Quotas => Some("servicequotas"),
+            Self::Sts => None,
+        }
+    }
+}
+
+/// One operation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Service.
+    pub service: Service,
+    /// Operation, as in the service's API reference.
+    pub operation: &'static str,
+    /// What it is allowed on.
+    pub on: &'static [Kind],
+    /// Under which condition.
+    pub scope: Scope,
+    /// Which calls it shares its rate with.
+    pub bucket: Bucket,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+impl Call {
+    /// Its IAM action; none where no permission is needed.
+    pub fn action(&self) -> Option<String> {
+        self.service
+            .prefix()
+            .map(|prefix| format!("{prefix}:{}", self.operation))
+    }
+
+    /// Whether requests carry a private key: what AWS says about them is not passed on.
+    pub fn confidential(&self) -> bool {
+        self.operation == "ImportCertificate"
+    }
+
+    /// Whether it changes anything.
+    pub fn writes(&self) -> bool {
+        !["Describe", "Get", "List"]
+            .iter()
+            .any(|read| self.operation.starts_with(read))
+    }
+}
+
+/// An action that a call needs beside its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Implied {
+    /// IAM action.
+    pub action: &'static str,
+    /// What it is allowed on.
+    pub on: &'static [Kind],
+    /// A further condition: key and value, compared as equal strings.
+    pub condition: Option<(&'static str, &'static str)>,
+    /// What it is for.
+    pub why: &'static str,
+}
+
+/// A type of resource in IAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The action knows no resources.
+    Any,
+    /// An Application Load Balancer.
+    LoadBalancer,
+    /// Its listener.
+    Listener,
+    /// A listener's rule.
+    Rule,
+    /// A target group.
+    TargetGroup,
+    /// A security group.
+    SecurityGroup,
+    /// A VPC.
+    Vpc,
+    /// A certificate in ACM.
+    Certificate,
+    /// The role of Elastic Load Balancing.
+    ServiceLinkedRole,
+}
+
+impl Kind {
+    /// Its ARN in a policy, in any partition, region and account.
+    pub const fn arn(self) -> &'static str {
+        match self {
+            Self::Any => "*",
+            Self::LoadBalancer => "arn:*:elasticloadbalancing:*:*:loadbalancer/app/*/*",
+            Self::Listener => "arn:*:elasticloadbalancing:*:*:listener/app/*/*/*",
+            Self::Rule => "arn:*:elasticloadbalancing:*:*:listener-rule/app/*/*/*/*",
+            Self::TargetGroup => "arn:*:elasticloadbalancing:*:*:targetgroup/*/*",
+            Self::SecurityGroup => "arn:*:ec2:*:*:security-group/*",
+            Self::Vpc => "arn:*:ec2:*:*:vpc/*",
+            Self::Certificate => "arn:*:acm:*:*:certificate/*",
+            Self::ServiceLinkedRole => {
+                "arn:*:iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"
+            }
+        }
+    }
+}
+
+/// Condition under which an action is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// None: reads, and what knows no tags.
+    Always,
+    /// The request marks what it makes as ours: `aws:RequestTag/gatewright.dev/cluster` is there.
+    MarksAsOurs,
+    /// What it is done to is marked as ours: `aws:ResourceTag/gatewright.dev/cluster` is there.
+    Ours,
+    /// Tags what is being made by these actions, or what is marked as ours already.
+    Tags(&'static [&'static str]),
+}
+
+/// The call of a service's operation, by the id of the service in the SDK.
+pub fn find(service: &str, operation: &str) -> Option<&'static Call> {
+    ALL.iter()
+        .copied()
+        .find(|call| call.service.id() == service && call.operation == operation)
+}
+
+#[cfg(test)]
+mod tests;

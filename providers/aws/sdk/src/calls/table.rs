@@ -1,0 +1,333 @@
+//! The table.
+
+use super::{Call, Implied, Kind, Scope, Service};
+use crate::limiter::Bucket;
+use Kind::{Certificate, Listener, LoadBalancer, Rule, SecurityGroup, TargetGroup, Vpc};
+use Scope::{MarksAsOurs, Ours, Tags};
+
+/// Every call.
+pub static ALL: &[&Call] = &[
+    // Elastic Load Balancing.
+    &elb_read("DescribeLoadBalancers", "what exists, and whether it is active"),
+    &elb_read("DescribeLoadBalancerAttributes", "differences of attributes"),
+    &elb_read("DescribeListeners", "what exists"),
+    &elb_read("DescribeListenerAttributes", "differences of attributes"),
+    &elb_read("DescribeListenerCertificates", "differences of certificates"),
+    &elb_read("DescribeRules", "what exists"),
+    &elb_read("DescribeTargetGroups", "what exists"),
+    &elb_read("DescribeTargetGroupAttributes", "differences of attributes"),
+    &elb_read(
+        "DescribeTargetHealth",
+        "who is registered, and whether it is healthy",
+    ),
+    &elb_read("DescribeTags", "what is ours"),
+    &elb_read("DescribeAccountLimits", "quota forecast"),
+    &elb(
+        "CreateLoadBalancer",
+        &[LoadBalancer],
+        MarksAsOurs,
+        "the load balancer of a Gateway",
+    ),
+    &elb(
+        "DeleteLoadBalancer",
+        &[LoadBalancer],
+        Ours,
+        "a Gateway is gone, or its load balancer was replaced",
+    ),
+    &elb(
+        "ModifyLoadBalancerAttributes",
+        &[LoadBalancer],
+        Ours,
+        "attributes that parameters set",
+    ),
+    &elb(
+        "SetSubnets",
+        &[LoadBalancer],
+        Ours,
+        "subnets that parameters or discovery name",
+    ),
+    &elb(
+        "SetSecurityGroups",
+        &[LoadBalancer],
+        Ours,
+        "security groups of parameters, or one of our own",
+    ),
+    &elb(
+        "SetIpAddressType",
+        &[LoadBalancer],
+        Ours,
+        "address families that parameters name",
+    ),
+    &elb(
+        "CreateListener",
+        &[LoadBalancer, Listener],
+        MarksAsOurs,
+        "a port of a Gateway",
+    ),
+    &elb(
+        "ModifyListener",
+        &[Listener],
+        Ours,
+        "protocol, certificate, policy and default action",
+    ),
+    &elb(
+        "ModifyListenerAttributes",
+        &[Listener],
+        Ours,
+        "attributes that parameters or filters set",
+    ),
+    &elb("DeleteListener", &[Listener], Ours, "a port is gone"),
+    &elb(
+        "AddListenerCertificates",
+        &[Listener],
+        Ours,
+        "certificates for further hosts",
+    ),
+    &elb(
+        "RemoveListenerCertificates",
+        &[Listener],
+        Ours,
+        "certificates that are not wanted any more",
+    ),
+    &elb("CreateRule", &[Listener, Rule], MarksAsOurs, "a rule of a route"),
+    &elb("ModifyRule", &[Rule], Ours, "an edit of a route"),
+    &elb("DeleteRule", &[Rule], Ours, "a rule of a route is gone"),
+    &elb("SetRulePriorities", &[Rule], Ours, "precedence of routes"),
+    &elb(
+        "CreateTargetGroup",
+        &[TargetGroup],
+        MarksAsOurs,
+        "a backend of a route",
+    ),
+    &elb(
+        "ModifyTargetGroup",
+        &[TargetGroup],
+        Ours,
+        "health checks that parameters set",
+    ),
+    &elb(
+        "ModifyTargetGroupAttributes",
+        &[TargetGroup],
+        Ours,
+        "attributes that parameters set",
+    ),
+    &elb("DeleteTargetGroup", &[TargetGroup], Ours, "a backend is gone"),
+    &elb_targets("RegisterTargets", "endpoints of a backend"),
+    &elb_targets("DeregisterTargets", "endpoints that go away"),
+    &elb(
+        "AddTags",
+        &[LoadBalancer, Listener, Rule, TargetGroup],
+        Tags(&[
+            "CreateLoadBalancer",
+            "CreateListener",
+            "CreateRule",
+            "CreateTargetGroup",
+        ]),
+        "marks of ownership, and tags that parameters or infrastructure labels ask for",
+    ),
+    &elb(
+        "RemoveTags",
+        &[LoadBalancer, Listener, Rule, TargetGroup],
+        Ours,
+        "tags that are not wanted any more",
+    ),
+    // EC2.
+    &ec2::DESCRIBE_VPCS,
+    &ec2::DESCRIBE_SUBNETS,
+    &ec2::DESCRIBE_ROUTE_TABLES,
+    &ec2::DESCRIBE_AVAILABILITY_ZONES,
+    &ec2::DESCRIBE_SECURITY_GROUPS,
+    &ec2::DESCRIBE_NETWORK_INTERFACES,
+    &ec2::DESCRIBE_INSTANCES,
+    &ec2::CREATE_SECURITY_GROUP,
+    &ec2::DELETE_SECURITY_GROUP,
+    &ec2::AUTHORIZE_SECURITY_GROUP_INGRESS,
+    &ec2::REVOKE_SECURITY_GROUP_INGRESS,
+    &ec2::CREATE_TAGS,
+    &ec2::DELETE_TAGS,
+    // Certificate Manager.
+    &acm_read(
+        "ListCertificates",
+        Bucket::AcmList,
+        "discovery of certificates by host",
+    ),
+    &acm_read(
+        "DescribeCertificate",
+        Bucket::AcmRead,
+        "state and hosts of a certificate",
+    ),
+    &acm(
+        "ImportCertificate",
+        Tags(&[]),
+        Bucket::AcmImport,
+        "certificates of Secrets, and their rotation",
+    ),
+    &acm(
+        "AddTagsToCertificate",
+        Tags(&[]),
+        Bucket::AcmWrite,
+        "marks of ownership, and the fingerprint that shows a rotation",
+    ),
+    &acm(
+        "RemoveTagsFromCertificate",
+        Ours,
+        Bucket::AcmWrite,
+        "tags that are not wanted any more",
+    ),
+    &acm("DeleteCertificate", Ours, Bucket::AcmWrite, "a Secret is gone"),
+    // Tags.
+    &read(
+        Service::Tagging,
+        "GetResources",
+        Bucket::TaggingRead,
+        "what of a kind is ours, in one listing",
+    ),
+    // Quotas.
+    &quotas::GET_SERVICE_QUOTA,
+    &quotas::LIST_SERVICE_QUOTAS,
+    // Identity.
+    &sts::GET_CALLER_IDENTITY,
+];
+
+/// Actions that calls need beside their own.
+pub static IMPLIED: &[Implied] = &[Implied {
+    action: "iam:CreateServiceLinkedRole",
+    on: &[Kind::ServiceLinkedRole],
+    condition: Some(("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com")),
+    why: "the first load balancer of an account makes the role of Elastic Load Balancing",
+}];
+
+/// EC2.
+pub(crate) mod ec2 {
+    use super::{Bucket, Call, MarksAsOurs, Ours, Scope, SecurityGroup, Service, Tags, Vpc};
+
+    const fn describe(operation: &'static str, why: &'static str) -> Call {
+        super::read(Service::Ec2, operation, Bucket::Ec2Read, why)
+    }
+
+    const fn group(operation: &'static str, scope: Scope, why: &'static str) -> Call {
+        Call {
+            service: Service::Ec2,
+            operation,
+            on: &[SecurityGroup],
+            scope,
+            bucket: Bucket::Ec2Write,
+            why,
+        }
+    }
+
+    pub static DESCRIBE_VPCS: Call = describe("DescribeVpcs", "address ranges of the VPC");
+    pub static DESCRIBE_SUBNETS: Call = describe("DescribeSubnets", "discovery of subnets");
+    pub static DESCRIBE_ROUTE_TABLES: Call =
+        describe("DescribeRouteTables", "which subnets reach the internet");
+    pub static DESCRIBE_AVAILABILITY_ZONES: Call =
+        describe("DescribeAvailabilityZones", "which zones are zones of the region");
+    pub static DESCRIBE_SECURITY_GROUPS: Call =
+        describe("DescribeSecurityGroups", "what exists, and what nodes let in");
+    pub static DESCRIBE_NETWORK_INTERFACES: Call = describe(
+        "DescribeNetworkInterfaces",
+        "which security groups pods and nodes have",
+    );
+    pub static DESCRIBE_INSTANCES: Call = describe("DescribeInstances", "nodes as targets");
+    pub static CREATE_SECURITY_GROUP: Call = Call {
+        on: &[SecurityGroup, Vpc],
+        ..group(
+            "CreateSecurityGroup",
+            MarksAsOurs,
+            "the security group of a load balancer",
+        )
+    };
+    pub static DELETE_SECURITY_GROUP: Call = group("DeleteSecurityGroup", Ours, "a load balancer is gone");
+    pub static AUTHORIZE_SECURITY_GROUP_INGRESS: Call =
+        group("AuthorizeSecurityGroupIngress", Ours, "clients of the Gateway");
+    pub static REVOKE_SECURITY_GROUP_INGRESS: Call = group(
+        "RevokeSecurityGroupIngress",
+        Ours,
+        "ports and sources that are gone",
+    );
+    pub static CREATE_TAGS: Call = group(
+        "CreateTags",
+        Tags(&["CreateSecurityGroup"]),
+        "marks of ownership, and tags that parameters ask for",
+    );
+    pub static DELETE_TAGS: Call = group("DeleteTags", Ours, "tags that are not wanted any more");
+}
+
+/// Service Quotas.
+pub(crate) mod quotas {
+    use super::{Bucket, Call, Service, read};
+
+    pub static GET_SERVICE_QUOTA: Call = read(
+        Service::Quotas,
+        "GetServiceQuota",
+        Bucket::QuotasRead,
+        "quota forecast",
+    );
+    pub static LIST_SERVICE_QUOTAS: Call = read(
+        Service::Quotas,
+        "ListServiceQuotas",
+        Bucket::QuotasRead,
+        "quota forecast",
+    );
+}
+
+/// Security Token Service.
+pub(crate) mod sts {
+    use super::{Bucket, Call, Service, read};
+
+    pub static GET_CALLER_IDENTITY: Call = read(
+        Service::Sts,
+        "GetCallerIdentity",
+        Bucket::Identity,
+        "which account this is: rates are counted by account",
+    );
+}
+
+/// Reads are allowed on everything: most know no resources, and none gives away a secret.
+const fn read(service: Service, operation: &'static str, bucket: Bucket, why: &'static str) -> Call {
+    Call {
+        service,
+        operation,
+        on: &[Kind::Any],
+        scope: Scope::Always,
+        bucket,
+        why,
+    }
+}
+
+const fn elb_read(operation: &'static str, why: &'static str) -> Call {
+    read(Service::ElasticLoadBalancing, operation, Bucket::ElbDescribe, why)
+}
+
+const fn elb(operation: &'static str, on: &'static [Kind], scope: Scope, why: &'static str) -> Call {
+    Call {
+        service: Service::ElasticLoadBalancing,
+        operation,
+        on,
+        scope,
+        bucket: Bucket::ElbModify,
+        why,
+    }
+}
+
+const fn elb_targets(operation: &'static str, why: &'static str) -> Call {
+    Call {
+        bucket: Bucket::ElbTargets,
+        ..elb(operation, &[TargetGroup], Ours, why)
+    }
+}
+
+const fn acm_read(operation: &'static str, bucket: Bucket, why: &'static str) -> Call {
+    read(Service::Acm, operation, bucket, why)
+}
+
+const fn acm(operation: &'static str, scope: Scope, bucket: Bucket, why: &'static str) -> Call {
+    Call {
+        service: Service::Acm,
+        operation,
+        on: &[Certificate],
+        scope,
+        bucket,
+        why,
+    }
+}

@@ -1,0 +1,126 @@
+//! [`Cloud`] by the SDK.
+//!
+//! [`convert`] has the conversions between our types and the SDK's; the other modules make the calls.
+
+mod balancers;
+mod certificates;
+mod convert;
+mod listeners;
+mod network;
+mod rules;
+mod tagging;
+mod target_groups;
+
+use crate::Account;
+use crate::calls::{self, Service};
+use crate::error::cloud_error;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use gatewright_aws::cloud::{Answer, Cloud, CloudError};
+use gatewright_aws_core::limits::AlbLimits;
+use gatewright_provider_api::contract::ErrorKind;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+const ELB: Service = Service::ElasticLoadBalancing;
+
+/// How many names or ARNs a describe of Elastic Load Balancing takes
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>: "Array Members:
+/// ... maximum number of 20 items"; its others take as many).
+const CHUNK: usize = 20;
+
+/// Quotas change when somebody asks AWS for it.
+const LIMITS_LAST: Duration = Duration::from_secs(300);
+
+/// Quotas that were read, and when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CachedLimits(Arc<Mutex<Option<(Instant, AlbLimits)>>>);
+
+impl Cloud for Account {
+    async fn limits(&self) -> Answer<AlbLimits> {
+        // Held while reading: who else asks meanwhile wants the same answer.
+        let mut cached = self.limits.0.lock().await;
+        if let Some((at, limits)) = &*cached
+            && at.elapsed() < LIMITS_LAST
+        {
+            return Ok(limits.clone());
+        }
+        let operation = "DescribeAccountLimits";
+        let mut pages = self.elb.describe_account_limits().into_paginator().items().send();
+        let mut limits = AlbLimits::default();
+        while let Some(limit) = pages.next().await {
+            let limit = limit.map_err(failed(ELB, operation))?;
+            convert::limits::set(
+                &mut limits,
+                limit.name().unwrap_or_default(),
+                limit.max().unwrap_or_default(),
+            );
+        }
+        *cached = Some((Instant::now(), limits.clone()));
+        Ok(limits)
+    }
+}
+
+/// The error of an operation.
+fn failed<E>(
+    service: Service,
+    operation: &'static str,
+) -> impl FnOnce(SdkError<E, HttpResponse>) -> CloudError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| match calls::find(service.id(), operation) {
+        Some(call) => cloud_error(call, &error),
+        None => odd(operation, "the operation is not in the list of calls"),
+    }
+}
+
+/// AWS answered in a form that we have no type for, or that it does not document.
+fn odd(operation: &'static str, what: impl fmt::Display) -> CloudError {
+    CloudError {
+        kind: ErrorKind::Unexpected,
+        operation,
+        code: "".into(),
+        message: what.to_string(),
+    }
+}
+
+/// Something that is gone needs no deletion.
+fn gone_is_fine<T>(answer: Answer<T>) -> Answer<()> {
+    match answer {
+        Err(error) if error.kind != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Describes many things of which some may not exist: AWS then refuses the whole call, so the halves are asked for,
+/// and so on.
+async fn existing<T, F>(wanted: &[String], describe: impl Fn(Vec<String>) -> F) -> Answer<Vec<T>>
+where
+    F: Future<Output = Answer<Vec<T>>>,
+{
+    let mut found = Vec::new();
+    let mut left: Vec<&[String]> = wanted.chunks(CHUNK).rev().collect();
+    while let Some(chunk) = left.pop() {
+        match describe(chunk.to_vec()).await {
+            Ok(more) => found.extend(more),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                if chunk.len() > 1 {
+                    let (first, second) = chunk.split_at(chunk.len() / 2);
+                    left.push(second);
+                    left.push(first);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Load balancers.
+
+use super::convert::{attributes, balancer, pairs, tags_to_elb, texts};
+use super::{ELB, existing, failed, gone_is_fine, odd};
+use crate::Account;
+use aws_sdk_elasticloadbalancingv2::types as sdk;
+use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::network::IpAddressType;
+use gatewright_provider_api::contract::ErrorKind;
+use std::collections::BTreeSet;
+
+const DESCRIBE: &str = "DescribeLoadBalancers";
+
+fn read(balancers: &[sdk::LoadBalancer]) -> Answer<Vec<Balancer>> {
+    let read = |one| {
+        balancer::from_sdk(one).map_err(|field| odd(DESCRIBE, format_args!("{field} is missing or new")))
+    };
+    balancers.iter().map(read).collect()
+}
+
+fn texts_of(values: &BTreeSet<Str>) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+impl Balancers for Account {
+    async fn balancers(&self, arns: &[Arn]) -> Answer<Vec<Balancer>> {
+        existing(&texts(arns), |arns| async move {
+            let request = self
+                .elb
+                .describe_load_balancers()
+                .set_load_balancer_arns(Some(arns));
+            let items = request.into_paginator().items().send().try_collect().await;
+            read(&items.map_err(failed(ELB, DESCRIBE))?)
+        })
+        .await
+    }
+
+    async fn balancer_named(&self, name: &str) -> Answer<Option<Balancer>> {
+        let answer = self
+            .elb
+            .describe_load_balancers()
+            .names(name)
+            .send()
+            .await
+            .map_err(failed(ELB, DESCRIBE));
+        match answer {
+            Ok(answer) => Ok(read(answer.load_balancers())?.into_iter().next()),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn balancer_attributes(&self, arn: &Arn) -> Answer<Attributes> {
+        let request = self
+            .elb
+            .describe_load_balancer_attributes()
+            .load_balancer_arn(&*arn.0);
+        let answer = request
+            .send()
+            .await
+            .map_err(failed(ELB, "DescribeLoadBalancerAttributes"))?;
+        Ok(pairs(
+            answer.attributes().iter().map(|one| (one.key(), one.value())),
+        ))
+    }
+
+    async fn create_balancer(&self, new: &NewBalancer) -> Answer<Arn> {
+        let operation = "CreateLoadBalancer";
+        let NewBalancer {
+            name,
+            scheme,
+            ip_address_type,
+            subnets,
+            security_groups,
+            tags,
+        } = new;
+        let request = self
+            .elb
+            .create_load_balancer()
+            .name(&**name)
+            .r#type(sdk::LoadBalancerTypeEnum::Application)
+            .scheme(balancer::scheme_to_sdk(*scheme))
+            .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
+            .set_subnets(Some(texts_of(subnets)))
+            .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
+            .set_tags(tags_to_elb(tags));
+        let answer = request.send().await.map_err(failed(ELB, operation))?;
+        let made = answer
+            .load_balancers()
+            .first()
+            .and_then(sdk::LoadBalancer::load_balancer_arn);
+        made.map(|arn| Arn(arn.into()))
+            .ok_or_else(|| odd(operation, "no ARN in the answer"))
+    }
+
+    async fn set_balancer_attributes(&self, arn: &Arn, wanted: &Attributes) -> Answer<()> {
+        let mut request = self
+            .elb
+            .modify_load_balancer_attributes()
+            .load_balancer_arn(&*arn.0);
+        for (key, value) in attributes(wanted) {
+            request = request.attributes(
+                sdk::LoadBalancerAttribute::builder()
+                    .key(key)
+                    .value(value)
+                    .build(),
+            );
+        }
+        request
+            .send()
+            .await
+            .map_err(failed(ELB, "ModifyLoadBalancerAttributes"))?;
+        Ok(())
+    }
+
+    async fn set_subnets(&self, arn: &Arn, subnets: &BTreeSet<Str>) -> Answer<()> {
+        let request = self.elb.set_subnets().load_balancer_arn(&*arn.0);
+        request
+            .set_subnets(Some(texts_of(subnets)))
+            .send()
+            .await
+            .map_err(failed(ELB, "SetSubnets"))?;
+        Ok(())
+    }
+
+    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+        let request = self.elb.set_security_groups().load_balancer_arn(&*arn.0);
+        let request = request.set_security_groups(Some(texts(groups)));
+        request.send().await.map_err(failed(ELB, "SetSecurityGroups"))?;
+        Ok(())
+    }
+
+    async fn set_ip_address_type(&self, arn: &Arn, wanted: IpAddressType) -> Answer<()> {
+        let request = self.elb.set_ip_address_type().load_balancer_arn(&*arn.0);
+        let request = request.ip_address_type(balancer::addresses_to_sdk(wanted));
+        request.send().await.map_err(failed(ELB, "SetIpAddressType"))?;
+        Ok(())
+    }
+
+    async fn delete_balancer(&self, arn: &Arn) -> Answer<()> {
+        let request = self.elb.delete_load_balancer().load_balancer_arn(&*arn.0);
+        gone_is_fine(request.send().await.map_err(failed(ELB, "DeleteLoadBalancer")))
+    }
+}

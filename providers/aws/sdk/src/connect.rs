@@ -1,0 +1,254 @@
+//! Accounts: credentials, region, endpoints, clients.
+
+use crate::calls::sts::GET_CALLER_IDENTITY;
+use crate::ec2::Ec2;
+use crate::error::cloud_error;
+use crate::limiter::{Bucket, Figures, Limiter, Limiters};
+use crate::quotas::Quotas;
+use crate::transport::{Observer, Paced, Track};
+use crate::wire::endpoint::EndpointError;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{AppName, BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::sdk_config::SdkConfig;
+use gatewright_aws::cloud::CloudError;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// To connect.
+    pub connect: Duration,
+    /// From a request to the first byte of its answer.
+    pub answer: Duration,
+    /// To wait for a turn of the limiter; no more than a signature lives (five minutes).
+    pub turn: Duration,
+    /// All of a call, with its attempts and waiting times.
+    pub call: Duration,
+    /// Attempts at a call, the first one counted.
+    pub attempts: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(3),
+            answer: Duration::from_secs(20),
+            turn: Duration::from_secs(60),
+            call: Duration::from_secs(150),
+            attempts: 3,
+        }
+    }
+}
+
+/// Which account and region. What is not set here comes from the SDK's own chain: environment, profile, web
+/// identity (IRSA), EKS Pod Identity, instance (unless `AWS_EC2_METADATA_DISABLED` is true).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Settings {
+    /// Region.
+    pub region: Option<String>,
+    /// A role to take on, of this or another account.
+    pub role: Option<AssumeRole>,
+}
+
+/// `AssumeRole`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AssumeRole {
+    /// `RoleArn`.
+    pub arn: String,
+    /// `ExternalId`.
+    pub external_id: Option<String>,
+}
+
+/// Who we are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Account: twelve digits.
+    pub account: String,
+    /// ARN of the user or role.
+    pub arn: String,
+}
+
+/// No account.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// No endpoint is known.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// AWS does not tell who we are.
+    #[error("who we are on AWS is not known: {0}")]
+    Identity(#[from] CloudError),
+}
+
+/// Makes accounts. One for the whole program: accounts share its limiters and connections.
+#[derive(Clone)]
+pub struct Connector {
+    timing: Timing,
+    limiters: Arc<Limiters>,
+    observer: Arc<dyn Observer>,
+    http: SharedHttpClient,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// `raised` replaces figures of [`Bucket`]s; `observer` is told of every attempt at a call.
+    pub fn new(timing: Timing, raised: BTreeMap<Bucket, Figures>, observer: Arc<dyn Observer>) -> Self {
+        let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        Self {
+            timing,
+            limiters: Arc::new(Limiters::new(raised, timing.turn)),
+            observer,
+            http: aws_smithy_http_client::Builder::new()
+                .tls_provider(tls)
+                .build_https(),
+        }
+    }
+
+    /// Finds credentials, and asks AWS who we are.
+    ///
+    /// # Errors
+    /// Without a region, credentials, or an answer of STS.
+    pub async fn connect(&self, settings: &Settings) -> Result<Account, ConnectError> {
+        let config = self.config(settings).await;
+        if config.region().is_none() {
+            return Err(EndpointError::NoRegion.into());
+        }
+        let identity = identity(&config).await?;
+        self.account(&config, identity)
+    }
+
+    /// Clients of an account. Nothing is called yet.
+    pub(crate) fn account(&self, config: &SdkConfig, identity: Identity) -> Result<Account, ConnectError> {
+        let region = config.region().ok_or(EndpointError::NoRegion)?.to_string();
+        let limiter = self.limiters.of(&identity.account, &region);
+        let http = Paced::shared(self.http.clone(), Arc::clone(&limiter));
+        let track = Track::new(Arc::clone(&limiter), Arc::clone(&self.observer));
+
+        let elb = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
+            .http_client(http.clone())
+            .interceptor(track.clone());
+        let acm = aws_sdk_acm::config::Builder::from(config)
+            .http_client(http.clone())
+            .interceptor(track.clone());
+        let tagging = aws_sdk_resourcegroupstagging::config::Builder::from(config)
+            .http_client(http.clone())
+            .interceptor(track.clone());
+        Ok(Account {
+            elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.build()),
+            acm: aws_sdk_acm::Client::from_conf(acm.build()),
+            tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging.build()),
+            ec2: Ec2::new(config, http.clone(), track.clone())?,
+            quotas: Quotas::new(config, http, track)?,
+            region,
+            identity,
+            limiter,
+            limits: crate::cloud::CachedLimits::default(),
+        })
+    }
+
+    async fn config(&self, settings: &Settings) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(self.timing.connect)
+            .read_timeout(self.timing.answer)
+            .operation_timeout(self.timing.call)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(self.timing.attempts));
+        if let Ok(name) = AppName::new("gatewright") {
+            loader = loader.app_name(name);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        let config = loader.load().await;
+        let Some(role) = &settings.role else {
+            return config;
+        };
+        let mut provider = AssumeRoleProvider::builder(&role.arn)
+            .session_name("gatewright")
+            .configure(&config);
+        if let Some(id) = &role.external_id {
+            provider = provider.external_id(id);
+        }
+        let credentials = SharedCredentialsProvider::new(provider.build().await);
+        // A cache of its own: the other one holds the credentials that the role is taken on with.
+        config
+            .into_builder()
+            .credentials_provider(credentials)
+            .identity_cache(IdentityCache::lazy().build())
+            .build()
+    }
+}
+
+async fn identity(config: &SdkConfig) -> Result<Identity, CloudError> {
+    let call = &GET_CALLER_IDENTITY;
+    let client = aws_sdk_sts::Client::new(config);
+    let answer = client
+        .get_caller_identity()
+        .send()
+        .await
+        .map_err(|error| cloud_error(call, &error))?;
+    match (answer.account, answer.arn) {
+        (Some(account), Some(arn)) => Ok(Identity { account, arn }),
+        _ => Err(crate::wire::unreadable(call, "no account or ARN in it")),
+    }
+}
+
+/// An account in a region.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub(crate) acm: aws_sdk_acm::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
+    pub(crate) ec2: Ec2,
+    quotas: Quotas,
+    region: String,
+    identity: Identity,
+    limiter: Arc<Limiter>,
+    pub(crate) limits: crate::cloud::CachedLimits,
+}
+
+impl Account {
+    /// Who we are.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// EC2.
+    pub const fn ec2(&self) -> &Ec2 {
+        &self.ec2
+    }
+
+    /// Service Quotas.
+    pub const fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    /// Paces all its calls.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+}

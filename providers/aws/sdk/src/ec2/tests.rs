@@ -1,0 +1,185 @@
+//! Answers as in the examples of the EC2 API reference, and what becomes of them.
+
+use super::describe::Page;
+use super::group::GroupPage;
+use super::instance::{InstancePage, InterfacePage};
+use super::network::{RouteTablePage, SubnetPage, VpcPage};
+use super::{Permission, Range, Source};
+use crate::wire::xml;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn page<P: Page>(body: &str) -> (Vec<P::Entry>, Option<String>) {
+    xml::read::<P>(body.as_bytes()).unwrap().take()
+}
+
+fn set(texts: &[&str]) -> BTreeSet<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+/// API_DescribeVpcs: blocks that are being taken away do not count.
+#[test]
+fn vpcs_have_all_their_associated_blocks() {
+    let (vpcs, next) = page::<VpcPage>(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+  <requestId>7a62c49f-347e-4fc4-9331-6e8eEXAMPLE</requestId>
+  <vpcSet>
+    <item>
+      <vpcId>vpc-1a2b3c4d</vpcId>
+      <state>available</state>
+      <cidrBlock>10.0.0.0/23</cidrBlock>
+      <cidrBlockAssociationSet>
+        <item><associationId>a</associationId><cidrBlock>10.0.0.0/23</cidrBlock>
+          <cidrBlockState><state>associated</state></cidrBlockState></item>
+        <item><associationId>b</associationId><cidrBlock>10.2.0.0/16</cidrBlock>
+          <cidrBlockState><state>associated</state></cidrBlockState></item>
+        <item><associationId>c</associationId><cidrBlock>10.3.0.0/16</cidrBlock>
+          <cidrBlockState><state>disassociating</state></cidrBlockState></item>
+      </cidrBlockAssociationSet>
+      <ipv6CidrBlockAssociationSet>
+        <item><associationId>d</associationId><ipv6CidrBlock>2001:db8:1234:1a00::/56</ipv6CidrBlock>
+          <ipv6CidrBlockState><state>associated</state></ipv6CidrBlockState></item>
+      </ipv6CidrBlockAssociationSet>
+      <isDefault>false</isDefault>
+    </item>
+  </vpcSet>
+</DescribeVpcsResponse>"#,
+    );
+    assert_eq!(next, None);
+    assert_eq!(vpcs[0].id, "vpc-1a2b3c4d");
+    assert_eq!(
+        vpcs[0].blocks,
+        set(&["10.0.0.0/23", "10.2.0.0/16", "2001:db8:1234:1a00::/56"])
+    );
+}
+
+#[test]
+fn subnets_have_zone_free_addresses_and_tags() {
+    let (subnets, next) = page::<SubnetPage>(
+        "<R><subnetSet>\
+         <item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId><availabilityZone>eu-central-1a</availabilityZone>\
+         <availableIpAddressCount>251</availableIpAddressCount><tagSet>\
+         <item><key>kubernetes.io/role/elb</key><value>1</value></item>\
+         <item><key>kubernetes.io/cluster/a&amp;b</key><value/></item></tagSet></item>\
+         <item><subnetId>subnet-2</subnetId><vpcId>vpc-1</vpcId><availabilityZone>eu-central-1b</availabilityZone>\
+         <ipv6CidrBlockAssociationSet><item><ipv6CidrBlock>2001:db8::/64</ipv6CidrBlock>\
+         <ipv6CidrBlockState><state>associated</state></ipv6CidrBlockState></item></ipv6CidrBlockAssociationSet></item>\
+         </subnetSet><nextToken>more</nextToken></R>",
+    );
+    assert_eq!(next.as_deref(), Some("more"));
+    assert_eq!((subnets[0].free_addresses, subnets[0].ipv6), (251, false));
+    assert_eq!((subnets[1].free_addresses, subnets[1].ipv6), (0, true));
+    let tags: BTreeMap<_, _> = [("kubernetes.io/role/elb", "1"), ("kubernetes.io/cluster/a&b", "")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    assert_eq!(subnets[0].tags, tags);
+}
+
+#[test]
+fn route_tables_have_their_subnets_and_active_gateways() {
+    let (tables, _) = page::<RouteTablePage>(
+        "<R><routeTableSet><item><routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId><routeSet>\
+         <item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId><state>active</state></item>\
+         <item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><gatewayId>igw-1</gatewayId><state>active</state></item>\
+         <item><destinationIpv6CidrBlock>::/0</destinationIpv6CidrBlock><gatewayId>igw-2</gatewayId><state>blackhole</state></item>\
+         <item><destinationCidrBlock>192.0.2.0/24</destinationCidrBlock><natGatewayId>nat-1</natGatewayId><state>active</state></item>\
+         </routeSet><associationSet>\
+         <item><routeTableAssociationId>x</routeTableAssociationId><main>true</main></item>\
+         <item><routeTableAssociationId>y</routeTableAssociationId><subnetId>subnet-1</subnetId><main>false</main></item>\
+         </associationSet></item></routeTableSet></R>",
+    );
+    assert!(tables[0].main);
+    assert_eq!(tables[0].subnets, set(&["subnet-1"]));
+    let gateways: Vec<_> = tables[0]
+        .gateways
+        .iter()
+        .map(|(to, by)| (to.as_str(), by.as_str()))
+        .collect();
+    assert_eq!(gateways, [("0.0.0.0/0", "igw-1"), ("10.0.0.0/16", "local")]);
+}
+
+#[test]
+fn permissions_come_one_for_each_source() {
+    let (groups, _) = page::<GroupPage>(
+        "<R><securityGroupInfo><item><groupId>sg-1</groupId><groupName>web</groupName><vpcId>vpc-1</vpcId>\
+         <ipPermissions>\
+         <item><ipProtocol>tcp</ipProtocol><fromPort>80</fromPort><toPort>80</toPort>\
+         <ipRanges><item><cidrIp>10.0.0.0/8</cidrIp></item><item><cidrIp>192.0.2.0/24</cidrIp></item></ipRanges>\
+         <ipv6Ranges><item><cidrIpv6>::/0</cidrIpv6></item></ipv6Ranges><groups/><prefixListIds/></item>\
+         <item><ipProtocol>-1</ipProtocol><groups><item><userId>1</userId><groupId>sg-2</groupId></item></groups>\
+         <ipRanges/><prefixListIds><item><prefixListId>pl-1</prefixListId></item></prefixListIds></item>\
+         </ipPermissions><ipPermissionsEgress><item><ipProtocol>-1</ipProtocol></item></ipPermissionsEgress>\
+         </item></securityGroupInfo></R>",
+    );
+    let http = |source| Permission {
+        protocol: "tcp".into(),
+        ports: Some(Range { from: 80, to: 80 }),
+        source,
+    };
+    let all = |source| Permission {
+        protocol: "-1".into(),
+        ports: None,
+        source,
+    };
+    let wanted = [
+        http(Source::Ipv4("10.0.0.0/8".into())),
+        http(Source::Ipv4("192.0.2.0/24".into())),
+        http(Source::Ipv6("::/0".into())),
+        all(Source::Group("sg-2".into())),
+        all(Source::PrefixList("pl-1".into())),
+    ];
+    assert_eq!(groups[0].ingress, BTreeSet::from(wanted));
+}
+
+#[test]
+fn instances_come_out_of_their_reservations() {
+    let (instances, _) = page::<InstancePage>(
+        "<R><reservationSet>\
+         <item><reservationId>r-1</reservationId><instancesSet>\
+         <item><instanceId>i-1</instanceId><instanceState><code>16</code><name>running</name></instanceState>\
+         <placement><availabilityZone>eu-central-1a</availabilityZone></placement><vpcId>vpc-1</vpcId>\
+         <groupSet><item><groupId>sg-1</groupId><groupName>n</groupName></item></groupSet></item>\
+         </instancesSet></item>\
+         <item><reservationId>r-2</reservationId><instancesSet>\
+         <item><instanceId>i-2</instanceId><instanceState><code>48</code><name>terminated</name></instanceState></item>\
+         </instancesSet></item></reservationSet></R>",
+    );
+    assert_eq!(
+        instances.iter().map(|one| &*one.id).collect::<Vec<_>>(),
+        ["i-1", "i-2"]
+    );
+    assert_eq!(
+        (&*instances[0].zone, &instances[0].groups),
+        ("eu-central-1a", &set(&["sg-1"]))
+    );
+    assert_eq!((&*instances[1].state, &*instances[1].vpc), ("terminated", ""));
+}
+
+#[test]
+fn interfaces_have_all_their_addresses() {
+    let (interfaces, _) = page::<InterfacePage>(
+        "<R><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>\
+         <availabilityZone>eu-central-1a</availabilityZone><description>ELB app/x/1</description>\
+         <attachment><attachmentId>a</attachmentId><instanceId>i-1</instanceId></attachment>\
+         <groupSet><item><groupId>sg-1</groupId></item></groupSet><tagSet/>\
+         <privateIpAddress>10.0.0.5</privateIpAddress><privateIpAddressesSet>\
+         <item><privateIpAddress>10.0.0.5</privateIpAddress><primary>true</primary></item>\
+         <item><privateIpAddress>10.0.0.6</privateIpAddress></item></privateIpAddressesSet>\
+         <ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet>\
+         </item></networkInterfaceSet></R>",
+    );
+    let addresses: Vec<String> = interfaces[0].addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["10.0.0.5", "10.0.0.6", "2001:db8::1"]);
+    assert_eq!(interfaces[0].instance.as_deref(), Some("i-1"));
+    assert_eq!(interfaces[0].description, "ELB app/x/1");
+}
+
+/// XML 1.0 section 4.4: documents may declare entities; ours never need them.
+#[test]
+fn entities_are_not_expanded() {
+    let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]>\
+        <R><vpcSet><item><vpcId>&b;</vpcId></item></vpcSet></R>";
+    assert!(xml::read::<VpcPage>(bomb.as_bytes()).is_err());
+    let deep = format!("<R>{}{}</R>", "<x>".repeat(100_000), "</x>".repeat(100_000));
+    assert!(xml::read::<VpcPage>(deep.as_bytes()).is_ok());
+}
