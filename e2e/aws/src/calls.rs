@@ -35,7 +35,10 @@ pub struct Calls {
 impl Calls {
     /// Counts and remembers a call.
     pub fn record(&mut self, call: Call) {
-        *self.counts.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+        *self
+            .counts
+            .entry(format!("{}:{}", call.service, call.operation))
+            .or_default() += 1;
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }

@@ -21,6 +21,8 @@ impl Clock {
     pub fn advance(&self, milliseconds: u64) {
         let _ = self
             .ahead
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ahead| Some(ahead.saturating_add(milliseconds)));
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |ahead| {
+                Some(ahead.saturating_add(milliseconds))
+            });
     }
 }

@@ -26,7 +26,10 @@ impl History {
     /// What was at a moment; none when it is still so, as far as is known.
     pub fn at(&self, place: &str, at: u64) -> Option<Account> {
         let former = self.former.get(place)?;
-        former.iter().find(|(until, _)| at < *until).map(|(_, account)| account.clone())
+        former
+            .iter()
+            .find(|(until, _)| at < *until)
+            .map(|(_, account)| account.clone())
     }
 
     /// Forgets all.

@@ -19,7 +19,9 @@ const EVERY: Duration = Duration::from_millis(100);
 /// When the file is there and cannot be read.
 pub fn load(path: &Path) -> Result<World> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} holds no state", path.display())),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).with_context(|| format!("{} holds no state", path.display()))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(World::default()),
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
@@ -31,7 +33,8 @@ pub fn load(path: &Path) -> Result<World> {
 ///
 /// When it cannot be written.
 pub fn save(simulator: &Simulator, path: &Path) -> Result<()> {
-    let bytes = serde_json::to_vec(&simulator.inner().world).context("the state cannot be written as JSON")?;
+    let bytes =
+        serde_json::to_vec(&simulator.inner().world).context("the state cannot be written as JSON")?;
     let beside = path.with_extension("new");
     fs::write(&beside, bytes).with_context(|| format!("{} cannot be written", beside.display()))?;
     fs::rename(&beside, path).with_context(|| format!("{} cannot be written", path.display()))

@@ -44,7 +44,10 @@ struct Cli {
 async fn main() -> Result<()> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let settings = Settings {
         load_balancer_provisioning_ms: cli.provisioning_ms,
         second_ms: cli.second_ms,
@@ -60,7 +63,10 @@ async fn main() -> Result<()> {
     })
     .await?;
     // One line that scripts wait for.
-    println!("ready services=http://{} admin=http://{} dns={}", running.services, running.admin, cli.dns);
+    println!(
+        "ready services=http://{} admin=http://{} dns={}",
+        running.services, running.admin, cli.dns
+    );
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         interrupted = tokio::signal::ctrl_c() => interrupted?,

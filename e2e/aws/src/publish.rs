@@ -51,28 +51,46 @@ impl Publisher {
         let mut changed = false;
         if std::mem::take(&mut self.all) {
             let generation = self.told.generation;
-            self.told = Config { generation, ..Config::default() };
+            self.told = Config {
+                generation,
+                ..Config::default()
+            };
             self.waiting.clear();
             self.draining.clear();
-            addresses.retain(|arn, _| accounts.values().any(|account| account.elb.balancers().contains_key(arn)));
+            addresses.retain(|arn, _| {
+                accounts
+                    .values()
+                    .any(|account| account.elb.balancers().contains_key(arn))
+            });
             for account in accounts.values_mut() {
                 account.elb.take_changed();
                 let balancers: Vec<String> = account.elb.balancers().keys().cloned().collect();
                 let groups: Vec<String> = account.elb.groups().keys().cloned().collect();
-                balancers.iter().for_each(|arn| self.balancer(account, addresses, arn, now));
-                groups.iter().for_each(|arn| self.group(account, settings, arn, now));
+                balancers
+                    .iter()
+                    .for_each(|arn| self.balancer(account, addresses, arn, now));
+                groups
+                    .iter()
+                    .for_each(|arn| self.group(account, settings, arn, now));
             }
             changed = true;
         }
         for account in accounts.values_mut() {
             let mut due = account.elb.take_changed();
-            let active = self.waiting.iter().filter(|(arn, at)| **at <= now && account.elb.balancers().contains_key(*arn));
+            let active = self
+                .waiting
+                .iter()
+                .filter(|(arn, at)| **at <= now && account.elb.balancers().contains_key(*arn));
             due.balancers.extend(active.map(|(arn, _)| arn.clone()));
             let drained = account.elb.sweep(&self.draining, now);
             due.groups.extend(drained);
             changed |= !due.balancers.is_empty() || !due.groups.is_empty();
-            due.balancers.iter().for_each(|arn| self.balancer(account, addresses, arn, now));
-            due.groups.iter().for_each(|arn| self.group(account, settings, arn, now));
+            due.balancers
+                .iter()
+                .for_each(|arn| self.balancer(account, addresses, arn, now));
+            due.groups
+                .iter()
+                .for_each(|arn| self.group(account, settings, arn, now));
         }
         if !changed {
             return None;
@@ -116,7 +134,11 @@ impl Publisher {
 impl State {
     /// Forgets targets of some groups that have drained; which groups had any.
     fn sweep(&mut self, groups: &BTreeSet<String>, now: u64) -> Vec<String> {
-        groups.iter().filter(|arn| self.sweep_group(arn, now)).cloned().collect()
+        groups
+            .iter()
+            .filter(|arn| self.sweep_group(arn, now))
+            .cloned()
+            .collect()
     }
 }
 
@@ -128,8 +150,12 @@ fn address(network: Ipv4Net, addresses: &mut BTreeMap<String, u32>, arn: &str) -
             // Addresses of load balancers that are gone come back last.
             let taken: BTreeSet<u32> = addresses.values().copied().collect();
             let after = taken.last().map_or(1, |last| last.saturating_add(1));
-            let room = 1_u32.checked_shl(32 - u32::from(network.prefix_len())).map_or(u32::MAX, |size| size.saturating_sub(1));
-            let number = (after..room).chain(1..room).find(|number| !taken.contains(number))?;
+            let room = 1_u32
+                .checked_shl(32 - u32::from(network.prefix_len()))
+                .map_or(u32::MAX, |size| size.saturating_sub(1));
+            let number = (after..room)
+                .chain(1..room)
+                .find(|number| !taken.contains(number))?;
             addresses.insert(arn.to_owned(), number);
             number
         }
@@ -156,7 +182,11 @@ fn served(account: &Account, balancer: &Balancer, address: Ipv4Addr, now: u64) -
 fn listening(account: &Account, listener: &Listener) -> config::Listener {
     let certificates = listener.certificates.iter().filter_map(|arn| {
         let certificate = account.acm.certificate(arn)?;
-        Some(config::Certificate { arn: arn.clone(), chain: certificate.full_chain(), key: certificate.key.reveal().to_owned() })
+        Some(config::Certificate {
+            arn: arn.clone(),
+            chain: certificate.full_chain(),
+            key: certificate.key.reveal().to_owned(),
+        })
     });
     config::Listener {
         arn: listener.arn.clone(),
@@ -190,18 +220,26 @@ fn rule(rule: &Rule) -> Option<config::Rule> {
 fn target_group(account: &Account, settings: &Settings, group: &Group, now: u64) -> config::TargetGroup {
     let check = &group.check;
     let matcher = check.matcher.clone().unwrap_or_default();
-    let milliseconds = |seconds: i64| u64::try_from(seconds).unwrap_or_default().saturating_mul(settings.second_ms);
+    let milliseconds = |seconds: i64| {
+        u64::try_from(seconds)
+            .unwrap_or_default()
+            .saturating_mul(settings.second_ms)
+    };
     let count = |number: i64| u32::try_from(number).unwrap_or(1);
-    let targets = group.targets.iter().filter(|target| !target.gone(now)).map(|target| config::Target {
-        id: target.id.clone(),
-        port: target.port.unwrap_or_default(),
-        address: match group.kind.as_str() {
-            "ip" => target.id.parse().ok(),
-            "instance" => account.ec2.instance_address(&target.id).map(IpAddr::V4),
-            _ => None,
-        },
-        draining: target.draining_until.is_some(),
-    });
+    let targets = group
+        .targets
+        .iter()
+        .filter(|target| !target.gone(now))
+        .map(|target| config::Target {
+            id: target.id.clone(),
+            port: target.port.unwrap_or_default(),
+            address: match group.kind.as_str() {
+                "ip" => target.id.parse().ok(),
+                "instance" => account.ec2.instance_address(&target.id).map(IpAddr::V4),
+                _ => None,
+            },
+            draining: target.draining_until.is_some(),
+        });
     config::TargetGroup {
         protocol: group.protocol.clone().unwrap_or_default(),
         protocol_version: group.protocol_version.clone(),

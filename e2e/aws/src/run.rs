@@ -1,6 +1,7 @@
 //! A whole simulator: both servers, the data plane, the clock's consequences.
 
 use crate::dispatch::Simulator;
+use crate::dns;
 use crate::keep;
 use crate::publish::Publisher;
 use crate::server::{self, Side};
@@ -8,7 +9,6 @@ use crate::service::{self, Healths, Settings};
 use crate::services::SERVICES;
 use crate::state::World;
 use crate::traffic::{self, Health, Plane};
-use crate::dns;
 use anyhow::{Context as _, Result};
 use ipnet::Ipv4Net;
 use std::net::SocketAddr;
@@ -95,7 +95,9 @@ pub async fn start(options: Options) -> Result<Running> {
     let mut tasks = JoinSet::new();
     let mut ports = Vec::new();
     for (address, side) in [(options.listen, Side::Services), (options.admin, Side::Admin)] {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on"))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("{address} cannot be listened on"))?;
         ports.push(listener.local_addr()?);
         let simulator = Arc::clone(&simulator);
         tasks.spawn(async move {
@@ -114,7 +116,9 @@ pub async fn start(options: Options) -> Result<Running> {
     if let Some(path) = &options.state {
         tasks.spawn(keep::keep(Arc::clone(&simulator), Arc::from(path.as_path())));
     }
-    let [services, admin] = ports.try_into().map_err(|_| anyhow::anyhow!("a port is missing"))?;
+    let [services, admin] = ports
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("a port is missing"))?;
     Ok(Running {
         services,
         admin,

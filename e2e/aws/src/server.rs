@@ -82,7 +82,12 @@ async fn respond(
     let (head, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY, Limited::new(body, LARGEST_BODY).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, "the body cannot be read or is too large")),
+        Ok(Err(_)) => {
+            return Ok(plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body cannot be read or is too large",
+            ));
+        }
         Err(_) => return Ok(plain(StatusCode::REQUEST_TIMEOUT, "the body did not come")),
     };
     if side == Side::Admin {
@@ -120,7 +125,9 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
 pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
-

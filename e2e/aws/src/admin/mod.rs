@@ -47,7 +47,9 @@ pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         ("PUT", ["settings"]) => read(body).map(|settings| set(simulator, settings)),
         ("POST", ["clock"]) => read(body).map(|clock| advance(simulator, &clock)),
         ("GET", ["quotas", account, region]) => quotas(simulator, account, region),
-        ("PUT", ["quotas", account, region]) => read(body).and_then(|wanted| set_quotas(simulator, &place(account, region), &wanted)),
+        ("PUT", ["quotas", account, region]) => {
+            read(body).and_then(|wanted| set_quotas(simulator, &place(account, region), &wanted))
+        }
         ("GET", ["calls"]) => Ok(json!(simulator.inner().calls)),
         ("DELETE", ["calls"]) => {
             simulator.inner().calls = crate::calls::Calls::default();
@@ -58,7 +60,9 @@ pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
     match reply {
         Ok(value) => {
             let mut response = Response::new(Full::new(Bytes::from(format!("{value:#}\n"))));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
         Err((status, message)) => plain(status, &message),
@@ -66,12 +70,25 @@ pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (StatusCode, String)> {
-    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, format!("the body cannot be read: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        (
+            StatusCode::BAD_REQUEST,
+            format!("the body cannot be read: {error}"),
+        )
+    })
 }
 
 fn reset(simulator: &Simulator) -> Reply {
     let mut inner = simulator.inner();
-    let Inner { world, settings, faults, calls, history, publisher, changes } = &mut *inner;
+    let Inner {
+        world,
+        settings,
+        faults,
+        calls,
+        history,
+        publisher,
+        changes,
+    } = &mut *inner;
     *world = World::default();
     *settings = Settings::default();
     *faults = Faults::default();
@@ -122,7 +139,10 @@ fn add_fault(simulator: &Simulator, fault: Fault) -> Reply {
     if simulator.inner().faults.add(fault) {
         return Ok(json!({}));
     }
-    Err((StatusCode::TOO_MANY_REQUESTS, "there are too many faults already".to_owned()))
+    Err((
+        StatusCode::TOO_MANY_REQUESTS,
+        "there are too many faults already".to_owned(),
+    ))
 }
 
 fn clear_faults(simulator: &Simulator) -> Reply {
@@ -183,7 +203,11 @@ fn advance(simulator: &Simulator, clock: &Advance) -> Value {
 
 fn quotas(simulator: &Simulator, account: &str, region: &str) -> Reply {
     let inner = simulator.inner();
-    let limits = inner.world.accounts.get(&place(account, region)).map(|account| account.elb.limits.clone());
+    let limits = inner
+        .world
+        .accounts
+        .get(&place(account, region))
+        .map(|account| account.elb.limits.clone());
     Ok(json!(limits.unwrap_or_default().all()))
 }
 

@@ -66,12 +66,23 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
         Some(target) => by_target(table, target, request)?,
         None => by_form(table, request, scope.as_ref().ok().and_then(Option::as_ref))?,
     };
-    let refuse = |error| Box::new(Refused { error, style: Style::Of(service) });
+    let refuse = |error| {
+        Box::new(Refused {
+            error,
+            style: Style::Of(service),
+        })
+    };
     let Some((operation, handler)) = service.operation(&name) else {
         let version = &service.model.metadata.api_version;
         return Err(refuse(match service.protocol {
-            Protocol::Json => ApiError::new("UnknownOperationException", format!("{name} is not an operation that is served")),
-            _ => ApiError::new("InvalidAction", format!("Could not find operation {name} for version {version}")),
+            Protocol::Json => ApiError::new(
+                "UnknownOperationException",
+                format!("{name} is not an operation that is served"),
+            ),
+            _ => ApiError::new(
+                "InvalidAction",
+                format!("Could not find operation {name} for version {version}"),
+            ),
         }));
     };
     let scope = scope.map_err(|error| refuse(ApiError::new("IncompleteSignature", error.to_string())))?;
@@ -79,46 +90,84 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
         Some(scope) if scope.service != service.model.metadata.signing_name() => {
             let own = service.model.metadata.signing_name();
             let message = format!("Credential should be scoped to correct service: '{own}'.");
-            return Err(refuse(ApiError::new("SignatureDoesNotMatch", message).with_status(403)));
+            return Err(refuse(
+                ApiError::new("SignatureDoesNotMatch", message).with_status(403),
+            ));
         }
         None if !UNSIGNED.contains(&name.as_str()) => {
             let message = "Request is missing Authentication Token";
-            return Err(refuse(ApiError::new("MissingAuthenticationToken", message).with_status(403)));
+            return Err(refuse(
+                ApiError::new("MissingAuthenticationToken", message).with_status(403),
+            ));
         }
         _ => {}
     }
-    Ok(Identified { service, operation, handler, scope, parameters })
+    Ok(Identified {
+        service,
+        operation,
+        handler,
+        scope,
+        parameters,
+    })
 }
 
 type Found<'t> = (&'t Loaded, String, Parameters);
 
 fn by_target<'t>(table: &'t Table, target: &str, request: &Request) -> Result<Found<'t>, Box<Refused<'t>>> {
     let unknown = || {
-        let error = ApiError::new("UnknownOperationException", format!("target {target} is not served"));
-        Box::new(Refused { error, style: Style::Json })
+        let error = ApiError::new(
+            "UnknownOperationException",
+            format!("target {target} is not served"),
+        );
+        Box::new(Refused {
+            error,
+            style: Style::Json,
+        })
     };
     let (prefix, name) = target.rsplit_once('.').ok_or_else(unknown)?;
     let service = table.by_target(prefix).ok_or_else(unknown)?;
     Ok((service, name.to_owned(), Parameters::Json(request.body.clone())))
 }
 
-fn by_form<'t>(table: &'t Table, request: &Request, scope: Option<&Scope>) -> Result<Found<'t>, Box<Refused<'t>>> {
+fn by_form<'t>(
+    table: &'t Table,
+    request: &Request,
+    scope: Option<&Scope>,
+) -> Result<Found<'t>, Box<Refused<'t>>> {
     let likely = scope.and_then(|scope| table.by_signing_name(&scope.service));
     let style = likely.map_or(Style::Xml, Style::Of);
-    let refuse = |code: &str, message: String| Box::new(Refused { error: ApiError::new(code, message), style });
+    let refuse = |code: &str, message: String| {
+        Box::new(Refused {
+            error: ApiError::new(code, message),
+            style,
+        })
+    };
     if request.path != "/" {
-        return Err(refuse("InvalidAction", format!("nothing is served at {}", request.path)));
+        return Err(refuse(
+            "InvalidAction",
+            format!("nothing is served at {}", request.path),
+        ));
     }
     let malformed = |error: FormError| refuse("MalformedQueryString", told(&error));
     let mut parameters = form::pairs(&request.query).map_err(malformed)?;
-    let body = std::str::from_utf8(&request.body).map_err(|_| refuse("MalformedInput", "the body is not UTF-8".to_owned()))?;
+    let body = std::str::from_utf8(&request.body)
+        .map_err(|_| refuse("MalformedInput", "the body is not UTF-8".to_owned()))?;
     parameters.extend(form::pairs(body.trim_end()).map_err(malformed)?);
-    let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-    let name = value("Action").ok_or_else(|| refuse("MissingAction", "The request is missing an action".to_owned()))?;
+    let value = |wanted: &str| {
+        parameters
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.clone())
+    };
+    let name = value("Action")
+        .ok_or_else(|| refuse("MissingAction", "The request is missing an action".to_owned()))?;
     let version = value("Version").unwrap_or_default();
-    let service = table
-        .by_version(&version)
-        .ok_or_else(|| refuse("InvalidAction", format!("Could not find operation {name} for version {version}")))?;
+    let service = table.by_version(&version).ok_or_else(|| {
+        refuse(
+            "InvalidAction",
+            format!("Could not find operation {name} for version {version}"),
+        )
+    })?;
     Ok((service, name, Parameters::Form(parameters)))
 }
 

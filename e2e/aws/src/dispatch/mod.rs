@@ -104,7 +104,12 @@ impl Simulator {
     /// # Errors
     ///
     /// When a service and its model do not fit.
-    pub fn new(services: &[Service], world: World, publisher: Publisher, healths: Arc<dyn Healths>) -> Result<Self, TableError> {
+    pub fn new(
+        services: &[Service],
+        world: World,
+        publisher: Publisher,
+        healths: Arc<dyn Healths>,
+    ) -> Result<Self, TableError> {
         let inner = Inner {
             world,
             settings: Settings::default(),
@@ -143,7 +148,12 @@ impl Simulator {
     }
 
     fn publish_locked(&self, inner: &mut Inner) {
-        let Inner { world, settings, publisher, .. } = inner;
+        let Inner {
+            world,
+            settings,
+            publisher,
+            ..
+        } = inner;
         if let Some(config) = publisher.publish(world, settings, self.clock.now()) {
             self.config.send_replace(Arc::new(config));
         }
@@ -158,7 +168,14 @@ impl Simulator {
         };
         let context = match self.context(&identified, &request.headers, &id) {
             Ok(context) => context,
-            Err(error) => return Outcome::Answer(refuse(Style::Of(identified.service), Some(&identified), &error, &id)),
+            Err(error) => {
+                return Outcome::Answer(refuse(
+                    Style::Of(identified.service),
+                    Some(&identified),
+                    &error,
+                    &id,
+                ));
+            }
         };
         let effects = match self.strike(&identified, &context) {
             Ok(effects) => effects,
@@ -167,25 +184,48 @@ impl Simulator {
         for effect in &effects {
             match effect {
                 Effect::Delay { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
-                Effect::TimeoutBefore { after_ms } => return Outcome::Silence(Duration::from_millis(*after_ms)),
-                Effect::Error { code, message, status } => {
-                    let error = ApiError { code: code.clone(), message: message.clone(), status: *status };
+                Effect::TimeoutBefore { after_ms } => {
+                    return Outcome::Silence(Duration::from_millis(*after_ms));
+                }
+                Effect::Error {
+                    code,
+                    message,
+                    status,
+                } => {
+                    let error = ApiError {
+                        code: code.clone(),
+                        message: message.clone(),
+                        status: *status,
+                    };
                     return Outcome::Answer(self.refused(&identified, &context, &error));
                 }
                 Effect::ErrorAfter { .. } | Effect::TimeoutAfter { .. } | Effect::Stale { .. } => {}
             }
         }
         // The clock went on during delays.
-        let context = Context { now: self.clock.now(), ..context };
+        let context = Context {
+            now: self.clock.now(),
+            ..context
+        };
         let answer = match self.perform(&identified, &context, &effects) {
             Ok(answer) => answer,
             Err(error) => self.refused(&identified, &context, &error),
         };
         for effect in effects {
             match effect {
-                Effect::TimeoutAfter { after_ms } => return Outcome::Silence(Duration::from_millis(after_ms)),
-                Effect::ErrorAfter { code, message, status } => {
-                    let error = ApiError { code, message, status };
+                Effect::TimeoutAfter { after_ms } => {
+                    return Outcome::Silence(Duration::from_millis(after_ms));
+                }
+                Effect::ErrorAfter {
+                    code,
+                    message,
+                    status,
+                } => {
+                    let error = ApiError {
+                        code,
+                        message,
+                        status,
+                    };
                     return Outcome::Answer(self.refused(&identified, &context, &error));
                 }
                 _ => {}
@@ -194,10 +234,17 @@ impl Simulator {
         Outcome::Answer(answer)
     }
 
-    fn context(&self, identified: &Identified<'_>, headers: &HeaderMap, request_id: &str) -> Result<Context, ApiError> {
+    fn context(
+        &self,
+        identified: &Identified<'_>,
+        headers: &HeaderMap,
+        request_id: &str,
+    ) -> Result<Context, ApiError> {
         let scope = identified.scope.as_ref();
         let access_key = scope.map(|scope| scope.access_key.clone());
-        let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
+        let token = headers
+            .get("x-amz-security-token")
+            .and_then(|token| token.to_str().ok());
         let now = self.clock.now();
         let identity = authenticate(access_key.as_deref(), token, now)?;
         Ok(Context {
@@ -224,14 +271,21 @@ impl Simulator {
         if !inner.faults.buckets.take(subject, context.now) {
             return Err(match identified.service.protocol {
                 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
-                Protocol::Ec2 => ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503),
+                Protocol::Ec2 => {
+                    ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
+                }
                 _ => ApiError::new("ThrottlingException", "Rate exceeded"),
             });
         }
         Ok(inner.faults.strike(subject))
     }
 
-    fn perform(&self, identified: &Identified<'_>, context: &Context, effects: &[Effect]) -> Result<Answer, ApiError> {
+    fn perform(
+        &self,
+        identified: &Identified<'_>,
+        context: &Context,
+        effects: &[Effect],
+    ) -> Result<Answer, ApiError> {
         let input = identified.input()?;
         let place = place(&context.account, &context.region);
         let mut inner = self.inner();
@@ -241,7 +295,11 @@ impl Simulator {
             _ => None,
         });
         if inner.world.accounts.len() >= MOST_ACCOUNTS && !inner.world.accounts.contains_key(&place) {
-            return Err(ApiError::new("OptInRequired", "the simulator has no room for more accounts and regions").with_status(403));
+            return Err(ApiError::new(
+                "OptInRequired",
+                "the simulator has no room for more accounts and regions",
+            )
+            .with_status(403));
         }
         let output = if let Some(mut before) = stale.and_then(|at| inner.history.at(&place, at)) {
             (identified.handler)(&mut before, context, &input)?
@@ -263,11 +321,23 @@ impl Simulator {
         self.write(identified, context, &output)
     }
 
-    fn write(&self, identified: &Identified<'_>, context: &Context, output: &Value) -> Result<Answer, ApiError> {
+    fn write(
+        &self,
+        identified: &Identified<'_>,
+        context: &Context,
+        output: &Value,
+    ) -> Result<Answer, ApiError> {
         let (service, operation) = (identified.service, identified.operation);
         if let Err(fault) = check::answer(&service.model, operation.output.as_ref(), output) {
-            tracing::error!(service = service.id, operation = operation.name, fault, "the answer is not what the model says");
-            return Err(ApiError::internal(format!("the simulator's answer is not what the model says: {fault}")));
+            tracing::error!(
+                service = service.id,
+                operation = operation.name,
+                fault,
+                "the answer is not what the model says"
+            );
+            return Err(ApiError::internal(format!(
+                "the simulator's answer is not what the model says: {fault}"
+            )));
         }
         let body = match service.protocol {
             Protocol::Json => json::write(&service.model, operation.output.as_ref(), output),
@@ -282,8 +352,15 @@ impl Simulator {
     }
 
     fn refused(&self, identified: &Identified<'_>, context: &Context, error: &ApiError) -> Answer {
-        self.inner().calls.record(record(identified, context, Some(error)));
-        refuse(Style::Of(identified.service), Some(identified), error, &context.request_id)
+        self.inner()
+            .calls
+            .record(record(identified, context, Some(error)));
+        refuse(
+            Style::Of(identified.service),
+            Some(identified),
+            error,
+            &context.request_id,
+        )
     }
 
     /// Ids look as AWS's do and repeat with the same calls.
@@ -294,7 +371,14 @@ impl Simulator {
             let _ = write!(hex, "{byte:02x}");
         }
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+        format!(
+            "{}-{}-{}-{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32)
+        )
     }
 }
 
@@ -311,15 +395,29 @@ fn record(identified: &Identified<'_>, context: &Context, error: Option<&ApiErro
 
 /// Whether an operation only reads.
 fn reads(operation: &str) -> bool {
-    ["Describe", "Get", "List"].iter().any(|prefix| operation.starts_with(prefix))
+    ["Describe", "Get", "List"]
+        .iter()
+        .any(|prefix| operation.starts_with(prefix))
 }
 
-fn refuse(style: Style<'_>, identified: Option<&Identified<'_>>, error: &ApiError, request_id: &str) -> Answer {
+fn refuse(
+    style: Style<'_>,
+    identified: Option<&Identified<'_>>,
+    error: &ApiError,
+    request_id: &str,
+) -> Answer {
     let modelled = identified.and_then(|found| found.service.model.status_of(found.operation, &error.code));
     let status = error.status.or(modelled).unwrap_or(400);
-    let told = Told { code: &error.code, message: &error.message, status, request_id };
+    let told = Told {
+        code: &error.code,
+        message: &error.message,
+        status,
+        request_id,
+    };
     let body = match style {
-        Style::Of(service) if service.protocol != Protocol::Json => xml::error(Some(&service.model), service.protocol, &told),
+        Style::Of(service) if service.protocol != Protocol::Json => {
+            xml::error(Some(&service.model), service.protocol, &told)
+        }
         Style::Xml => xml::error(None, Protocol::Query, &told),
         Style::Of(_) | Style::Json => json::error(&error.code, &error.message),
     };

@@ -65,7 +65,10 @@ impl Table {
 
     /// The service with a version of its query API.
     pub fn by_version(&self, version: &str) -> Option<&Loaded> {
-        let mut spoken = self.services.iter().filter(|service| service.protocol != Protocol::Json);
+        let mut spoken = self
+            .services
+            .iter()
+            .filter(|service| service.protocol != Protocol::Json);
         spoken.find(|service| service.model.metadata.api_version == version)
     }
 
@@ -77,19 +80,29 @@ impl Table {
 
     /// The service with a signing name.
     pub fn by_signing_name(&self, name: &str) -> Option<&Loaded> {
-        self.services.iter().find(|service| service.model.metadata.signing_name() == name)
+        self.services
+            .iter()
+            .find(|service| service.model.metadata.signing_name() == name)
     }
 }
 
 fn load(service: &Service) -> Result<Loaded, TableError> {
-    let faulty = |source| TableError::Model { service: service.id, source };
+    let faulty = |source| TableError::Model {
+        service: service.id,
+        source,
+    };
     let model = Model::read(service.model).map_err(faulty)?;
     let protocol = model.metadata.spoken().map_err(faulty)?;
     let handlers: BTreeMap<&'static str, Handler> = service.operations.iter().copied().collect();
     let modelled = model.operations.keys().map(String::as_str);
     let alone = modelled
         .filter(|name| !handlers.contains_key(name))
-        .chain(handlers.keys().copied().filter(|name| !model.operations.contains_key(*name)))
+        .chain(
+            handlers
+                .keys()
+                .copied()
+                .filter(|name| !model.operations.contains_key(*name)),
+        )
         .next();
     if let Some(operation) = alone {
         return Err(TableError::Operation {
@@ -97,5 +110,10 @@ fn load(service: &Service) -> Result<Loaded, TableError> {
             operation: operation.to_owned(),
         });
     }
-    Ok(Loaded { id: service.id, model, protocol, handlers })
+    Ok(Loaded {
+        id: service.id,
+        model,
+        protocol,
+        handlers,
+    })
 }

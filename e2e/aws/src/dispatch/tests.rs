@@ -34,16 +34,27 @@ fn simulator() -> Simulator {
             (&*name.clone().leak(), handler)
         })
         .collect();
-    let service = Service { id: "elbv2", model: MODEL, operations: operations.leak() };
+    let service = Service {
+        id: "elbv2",
+        model: MODEL,
+        operations: operations.leak(),
+    };
     let publisher = Publisher::new("127.64.0.0/10".parse().unwrap());
     Simulator::new(&[service], World::default(), publisher, Arc::new(Unchecked)).unwrap()
 }
 
 fn signed(service: &str, body: &str) -> Request {
     let mut headers = HeaderMap::new();
-    let value = format!("AWS4-HMAC-SHA256 Credential=111122223333/20261121/eu-central-1/{service}/aws4_request, Signature=x");
+    let value = format!(
+        "AWS4-HMAC-SHA256 Credential=111122223333/20261121/eu-central-1/{service}/aws4_request, Signature=x"
+    );
     headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
-    Request { path: "/".to_owned(), query: String::new(), headers, body: Bytes::from(body.to_owned()) }
+    Request {
+        path: "/".to_owned(),
+        query: String::new(),
+        headers,
+        body: Bytes::from(body.to_owned()),
+    }
 }
 
 async fn answered(simulator: &Simulator, request: &Request) -> (u16, String) {
@@ -65,24 +76,60 @@ async fn a_call_is_of_the_account_and_region_it_is_signed_for() {
 
 #[tokio::test]
 async fn parameters_may_be_in_the_query() {
-    let request = Request { query: POLICIES.to_owned(), ..signed("elasticloadbalancing", "") };
+    let request = Request {
+        query: POLICIES.to_owned(),
+        ..signed("elasticloadbalancing", "")
+    };
     assert_eq!(answered(&simulator(), &request).await.0, 200);
 }
 
 #[tokio::test]
 async fn what_is_not_for_an_operation_is_refused() {
     let simulator = simulator();
-    let unsigned = Request { headers: HeaderMap::new(), ..signed("x", POLICIES) };
+    let unsigned = Request {
+        headers: HeaderMap::new(),
+        ..signed("x", POLICIES)
+    };
     for (request, status, code) in [
-        (signed("elasticloadbalancing", "Action=Brew&Version=2015-12-01"), 400, "InvalidAction"),
-        (signed("elasticloadbalancing", "Action=DescribeRules&Version=2012-06-01"), 400, "InvalidAction"),
+        (
+            signed("elasticloadbalancing", "Action=Brew&Version=2015-12-01"),
+            400,
+            "InvalidAction",
+        ),
+        (
+            signed("elasticloadbalancing", "Action=DescribeRules&Version=2012-06-01"),
+            400,
+            "InvalidAction",
+        ),
         (signed("elasticloadbalancing", ""), 400, "MissingAction"),
         (signed("ec2", POLICIES), 403, "SignatureDoesNotMatch"),
         (unsigned, 403, "MissingAuthenticationToken"),
-        (signed("elasticloadbalancing", "Action=CreateRule&Version=2015-12-01"), 400, "ValidationError"),
-        (signed("elasticloadbalancing", &format!("{POLICIES}&Colour=red")), 400, "ValidationError"),
-        (signed("elasticloadbalancing", "Action=DescribeTargetHealth&Version=2015-12-01&TargetGroupArn=a"), 500, "HealthUnavailable"),
-        (signed("elasticloadbalancing", "Action=DescribeAccountLimits&Version=2015-12-01"), 500, "InternalFailure"),
+        (
+            signed("elasticloadbalancing", "Action=CreateRule&Version=2015-12-01"),
+            400,
+            "ValidationError",
+        ),
+        (
+            signed("elasticloadbalancing", &format!("{POLICIES}&Colour=red")),
+            400,
+            "ValidationError",
+        ),
+        (
+            signed(
+                "elasticloadbalancing",
+                "Action=DescribeTargetHealth&Version=2015-12-01&TargetGroupArn=a",
+            ),
+            500,
+            "HealthUnavailable",
+        ),
+        (
+            signed(
+                "elasticloadbalancing",
+                "Action=DescribeAccountLimits&Version=2015-12-01",
+            ),
+            500,
+            "InternalFailure",
+        ),
     ] {
         let (found, body) = answered(&simulator, &request).await;
         assert_eq!(found, status, "{body}");
@@ -93,7 +140,9 @@ async fn what_is_not_for_an_operation_is_refused() {
 #[tokio::test]
 async fn an_unknown_target_is_refused_in_json() {
     let mut request = signed("acm", "{}");
-    request.headers.insert("x-amz-target", HeaderValue::from_static("Nothing.Brew"));
+    request
+        .headers
+        .insert("x-amz-target", HeaderValue::from_static("Nothing.Brew"));
     let (status, body) = answered(&simulator(), &request).await;
     assert_eq!(status, 400);
     assert!(body.contains("UnknownOperationException"), "{body}");
@@ -107,12 +156,22 @@ fn fault(effect: Effect) -> Fault {
 async fn faults_strike_once_and_calls_are_counted() {
     let simulator = simulator();
     let request = signed("elasticloadbalancing", POLICIES);
-    let error = Effect::Error { code: "ServiceUnavailable".to_owned(), message: "later".to_owned(), status: Some(503) };
+    let error = Effect::Error {
+        code: "ServiceUnavailable".to_owned(),
+        message: "later".to_owned(),
+        status: Some(503),
+    };
     simulator.inner().faults.add(fault(error));
     assert_eq!(answered(&simulator, &request).await.0, 503);
     assert_eq!(answered(&simulator, &request).await.0, 200);
-    simulator.inner().faults.add(fault(Effect::TimeoutBefore { after_ms: 1 }));
-    assert_eq!(simulator.call(&request).await, Outcome::Silence(Duration::from_millis(1)));
+    simulator
+        .inner()
+        .faults
+        .add(fault(Effect::TimeoutBefore { after_ms: 1 }));
+    assert_eq!(
+        simulator.call(&request).await,
+        Outcome::Silence(Duration::from_millis(1))
+    );
     let inner = simulator.inner();
     assert_eq!(inner.calls.counts["elbv2:DescribeSSLPolicies"], 2);
     assert_eq!(inner.calls.last[0].error.as_deref(), Some("ServiceUnavailable"));
@@ -122,7 +181,11 @@ async fn faults_strike_once_and_calls_are_counted() {
 #[tokio::test]
 async fn the_41st_describe_in_a_moment_is_throttled() {
     let simulator = simulator();
-    simulator.inner().faults.buckets.set(crate::faults::throttle::Throttling::documented());
+    simulator
+        .inner()
+        .faults
+        .buckets
+        .set(crate::faults::throttle::Throttling::documented());
     let request = signed("elasticloadbalancing", POLICIES);
     let mut answers = Vec::new();
     for _ in 0..60 {
@@ -131,5 +194,8 @@ async fn the_41st_describe_in_a_moment_is_throttled() {
     assert!(answers.iter().take(40).all(|(status, _)| *status == 200));
     let (status, body) = answers.last().unwrap();
     assert_eq!(*status, 400);
-    assert!(body.contains("<Code>ThrottlingException</Code><Message>Rate exceeded</Message>"), "{body}");
+    assert!(
+        body.contains("<Code>ThrottlingException</Code><Message>Rate exceeded</Message>"),
+        "{body}"
+    );
 }

@@ -34,18 +34,27 @@ fn invalid(message: impl Into<String>) -> ApiError {
 /// # Errors
 ///
 /// Those of `API_CreateRule` that are about actions and target groups.
-pub(super) fn read(state: &State, asked: &[Value], listening: Listening<'_>) -> Result<Vec<Action>, ApiError> {
+pub(super) fn read(
+    state: &State,
+    asked: &[Value],
+    listening: Listening<'_>,
+) -> Result<Vec<Action>, ApiError> {
     let mut actions: Vec<Action> = Vec::with_capacity(asked.len());
     for value in asked {
         let action = serde_json::from_value(value.clone());
-        actions.push(action.map_err(|error| ApiError::validation(format!("An action cannot be read: {error}")))?);
+        actions.push(
+            action.map_err(|error| ApiError::validation(format!("An action cannot be read: {error}")))?,
+        );
     }
     order(&mut actions)?;
     let mut canonical = Vec::with_capacity(actions.len());
     for action in &actions {
         canonical.push(one(state, action, listening)?);
     }
-    let groups = canonical.iter().flat_map(usage::groups_of).collect::<BTreeSet<String>>();
+    let groups = canonical
+        .iter()
+        .flat_map(usage::groups_of)
+        .collect::<BTreeSet<String>>();
     let site = Site {
         balancer: listening.balancer,
         protocol: listening.protocol,
@@ -61,38 +70,56 @@ fn order(actions: &mut [Action]) -> Result<(), ApiError> {
         return Err(ApiError::validation("An action must be specified"));
     }
     if actions.len() > 2 {
-        return Err(ApiError::new("TooManyActions", "A rule can have at most 2 actions"));
+        return Err(ApiError::new(
+            "TooManyActions",
+            "A rule can have at most 2 actions",
+        ));
     }
     if actions.len() > 1 {
         let orders: BTreeSet<Option<u32>> = actions.iter().map(|action| action.order).collect();
         if orders.contains(&None) || orders.len() < actions.len() {
-            return Err(invalid("The actions of a rule with several ones must have different orders"));
+            return Err(invalid(
+                "The actions of a rule with several ones must have different orders",
+            ));
         }
         actions.sort_by_key(|action| action.order);
     }
     let routing = |action: &Action| matches!(action.kind.as_str(), "forward" | "redirect" | "fixed-response");
     let last = actions.last().is_some_and(routing);
     if !last || actions.iter().filter(|action| routing(action)).count() != 1 {
-        return Err(invalid("A rule must have exactly one forward, redirect or fixed-response action, as the last one"));
+        return Err(invalid(
+            "A rule must have exactly one forward, redirect or fixed-response action, as the last one",
+        ));
     }
     Ok(())
 }
 
 fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Action, ApiError> {
     let given: [(&str, bool); 6] = [
-        ("forward", action.forward_config.is_some() || action.target_group_arn.is_some()),
+        (
+            "forward",
+            action.forward_config.is_some() || action.target_group_arn.is_some(),
+        ),
         ("redirect", action.redirect_config.is_some()),
         ("fixed-response", action.fixed_response_config.is_some()),
         ("authenticate-oidc", action.authenticate_oidc_config.is_some()),
-        ("authenticate-cognito", action.authenticate_cognito_config.is_some()),
+        (
+            "authenticate-cognito",
+            action.authenticate_cognito_config.is_some(),
+        ),
         ("jwt-validation", action.jwt_validation_config.is_some()),
     ];
     for (kind, is_given) in given {
         if is_given && kind != action.kind {
-            return Err(ApiError::validation(format!("The action of type '{}' has a configuration of '{kind}'", action.kind)));
+            return Err(ApiError::validation(format!(
+                "The action of type '{}' has a configuration of '{kind}'",
+                action.kind
+            )));
         }
         if !is_given && kind == action.kind {
-            return Err(ApiError::validation(format!("The action of type '{kind}' has no configuration")));
+            return Err(ApiError::validation(format!(
+                "The action of type '{kind}' has no configuration"
+            )));
         }
     }
     let mut canonical = action.clone();
@@ -107,17 +134,26 @@ fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Actio
         }
         "redirect" => {
             let asked = action.redirect_config.as_ref();
-            let full = asked.map(|asked| redirect::redirect(asked, listening.protocol, listening.port)).transpose()?;
+            let full = asked
+                .map(|asked| redirect::redirect(asked, listening.protocol, listening.port))
+                .transpose()?;
             canonical.redirect_config = full;
         }
         "fixed-response" => {
-            canonical.fixed_response_config = action.fixed_response_config.as_ref().map(redirect::fixed_response).transpose()?;
+            canonical.fixed_response_config = action
+                .fixed_response_config
+                .as_ref()
+                .map(redirect::fixed_response)
+                .transpose()?;
         }
         kind => {
             if listening.protocol != "HTTPS" {
-                return Err(invalid(format!("The action '{kind}' is only for HTTPS listeners")));
+                return Err(invalid(format!(
+                    "The action '{kind}' is only for HTTPS listeners"
+                )));
             }
-            canonical.authenticate_oidc_config = action.authenticate_oidc_config.as_ref().map(oidc).transpose()?;
+            canonical.authenticate_oidc_config =
+                action.authenticate_oidc_config.as_ref().map(oidc).transpose()?;
         }
     }
     Ok(canonical)
@@ -125,25 +161,37 @@ fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Actio
 
 /// `API_ForwardActionConfig`, `API_TargetGroupTuple`, `API_TargetGroupStickinessConfig`.
 fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
-    let single = |arn: &String| Weighted { target_group_arn: Some(arn.clone()), weight: None };
+    let single = |arn: &String| Weighted {
+        target_group_arn: Some(arn.clone()),
+        weight: None,
+    };
     let mut forward = match (&action.forward_config, &action.target_group_arn) {
         (None, None) => Forward::default(),
-        (None, Some(arn)) => Forward { target_groups: vec![single(arn)], target_group_stickiness_config: None },
+        (None, Some(arn)) => Forward {
+            target_groups: vec![single(arn)],
+            target_group_stickiness_config: None,
+        },
         (Some(config), None) => config.clone(),
         (Some(config), Some(arn)) => {
             // "you can specify only one target group using ForwardConfig and it must be the same target group
             // specified in TargetGroupArn"
             let same = matches!(config.target_groups.as_slice(), [one] if one.target_group_arn.as_ref() == Some(arn));
             if !same {
-                return Err(ApiError::validation("TargetGroupArn and ForwardConfig must name the same single target group"));
+                return Err(ApiError::validation(
+                    "TargetGroupArn and ForwardConfig must name the same single target group",
+                ));
             }
             config.clone()
         }
     };
     if forward.target_groups.is_empty() {
-        return Err(ApiError::validation("A target group must be specified for a forward action"));
+        return Err(ApiError::validation(
+            "A target group must be specified for a forward action",
+        ));
     }
-    let most = state.limits.get("target-groups-per-action-on-application-load-balancer");
+    let most = state
+        .limits
+        .get("target-groups-per-action-on-application-load-balancer");
     if forward.target_groups.len() as u64 > most {
         let message = format!("A forward action can have at most {most} target groups");
         return Err(invalid(message));
@@ -151,24 +199,37 @@ fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
     let mut seen = BTreeSet::new();
     for weighted in &mut forward.target_groups {
         let Some(arn) = &weighted.target_group_arn else {
-            return Err(ApiError::validation("The ARN of a target group must be specified"));
+            return Err(ApiError::validation(
+                "The ARN of a target group must be specified",
+            ));
         };
         if !seen.insert(arn.clone()) {
-            return Err(ApiError::validation(format!("Target group '{arn}' is specified more than once")));
+            return Err(ApiError::validation(format!(
+                "Target group '{arn}' is specified more than once"
+            )));
         }
         let weight = weighted.weight.unwrap_or(1);
         if !(0..=999).contains(&weight) {
-            return Err(ApiError::validation(format!("The weight '{weight}' must be between 0 and 999")));
+            return Err(ApiError::validation(format!(
+                "The weight '{weight}' must be between 0 and 999"
+            )));
         }
         weighted.weight = Some(weight);
     }
     let stickiness = forward.target_group_stickiness_config.take().unwrap_or_default();
     // "The range is 1-604800 seconds (7 days). You must specify this value when enabling target group stickiness."
     if stickiness.enabled && stickiness.duration_seconds.is_none() {
-        return Err(ApiError::validation("The duration must be specified when target group stickiness is enabled"));
+        return Err(ApiError::validation(
+            "The duration must be specified when target group stickiness is enabled",
+        ));
     }
-    if stickiness.duration_seconds.is_some_and(|seconds| !(1..=604_800).contains(&seconds)) {
-        return Err(ApiError::validation("The duration of target group stickiness must be between 1 and 604800 seconds"));
+    if stickiness
+        .duration_seconds
+        .is_some_and(|seconds| !(1..=604_800).contains(&seconds))
+    {
+        return Err(ApiError::validation(
+            "The duration of target group stickiness must be between 1 and 604800 seconds",
+        ));
     }
     forward.target_group_stickiness_config = Some(Stickiness { ..stickiness });
     Ok(forward)
@@ -176,9 +237,14 @@ fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
 
 /// An OIDC configuration without its secret, which no answer tells.
 fn oidc(config: &Value) -> Result<Value, ApiError> {
-    let existing = config.get("UseExistingClientSecret").and_then(Value::as_bool).unwrap_or(false);
+    let existing = config
+        .get("UseExistingClientSecret")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
     if config.get("ClientSecret").is_none() && !existing {
-        return Err(ApiError::validation("ClientSecret must be specified for an authenticate-oidc action"));
+        return Err(ApiError::validation(
+            "ClientSecret must be specified for an authenticate-oidc action",
+        ));
     }
     let mut told = config.clone();
     if let Some(members) = told.as_object_mut() {

@@ -37,7 +37,9 @@ pub(super) fn rules_of(listener: &str) -> String {
 
 /// The part of a load balancer's ARN that CloudWatch and network interfaces name it by: `app/name/id`.
 pub(super) fn short_name(balancer: &str) -> &str {
-    balancer.split_once(":loadbalancer/").map_or(balancer, |(_, name)| name)
+    balancer
+        .split_once(":loadbalancer/")
+        .map_or(balancer, |(_, name)| name)
 }
 
 /// Checks that a text is the ARN of a kind of resource.
@@ -52,7 +54,9 @@ pub(super) fn check(arn: &str, kind: &str) -> Result<(), ApiError> {
         && parts.next() == Some(SERVICE)
         && parts.next().is_some_and(|region| !region.is_empty())
         && parts.next().is_some_and(|account| account.len() == 12)
-        && parts.next().is_some_and(|rest| rest.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
+        && parts
+            .next()
+            .is_some_and(|rest| rest.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
     if well {
         return Ok(());
     }

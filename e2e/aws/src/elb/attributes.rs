@@ -37,11 +37,23 @@ const APPLICATION: &[Definition] = &[
         "defensive",
         Form::Words(&["monitor", "defensive", "strictest"]),
     ),
-    define("routing.http.drop_invalid_header_fields.enabled", "false", Form::Bool),
+    define(
+        "routing.http.drop_invalid_header_fields.enabled",
+        "false",
+        Form::Bool,
+    ),
     define("routing.http.preserve_host_header.enabled", "false", Form::Bool),
-    define("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", Form::Bool),
+    define(
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
+        "false",
+        Form::Bool,
+    ),
     define("routing.http.xff_client_port.enabled", "false", Form::Bool),
-    define("routing.http.xff_header_processing.mode", "append", Form::Words(&["append", "preserve", "remove"])),
+    define(
+        "routing.http.xff_header_processing.mode",
+        "append",
+        Form::Words(&["append", "preserve", "remove"]),
+    ),
     define("routing.http2.enabled", "true", Form::Bool),
     define("waf.fail_open.enabled", "false", Form::Bool),
 ];
@@ -52,7 +64,11 @@ const NETWORK: &[Definition] = &[
     define(
         "dns_record.client_routing_policy",
         "any_availability_zone",
-        Form::Words(&["any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity"]),
+        Form::Words(&[
+            "any_availability_zone",
+            "availability_zone_affinity",
+            "partial_availability_zone_affinity",
+        ]),
     ),
     define("secondary_ips.auto_assigned.per_subnet", "0", Form::Range(0, 7)),
 ];
@@ -60,16 +76,56 @@ const NETWORK: &[Definition] = &[
 /// Of HTTP and HTTPS listeners: headers of answers, `guide/header-modification`.
 const ANSWERS: &[Definition] = &[
     define("routing.http.response.server.enabled", "true", Form::Bool),
-    define("routing.http.response.strict_transport_security.header_value", "", Form::Text(1024)),
-    define("routing.http.response.access_control_allow_origin.header_value", "", Form::Text(1024)),
-    define("routing.http.response.access_control_allow_methods.header_value", "", Form::Text(1024)),
-    define("routing.http.response.access_control_allow_headers.header_value", "", Form::Text(1024)),
-    define("routing.http.response.access_control_allow_credentials.header_value", "", Form::Words(&["", "true"])),
-    define("routing.http.response.access_control_expose_headers.header_value", "", Form::Text(1024)),
-    define("routing.http.response.access_control_max_age.header_value", "", Form::Text(1024)),
-    define("routing.http.response.content_security_policy.header_value", "", Form::Text(1024)),
-    define("routing.http.response.x_content_type_options.header_value", "", Form::Words(&["", "nosniff"])),
-    define("routing.http.response.x_frame_options.header_value", "", Form::Text(1024)),
+    define(
+        "routing.http.response.strict_transport_security.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.access_control_allow_origin.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.access_control_allow_methods.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.access_control_allow_headers.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.access_control_allow_credentials.header_value",
+        "",
+        Form::Words(&["", "true"]),
+    ),
+    define(
+        "routing.http.response.access_control_expose_headers.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.access_control_max_age.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.content_security_policy.header_value",
+        "",
+        Form::Text(1024),
+    ),
+    define(
+        "routing.http.response.x_content_type_options.header_value",
+        "",
+        Form::Words(&["", "nosniff"]),
+    ),
+    define(
+        "routing.http.response.x_frame_options.header_value",
+        "",
+        Form::Text(1024),
+    ),
 ];
 
 /// Of HTTPS listeners: names of headers that tell of the client's TLS.
@@ -99,9 +155,21 @@ const NAMES: &[Definition] = &[
         "X-Amzn-Mtls-Clientcert-Leaf",
         Form::Text(40),
     ),
-    define("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", Form::Text(40)),
-    define("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version", Form::Text(40)),
-    define("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite", Form::Text(40)),
+    define(
+        "routing.http.request.x_amzn_mtls_clientcert.header_name",
+        "X-Amzn-Mtls-Clientcert",
+        Form::Text(40),
+    ),
+    define(
+        "routing.http.request.x_amzn_tls_version.header_name",
+        "X-Amzn-Tls-Version",
+        Form::Text(40),
+    ),
+    define(
+        "routing.http.request.x_amzn_tls_cipher_suite.header_name",
+        "X-Amzn-Tls-Cipher-Suite",
+        Form::Text(40),
+    ),
 ];
 
 /// Of TCP listeners.
@@ -129,7 +197,10 @@ fn of_protocol(protocol: &str) -> impl Iterator<Item = &'static Definition> {
 /// true for internal load balancers".
 pub(super) fn of_balancer(kind: Kind, scheme: &str) -> BTreeMap<String, String> {
     let mut all = defaults::all(definitions(kind));
-    all.insert("ipv6.deny_all_igw_traffic".to_owned(), (scheme == "internal").to_string());
+    all.insert(
+        "ipv6.deny_all_igw_traffic".to_owned(),
+        (scheme == "internal").to_string(),
+    );
     all
 }
 
@@ -146,7 +217,9 @@ pub(super) fn of_listener(protocol: &str, former: &BTreeMap<String, String>) -> 
 
 /// Attributes in the API's shape.
 pub(super) fn told(attributes: &BTreeMap<String, String>) -> Value {
-    let pairs = attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+    let pairs = attributes
+        .iter()
+        .map(|(key, value)| json!({"Key": key, "Value": value}));
     json!({"Attributes": pairs.collect::<Vec<Value>>()})
 }
 
@@ -155,10 +228,13 @@ pub(super) fn asked(input: &Value) -> Result<Vec<(&str, &str)>, ApiError> {
     let mut keys = BTreeSet::new();
     let mut pairs = Vec::new();
     for pair in list(input, "Attributes") {
-        let key = text(pair, "Key").ok_or_else(|| ApiError::validation("The key of an attribute must be specified"))?;
+        let key = text(pair, "Key")
+            .ok_or_else(|| ApiError::validation("The key of an attribute must be specified"))?;
         let value = text(pair, "Value").unwrap_or_default();
         if !keys.insert(key) {
-            return Err(ApiError::validation(format!("Attribute key '{key}' is specified more than once")));
+            return Err(ApiError::validation(format!(
+                "Attribute key '{key}' is specified more than once"
+            )));
         }
         pairs.push((key, value));
     }
@@ -169,7 +245,11 @@ pub(super) fn asked(input: &Value) -> Result<Vec<(&str, &str)>, ApiError> {
 }
 
 /// `API_DescribeLoadBalancerAttributes`.
-pub(super) fn describe_of_balancer(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn describe_of_balancer(
+    account: &mut Account,
+    _context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let arn = text(input, "LoadBalancerArn").unwrap_or_default();
     arn::check(arn, "loadbalancer")?;
     Ok(told(&account.elb.balancer(arn)?.attributes))
@@ -177,7 +257,11 @@ pub(super) fn describe_of_balancer(account: &mut Account, _context: &Context, in
 
 /// `API_ModifyLoadBalancerAttributes`: "If any of the specified attributes can't be modified as requested, the call
 /// fails. Any existing attributes that you do not modify retain their current values." The answer has all of them.
-pub(super) fn modify_of_balancer(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn modify_of_balancer(
+    account: &mut Account,
+    _context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let arn = text(input, "LoadBalancerArn").unwrap_or_default();
     arn::check(arn, "loadbalancer")?;
     let balancer = account.elb.balancer(arn)?;
@@ -199,14 +283,22 @@ pub(super) fn modify_of_balancer(account: &mut Account, _context: &Context, inpu
 }
 
 /// `API_DescribeListenerAttributes`.
-pub(super) fn describe_of_listener(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn describe_of_listener(
+    account: &mut Account,
+    _context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let arn = text(input, "ListenerArn").unwrap_or_default();
     listener::check(arn)?;
     Ok(told(&account.elb.listener(arn)?.attributes))
 }
 
 /// `API_ModifyListenerAttributes`.
-pub(super) fn modify_of_listener(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn modify_of_listener(
+    account: &mut Account,
+    _context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let arn = text(input, "ListenerArn").unwrap_or_default();
     listener::check(arn)?;
     let listener = account.elb.listener(arn)?;

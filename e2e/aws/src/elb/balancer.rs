@@ -98,7 +98,11 @@ impl Balancer {
             .iter()
             .map(|zone| json!({"ZoneName": zone.name, "SubnetId": zone.subnet, "LoadBalancerAddresses": []}))
             .collect();
-        let state = if self.active(now) { "active" } else { "provisioning" };
+        let state = if self.active(now) {
+            "active"
+        } else {
+            "provisioning"
+        };
         tidy(json!({
             "LoadBalancerArn": self.arn,
             "DNSName": self.dns_name,
@@ -138,7 +142,10 @@ pub(super) fn missing(arn: &str) -> ApiError {
 fn check_name(name: &str) -> Result<(), ApiError> {
     let fault = if name.is_empty() || name.chars().count() > 32 {
         "cannot be longer than '32' characters or empty"
-    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    } else if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
         "can only contain characters that are alphanumeric characters and hyphens(-)"
     } else if name.starts_with('-') || name.ends_with('-') {
         "cannot begin or end with a hyphen(-)"
@@ -147,20 +154,31 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     } else {
         return Ok(());
     };
-    Err(ApiError::validation(format!("The load balancer name '{name}' {fault}")))
+    Err(ApiError::validation(format!(
+        "The load balancer name '{name}' {fault}"
+    )))
 }
 
 /// Subnets by `Subnets` or `SubnetMappings`.
 fn subnets(input: &Value, kind: Kind) -> Result<Vec<String>, ApiError> {
     let (plain, mapped) = (texts(input, "Subnets"), list(input, "SubnetMappings"));
     if !plain.is_empty() && !mapped.is_empty() {
-        return Err(ApiError::validation("You must specify either subnets or subnet mappings, but not both"));
+        return Err(ApiError::validation(
+            "You must specify either subnets or subnet mappings, but not both",
+        ));
     }
     if plain.is_empty() && mapped.is_empty() {
-        return Err(ApiError::validation("You must specify either subnets or subnet mappings"));
+        return Err(ApiError::validation(
+            "You must specify either subnets or subnet mappings",
+        ));
     }
     for mapping in mapped {
-        let own = ["AllocationId", "PrivateIPv4Address", "IPv6Address", "SourceNatIpv6Prefix"];
+        let own = [
+            "AllocationId",
+            "PrivateIPv4Address",
+            "IPv6Address",
+            "SourceNatIpv6Prefix",
+        ];
         if kind == Kind::Application && own.iter().any(|member| mapping.get(member).is_some()) {
             let message = "You can't specify addresses for the subnets of an Application Load Balancer";
             return Err(ApiError::new("InvalidConfigurationRequest", message));
@@ -174,10 +192,13 @@ fn subnets(input: &Value, kind: Kind) -> Result<Vec<String>, ApiError> {
 /// `ipv4`; `guide/application-load-balancers#ip-address-type` has internal dual-stack ones, which are served here.
 fn check_addresses(scheme: &str, addresses: &str, place: &Place) -> Result<(), ApiError> {
     if addresses != "ipv4" && !place.ipv6 {
-        return Err(ApiError::validation("You must specify subnets with an associated IPv6 CIDR block."));
+        return Err(ApiError::validation(
+            "You must specify subnets with an associated IPv6 CIDR block.",
+        ));
     }
     if addresses == "dualstack-without-public-ipv4" && scheme == "internal" {
-        let message = "The IP address type 'dualstack-without-public-ipv4' needs an internet-facing load balancer";
+        let message =
+            "The IP address type 'dualstack-without-public-ipv4' needs an internet-facing load balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
     Ok(())
@@ -189,13 +210,20 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     check_name(name)?;
     let kind = match text(input, "Type") {
         None | Some("application") => Kind::Application,
-        Some(other) => return Err(ApiError::validation(format!("Load balancer type '{other}' is not served by the simulator"))),
+        Some(other) => {
+            return Err(ApiError::validation(format!(
+                "Load balancer type '{other}' is not served by the simulator"
+            )));
+        }
     };
     let scheme = text(input, "Scheme").unwrap_or("internet-facing");
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
     let place = surroundings::place(account, context, kind, &subnets(input, kind)?)?;
     check_addresses(scheme, addresses, &place)?;
-    let asked: Vec<String> = texts(input, "SecurityGroups").into_iter().map(ToOwned::to_owned).collect();
+    let asked: Vec<String> = texts(input, "SecurityGroups")
+        .into_iter()
+        .map(ToOwned::to_owned)
+        .collect();
     let groups = surroundings::groups(account, context, &place.vpc, &asked)?;
     let labels = tags::read(input)?;
     let pools = input.get("IpamPools").cloned();
@@ -210,10 +238,16 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         if same {
             return Ok(json!({"LoadBalancers": [there.told(context.now)]}));
         }
-        let message = format!("A load balancer with the same name '{name}' exists, but with different settings");
+        let message =
+            format!("A load balancer with the same name '{name}' exists, but with different settings");
         return Err(ApiError::new("DuplicateLoadBalancerName", message));
     }
-    let count = account.elb.balancers.values().filter(|there| there.kind == kind).count();
+    let count = account
+        .elb
+        .balancers
+        .values()
+        .filter(|there| there.kind == kind)
+        .count();
     if count as u64 >= account.elb.limits.get("application-load-balancers") {
         let message = "You have reached the limit on the number of application load balancers";
         return Err(ApiError::new("TooManyLoadBalancers", message));
@@ -243,7 +277,9 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         pools,
         attributes: attributes::of_balancer(kind, scheme),
         created: context.now,
-        active_at: context.now.saturating_add(context.settings.load_balancer_provisioning_ms),
+        active_at: context
+            .now
+            .saturating_add(context.settings.load_balancer_provisioning_ms),
         groups: BTreeSet::new(),
         number,
     };
@@ -266,7 +302,11 @@ fn dns_name(context: &Context, name: &str, scheme: &str, number: u64) -> String 
     let id = arn::id(context, number);
     let digits = u64::from_str_radix(&id, 16).unwrap_or(number) % 1_000_000_000;
     let internal = if scheme == "internal" { "internal-" } else { "" };
-    let suffix = if context.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = if context.partition() == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
     format!("{internal}{name}-{digits}.{}.elb.{suffix}", context.region)
 }
 
@@ -274,10 +314,14 @@ fn dns_name(context: &Context, name: &str, scheme: &str, number: u64) -> String 
 pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let (arns, names) = (texts(input, "LoadBalancerArns"), texts(input, "Names"));
     if !arns.is_empty() && !names.is_empty() {
-        return Err(ApiError::validation("Load balancer names and load balancer ARNs cannot be specified at the same time"));
+        return Err(ApiError::validation(
+            "Load balancer names and load balancer ARNs cannot be specified at the same time",
+        ));
     }
     if arns.len() > MOST_NAMED || names.len() > MOST_NAMED {
-        return Err(ApiError::validation(format!("Up to {MOST_NAMED} load balancers can be specified in a single call")));
+        return Err(ApiError::validation(format!(
+            "Up to {MOST_NAMED} load balancers can be specified in a single call"
+        )));
     }
     let mut found = Vec::new();
     for arn in &arns {
@@ -285,15 +329,27 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
         found.push(account.elb.balancer(arn)?);
     }
     for name in &names {
-        let named = account.elb.balancers.values().find(|balancer| balancer.name == *name);
-        found.push(named.ok_or_else(|| ApiError::new("LoadBalancerNotFound", format!("Load balancers '[{name}]' not found")))?);
+        let named = account
+            .elb
+            .balancers
+            .values()
+            .find(|balancer| balancer.name == *name);
+        found.push(named.ok_or_else(|| {
+            ApiError::new(
+                "LoadBalancerNotFound",
+                format!("Load balancers '[{name}]' not found"),
+            )
+        })?);
     }
     if arns.is_empty() && names.is_empty() {
         found = account.elb.balancers.values().collect();
     }
     found.sort_by_key(|balancer| balancer.number);
     found.dedup_by_key(|balancer| balancer.number);
-    let told = found.into_iter().map(|balancer| balancer.told(context.now)).collect();
+    let told = found
+        .into_iter()
+        .map(|balancer| balancer.told(context.now))
+        .collect();
     page::answer("LoadBalancers", told, context, input)
 }
 
@@ -306,13 +362,24 @@ pub(super) fn delete(account: &mut Account, context: &Context, input: &Value) ->
     let Some(balancer) = account.elb.balancers.get(arn) else {
         return Ok(json!({}));
     };
-    if balancer.attributes.get("deletion_protection.enabled").is_some_and(|value| value == "true") {
-        let message = format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
+    if balancer
+        .attributes
+        .get("deletion_protection.enabled")
+        .is_some_and(|value| value == "true")
+    {
+        let message =
+            format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled");
         return Err(ApiError::new("OperationNotPermitted", message));
     }
     let owner = balancer.owner().to_owned();
-    let listeners: Vec<String> = account.elb.listeners_of(arn).map(|listener| listener.arn.clone()).collect();
-    listeners.iter().for_each(|listener| account.elb.drop_listener(listener));
+    let listeners: Vec<String> = account
+        .elb
+        .listeners_of(arn)
+        .map(|listener| listener.arn.clone())
+        .collect();
+    listeners
+        .iter()
+        .for_each(|listener| account.elb.drop_listener(listener));
     account.elb.recount(arn);
     account.elb.balancers.remove(arn);
     account.elb.tags.remove(arn);
@@ -323,16 +390,29 @@ pub(super) fn delete(account: &mut Account, context: &Context, input: &Value) ->
 }
 
 /// `API_SetSubnets`.
-pub(super) fn set_subnets(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn set_subnets(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let balancer = named(account, input)?;
     let place = surroundings::place(account, context, balancer.kind, &subnets(input, balancer.kind)?)?;
     if place.vpc != balancer.vpc {
         let message = "The subnets must be of the VPC of the load balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
-    let addresses = text(input, "IpAddressType").unwrap_or(&balancer.ip_address_type).to_owned();
+    let addresses = text(input, "IpAddressType")
+        .unwrap_or(&balancer.ip_address_type)
+        .to_owned();
     check_addresses(&balancer.scheme, &addresses, &place)?;
-    attach(account, context, &Balancer { zones: place.zones.clone(), ..balancer.clone() })?;
+    attach(
+        account,
+        context,
+        &Balancer {
+            zones: place.zones.clone(),
+            ..balancer.clone()
+        },
+    )?;
     let changed = account.elb.balancer_mut(&balancer.arn)?;
     changed.zones = place.zones;
     changed.ip_address_type = addresses;
@@ -344,20 +424,42 @@ pub(super) fn set_subnets(account: &mut Account, context: &Context, input: &Valu
 }
 
 /// `API_SetSecurityGroups`: "The specified security groups override the previously associated security groups."
-pub(super) fn set_security_groups(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn set_security_groups(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let balancer = named(account, input)?;
-    let asked: Vec<String> = texts(input, "SecurityGroups").into_iter().map(ToOwned::to_owned).collect();
+    let asked: Vec<String> = texts(input, "SecurityGroups")
+        .into_iter()
+        .map(ToOwned::to_owned)
+        .collect();
     if asked.is_empty() {
         return Err(ApiError::validation("A security group must be specified"));
     }
     let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
-    attach(account, context, &Balancer { security_groups: groups.clone(), ..balancer.clone() })?;
-    account.elb.balancer_mut(&balancer.arn)?.security_groups.clone_from(&groups);
+    attach(
+        account,
+        context,
+        &Balancer {
+            security_groups: groups.clone(),
+            ..balancer.clone()
+        },
+    )?;
+    account
+        .elb
+        .balancer_mut(&balancer.arn)?
+        .security_groups
+        .clone_from(&groups);
     Ok(json!({"SecurityGroupIds": groups}))
 }
 
 /// `API_SetIpAddressType`.
-pub(super) fn set_ip_address_type(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn set_ip_address_type(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let balancer = named(account, input)?;
     let ids: Vec<String> = balancer.zones.iter().map(|zone| zone.subnet.clone()).collect();
     let place = surroundings::place(account, context, balancer.kind, &ids)?;

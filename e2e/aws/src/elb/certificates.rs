@@ -14,11 +14,15 @@ fn asked<'a>(account: &Account, input: &'a Value) -> Result<(&'a str, &'a Value)
     let arn = text(input, "ListenerArn").unwrap_or_default();
     listener::check(arn)?;
     if account.elb.listener(arn)?.protocol != "HTTPS" {
-        return Err(ApiError::validation("Certificates can only be specified for HTTPS listeners"));
+        return Err(ApiError::validation(
+            "Certificates can only be specified for HTTPS listeners",
+        ));
     }
     match list(input, "Certificates") {
         [one] => Ok((arn, one)),
-        _ => Err(ApiError::validation("Exactly one certificate must be specified per call")),
+        _ => Err(ApiError::validation(
+            "Exactly one certificate must be specified per call",
+        )),
     }
 }
 
@@ -29,7 +33,11 @@ pub(super) fn add(account: &mut Account, context: &Context, input: &Value) -> Re
     let certificate = listener::certificate(account, context, one)?;
     let listener = account.elb.listener(arn)?;
     let balancer = listener.balancer.clone();
-    let there = listener.certificates.iter().skip(1).any(|own| *own == certificate);
+    let there = listener
+        .certificates
+        .iter()
+        .skip(1)
+        .any(|own| *own == certificate);
     if !there {
         // "Certificates per Application Load Balancer (not counting default certificates)".
         let mut all: BTreeSet<&str> = BTreeSet::new();
@@ -42,7 +50,11 @@ pub(super) fn add(account: &mut Account, context: &Context, input: &Value) -> Re
             let message = format!("You have reached the limit of {most} certificates per load balancer");
             return Err(ApiError::new("TooManyCertificates", message));
         }
-        account.elb.listener_mut(arn)?.certificates.push(certificate.clone());
+        account
+            .elb
+            .listener_mut(arn)?
+            .certificates
+            .push(certificate.clone());
         surroundings::use_certificates(account, &balancer);
     }
     Ok(json!({"Certificates": [{"CertificateArn": certificate, "IsDefault": false}]}))
@@ -54,13 +66,24 @@ pub(super) fn remove(account: &mut Account, _context: &Context, input: &Value) -
     let certificate = text(one, "CertificateArn").unwrap_or_default();
     let listener = account.elb.listener(arn)?;
     let balancer = listener.balancer.clone();
-    let place = listener.certificates.iter().skip(1).position(|own| own == certificate);
+    let place = listener
+        .certificates
+        .iter()
+        .skip(1)
+        .position(|own| own == certificate);
     match place {
         Some(place) => {
             account.elb.listener_mut(arn)?.certificates.remove(place + 1);
         }
-        None if listener.certificates.first().is_some_and(|default| default == certificate) => {
-            return Err(ApiError::new("OperationNotPermitted", "Default certificate cannot be removed"));
+        None if listener
+            .certificates
+            .first()
+            .is_some_and(|default| default == certificate) =>
+        {
+            return Err(ApiError::new(
+                "OperationNotPermitted",
+                "Default certificate cannot be removed",
+            ));
         }
         None => {}
     }

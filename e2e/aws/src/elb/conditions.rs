@@ -40,7 +40,10 @@ pub(super) fn read(limits: &Limits, asked: &[Value]) -> Result<Vec<RuleCondition
             .map_err(|error| ApiError::validation(format!("A condition cannot be read: {error}")))?;
         let repeatable = ["http-header", "query-string"].contains(&condition.field.as_str());
         if !repeatable && !single.insert(condition.field.clone()) {
-            return refuse(format!("A rule can only have one '{}' condition", condition.field));
+            return refuse(format!(
+                "A rule can only have one '{}' condition",
+                condition.field
+            ));
         }
         let (canonical, counted) = one(condition)?;
         if counted.values > limits.get(VALUES_OF_CONDITION) {
@@ -71,11 +74,18 @@ struct Counted {
 fn one(asked: RuleCondition) -> Result<(RuleCondition, Counted), ApiError> {
     only_own(&asked)?;
     let field = asked.field.clone();
-    let mut condition = RuleCondition { field: field.clone(), ..RuleCondition::default() };
+    let mut condition = RuleCondition {
+        field: field.clone(),
+        ..RuleCondition::default()
+    };
     let mut counted = Counted::default();
     match field.as_str() {
         "host-header" | "path-pattern" => {
-            let config = if field == "host-header" { asked.host_header_config.clone() } else { asked.path_pattern_config.clone() };
+            let config = if field == "host-header" {
+                asked.host_header_config.clone()
+            } else {
+                asked.path_pattern_config.clone()
+            };
             let own = merge(&asked, config)?;
             let check = if field == "host-header" { host } else { path };
             own.values.iter().try_for_each(|value| check(value))?;
@@ -112,7 +122,9 @@ fn one(asked: RuleCondition) -> Result<(RuleCondition, Counted), ApiError> {
         "source-ip" => {
             let own = asked.source_ip_config.unwrap_or_default();
             if own.ip_address_type.is_some() {
-                return refuse("The IP address type of a 'source-ip' condition is only for Network Load Balancers");
+                return refuse(
+                    "The IP address type of a 'source-ip' condition is only for Network Load Balancers",
+                );
             }
             if own.values.is_empty() {
                 return refuse("A 'source-ip' condition must have values");
@@ -121,7 +133,11 @@ fn one(asked: RuleCondition) -> Result<(RuleCondition, Counted), ApiError> {
             counted.values = own.values.len() as u64;
             condition.source_ip_config = Some(own);
         }
-        other => return refuse(format!("Condition field '{other}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'")),
+        other => {
+            return refuse(format!(
+                "Condition field '{other}' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'"
+            ));
+        }
     }
     Ok((condition, counted))
 }
@@ -130,34 +146,76 @@ fn one(asked: RuleCondition) -> Result<(RuleCondition, Counted), ApiError> {
 fn only_own(asked: &RuleCondition) -> Result<(), ApiError> {
     let field = asked.field.as_str();
     let given: [(&str, bool, &[&str]); 8] = [
-        ("Values", !asked.values.is_empty(), &["host-header", "path-pattern"]),
-        ("RegexValues", !asked.regex_values.is_empty(), &["http-header", "host-header", "path-pattern"]),
-        ("HostHeaderConfig", asked.host_header_config.is_some(), &["host-header"]),
-        ("PathPatternConfig", asked.path_pattern_config.is_some(), &["path-pattern"]),
-        ("HttpHeaderConfig", asked.http_header_config.is_some(), &["http-header"]),
-        ("QueryStringConfig", asked.query_string_config.is_some(), &["query-string"]),
-        ("HttpRequestMethodConfig", asked.http_request_method_config.is_some(), &["http-request-method"]),
+        (
+            "Values",
+            !asked.values.is_empty(),
+            &["host-header", "path-pattern"],
+        ),
+        (
+            "RegexValues",
+            !asked.regex_values.is_empty(),
+            &["http-header", "host-header", "path-pattern"],
+        ),
+        (
+            "HostHeaderConfig",
+            asked.host_header_config.is_some(),
+            &["host-header"],
+        ),
+        (
+            "PathPatternConfig",
+            asked.path_pattern_config.is_some(),
+            &["path-pattern"],
+        ),
+        (
+            "HttpHeaderConfig",
+            asked.http_header_config.is_some(),
+            &["http-header"],
+        ),
+        (
+            "QueryStringConfig",
+            asked.query_string_config.is_some(),
+            &["query-string"],
+        ),
+        (
+            "HttpRequestMethodConfig",
+            asked.http_request_method_config.is_some(),
+            &["http-request-method"],
+        ),
         ("SourceIpConfig", asked.source_ip_config.is_some(), &["source-ip"]),
     ];
-    match given.iter().find(|(_, is_given, fields)| *is_given && !fields.contains(&field)) {
-        Some((member, ..)) => refuse(format!("{member} cannot be specified for a condition with field '{field}'")),
+    match given
+        .iter()
+        .find(|(_, is_given, fields)| *is_given && !fields.contains(&field))
+    {
+        Some((member, ..)) => refuse(format!(
+            "{member} cannot be specified for a condition with field '{field}'"
+        )),
         None => Ok(()),
     }
 }
 
 /// Values beside and inside of a configuration: either, or the same in both as answers have it.
 fn merge(asked: &RuleCondition, config: Option<Matches>) -> Result<Matches, ApiError> {
-    let beside = Matches { values: asked.values.clone(), regex_values: asked.regex_values.clone() };
+    let beside = Matches {
+        values: asked.values.clone(),
+        regex_values: asked.regex_values.clone(),
+    };
     let inside = config.unwrap_or_default();
     let pick = |beside: Vec<String>, inside: Vec<String>| match (beside.is_empty(), inside.is_empty()) {
         (true, _) => Ok(inside),
         (_, true) => Ok(beside),
         _ if beside == inside => Ok(inside),
-        _ => refuse(format!("The values of a '{}' condition are specified twice", asked.field)),
+        _ => refuse(format!(
+            "The values of a '{}' condition are specified twice",
+            asked.field
+        )),
     };
     if asked.values.len() > 1 && inside.values.is_empty() {
         // "you can specify a single host name ... in Values"
-        return refuse(format!("Several values of a '{}' condition must be in its configuration", asked.field));
+        return refuse(format!(
+            "Several values of a '{}' condition must be in its configuration",
+            asked.field
+        ));
     }
     Ok(Matches {
         values: pick(beside.values, inside.values)?,
@@ -187,14 +245,22 @@ fn length(what: &str, value: &str, most: usize) -> Result<(), ApiError> {
         return refuse(format!("The {what} of a condition can't be empty"));
     }
     if value.chars().count() > most {
-        return refuse(format!("The {what} '{value}' of a condition can have at most {most} characters"));
+        return refuse(format!(
+            "The {what} '{value}' of a condition can have at most {most} characters"
+        ));
     }
     Ok(())
 }
 
 fn characters(what: &str, value: &str, special: &str) -> Result<(), ApiError> {
-    match value.chars().find(|c| !c.is_ascii_alphanumeric() && !special.contains(*c)) {
-        Some(c) => refuse(format!("The {what} '{value}' contains the invalid character '{}'", c.escape_default())),
+    match value
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !special.contains(*c))
+    {
+        Some(c) => refuse(format!(
+            "The {what} '{value}' contains the invalid character '{}'",
+            c.escape_default()
+        )),
         None => Ok(()),
     }
 }
@@ -207,8 +273,12 @@ fn host(value: &str) -> Result<(), ApiError> {
     let top = value.rsplit_once('.').map(|(_, top)| top);
     match top {
         Some(top) if !top.is_empty() && top.bytes().all(|byte| byte.is_ascii_alphabetic()) => Ok(()),
-        Some(_) => refuse(format!("The host name '{value}' must have only alphabetical characters after the final '.'")),
-        None => refuse(format!("The host name '{value}' must include at least one '.' character")),
+        Some(_) => refuse(format!(
+            "The host name '{value}' must have only alphabetical characters after the final '.'"
+        )),
+        None => refuse(format!(
+            "The host name '{value}' must include at least one '.' character"
+        )),
     }
 }
 
@@ -222,10 +292,15 @@ fn path(value: &str) -> Result<(), ApiError> {
 /// "The allowed characters are A-Z, hyphen (-), and underscore (_)."
 fn method(value: &str) -> Result<(), ApiError> {
     length("request method", value, LONGEST_NAME)?;
-    if value.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_')) {
+    if value
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'))
+    {
         return Ok(());
     }
-    refuse(format!("The request method '{value}' can only have the characters A-Z, '-' and '_'"))
+    refuse(format!(
+        "The request method '{value}' can only have the characters A-Z, '-' and '_'"
+    ))
 }
 
 fn network(value: &str) -> Result<(), ApiError> {
@@ -246,7 +321,9 @@ fn header(asked: RuleCondition) -> Result<HeaderMatches, ApiError> {
         return refuse(format!("The header name '{name}' contains an invalid character"));
     }
     if name.eq_ignore_ascii_case("host") {
-        return refuse("The header 'host' cannot be used in an 'http-header' condition. Use a 'host-header' condition instead");
+        return refuse(
+            "The header 'host' cannot be used in an 'http-header' condition. Use a 'host-header' condition instead",
+        );
     }
     if own.regex_values.is_empty() {
         own.regex_values.clone_from(&asked.regex_values);
@@ -263,7 +340,11 @@ fn header(asked: RuleCondition) -> Result<HeaderMatches, ApiError> {
 
 fn printable(what: &str, value: &str) -> Result<(), ApiError> {
     match value.chars().find(|c| !(' '..='~').contains(c)) {
-        Some(c) => refuse(format!("The {what} '{}' contains the invalid character '{}'", value.escape_default(), c.escape_default())),
+        Some(c) => refuse(format!(
+            "The {what} '{}' contains the invalid character '{}'",
+            value.escape_default(),
+            c.escape_default()
+        )),
         None => Ok(()),
     }
 }
@@ -304,7 +385,9 @@ fn unescaped(value: &str) -> u64 {
 fn regexes(values: &[String]) -> Result<(), ApiError> {
     for value in values {
         length("regex value", value, LONGEST)?;
-        check_regex(value).map_err(|error| ApiError::validation(format!("The regex value '{value}' is not valid: {error}")))?;
+        check_regex(value).map_err(|error| {
+            ApiError::validation(format!("The regex value '{value}' is not valid: {error}"))
+        })?;
     }
     Ok(())
 }

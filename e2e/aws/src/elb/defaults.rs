@@ -41,7 +41,9 @@ pub(super) const fn define(key: &'static str, default: &'static str, form: Form)
 
 /// Defaults of attributes.
 pub(super) fn all<'a>(definitions: impl IntoIterator<Item = &'a Definition>) -> BTreeMap<String, String> {
-    let pairs = definitions.into_iter().map(|own| (own.key.to_owned(), own.default.to_owned()));
+    let pairs = definitions
+        .into_iter()
+        .map(|own| (own.key.to_owned(), own.default.to_owned()));
     pairs.collect()
 }
 
@@ -57,9 +59,15 @@ pub(super) fn check<'a>(
     value: &str,
 ) -> Result<(), ApiError> {
     let Some(own) = definitions.into_iter().find(|own| own.key == key) else {
-        return Err(ApiError::validation(format!("{noun} attribute key '{key}' is not recognized")));
+        return Err(ApiError::validation(format!(
+            "{noun} attribute key '{key}' is not recognized"
+        )));
     };
-    let between = |low: u64, high: u64| value.parse::<u64>().is_ok_and(|number| (low..=high).contains(&number));
+    let between = |low: u64, high: u64| {
+        value
+            .parse::<u64>()
+            .is_ok_and(|number| (low..=high).contains(&number))
+    };
     let wanted = match own.form {
         Form::Bool if ["true", "false"].contains(&value) => return Ok(()),
         Form::Only(word) if value == word => return Ok(()),
@@ -76,5 +84,7 @@ pub(super) fn check<'a>(
         Form::Words(words) => format!("must be one of {}", words.join(", ")),
         Form::Text(most) => format!("must have at most {most} characters"),
     };
-    Err(ApiError::validation(format!("{noun} attribute '{key}' {wanted}, not '{value}'")))
+    Err(ApiError::validation(format!(
+        "{noun} attribute '{key}' {wanted}, not '{value}'"
+    )))
 }

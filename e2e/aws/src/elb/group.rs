@@ -87,14 +87,19 @@ pub(super) fn missing(arn: &str) -> ApiError {
 fn check_name(name: &str) -> Result<(), ApiError> {
     let fault = if name.is_empty() || name.chars().count() > 32 {
         "cannot be longer than '32' characters or empty"
-    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    } else if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
         "can only contain characters that are alphanumeric characters and hyphens(-)"
     } else if name.starts_with('-') || name.ends_with('-') {
         "cannot begin or end with a hyphen(-)"
     } else {
         return Ok(());
     };
-    Err(ApiError::validation(format!("Target group name '{name}' {fault}")))
+    Err(ApiError::validation(format!(
+        "Target group name '{name}' {fault}"
+    )))
 }
 
 /// `API_CreateTargetGroup`: "If you attempt to create multiple target groups with the same settings, each call
@@ -108,11 +113,15 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         if there.same_settings(&group) && account.elb.tags_of(&there.arn) == labels {
             return Ok(json!({"TargetGroups": [there.told()]}));
         }
-        let message = format!("A target group with the same name '{name}' exists, but with different settings");
+        let message =
+            format!("A target group with the same name '{name}' exists, but with different settings");
         return Err(ApiError::new("DuplicateTargetGroupName", message));
     }
     if account.elb.groups.len() as u64 >= account.elb.limits.get("target-groups") {
-        return Err(ApiError::new("TooManyTargetGroups", "You have reached the limit on the number of target groups"));
+        return Err(ApiError::new(
+            "TooManyTargetGroups",
+            "You have reached the limit on the number of target groups",
+        ));
     }
     group.number = account.elb.next();
     group.arn = arn::group(context, name, &arn::id(context, group.number));
@@ -134,19 +143,29 @@ fn settings(account: &mut Account, context: &Context, input: &Value) -> Result<G
     if kind == "lambda" {
         let own = ["Protocol", "Port", "VpcId", "ProtocolVersion"];
         if let Some(member) = own.iter().find(|member| input.get(**member).is_some()) {
-            return Err(ApiError::validation(format!("{member} cannot be specified for target groups with target type 'lambda'")));
+            return Err(ApiError::validation(format!(
+                "{member} cannot be specified for target groups with target type 'lambda'"
+            )));
         }
     } else {
-        let needed = [("protocol", protocol.is_none()), ("port", own_port.is_none()), ("VPC ID", vpc.is_none())];
+        let needed = [
+            ("protocol", protocol.is_none()),
+            ("port", own_port.is_none()),
+            ("VPC ID", vpc.is_none()),
+        ];
         if let Some((what, _)) = needed.iter().find(|(_, missing)| *missing) {
             return Err(ApiError::validation(format!("A {what} must be specified")));
         }
     }
     if protocol == Some("GENEVE") {
-        return Err(ApiError::validation("Protocol 'GENEVE' is not served by the simulator"));
+        return Err(ApiError::validation(
+            "Protocol 'GENEVE' is not served by the simulator",
+        ));
     }
     if kind == "alb" && !matches!(protocol, Some("TCP" | "TLS")) {
-        return Err(ApiError::validation("Target groups with target type 'alb' must have protocol 'TCP' or 'TLS'"));
+        return Err(ApiError::validation(
+            "Target groups with target type 'alb' must have protocol 'TCP' or 'TLS'",
+        ));
     }
     vpc.map_or(Ok(()), |vpc| surroundings::vpc(account, context, vpc))?;
     let http = matches!(protocol, Some("HTTP" | "HTTPS"));
@@ -155,12 +174,16 @@ fn settings(account: &mut Account, context: &Context, input: &Value) -> Result<G
         (None, false) => None,
         (Some(version), true) if ["HTTP1", "HTTP2", "GRPC"].contains(&version) => Some(version),
         (Some(version), _) => {
-            return Err(ApiError::validation(format!("Protocol version '{version}' is not supported for this target group")));
+            return Err(ApiError::validation(format!(
+                "Protocol version '{version}' is not supported for this target group"
+            )));
         }
     };
     let control_port = port("TargetControlPort");
     if control_port.is_some() && !http {
-        return Err(ApiError::validation("A target control port is only for target groups of Application Load Balancers"));
+        return Err(ApiError::validation(
+            "A target control port is only for target groups of Application Load Balancers",
+        ));
     }
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
     let mut group = Group {
@@ -190,7 +213,9 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
     let balancer = text(input, "LoadBalancerArn");
     let given = [!arns.is_empty(), !names.is_empty(), balancer.is_some()];
     if given.iter().filter(|given| **given).count() > 1 {
-        return Err(ApiError::validation("Only one of target group names, target group ARNs and a load balancer ARN can be specified"));
+        return Err(ApiError::validation(
+            "Only one of target group names, target group ARNs and a load balancer ARN can be specified",
+        ));
     }
     let state = &account.elb;
     let mut found: Vec<&Group> = Vec::new();
@@ -200,7 +225,12 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
     }
     for name in &names {
         let named = state.groups.values().find(|group| group.name == *name);
-        found.push(named.ok_or_else(|| ApiError::new("TargetGroupNotFound", format!("Target groups '[{name}]' not found")))?);
+        found.push(named.ok_or_else(|| {
+            ApiError::new(
+                "TargetGroupNotFound",
+                format!("Target groups '[{name}]' not found"),
+            )
+        })?);
     }
     if let Some(balancer) = balancer {
         arn::check(balancer, "loadbalancer")?;
@@ -212,7 +242,12 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
     }
     found.sort_by_key(|group| group.number);
     found.dedup_by_key(|group| group.number);
-    page::answer("TargetGroups", found.into_iter().map(Group::told).collect(), context, input)
+    page::answer(
+        "TargetGroups",
+        found.into_iter().map(Group::told).collect(),
+        context,
+        input,
+    )
 }
 
 /// `API_ModifyTargetGroup`: "Modifies the health checks".
@@ -220,7 +255,9 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
     let arn = text(input, "TargetGroupArn").unwrap_or_default();
     arn::check(arn, "targetgroup")?;
     let mut group = account.elb.group(arn)?.clone();
-    group.check.change(&group.kind, group.protocol.as_deref(), input)?;
+    group
+        .check
+        .change(&group.kind, group.protocol.as_deref(), input)?;
     let told = group.told();
     *account.elb.group_mut(arn)? = group;
     Ok(json!({"TargetGroups": [told]}))
@@ -231,7 +268,12 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
 pub(super) fn delete(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
     let arn = text(input, "TargetGroupArn").unwrap_or_default();
     arn::check(arn, "targetgroup")?;
-    if account.elb.groups.get(arn).is_some_and(|group| group.balancer.is_some()) {
+    if account
+        .elb
+        .groups
+        .get(arn)
+        .is_some_and(|group| group.balancer.is_some())
+    {
         let message = format!("Target group '{arn}' is currently in use by a listener or a rule");
         return Err(ApiError::new("ResourceInUse", message));
     }

@@ -1,8 +1,8 @@
 //! Attributes of target groups: `API_TargetGroupAttribute`, `guide/edit-target-group-attributes`.
 
+use super::arn;
 use super::attributes::{asked, told};
 use super::defaults::{self, Definition, Form, define};
-use super::arn;
 use crate::error::ApiError;
 use crate::input::text;
 use crate::service::Context;
@@ -15,42 +15,90 @@ const WEEK: u64 = 604_800;
 
 /// Of all groups but those of Lambda functions.
 const COMMON: &[Definition] = &[
-    define("deregistration_delay.timeout_seconds", "300", Form::Range(0, 3600)),
+    define(
+        "deregistration_delay.timeout_seconds",
+        "300",
+        Form::Range(0, 3600),
+    ),
     define(
         "load_balancing.cross_zone.enabled",
         "use_load_balancer_configuration",
         Form::Words(&["true", "false", "use_load_balancer_configuration"]),
     ),
-    define("target_group_health.dns_failover.minimum_healthy_targets.count", "1", Form::OffOr(1, 1000)),
-    define("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", Form::OffOr(1, 100)),
-    define("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", Form::Range(1, 1000)),
-    define("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", Form::OffOr(1, 100)),
+    define(
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        "1",
+        Form::OffOr(1, 1000),
+    ),
+    define(
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        "off",
+        Form::OffOr(1, 100),
+    ),
+    define(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        "1",
+        Form::Range(1, 1000),
+    ),
+    define(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        "off",
+        Form::OffOr(1, 100),
+    ),
     define("stickiness.enabled", "false", Form::Bool),
 ];
 
 /// Of HTTP and HTTPS.
 const APPLICATION: &[Definition] = &[
-    define("stickiness.type", "lb_cookie", Form::Words(&["lb_cookie", "app_cookie"])),
-    define("stickiness.lb_cookie.duration_seconds", "86400", Form::Range(1, WEEK)),
+    define(
+        "stickiness.type",
+        "lb_cookie",
+        Form::Words(&["lb_cookie", "app_cookie"]),
+    ),
+    define(
+        "stickiness.lb_cookie.duration_seconds",
+        "86400",
+        Form::Range(1, WEEK),
+    ),
     define("stickiness.app_cookie.cookie_name", "", Form::Text(4096)),
-    define("stickiness.app_cookie.duration_seconds", "86400", Form::Range(1, WEEK)),
+    define(
+        "stickiness.app_cookie.duration_seconds",
+        "86400",
+        Form::Range(1, WEEK),
+    ),
     define(
         "load_balancing.algorithm.type",
         "round_robin",
         Form::Words(&["round_robin", "least_outstanding_requests", "weighted_random"]),
     ),
-    define("load_balancing.algorithm.anomaly_mitigation", "off", Form::Words(&["on", "off"])),
+    define(
+        "load_balancing.algorithm.anomaly_mitigation",
+        "off",
+        Form::Words(&["on", "off"]),
+    ),
     define("slow_start.duration_seconds", "0", Form::ZeroOr(30, 900)),
 ];
 
 /// Of the protocols of NLBs.
 const NETWORK: &[Definition] = &[
     define("stickiness.type", "source_ip", Form::Words(&["source_ip"])),
-    define("deregistration_delay.connection_termination.enabled", "false", Form::Bool),
+    define(
+        "deregistration_delay.connection_termination.enabled",
+        "false",
+        Form::Bool,
+    ),
     define("preserve_client_ip.enabled", "true", Form::Bool),
     define("proxy_protocol_v2.enabled", "false", Form::Bool),
-    define("target_health_state.unhealthy.connection_termination.enabled", "true", Form::Bool),
-    define("target_health_state.unhealthy.draining_interval_seconds", "0", Form::Range(0, 360_000)),
+    define(
+        "target_health_state.unhealthy.connection_termination.enabled",
+        "true",
+        Form::Bool,
+    ),
+    define(
+        "target_health_state.unhealthy.draining_interval_seconds",
+        "0",
+        Form::Range(0, 360_000),
+    ),
 ];
 
 /// Of Lambda functions.
@@ -75,10 +123,16 @@ pub(super) fn of(kind: &str, protocol: Option<&str>) -> BTreeMap<String, String>
     };
     let udp = matches!(protocol, Some("UDP" | "TCP_UDP"));
     // "For new UDP/TCP_UDP target groups the default is true."
-    set("deregistration_delay.connection_termination.enabled", if udp { "true" } else { "false" });
+    set(
+        "deregistration_delay.connection_termination.enabled",
+        if udp { "true" } else { "false" },
+    );
     if udp {
         // "This attribute can't be enabled for UDP and TCP_UDP target groups."
-        set("target_health_state.unhealthy.connection_termination.enabled", "false");
+        set(
+            "target_health_state.unhealthy.connection_termination.enabled",
+            "false",
+        );
     }
     // "The default is disabled if the target group type is IP address and the target group protocol is TCP or TLS."
     if kind == "ip" && matches!(protocol, Some("TCP" | "TLS")) {
@@ -101,7 +155,12 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
     let group = account.elb.group(arn)?;
     let mut all = group.attributes.clone();
     for (key, value) in asked(input)? {
-        defaults::check(definitions(&group.kind, group.protocol.as_deref()), "Target group", key, value)?;
+        defaults::check(
+            definitions(&group.kind, group.protocol.as_deref()),
+            "Target group",
+            key,
+            value,
+        )?;
         all.insert(key.to_owned(), value.to_owned());
     }
     together(&all)?;
@@ -125,9 +184,12 @@ fn together(all: &BTreeMap<String, String>) -> Result<(), ApiError> {
     let cookie = value("stickiness.app_cookie.cookie_name");
     // "Names that start with the following prefixes are not allowed: AWSALB, AWSALBAPP, and AWSALBTG".
     if cookie.starts_with("AWSALB") {
-        return Err(ApiError::validation(format!("The cookie name '{cookie}' is reserved for use by the load balancer")));
+        return Err(ApiError::validation(format!(
+            "The cookie name '{cookie}' is reserved for use by the load balancer"
+        )));
     }
-    if value("stickiness.enabled") == "true" && value("stickiness.type") == "app_cookie" && cookie.is_empty() {
+    if value("stickiness.enabled") == "true" && value("stickiness.type") == "app_cookie" && cookie.is_empty()
+    {
         return refuse("A cookie name must be specified for application-based stickiness");
     }
     Ok(())

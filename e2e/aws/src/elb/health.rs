@@ -42,10 +42,22 @@ impl Check {
         let http = matches!(protocol, Some("HTTP" | "HTTPS"));
         let own = if http || kind == "alb" { "HTTP" } else { "TCP" };
         let (path, matcher) = match version {
-            Some("GRPC") => (Some("/AWS.ALB/healthcheck"), Some(Matcher { grpc_code: Some("12".to_owned()), http_code: None })),
+            Some("GRPC") => (
+                Some("/AWS.ALB/healthcheck"),
+                Some(Matcher {
+                    grpc_code: Some("12".to_owned()),
+                    http_code: None,
+                }),
+            ),
             _ if http || lambda || own == "HTTP" => {
                 let codes = if http || lambda { "200" } else { "200-399" };
-                (Some("/"), Some(Matcher { http_code: Some(codes.to_owned()), grpc_code: None }))
+                (
+                    Some("/"),
+                    Some(Matcher {
+                        http_code: Some(codes.to_owned()),
+                        grpc_code: None,
+                    }),
+                )
             }
             _ => (None, None),
         };
@@ -87,20 +99,33 @@ impl Check {
     /// # Errors
     ///
     /// `ValidationError`, `InvalidConfigurationRequest`.
-    pub(super) fn change(&mut self, kind: &str, protocol: Option<&str>, input: &Value) -> Result<(), ApiError> {
+    pub(super) fn change(
+        &mut self,
+        kind: &str,
+        protocol: Option<&str>,
+        input: &Value,
+    ) -> Result<(), ApiError> {
         let mut next = self.clone();
         if let Some(enabled) = input.get("HealthCheckEnabled").and_then(Value::as_bool) {
             // "If the target type is instance, ip, or alb, health checks are always enabled and can't be disabled."
             if !enabled && kind != "lambda" {
-                return Err(ApiError::validation("Health check enabled must be true for target groups with target type instance, ip or alb"));
+                return Err(ApiError::validation(
+                    "Health check enabled must be true for target groups with target type instance, ip or alb",
+                ));
             }
             next.enabled = enabled;
         }
         let http_group = matches!(protocol, Some("HTTP" | "HTTPS"));
         if let Some(own) = text(input, "HealthCheckProtocol") {
-            let known: &[&str] = if http_group { &["HTTP", "HTTPS"] } else { &["HTTP", "HTTPS", "TCP"] };
+            let known: &[&str] = if http_group {
+                &["HTTP", "HTTPS"]
+            } else {
+                &["HTTP", "HTTPS", "TCP"]
+            };
             if !known.contains(&own) || kind == "lambda" {
-                return Err(ApiError::validation(format!("Health check protocol '{own}' is not supported for this target group")));
+                return Err(ApiError::validation(format!(
+                    "Health check protocol '{own}' is not supported for this target group"
+                )));
             }
             next.protocol = Some(own.to_owned());
             if own == "TCP" {
@@ -108,19 +133,26 @@ impl Check {
                 next.matcher = None;
             } else if next.path.is_none() {
                 next.path = Some("/".to_owned());
-                next.matcher = Some(Matcher { http_code: Some("200-399".to_owned()), grpc_code: None });
+                next.matcher = Some(Matcher {
+                    http_code: Some("200-399".to_owned()),
+                    grpc_code: None,
+                });
             }
         }
         if let Some(port) = text(input, "HealthCheckPort") {
             if port != "traffic-port" && !port.parse::<u16>().is_ok_and(|port| port > 0) {
-                return Err(ApiError::validation(format!("Health check port '{port}' must be from 1 to 65535 or 'traffic-port'")));
+                return Err(ApiError::validation(format!(
+                    "Health check port '{port}' must be from 1 to 65535 or 'traffic-port'"
+                )));
             }
             next.port = Some(port.to_owned());
         }
         let has_path = next.path.is_some();
         if let Some(path) = text(input, "HealthCheckPath") {
             if !has_path || !path.starts_with('/') || path.contains(char::is_whitespace) {
-                return Err(ApiError::validation(format!("Health check path '{path}' must be for HTTP or HTTPS and begin with '/'")));
+                return Err(ApiError::validation(format!(
+                    "Health check path '{path}' must be for HTTP or HTTPS and begin with '/'"
+                )));
             }
             next.path = Some(path.to_owned());
         }
@@ -133,10 +165,17 @@ impl Check {
             *place = number(input, member).unwrap_or(*place);
         }
         if let Some(asked) = input.get("Matcher") {
-            next.matcher = Some(matcher(asked, next.matcher.as_ref(), http_group || kind == "lambda")?);
+            next.matcher = Some(matcher(
+                asked,
+                next.matcher.as_ref(),
+                http_group || kind == "lambda",
+            )?);
         }
         if next.timeout >= next.interval {
-            let message = format!("Health check timeout '{}' must be smaller than the interval '{}'", next.timeout, next.interval);
+            let message = format!(
+                "Health check timeout '{}' must be smaller than the interval '{}'",
+                next.timeout, next.interval
+            );
             return Err(ApiError::validation(message));
         }
         *self = next;
@@ -160,16 +199,26 @@ fn matcher(asked: &Value, former: Option<&Matcher>, application: bool) -> Result
     let codes = match (&asked.http_code, &asked.grpc_code) {
         (None, Some(codes)) if grpc => (codes, 0, 99),
         (Some(codes), None) if !grpc && former.is_some() => (codes, 200, if application { 499 } else { 599 }),
-        _ => return Err(ApiError::validation("The matcher must have HTTP codes for HTTP, gRPC codes for gRPC health checks")),
+        _ => {
+            return Err(ApiError::validation(
+                "The matcher must have HTTP codes for HTTP, gRPC codes for gRPC health checks",
+            ));
+        }
     };
     let (codes, low, high) = codes;
-    let within = |code: &str| code.parse::<u16>().ok().filter(|code| (low..=high).contains(code));
+    let within = |code: &str| {
+        code.parse::<u16>()
+            .ok()
+            .filter(|code| (low..=high).contains(code))
+    };
     let well = codes.split(',').all(|part| match part.split_once('-') {
         Some((from, to)) => within(from).zip(within(to)).is_some_and(|(from, to)| from <= to),
         None => within(part).is_some(),
     });
     if !well {
-        return Err(ApiError::validation(format!("Health check matcher codes '{codes}' must be between {low} and {high}")));
+        return Err(ApiError::validation(format!(
+            "Health check matcher codes '{codes}' must be between {low} and {high}"
+        )));
     }
     Ok(asked)
 }
@@ -183,7 +232,13 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
     let asked = list(input, "Targets");
     let drained = |target: &&Target| !target.gone(context.now);
     if asked.is_empty() {
-        told.extend(group.targets.iter().filter(drained).map(|target| description(account, context, group, target)));
+        told.extend(
+            group
+                .targets
+                .iter()
+                .filter(drained)
+                .map(|target| description(account, context, group, target)),
+        );
     }
     for target in asked {
         let id = text(target, "Id").unwrap_or_default();
@@ -195,10 +250,17 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
             .filter(|own| own.id == id && (port.is_none() || own.port == port))
             .collect();
         if found.is_empty() {
-            let health = unused("Target.NotRegistered", "Target is not registered to the target group");
+            let health = unused(
+                "Target.NotRegistered",
+                "Target is not registered to the target group",
+            );
             told.push(json!({"Target": target, "TargetHealth": health}));
         }
-        told.extend(found.into_iter().map(|own| description(account, context, group, own)));
+        told.extend(
+            found
+                .into_iter()
+                .map(|own| description(account, context, group, own)),
+        );
     }
     Ok(json!({"TargetHealthDescriptions": told}))
 }
@@ -224,9 +286,15 @@ fn health(account: &Account, context: &Context, group: &Group, target: &Target) 
             "Description": "Target deregistration is in progress",
         });
     }
-    let balancer = group.balancer.as_ref().and_then(|arn| account.elb.balancers.get(arn));
+    let balancer = group
+        .balancer
+        .as_ref()
+        .and_then(|arn| account.elb.balancers.get(arn));
     let Some(balancer) = balancer else {
-        return unused("Target.NotInUse", "Target group is not configured to receive traffic from the load balancer");
+        return unused(
+            "Target.NotInUse",
+            "Target group is not configured to receive traffic from the load balancer",
+        );
     };
     if !group.check.enabled {
         return json!({
@@ -237,18 +305,33 @@ fn health(account: &Account, context: &Context, group: &Group, target: &Target) 
     }
     let zone = target.zone.as_deref().filter(|zone| *zone != "all");
     if zone.is_some_and(|zone| !balancer.zones.iter().any(|own| own.name == zone)) {
-        return unused("Target.NotInUse", "Target is in an Availability Zone that is not enabled for the load balancer");
+        return unused(
+            "Target.NotInUse",
+            "Target is in an Availability Zone that is not enabled for the load balancer",
+        );
     }
-    let known = context.healths.of(&group.arn, &target.id, target.port.unwrap_or_default());
-    let known = known.filter(|_| balancer.active(context.now)).unwrap_or_else(|| Health {
-        state: "initial".to_owned(),
-        reason: Some("Elb.RegistrationInProgress".to_owned()),
-        description: Some("Target registration is in progress".to_owned()),
-    });
+    let known = context
+        .healths
+        .of(&group.arn, &target.id, target.port.unwrap_or_default());
+    let known = known
+        .filter(|_| balancer.active(context.now))
+        .unwrap_or_else(|| Health {
+            state: "initial".to_owned(),
+            reason: Some("Elb.RegistrationInProgress".to_owned()),
+            description: Some("Target registration is in progress".to_owned()),
+        });
     let mut told = json!({"State": known.state});
     if let Some(members) = told.as_object_mut() {
-        members.extend(known.reason.map(|reason| ("Reason".to_owned(), Value::from(reason))));
-        members.extend(known.description.map(|text| ("Description".to_owned(), Value::from(text))));
+        members.extend(
+            known
+                .reason
+                .map(|reason| ("Reason".to_owned(), Value::from(reason))),
+        );
+        members.extend(
+            known
+                .description
+                .map(|text| ("Description".to_owned(), Value::from(text))),
+        );
     }
     told
 }

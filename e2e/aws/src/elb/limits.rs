@@ -45,8 +45,17 @@ pub struct Limits {
 impl Limits {
     /// A quota; unknown names have none.
     pub fn get(&self, name: &str) -> u64 {
-        let default = || DEFAULTS.iter().find(|(known, _)| *known == name).map(|(_, max)| *max);
-        self.raised.get(name).copied().or_else(default).unwrap_or(u64::MAX)
+        let default = || {
+            DEFAULTS
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, max)| *max)
+        };
+        self.raised
+            .get(name)
+            .copied()
+            .or_else(default)
+            .unwrap_or(u64::MAX)
     }
 
     /// Sets a quota; false when there is none of this name.
@@ -67,7 +76,11 @@ impl Limits {
 /// `API_DescribeAccountLimits`.
 pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let told = account.elb.limits.all();
-    let told = told.iter().filter(|(name, _)| ![CERTIFICATES, VALUES_OF_CONDITION].contains(name));
-    let limits = told.map(|(name, max)| json!({"Name": name, "Max": max.to_string()})).collect();
+    let told = told
+        .iter()
+        .filter(|(name, _)| ![CERTIFICATES, VALUES_OF_CONDITION].contains(name));
+    let limits = told
+        .map(|(name, max)| json!({"Name": name, "Max": max.to_string()}))
+        .collect();
     page::answer("Limits", limits, context, input)
 }

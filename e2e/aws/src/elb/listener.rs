@@ -77,15 +77,24 @@ pub(super) fn check_protocol(protocol: &str) -> Result<(), ApiError> {
 /// # Errors
 ///
 /// Those of `API_CreateListener` on certificates, policies and mutual authentication.
-pub(super) fn security(account: &Account, context: &Context, protocol: &str, input: &Value) -> Result<Security, ApiError> {
+pub(super) fn security(
+    account: &Account,
+    context: &Context,
+    protocol: &str,
+    input: &Value,
+) -> Result<Security, ApiError> {
     let certificates = list(input, "Certificates");
     if !texts(input, "AlpnPolicy").is_empty() {
-        return Err(ApiError::validation("An ALPN policy can only be specified for TLS listeners"));
+        return Err(ApiError::validation(
+            "An ALPN policy can only be specified for TLS listeners",
+        ));
     }
     if protocol != "HTTPS" {
         let own = ["Certificates", "SslPolicy", "MutualAuthentication"];
         if let Some(member) = own.iter().find(|member| input.get(**member).is_some()) {
-            return Err(ApiError::validation(format!("{member} cannot be specified for a listener with protocol '{protocol}'")));
+            return Err(ApiError::validation(format!(
+                "{member} cannot be specified for a listener with protocol '{protocol}'"
+            )));
         }
         return Ok(Security::default());
     }
@@ -95,7 +104,11 @@ pub(super) fn security(account: &Account, context: &Context, protocol: &str, inp
         [] => None,
         [only] => Some(certificate(account, context, only)?),
         // "You must provide exactly one certificate."
-        _ => return Err(ApiError::validation("Exactly one default certificate must be specified")),
+        _ => {
+            return Err(ApiError::validation(
+                "Exactly one default certificate must be specified",
+            ));
+        }
     };
     Ok(Security {
         ssl_policy: ssl_policy.map(ToOwned::to_owned),
@@ -111,9 +124,12 @@ pub(super) fn security(account: &Account, context: &Context, protocol: &str, inp
 /// `ValidationError`, `CertificateNotFound`, `UnsupportedCertificate`.
 pub(super) fn certificate(account: &Account, context: &Context, asked: &Value) -> Result<String, ApiError> {
     if asked.get("IsDefault").is_some() {
-        return Err(ApiError::validation("IsDefault cannot be specified for a certificate"));
+        return Err(ApiError::validation(
+            "IsDefault cannot be specified for a certificate",
+        ));
     }
-    let arn = text(asked, "CertificateArn").ok_or_else(|| ApiError::validation("A certificate ARN must be specified"))?;
+    let arn = text(asked, "CertificateArn")
+        .ok_or_else(|| ApiError::validation("A certificate ARN must be specified"))?;
     surroundings::certificate(account, context, arn)?;
     Ok(arn.to_owned())
 }
@@ -127,19 +143,31 @@ fn mutual(input: &Value) -> Result<Option<MutualAuthentication>, ApiError> {
         .map_err(|error| ApiError::validation(format!("MutualAuthentication cannot be read: {error}")))?;
     let mode = asked.mode.clone().unwrap_or_else(|| "off".to_owned());
     match (mode.as_str(), &asked.trust_store_arn) {
-        ("verify", Some(arn)) => Err(ApiError::new("TrustStoreNotFound", format!("Trust store '{arn}' not found"))),
-        ("verify", None) => Err(ApiError::validation("A trust store must be specified for mutual authentication mode 'verify'")),
+        ("verify", Some(arn)) => Err(ApiError::new(
+            "TrustStoreNotFound",
+            format!("Trust store '{arn}' not found"),
+        )),
+        ("verify", None) => Err(ApiError::validation(
+            "A trust store must be specified for mutual authentication mode 'verify'",
+        )),
         ("off" | "passthrough", None) => {
-            if asked.ignore_client_certificate_expiry.is_some() || asked.advertise_trust_store_ca_names.is_some() {
+            if asked.ignore_client_certificate_expiry.is_some()
+                || asked.advertise_trust_store_ca_names.is_some()
+            {
                 let message = format!("Mutual authentication mode '{mode}' takes no further settings");
                 return Err(ApiError::validation(message));
             }
-            Ok(Some(MutualAuthentication { mode: Some(mode), ..MutualAuthentication::default() }))
+            Ok(Some(MutualAuthentication {
+                mode: Some(mode),
+                ..MutualAuthentication::default()
+            }))
         }
-        ("off" | "passthrough", Some(_)) => {
-            Err(ApiError::validation(format!("A trust store cannot be specified for mutual authentication mode '{mode}'")))
-        }
-        _ => Err(ApiError::validation(format!("Mutual authentication mode '{mode}' must be one of 'off, passthrough, verify'"))),
+        ("off" | "passthrough", Some(_)) => Err(ApiError::validation(format!(
+            "A trust store cannot be specified for mutual authentication mode '{mode}'"
+        ))),
+        _ => Err(ApiError::validation(format!(
+            "Mutual authentication mode '{mode}' must be one of 'off, passthrough, verify'"
+        ))),
     }
 }
 
@@ -147,7 +175,10 @@ impl Listener {
     /// As answers have it.
     pub(super) fn told(&self, state: &State) -> Value {
         let default = state.rules_of(&self.arn).find(|rule| rule.priority.is_none());
-        let certificates = self.certificates.first().map(|arn| json!([{"CertificateArn": arn}]));
+        let certificates = self
+            .certificates
+            .first()
+            .map(|arn| json!([{"CertificateArn": arn}]));
         tidy(json!({
             "ListenerArn": self.arn,
             "LoadBalancerArn": self.balancer,
@@ -179,11 +210,19 @@ impl Listener {
             }
         }
         if self.certificates.is_empty() {
-            return Err(ApiError::validation("A certificate must be specified for HTTPS listeners"));
+            return Err(ApiError::validation(
+                "A certificate must be specified for HTTPS listeners",
+            ));
         }
         let former = self.ssl_policy.take();
-        self.ssl_policy = security.ssl_policy.or(former).or_else(|| Some(policies::DEFAULT.to_owned()));
-        let off = MutualAuthentication { mode: Some("off".to_owned()), ..MutualAuthentication::default() };
+        self.ssl_policy = security
+            .ssl_policy
+            .or(former)
+            .or_else(|| Some(policies::DEFAULT.to_owned()));
+        let off = MutualAuthentication {
+            mode: Some("off".to_owned()),
+            ..MutualAuthentication::default()
+        };
         let former = self.mutual_authentication.take();
         self.mutual_authentication = security.mutual_authentication.or(former).or(Some(off));
         Ok(())
@@ -195,7 +234,8 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     let balancer = text(input, "LoadBalancerArn").unwrap_or_default();
     arn::check(balancer, "loadbalancer")?;
     let owner = account.elb.balancer(balancer)?.clone();
-    let protocol = text(input, "Protocol").ok_or_else(|| ApiError::validation("A listener protocol must be specified"))?;
+    let protocol = text(input, "Protocol")
+        .ok_or_else(|| ApiError::validation("A listener protocol must be specified"))?;
     let port = number(input, "Port").and_then(|port| u16::try_from(port).ok());
     let port = port.ok_or_else(|| ApiError::validation("A listener port must be specified"))?;
     check_protocol(protocol)?;
@@ -212,8 +252,18 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     };
     listener.secure(security(account, context, protocol, input)?)?;
     let labels = tags::read(input)?;
-    let there = account.elb.listeners_of(balancer).find(|there| there.port == port).cloned();
-    let default = there.as_ref().and_then(|there| account.elb.rules_of(&there.arn).find(|rule| rule.priority.is_none()).cloned());
+    let there = account
+        .elb
+        .listeners_of(balancer)
+        .find(|there| there.port == port)
+        .cloned();
+    let default = there.as_ref().and_then(|there| {
+        account
+            .elb
+            .rules_of(&there.arn)
+            .find(|rule| rule.priority.is_none())
+            .cloned()
+    });
     let listening = Listening {
         balancer: &owner,
         protocol,
@@ -241,10 +291,18 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         return Err(ApiError::new("TooManyListeners", message));
     }
     listener.number = account.elb.next();
-    listener.arn = format!("{}{}", arn::listeners_of(balancer), arn::id(context, listener.number));
+    listener.arn = format!(
+        "{}{}",
+        arn::listeners_of(balancer),
+        arn::id(context, listener.number)
+    );
     let rule_number = account.elb.next();
     let rule = Rule {
-        arn: format!("{}{}", arn::rules_of(&listener.arn), arn::id(context, rule_number)),
+        arn: format!(
+            "{}{}",
+            arn::rules_of(&listener.arn),
+            arn::id(context, rule_number)
+        ),
         priority: None,
         conditions: Vec::new(),
         actions,
@@ -255,7 +313,10 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         account.elb.tags.insert(listener.arn.clone(), labels);
     }
     account.elb.rules.insert(rule.arn.clone(), rule);
-    account.elb.listeners.insert(listener.arn.clone(), listener.clone());
+    account
+        .elb
+        .listeners
+        .insert(listener.arn.clone(), listener.clone());
     account.elb.recount(balancer);
     surroundings::use_certificates(account, balancer);
     Ok(json!({"Listeners": [listener.told(&account.elb)]}))

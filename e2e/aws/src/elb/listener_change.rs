@@ -25,11 +25,18 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
                 found.push(account.elb.listener(arn)?);
             }
         }
-        _ => return Err(ApiError::validation("You must specify either listener ARNs or a load balancer ARN")),
+        _ => {
+            return Err(ApiError::validation(
+                "You must specify either listener ARNs or a load balancer ARN",
+            ));
+        }
     }
     found.sort_by_key(|listener| listener.number);
     found.dedup_by_key(|listener| listener.number);
-    let told = found.into_iter().map(|listener| listener.told(&account.elb)).collect();
+    let told = found
+        .into_iter()
+        .map(|listener| listener.told(&account.elb))
+        .collect();
     page::answer("Listeners", told, context, input)
 }
 
@@ -47,21 +54,34 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
         protocol.clone_into(&mut changed.protocol);
     }
     if let Some(port) = number(input, "Port").and_then(|port| u16::try_from(port).ok()) {
-        if account.elb.listeners_of(&balancer.arn).any(|other| other.port == port && other.arn != arn) {
-            let message = format!("A listener already exists on this port for this load balancer '{}'", balancer.arn);
+        if account
+            .elb
+            .listeners_of(&balancer.arn)
+            .any(|other| other.port == port && other.arn != arn)
+        {
+            let message = format!(
+                "A listener already exists on this port for this load balancer '{}'",
+                balancer.arn
+            );
             return Err(ApiError::new("DuplicateListener", message));
         }
         changed.port = port;
     }
     let security = listener::security(account, context, &changed.protocol, input)?;
     if changed.protocol == "HTTPS" && former_protocol != "HTTPS" && security.ssl_policy.is_none() {
-        return Err(ApiError::validation("A security policy must be specified for HTTPS listeners"));
+        return Err(ApiError::validation(
+            "A security policy must be specified for HTTPS listeners",
+        ));
     }
     changed.secure(security)?;
     if changed.protocol != former_protocol {
         changed.attributes = attributes::of_listener(&changed.protocol, &changed.attributes);
     }
-    let default = account.elb.rules_of(arn).find(|rule| rule.priority.is_none()).map(|rule| rule.arn.clone());
+    let default = account
+        .elb
+        .rules_of(arn)
+        .find(|rule| rule.priority.is_none())
+        .map(|rule| rule.arn.clone());
     let default = default.ok_or_else(|| ApiError::internal("the listener has no default rule"))?;
     let asked = list(input, "DefaultActions");
     let actions = if input.get("DefaultActions").is_some() {
@@ -77,7 +97,15 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
     };
     if changed.protocol != former_protocol {
         let replaced = actions.as_ref().map(|_| default.as_str());
-        fits(&account.elb, arn, Site { balancer: &balancer, protocol: &changed.protocol, replaced })?;
+        fits(
+            &account.elb,
+            arn,
+            Site {
+                balancer: &balancer,
+                protocol: &changed.protocol,
+                replaced,
+            },
+        )?;
     }
     if let (Some(actions), Some(rule)) = (actions, account.elb.rules.get_mut(&default)) {
         rule.actions = actions;
@@ -90,12 +118,21 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
 
 /// Whether the rules of a listener can be served by another protocol.
 fn fits(state: &State, listener: &str, site: Site<'_>) -> Result<(), ApiError> {
-    for rule in state.rules_of(listener).filter(|rule| Some(rule.arn.as_str()) != site.replaced) {
+    for rule in state
+        .rules_of(listener)
+        .filter(|rule| Some(rule.arn.as_str()) != site.replaced)
+    {
         let groups = rule.actions.iter().flat_map(usage::groups_of).collect();
         usage::still_compatible(state, &groups, site)?;
-        let authenticates = rule.actions.iter().any(|action| !["forward", "redirect", "fixed-response"].contains(&action.kind.as_str()));
+        let authenticates = rule
+            .actions
+            .iter()
+            .any(|action| !["forward", "redirect", "fixed-response"].contains(&action.kind.as_str()));
         if authenticates && site.protocol != "HTTPS" {
-            let message = format!("Rule '{}' has an action that is only for HTTPS listeners", rule.arn);
+            let message = format!(
+                "Rule '{}' has an action that is only for HTTPS listeners",
+                rule.arn
+            );
             return Err(ApiError::new("InvalidLoadBalancerAction", message));
         }
     }

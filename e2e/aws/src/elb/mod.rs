@@ -140,7 +140,10 @@ impl State {
     }
 
     fn listener_mut(&mut self, arn: &str) -> Result<&mut Listener, ApiError> {
-        let listener = self.listeners.get_mut(arn).ok_or_else(|| listener::missing(arn))?;
+        let listener = self
+            .listeners
+            .get_mut(arn)
+            .ok_or_else(|| listener::missing(arn))?;
         self.changed.balancers.insert(listener.balancer.clone());
         Ok(listener)
     }
@@ -160,7 +163,9 @@ impl State {
         let prefix = arn::listeners_of(balancer);
         let from = (Bound::Included(prefix.clone()), Bound::Unbounded);
         let listeners = self.listeners.range::<String, _>(from);
-        listeners.take_while(move |(arn, _)| arn.starts_with(&prefix)).map(|(_, listener)| listener)
+        listeners
+            .take_while(move |(arn, _)| arn.starts_with(&prefix))
+            .map(|(_, listener)| listener)
     }
 
     /// Rules of a listener with its default rule, in the order of their ARNs.
@@ -168,7 +173,9 @@ impl State {
         let prefix = arn::rules_of(listener);
         let from = (Bound::Included(prefix.clone()), Bound::Unbounded);
         let rules = self.rules.range::<String, _>(from);
-        rules.take_while(move |(arn, _)| arn.starts_with(&prefix)).map(|(_, rule)| rule)
+        rules
+            .take_while(move |(arn, _)| arn.starts_with(&prefix))
+            .map(|(_, rule)| rule)
     }
 
     /// Tags of a resource.
@@ -179,7 +186,12 @@ impl State {
     /// All resources with their tags, for `GetResources` of the tagging API: load balancers, target groups,
     /// listeners and rules.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
-        let arns = self.balancers.keys().chain(self.groups.keys()).chain(self.listeners.keys()).chain(self.rules.keys());
+        let arns = self
+            .balancers
+            .keys()
+            .chain(self.groups.keys())
+            .chain(self.listeners.keys())
+            .chain(self.rules.keys());
         arns.map(|arn| (arn.clone(), self.tags_of(arn))).collect()
     }
 

@@ -13,7 +13,12 @@ use serde_json::{Map, Value};
 /// # Errors
 ///
 /// When the marker is none of ours.
-pub(super) fn answer(name: &str, items: Vec<Value>, context: &Context, input: &Value) -> Result<Value, ApiError> {
+pub(super) fn answer(
+    name: &str,
+    items: Vec<Value>,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
     let from = text(input, "Marker").map_or(Ok(0), position)?;
     let asked = number(input, "PageSize").and_then(|size| usize::try_from(size).ok());
     let size = asked.unwrap_or(context.settings.default_page_size).max(1);
@@ -23,13 +28,19 @@ pub(super) fn answer(name: &str, items: Vec<Value>, context: &Context, input: &V
     let mut members = Map::new();
     members.insert(name.to_owned(), Value::Array(page));
     if end < total {
-        members.insert("NextMarker".to_owned(), Value::from(URL_SAFE_NO_PAD.encode(format!("{name}:{end}"))));
+        members.insert(
+            "NextMarker".to_owned(),
+            Value::from(URL_SAFE_NO_PAD.encode(format!("{name}:{end}"))),
+        );
     }
     Ok(Value::Object(members))
 }
 
 fn position(marker: &str) -> Result<usize, ApiError> {
-    let decoded = URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = URL_SAFE_NO_PAD
+        .decode(marker)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     let position = decoded.and_then(|text| text.split_once(':').and_then(|(_, end)| end.parse().ok()));
     position.ok_or_else(|| ApiError::validation("Invalid marker"))
 }

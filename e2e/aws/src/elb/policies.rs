@@ -25,26 +25,71 @@ const POLICIES: &[(&str, &[&str])] = &[
     ("ELBSecurityPolicy-TLS-1-1-2017-01", &["TLSv1.1", "TLSv1.2"]),
     ("ELBSecurityPolicy-TLS-1-2-2017-01", &["TLSv1.2"]),
     ("ELBSecurityPolicy-TLS-1-2-Ext-2018-06", &["TLSv1.2"]),
-    ("ELBSecurityPolicy-TLS13-1-0-2021-06", &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-0-PQ-2025-09", &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-1-2021-06", &["TLSv1.1", "TLSv1.2", "TLSv1.3"]),
+    (
+        "ELBSecurityPolicy-TLS13-1-0-2021-06",
+        &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-0-PQ-2025-09",
+        &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-1-2021-06",
+        &["TLSv1.1", "TLSv1.2", "TLSv1.3"],
+    ),
     ("ELBSecurityPolicy-TLS13-1-2-2021-06", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext1-PQ-2025-09", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext2-PQ-2025-09", &["TLSv1.2", "TLSv1.3"]),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext1-PQ-2025-09",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext2-PQ-2025-09",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
     ("ELBSecurityPolicy-TLS13-1-2-PQ-2025-09", &["TLSv1.2", "TLSv1.3"]),
     ("ELBSecurityPolicy-TLS13-1-2-Res-2021-06", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", &["TLSv1.2", "TLSv1.3"]),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
     ("ELBSecurityPolicy-TLS13-1-3-2021-06", &["TLSv1.3"]),
     ("ELBSecurityPolicy-TLS13-1-3-PQ-2025-09", &["TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-0-FIPS-2023-04", &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-1-FIPS-2023-04", &["TLSv1.1", "TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext0-FIPS-2023-04", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext1-FIPS-2023-04", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Ext2-FIPS-2023-04", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-FIPS-2023-04", &["TLSv1.2", "TLSv1.3"]),
-    ("ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04", &["TLSv1.2", "TLSv1.3"]),
+    (
+        "ELBSecurityPolicy-TLS13-1-0-FIPS-2023-04",
+        &["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-1-FIPS-2023-04",
+        &["TLSv1.1", "TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext0-FIPS-2023-04",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext1-FIPS-2023-04",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Ext2-FIPS-2023-04",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-FIPS-2023-04",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
+    (
+        "ELBSecurityPolicy-TLS13-1-2-Res-FIPS-2023-04",
+        &["TLSv1.2", "TLSv1.3"],
+    ),
     ("ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04", &["TLSv1.3"]),
 ];
 
@@ -57,7 +102,10 @@ pub(super) fn check(name: &str) -> Result<(), ApiError> {
     if POLICIES.iter().any(|(known, _)| *known == name) {
         return Ok(());
     }
-    Err(ApiError::new("SSLPolicyNotFound", format!("SSL policy '{name}' not found")))
+    Err(ApiError::new(
+        "SSLPolicyNotFound",
+        format!("SSL policy '{name}' not found"),
+    ))
 }
 
 /// `API_DescribeSSLPolicies`.
@@ -68,7 +116,9 @@ pub(super) fn describe(_account: &mut Account, context: &Context, input: &Value)
         Some("gateway") => &[],
         _ => &["application", "network"],
     };
-    let asked = POLICIES.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
+    let asked = POLICIES
+        .iter()
+        .filter(|(name, _)| names.is_empty() || names.contains(name));
     let policies = asked.filter(|_| !kinds.is_empty()).map(
         |(name, protocols)| json!({"Name": name, "SslProtocols": protocols, "SupportedLoadBalancerTypes": kinds}),
     );

@@ -13,33 +13,49 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn set(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
     let pairs = list(input, "RulePriorities");
     if pairs.is_empty() {
-        return Err(ApiError::validation("At least one rule priority must be specified"));
+        return Err(ApiError::validation(
+            "At least one rule priority must be specified",
+        ));
     }
     let mut wanted: BTreeMap<String, u32> = BTreeMap::new();
     let mut taken: BTreeSet<(String, u32)> = BTreeSet::new();
     let mut listeners: BTreeSet<String> = BTreeSet::new();
     for pair in pairs {
-        let arn = text(pair, "RuleArn").ok_or_else(|| ApiError::validation("A rule ARN must be specified"))?;
+        let arn =
+            text(pair, "RuleArn").ok_or_else(|| ApiError::validation("A rule ARN must be specified"))?;
         let priority = number(pair, "Priority").and_then(|priority| u32::try_from(priority).ok());
         let priority = priority.ok_or_else(|| ApiError::validation("A rule priority must be specified"))?;
         let rule = rule::find(&account.elb, arn)?;
         if rule.priority.is_none() {
-            return Err(ApiError::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be prioritized")));
+            return Err(ApiError::new(
+                "OperationNotPermitted",
+                format!("Default rule '{arn}' cannot be prioritized"),
+            ));
         }
         let listener = rule.listener();
         if wanted.insert(arn.to_owned(), priority).is_some() {
-            return Err(ApiError::validation(format!("Rule '{arn}' is specified more than once")));
+            return Err(ApiError::validation(format!(
+                "Rule '{arn}' is specified more than once"
+            )));
         }
         if !taken.insert((listener.clone(), priority)) {
-            return Err(ApiError::validation(format!("Priority '{priority}' is specified more than once")));
+            return Err(ApiError::validation(format!(
+                "Priority '{priority}' is specified more than once"
+            )));
         }
         listeners.insert(listener);
     }
     for listener in &listeners {
-        let kept = account.elb.rules_of(listener).filter(|rule| !wanted.contains_key(&rule.arn));
+        let kept = account
+            .elb
+            .rules_of(listener)
+            .filter(|rule| !wanted.contains_key(&rule.arn));
         for priority in kept.filter_map(|rule| rule.priority) {
             if taken.contains(&(listener.clone(), priority)) {
-                return Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
+                return Err(ApiError::new(
+                    "PriorityInUse",
+                    format!("Priority '{priority}' is currently in use"),
+                ));
             }
         }
     }
@@ -52,6 +68,9 @@ pub(super) fn set(account: &mut Account, _context: &Context, input: &Value) -> R
         let balancer = account.elb.listener(listener)?.balancer.clone();
         account.elb.changed.balancers.insert(balancer);
     }
-    let rules = wanted.keys().filter_map(|arn| account.elb.rules.get(arn)).map(Rule::told);
+    let rules = wanted
+        .keys()
+        .filter_map(|arn| account.elb.rules.get(arn))
+        .map(Rule::told);
     Ok(json!({"Rules": rules.collect::<Vec<Value>>()}))
 }

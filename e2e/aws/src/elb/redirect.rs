@@ -4,7 +4,13 @@ use super::wire::{FixedResponse, Redirect};
 use crate::error::ApiError;
 
 /// `API_FixedResponseActionConfig`.
-const CONTENT_TYPES: &[&str] = &["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+const CONTENT_TYPES: &[&str] = &[
+    "text/plain",
+    "text/css",
+    "text/html",
+    "application/javascript",
+    "application/json",
+];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidLoadBalancerAction", message)
@@ -23,7 +29,8 @@ fn invalid(message: impl Into<String>) -> ApiError {
 ///
 /// `InvalidLoadBalancerAction`, `ValidationError`.
 pub(super) fn redirect(asked: &Redirect, protocol: &str, port: u16) -> Result<Redirect, ApiError> {
-    let or = |value: &Option<String>, default: &str| Some(value.clone().unwrap_or_else(|| default.to_owned()));
+    let or =
+        |value: &Option<String>, default: &str| Some(value.clone().unwrap_or_else(|| default.to_owned()));
     let full = Redirect {
         protocol: or(&asked.protocol, "#{protocol}"),
         port: or(&asked.port, "#{port}"),
@@ -33,17 +40,30 @@ pub(super) fn redirect(asked: &Redirect, protocol: &str, port: u16) -> Result<Re
         status_code: asked.status_code.clone(),
     };
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let (to_protocol, to_port, host, path) = (text(&full.protocol), text(&full.port), text(&full.host), text(&full.path));
+    let (to_protocol, to_port, host, path) = (
+        text(&full.protocol),
+        text(&full.port),
+        text(&full.host),
+        text(&full.path),
+    );
     if to_port != "#{port}" && !to_port.parse::<u16>().is_ok_and(|number| number > 0) {
-        return Err(ApiError::validation(format!("The redirect port '{to_port}' must be from 1 to 65535 or #{{port}}")));
+        return Err(ApiError::validation(format!(
+            "The redirect port '{to_port}' must be from 1 to 65535 or #{{port}}"
+        )));
     }
     if !path.starts_with('/') {
-        return Err(ApiError::validation(format!("The redirect path '{path}' must begin with '/'")));
+        return Err(ApiError::validation(format!(
+            "The redirect path '{path}' must begin with '/'"
+        )));
     }
     let parts: [(&str, &str, &[&str]); 3] = [
         ("host", &host, &["host"]),
         ("path", &path, &["host", "path", "port"]),
-        ("query", full.query.as_deref().unwrap_or_default(), &["protocol", "host", "port", "path", "query"]),
+        (
+            "query",
+            full.query.as_deref().unwrap_or_default(),
+            &["protocol", "host", "port", "path", "query"],
+        ),
     ];
     for (part, value, allowed) in parts {
         keywords(part, value, allowed)?;
@@ -54,7 +74,9 @@ pub(super) fn redirect(asked: &Redirect, protocol: &str, port: u16) -> Result<Re
     let same_port = to_port == "#{port}" || to_port == port.to_string();
     let same_protocol = to_protocol == "#{protocol}" || to_protocol == protocol;
     if same_port && same_protocol && host == "#{host}" && path.contains("#{path}") {
-        return Err(invalid("The redirect configuration is not valid because it creates a loop."));
+        return Err(invalid(
+            "The redirect configuration is not valid because it creates a loop.",
+        ));
     }
     Ok(full)
 }
@@ -64,7 +86,9 @@ fn keywords(part: &str, value: &str, allowed: &[&str]) -> Result<(), ApiError> {
     for piece in value.split("#{").skip(1) {
         let word = piece.split_once('}').map(|(word, _)| word);
         if !word.is_some_and(|word| allowed.contains(&word)) {
-            return Err(ApiError::validation(format!("The redirect {part} '{value}' holds an unknown keyword")));
+            return Err(ApiError::validation(format!(
+                "The redirect {part} '{value}' holds an unknown keyword"
+            )));
         }
     }
     Ok(())
@@ -76,9 +100,15 @@ fn keywords(part: &str, value: &str, allowed: &[&str]) -> Result<(), ApiError> {
 ///
 /// `ValidationError` for another content type than the five.
 pub(super) fn fixed_response(asked: &FixedResponse) -> Result<FixedResponse, ApiError> {
-    if let Some(content_type) = asked.content_type.as_deref().filter(|given| !CONTENT_TYPES.contains(given)) {
+    if let Some(content_type) = asked
+        .content_type
+        .as_deref()
+        .filter(|given| !CONTENT_TYPES.contains(given))
+    {
         let known = CONTENT_TYPES.join(", ");
-        return Err(ApiError::validation(format!("The content type '{content_type}' must be one of {known}")));
+        return Err(ApiError::validation(format!(
+            "The content type '{content_type}' must be one of {known}"
+        )));
     }
     Ok(asked.clone())
 }

@@ -30,7 +30,9 @@ pub struct Rule {
 impl Rule {
     /// As answers have it.
     pub(super) fn told(&self) -> Value {
-        let priority = self.priority.map_or_else(|| "default".to_owned(), |number| number.to_string());
+        let priority = self
+            .priority
+            .map_or_else(|| "default".to_owned(), |number| number.to_string());
         let mut told = json!({
             "RuleArn": self.arn,
             "Priority": priority,
@@ -46,7 +48,10 @@ impl Rule {
 
     /// ARN of its listener.
     pub(super) fn listener(&self) -> String {
-        let parent = self.arn.rsplit_once('/').map_or(self.arn.as_str(), |(parent, _)| parent);
+        let parent = self
+            .arn
+            .rsplit_once('/')
+            .map_or(self.arn.as_str(), |(parent, _)| parent);
         parent.replacen(":listener-rule/", ":listener/", 1)
     }
 }
@@ -89,7 +94,9 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     }
     // "Rules per load balancer (not counting default rules)".
     let most = state.limits.get("rules-per-application-load-balancer");
-    let rules = state.listeners_of(&balancer.arn).flat_map(|listener| state.rules_of(&listener.arn));
+    let rules = state
+        .listeners_of(&balancer.arn)
+        .flat_map(|listener| state.rules_of(&listener.arn));
     if rules.filter(|rule| rule.priority.is_some()).count() as u64 >= most {
         let message = format!("You have reached the limit of {most} rules per load balancer");
         return Err(ApiError::new("TooManyRules", message));
@@ -126,11 +133,20 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
                 found.push(find(&account.elb, arn)?);
             }
         }
-        _ => return Err(ApiError::validation("You must specify either listener rule ARNs or a listener ARN")),
+        _ => {
+            return Err(ApiError::validation(
+                "You must specify either listener rule ARNs or a listener ARN",
+            ));
+        }
     }
     found.sort_by_key(|rule| (rule.priority.unwrap_or(u32::MAX), rule.number));
     found.dedup_by_key(|rule| rule.number);
-    page::answer("Rules", found.into_iter().map(Rule::told).collect(), context, input)
+    page::answer(
+        "Rules",
+        found.into_iter().map(Rule::told).collect(),
+        context,
+        input,
+    )
 }
 
 /// `API_ModifyRule`: "Replaces the specified properties of the specified rule. Any properties that you do not specify
@@ -140,14 +156,19 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
     let state = &account.elb;
     let mut changed = find(state, arn)?.clone();
     if changed.priority.is_none() {
-        return Err(ApiError::new("OperationNotPermitted", "Default rules can be modified with ModifyListener only"));
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            "Default rules can be modified with ModifyListener only",
+        ));
     }
     let listener = state.listener(&changed.listener())?;
     let balancer = state.balancer(&listener.balancer)?.clone();
     let reset = flag(input, "ResetTransforms");
     if reset && input.get("Transforms").is_some() {
         // "If you specify Transforms, you can't specify ResetTransforms."
-        return Err(ApiError::validation("Transforms and ResetTransforms cannot be specified together"));
+        return Err(ApiError::validation(
+            "Transforms and ResetTransforms cannot be specified together",
+        ));
     }
     if input.get("Conditions").is_some() {
         changed.conditions = conditions::read(&state.limits, list(input, "Conditions"))?;
@@ -178,7 +199,10 @@ pub(super) fn delete(account: &mut Account, _context: &Context, input: &Value) -
     let arn = text(input, "RuleArn").unwrap_or_default();
     let rule = find(&account.elb, arn)?;
     if rule.priority.is_none() {
-        return Err(ApiError::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted")));
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            format!("Default rule '{arn}' cannot be deleted"),
+        ));
     }
     let balancer = account.elb.listener(&rule.listener())?.balancer.clone();
     account.elb.rules.remove(arn);

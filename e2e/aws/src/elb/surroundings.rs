@@ -27,30 +27,45 @@ pub(super) struct Place {
 /// # Errors
 ///
 /// `SubnetNotFound`, `InvalidConfigurationRequest`, `ValidationError`.
-pub(super) fn place(account: &mut Account, context: &Context, kind: Kind, ids: &[String]) -> Result<Place, ApiError> {
+pub(super) fn place(
+    account: &mut Account,
+    context: &Context,
+    kind: Kind,
+    ids: &[String],
+) -> Result<Place, ApiError> {
     account.ec2.ensure(&context.account, &context.region);
     let mut vpcs = BTreeSet::new();
     let mut zones: Vec<Zone> = Vec::new();
     let mut ipv6 = true;
     for id in ids {
         let subnet = account.ec2.subnet(id);
-        let subnet = subnet.ok_or_else(|| ApiError::new("SubnetNotFound", format!("The subnet ID '{id}' does not exist")))?;
+        let subnet = subnet
+            .ok_or_else(|| ApiError::new("SubnetNotFound", format!("The subnet ID '{id}' does not exist")))?;
         if zones.iter().any(|zone| zone.name == subnet.zone) {
-            let message = "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
+            let message =
+                "A load balancer cannot be attached to multiple subnets in the same Availability Zone";
             return Err(ApiError::new("InvalidConfigurationRequest", message));
         }
         vpcs.insert(subnet.vpc.clone());
         ipv6 &= subnet.ipv6.is_some();
-        zones.push(Zone { name: subnet.zone.clone(), subnet: id.clone() });
+        zones.push(Zone {
+            name: subnet.zone.clone(),
+            subnet: id.clone(),
+        });
     }
     let least = if kind == Kind::Application { 2 } else { 1 };
     if zones.len() < least {
-        return Err(ApiError::validation("At least two subnets in two different Availability Zones must be specified"));
+        return Err(ApiError::validation(
+            "At least two subnets in two different Availability Zones must be specified",
+        ));
     }
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     match (vpcs.pop_first(), vpcs.is_empty()) {
         (Some(vpc), true) => Ok(Place { vpc, zones, ipv6 }),
-        _ => Err(ApiError::new("InvalidConfigurationRequest", "All subnets must belong to the same VPC")),
+        _ => Err(ApiError::new(
+            "InvalidConfigurationRequest",
+            "All subnets must belong to the same VPC",
+        )),
     }
 }
 
@@ -59,7 +74,12 @@ pub(super) fn place(account: &mut Account, context: &Context, kind: Kind, ids: &
 /// # Errors
 ///
 /// `InvalidSecurityGroup`, `InvalidConfigurationRequest`.
-pub(super) fn groups(account: &Account, context: &Context, vpc: &str, ids: &[String]) -> Result<Vec<String>, ApiError> {
+pub(super) fn groups(
+    account: &Account,
+    context: &Context,
+    vpc: &str,
+    ids: &[String],
+) -> Result<Vec<String>, ApiError> {
     if ids.is_empty() {
         let mut all = account.ec2.groups();
         let default = all.find(|group| group.vpc == vpc && group.name == "default");
@@ -67,7 +87,10 @@ pub(super) fn groups(account: &Account, context: &Context, vpc: &str, ids: &[Str
     }
     for id in ids {
         let Some(group) = account.ec2.group(id, context) else {
-            return Err(ApiError::new("InvalidSecurityGroup", format!("The security group '{id}' does not exist")));
+            return Err(ApiError::new(
+                "InvalidSecurityGroup",
+                format!("The security group '{id}' does not exist"),
+            ));
         };
         if group.vpc != vpc {
             let message = format!("One or more security groups are invalid: '{id}' is not in VPC '{vpc}'");
@@ -97,7 +120,11 @@ pub(super) struct Attached<'a> {
 /// # Errors
 ///
 /// `InvalidSubnet` when a subnet is out of addresses.
-pub(super) fn attach(account: &mut Account, context: &Context, attached: Attached<'_>) -> Result<(), ApiError> {
+pub(super) fn attach(
+    account: &mut Account,
+    context: &Context,
+    attached: Attached<'_>,
+) -> Result<(), ApiError> {
     let placement = Placement {
         owner: attached.owner.to_owned(),
         kind: match attached.kind {
@@ -148,7 +175,10 @@ pub(super) struct Node {
 pub(super) fn instance(account: &Account, id: &str) -> Option<Node> {
     let instance = account.ec2.instance(id)?;
     let subnet = account.ec2.subnet(&instance.subnet)?;
-    Some(Node { vpc: subnet.vpc.clone(), running: instance.state == "running" })
+    Some(Node {
+        vpc: subnet.vpc.clone(),
+        running: instance.state == "running",
+    })
 }
 
 /// A certificate must exist and be issued.
@@ -161,7 +191,10 @@ pub(super) fn certificate(account: &Account, context: &Context, arn: &str) -> Re
     let region = format!(":acm:{}:{}:certificate/", context.region, context.account);
     let found = account.acm.certificate(arn).filter(|_| arn.contains(&region));
     let Some(certificate) = found else {
-        return Err(ApiError::new("CertificateNotFound", format!("Certificate '{arn}' not found")));
+        return Err(ApiError::new(
+            "CertificateNotFound",
+            format!("Certificate '{arn}' not found"),
+        ));
     };
     if certificate.status(context) == "ISSUED" {
         return Ok(());
@@ -178,6 +211,8 @@ pub(super) fn certificate(account: &Account, context: &Context, arn: &str) -> Re
 /// Tells ACM which certificates a load balancer uses.
 pub(super) fn use_certificates(account: &mut Account, balancer: &str) {
     let listeners = account.elb.listeners_of(balancer);
-    let arns: BTreeSet<String> = listeners.flat_map(|listener| listener.certificates.iter().cloned()).collect();
+    let arns: BTreeSet<String> = listeners
+        .flat_map(|listener| listener.certificates.iter().cloned())
+        .collect();
     account.acm.set_used_by(balancer, arns);
 }

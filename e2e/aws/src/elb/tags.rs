@@ -25,7 +25,10 @@ pub(super) fn read(input: &Value) -> Result<Tags, ApiError> {
         reserved(key)?;
         let value = text(tag, "Value").unwrap_or_default().to_owned();
         if tags.insert(key.to_owned(), value).is_some() {
-            return Err(ApiError::new("DuplicateTagKeys", format!("The tag key '{key}' is specified more than once")));
+            return Err(ApiError::new(
+                "DuplicateTagKeys",
+                format!("The tag key '{key}' is specified more than once"),
+            ));
         }
     }
     if tags.len() > MOST_TAGS {
@@ -35,14 +38,22 @@ pub(super) fn read(input: &Value) -> Result<Tags, ApiError> {
 }
 
 fn reserved(key: &str) -> Result<(), ApiError> {
-    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
-        return Err(ApiError::validation("aws: prefixed tag key names are not allowed for external use"));
+    if key
+        .get(..4)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+    {
+        return Err(ApiError::validation(
+            "aws: prefixed tag key names are not allowed for external use",
+        ));
     }
     Ok(())
 }
 
 fn too_many() -> ApiError {
-    ApiError::new("TooManyTags", format!("A resource can have at most {MOST_TAGS} tags"))
+    ApiError::new(
+        "TooManyTags",
+        format!("A resource can have at most {MOST_TAGS} tags"),
+    )
 }
 
 /// `API_AddTags`: a key that a resource has gets the new value.
@@ -79,7 +90,10 @@ pub(super) fn remove(account: &mut Account, _context: &Context, input: &Value) -
 pub(super) fn describe(account: &mut Account, _context: &Context, input: &Value) -> Result<Value, ApiError> {
     let descriptions = resources(&account.elb, input)?.into_iter().map(|arn| {
         let tags = account.elb.tags_of(&arn);
-        let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let tags: Vec<Value> = tags
+            .iter()
+            .map(|(key, value)| json!({"Key": key, "Value": value}))
+            .collect();
         json!({"ResourceArn": arn, "Tags": tags})
     });
     Ok(json!({"TagDescriptions": descriptions.collect::<Vec<Value>>()}))
@@ -89,10 +103,14 @@ pub(super) fn describe(account: &mut Account, _context: &Context, input: &Value)
 fn resources(state: &State, input: &Value) -> Result<Vec<String>, ApiError> {
     let arns = texts(input, "ResourceArns");
     if arns.is_empty() {
-        return Err(ApiError::validation("At least one resource ARN must be specified"));
+        return Err(ApiError::validation(
+            "At least one resource ARN must be specified",
+        ));
     }
     if arns.len() > MOST_RESOURCES {
-        return Err(ApiError::validation(format!("Up to {MOST_RESOURCES} resources can be specified in a single call")));
+        return Err(ApiError::validation(format!(
+            "Up to {MOST_RESOURCES} resources can be specified in a single call"
+        )));
     }
     for resource in &arns {
         exists(state, resource)?;
@@ -103,16 +121,32 @@ fn resources(state: &State, input: &Value) -> Result<Vec<String>, ApiError> {
 fn exists(state: &State, resource: &str) -> Result<(), ApiError> {
     if resource.contains(":loadbalancer/") {
         arn::check(resource, "loadbalancer")?;
-        return state.balancers.get(resource).map(|_| ()).ok_or_else(|| balancer::missing(resource));
+        return state
+            .balancers
+            .get(resource)
+            .map(|_| ())
+            .ok_or_else(|| balancer::missing(resource));
     }
     if resource.contains(":targetgroup/") {
         arn::check(resource, "targetgroup")?;
-        return state.groups.get(resource).map(|_| ()).ok_or_else(|| group::missing(resource));
+        return state
+            .groups
+            .get(resource)
+            .map(|_| ())
+            .ok_or_else(|| group::missing(resource));
     }
     if resource.contains(":listener-rule/") {
         arn::check(resource, "listener-rule")?;
-        return state.rules.get(resource).map(|_| ()).ok_or_else(|| rule::missing(resource));
+        return state
+            .rules
+            .get(resource)
+            .map(|_| ())
+            .ok_or_else(|| rule::missing(resource));
     }
     arn::check(resource, "listener")?;
-    state.listeners.get(resource).map(|_| ()).ok_or_else(|| listener::missing(resource))
+    state
+        .listeners
+        .get(resource)
+        .map(|_| ())
+        .ok_or_else(|| listener::missing(resource))
 }

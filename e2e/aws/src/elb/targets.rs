@@ -67,14 +67,21 @@ pub(super) fn register(account: &mut Account, context: &Context, input: &Value) 
     }
     for value in asked {
         let target = read(account, context, &group, value)?;
-        match group.targets.iter_mut().find(|own| own.id == target.id && own.port == target.port) {
+        match group
+            .targets
+            .iter_mut()
+            .find(|own| own.id == target.id && own.port == target.port)
+        {
             Some(own) if own.draining_until.is_none() => own.zone = target.zone,
             Some(own) => *own = target,
             None => group.targets.push(target),
         }
     }
     if ["lambda", "alb"].contains(&group.kind.as_str()) && group.targets.len() > 1 {
-        let message = format!("Target groups with target type '{}' can have only one target", group.kind);
+        let message = format!(
+            "Target groups with target type '{}' can have only one target",
+            group.kind
+        );
         return Err(ApiError::new("TooManyTargets", message));
     }
     let balancer = group.balancer.clone();
@@ -95,27 +102,44 @@ fn read(account: &Account, context: &Context, group: &Group, value: &Value) -> R
     let id = text(value, "Id").unwrap_or_default();
     let port = number(value, "Port").and_then(|port| u16::try_from(port).ok());
     let zone = text(value, "AvailabilityZone");
-    if value.get("QuicServerId").is_some() && !group.protocol.as_deref().is_some_and(|protocol| protocol.contains("QUIC")) {
-        return Err(ApiError::validation("A QUIC server ID can only be specified for protocols QUIC and TCP_QUIC"));
+    if value.get("QuicServerId").is_some()
+        && !group
+            .protocol
+            .as_deref()
+            .is_some_and(|protocol| protocol.contains("QUIC"))
+    {
+        return Err(ApiError::validation(
+            "A QUIC server ID can only be specified for protocols QUIC and TCP_QUIC",
+        ));
     }
     let zone = match group.kind.as_str() {
         "ip" => address(account, group, id, zone)?,
         "instance" => {
             if zone.is_some() {
-                return Err(ApiError::validation("You cannot specify an Availability Zone for target type 'instance'"));
+                return Err(ApiError::validation(
+                    "You cannot specify an Availability Zone for target type 'instance'",
+                ));
             }
             instance(account, group, id)?;
             account.ec2.instance_zone(id).map(ToOwned::to_owned)
         }
         "lambda" => {
-            if !id.starts_with("arn:") || !id.contains(":lambda:") || !id.contains(":function:") || port.is_some() {
-                return Err(ApiError::validation(format!("'{id}' is not a valid Lambda function ARN")));
+            if !id.starts_with("arn:")
+                || !id.contains(":lambda:")
+                || !id.contains(":function:")
+                || port.is_some()
+            {
+                return Err(ApiError::validation(format!(
+                    "'{id}' is not a valid Lambda function ARN"
+                )));
             }
             zone.map(ToOwned::to_owned)
         }
         _ => {
             arn::check(id, "loadbalancer")?;
-            account.elb.balancer(id).map_err(|_| ApiError::new("InvalidTarget", format!("Load balancer '{id}' does not exist")))?;
+            account.elb.balancer(id).map_err(|_| {
+                ApiError::new("InvalidTarget", format!("Load balancer '{id}' does not exist"))
+            })?;
             None
         }
     };
@@ -131,13 +155,23 @@ fn read(account: &Account, context: &Context, group: &Group, value: &Value) -> R
 /// "You can specify IP addresses from the subnets of the VPC for the target group, the RFC 1918 range (10.0.0.0/8,
 /// 172.16.0.0/12, and 192.168.0.0/16), and the RFC 6598 range (100.64.0.0/10). You can't specify publicly routable IP
 /// addresses." "If the IP address is outside the VPC, this parameter [AvailabilityZone] is required."
-fn address(account: &Account, group: &Group, id: &str, zone: Option<&str>) -> Result<Option<String>, ApiError> {
+fn address(
+    account: &Account,
+    group: &Group,
+    id: &str,
+    zone: Option<&str>,
+) -> Result<Option<String>, ApiError> {
     let Ok(address) = id.parse::<IpAddr>() else {
-        return Err(ApiError::validation(format!("The IP address '{id}' is not a valid IPv4 or IPv6 address")));
+        return Err(ApiError::validation(format!(
+            "The IP address '{id}' is not a valid IPv4 or IPv6 address"
+        )));
     };
     let wanted = if address.is_ipv4() { "ipv4" } else { "ipv6" };
     if wanted != group.ip_address_type {
-        let message = format!("The IP address '{id}' is not of the type '{}' of the target group", group.ip_address_type);
+        let message = format!(
+            "The IP address '{id}' is not of the type '{}' of the target group",
+            group.ip_address_type
+        );
         return Err(ApiError::validation(message));
     }
     let vpc = group.vpc.as_deref().unwrap_or_default();
@@ -147,7 +181,9 @@ fn address(account: &Account, group: &Group, id: &str, zone: Option<&str>) -> Re
         return Ok(own.or_else(|| zone.map(ToOwned::to_owned)));
     }
     let private = match address {
-        IpAddr::V4(v4) => v4.is_private() || (v4.octets().starts_with(&[100]) && (64..128).contains(&v4.octets()[1])),
+        IpAddr::V4(v4) => {
+            v4.is_private() || (v4.octets().starts_with(&[100]) && (64..128).contains(&v4.octets()[1]))
+        }
         IpAddr::V6(_) => false,
     };
     if !private {
@@ -156,13 +192,20 @@ fn address(account: &Account, group: &Group, id: &str, zone: Option<&str>) -> Re
     }
     match zone {
         Some(zone) => Ok(Some(zone.to_owned())),
-        None => Err(ApiError::validation(format!("You must specify an Availability Zone for '{id}', which is outside of the VPC"))),
+        None => Err(ApiError::validation(format!(
+            "You must specify an Availability Zone for '{id}', which is outside of the VPC"
+        ))),
     }
 }
 
 /// `API_RegisterTargets`: "If the target is an EC2 instance, it must be in the running state when you register it."
 fn instance(account: &Account, group: &Group, id: &str) -> Result<(), ApiError> {
-    let refuse = |what: &str| Err(ApiError::new("InvalidTarget", format!("The following targets {what}: '{id}'")));
+    let refuse = |what: &str| {
+        Err(ApiError::new(
+            "InvalidTarget",
+            format!("The following targets {what}: '{id}'"),
+        ))
+    };
     match surroundings::instance(account, id) {
         None => refuse("do not exist"),
         Some(node) if group.vpc.as_ref() != Some(&node.vpc) => refuse("are not in the target group VPC"),
@@ -182,13 +225,21 @@ pub(super) fn deregister(account: &mut Account, context: &Context, input: &Value
     group.sweep(context.now);
     let delay = group.attributes.get("deregistration_delay.timeout_seconds");
     let delay: u64 = delay.and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-    let until = context.now.saturating_add(delay.saturating_mul(context.settings.second_ms));
+    let until = context
+        .now
+        .saturating_add(delay.saturating_mul(context.settings.second_ms));
     for value in list(input, "Targets") {
         let id = text(value, "Id").unwrap_or_default();
-        let port = number(value, "Port").and_then(|port| u16::try_from(port).ok()).or(group.port);
+        let port = number(value, "Port")
+            .and_then(|port| u16::try_from(port).ok())
+            .or(group.port);
         for target in &mut group.targets {
             if target.id == id && target.port == port && target.draining_until.is_none() {
-                target.draining_until = Some(if group.balancer.is_some() { until } else { context.now });
+                target.draining_until = Some(if group.balancer.is_some() {
+                    until
+                } else {
+                    context.now
+                });
             }
         }
     }

@@ -22,7 +22,10 @@ pub(super) struct Site<'a> {
 /// Target groups of an action.
 pub(super) fn groups_of(action: &Action) -> impl Iterator<Item = String> + use<> {
     let forward = action.forward_config.clone().unwrap_or_default();
-    forward.target_groups.into_iter().filter_map(|weighted| weighted.target_group_arn)
+    forward
+        .target_groups
+        .into_iter()
+        .filter_map(|weighted| weighted.target_group_arn)
 }
 
 /// Whether a load balancer may use target groups.
@@ -36,8 +39,14 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
         arn::check(arn, "targetgroup")?;
         let found = state.groups.get(arn).ok_or_else(|| group::missing(arn))?;
         compatible(found, site)?;
-        if found.balancer.as_ref().is_some_and(|other| *other != site.balancer.arn) {
-            let message = format!("The following target groups cannot be associated with more than one load balancer: {arn}");
+        if found
+            .balancer
+            .as_ref()
+            .is_some_and(|other| *other != site.balancer.arn)
+        {
+            let message = format!(
+                "The following target groups cannot be associated with more than one load balancer: {arn}"
+            );
             return Err(ApiError::new("TargetGroupAssociationLimit", message));
         }
     }
@@ -58,7 +67,10 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
 ///
 /// `TooManyTargets`.
 pub(super) fn room(state: &State, groups: &BTreeSet<String>) -> Result<(), ApiError> {
-    let targets = groups.iter().filter_map(|arn| state.groups.get(arn)).map(|group| group.targets.len() as u64);
+    let targets = groups
+        .iter()
+        .filter_map(|arn| state.groups.get(arn))
+        .map(|group| group.targets.len() as u64);
     let most = state.limits.get("targets-per-application-load-balancer");
     if targets.sum::<u64>() > most {
         let message = format!("You have reached the limit of {most} targets per load balancer");
@@ -82,10 +94,16 @@ fn compatible(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
         ));
     }
     if group.protocol_version.as_deref() == Some("GRPC") && site.protocol != "HTTPS" {
-        return incompatible(format!("Target group '{}' has protocol version GRPC, which needs an HTTPS listener", group.arn));
+        return incompatible(format!(
+            "Target group '{}' has protocol version GRPC, which needs an HTTPS listener",
+            group.arn
+        ));
     }
     if group.vpc.as_ref().is_some_and(|vpc| *vpc != site.balancer.vpc) {
-        let message = format!("Target group '{}' is in a different VPC than load balancer '{}'", group.arn, site.balancer.arn);
+        let message = format!(
+            "Target group '{}' is in a different VPC than load balancer '{}'",
+            group.arn, site.balancer.arn
+        );
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
     Ok(())
@@ -96,8 +114,15 @@ fn compatible(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
 /// # Errors
 ///
 /// As [`check`].
-pub(super) fn still_compatible(state: &State, groups: &BTreeSet<String>, site: Site<'_>) -> Result<(), ApiError> {
-    groups.iter().filter_map(|arn| state.groups.get(arn)).try_for_each(|group| compatible(group, site))
+pub(super) fn still_compatible(
+    state: &State,
+    groups: &BTreeSet<String>,
+    site: Site<'_>,
+) -> Result<(), ApiError> {
+    groups
+        .iter()
+        .filter_map(|arn| state.groups.get(arn))
+        .try_for_each(|group| compatible(group, site))
 }
 
 /// Target groups that the rules of a load balancer name, but for one rule.
@@ -105,7 +130,9 @@ fn used(state: &State, balancer: &str, but: Option<&str>) -> BTreeSet<String> {
     let listeners = state.listeners_of(balancer);
     let rules = listeners.flat_map(|listener| state.rules_of(&listener.arn));
     let rules = rules.filter(|rule| Some(rule.arn.as_str()) != but);
-    rules.flat_map(|rule| rule.actions.iter().flat_map(groups_of)).collect()
+    rules
+        .flat_map(|rule| rule.actions.iter().flat_map(groups_of))
+        .collect()
 }
 
 impl State {

@@ -135,7 +135,9 @@ impl Faults {
 
     /// Whether answers may have to be as some time before.
     pub fn needs_history(&self) -> bool {
-        self.waiting.iter().any(|fault| matches!(fault.effect, Effect::Stale { .. }))
+        self.waiting
+            .iter()
+            .any(|fault| matches!(fault.effect, Effect::Stale { .. }))
     }
 
     /// What happens to a call, all faults of which are counted.
@@ -158,7 +160,8 @@ impl Faults {
 
 impl Fault {
     fn meets(&self, subject: Subject<'_>) -> bool {
-        let same = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let same =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         self.count != Some(0)
             && matches(&self.service, subject.service)
             && matches(&self.operation, subject.operation)

@@ -59,7 +59,10 @@ fn a_fault_of_another_account_waits() {
 fn describes_are_throttled_as_documented() {
     let mut faults = Faults::default();
     faults.buckets.set(Throttling::documented());
-    let describe = Subject { operation: "DescribeRules", ..CREATE };
+    let describe = Subject {
+        operation: "DescribeRules",
+        ..CREATE
+    };
     let mut passed = |now: u64| (0..100).filter(|_| faults.buckets.take(describe, now)).count();
     assert_eq!(passed(0), 40);
     assert_eq!(passed(1000), 10);
@@ -70,8 +73,17 @@ fn describes_are_throttled_as_documented() {
 fn kinds_of_requests_and_accounts_have_buckets_of_their_own() {
     let mut faults = Faults::default();
     faults.buckets.set(Throttling::documented());
-    let describe = Subject { operation: "DescribeRules", ..CREATE };
+    let describe = Subject {
+        operation: "DescribeRules",
+        ..CREATE
+    };
     while faults.buckets.take(describe, 0) {}
     assert!(faults.buckets.take(CREATE, 0));
-    assert!(faults.buckets.take(Subject { account: "444455556666", ..describe }, 0));
+    assert!(faults.buckets.take(
+        Subject {
+            account: "444455556666",
+            ..describe
+        },
+        0
+    ));
 }

@@ -41,19 +41,32 @@ impl Throttling {
     /// - EC2 non-mutating calls: 100 and 20, mutating ones 50 and 5,
     ///   <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>.
     pub fn documented() -> Self {
-        let category = |name: &str, service: &str, operations: &[&str], capacity: f64, refill: f64| Category {
-            name: name.to_owned(),
-            service: service.to_owned(),
-            operations: operations.iter().map(|text| (*text).to_owned()).collect(),
-            capacity,
-            refill,
-        };
+        let category =
+            |name: &str, service: &str, operations: &[&str], capacity: f64, refill: f64| Category {
+                name: name.to_owned(),
+                service: service.to_owned(),
+                operations: operations.iter().map(|text| (*text).to_owned()).collect(),
+                capacity,
+                refill,
+            };
         Self {
             categories: vec![
                 category("elbv2-describe", "elbv2", &["Describe*", "Get*"], 40.0, 10.0),
-                category("elbv2-registration", "elbv2", &["RegisterTargets", "DeregisterTargets"], 20.0, 4.0),
+                category(
+                    "elbv2-registration",
+                    "elbv2",
+                    &["RegisterTargets", "DeregisterTargets"],
+                    20.0,
+                    4.0,
+                ),
                 category("elbv2-mutating", "elbv2", &["*"], 20.0, 3.0),
-                category("ec2-non-mutating", "ec2", &["Describe*", "Get*", "List*"], 100.0, 20.0),
+                category(
+                    "ec2-non-mutating",
+                    "ec2",
+                    &["Describe*", "Get*", "List*"],
+                    100.0,
+                    20.0,
+                ),
                 category("ec2-mutating", "ec2", &["*"], 50.0, 5.0),
             ],
         }
@@ -89,7 +102,10 @@ impl Buckets {
     pub fn take(&mut self, subject: Subject<'_>, now: u64) -> bool {
         let category = self.throttling.categories.iter().find(|category| {
             category.service == subject.service
-                && category.operations.iter().any(|pattern| matches(pattern, subject.operation))
+                && category
+                    .operations
+                    .iter()
+                    .any(|pattern| matches(pattern, subject.operation))
         });
         let Some(category) = category else {
             return true;
@@ -97,8 +113,15 @@ impl Buckets {
         if self.filled.len() >= MOST_BUCKETS {
             self.filled.clear();
         }
-        let key = (subject.account.to_owned(), subject.region.to_owned(), category.name.clone());
-        let bucket = self.filled.entry(key).or_insert(Bucket { tokens: category.capacity, at: now });
+        let key = (
+            subject.account.to_owned(),
+            subject.region.to_owned(),
+            category.name.clone(),
+        );
+        let bucket = self.filled.entry(key).or_insert(Bucket {
+            tokens: category.capacity,
+            at: now,
+        });
         let passed = now.saturating_sub(bucket.at) as f64 / 1000.0;
         bucket.tokens = (bucket.tokens + passed * category.refill).min(category.capacity);
         bucket.at = now;

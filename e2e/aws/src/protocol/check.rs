@@ -29,8 +29,16 @@ pub fn violations(model: &Model, input: Option<&Reference>, value: &Value) -> Ve
 /// AWS's sentence on violations.
 pub fn sentence(violations: &[Violation]) -> String {
     let plural = if violations.len() == 1 { "" } else { "s" };
-    let told: Vec<&str> = violations.iter().take(MOST).map(|violation| violation.message.as_str()).collect();
-    format!("{} validation error{plural} detected: {}", violations.len(), told.join("; "))
+    let told: Vec<&str> = violations
+        .iter()
+        .take(MOST)
+        .map(|violation| violation.message.as_str())
+        .collect();
+    format!(
+        "{} validation error{plural} detected: {}",
+        violations.len(),
+        told.join("; ")
+    )
 }
 
 fn walk(model: &Model, reference: &Reference, value: &Value, path: &str, found: &mut Vec<Violation>) {
@@ -41,8 +49,13 @@ fn walk(model: &Model, reference: &Reference, value: &Value, path: &str, found: 
         Value::Object(members) if shape.kind == Kind::Structure => {
             for name in shape.required.iter().filter(|name| !members.contains_key(*name)) {
                 let path = join(path, name);
-                let message = format!("Value null at '{path}' failed to satisfy constraint: Member must not be null");
-                found.push(Violation { path, missing: true, message });
+                let message =
+                    format!("Value null at '{path}' failed to satisfy constraint: Member must not be null");
+                found.push(Violation {
+                    path,
+                    missing: true,
+                    message,
+                });
             }
             for (name, inner) in members {
                 if let Some(member) = shape.members.get(name) {
@@ -54,7 +67,13 @@ fn walk(model: &Model, reference: &Reference, value: &Value, path: &str, found: 
             measure(shape, entries.len() as f64, value, path, found);
             for (key, inner) in entries {
                 if let Some(reference) = &shape.key {
-                    walk(model, reference, &Value::from(key.as_str()), &join(path, "key"), found);
+                    walk(
+                        model,
+                        reference,
+                        &Value::from(key.as_str()),
+                        &join(path, "key"),
+                        found,
+                    );
                 }
                 if let Some(reference) = &shape.value {
                     walk(model, reference, inner, &join(path, key), found);
@@ -65,7 +84,13 @@ fn walk(model: &Model, reference: &Reference, value: &Value, path: &str, found: 
             measure(shape, items.len() as f64, value, path, found);
             for (index, item) in items.iter().enumerate() {
                 if let Some(member) = &shape.member {
-                    walk(model, member, item, &join(path, &format!("{}.member", index + 1)), found);
+                    walk(
+                        model,
+                        member,
+                        item,
+                        &join(path, &format!("{}.member", index + 1)),
+                        found,
+                    );
                 }
             }
         }
@@ -80,14 +105,34 @@ fn walk(model: &Model, reference: &Reference, value: &Value, path: &str, found: 
     }
 }
 
-fn string(model: &Model, reference: &Reference, shape: &Shape, text: &str, path: &str, found: &mut Vec<Violation>) {
+fn string(
+    model: &Model,
+    reference: &Reference,
+    shape: &Shape,
+    text: &str,
+    path: &str,
+    found: &mut Vec<Violation>,
+) {
     if !shape.words.is_empty() && !shape.words.iter().any(|word| word == text) {
         let words = shape.words.join(", ");
-        found.push(refused(shape, text, path, &format!("Member must satisfy enum value set: [{words}]")));
+        found.push(refused(
+            shape,
+            text,
+            path,
+            &format!("Member must satisfy enum value set: [{words}]"),
+        ));
     }
-    if model.pattern(&reference.shape).is_some_and(|pattern| !pattern.is_match(text)) {
+    if model
+        .pattern(&reference.shape)
+        .is_some_and(|pattern| !pattern.is_match(text))
+    {
         let pattern = model.pattern_text(&reference.shape);
-        found.push(refused(shape, text, path, &format!("Member must satisfy regular expression pattern: {pattern}")));
+        found.push(refused(
+            shape,
+            text,
+            path,
+            &format!("Member must satisfy regular expression pattern: {pattern}"),
+        ));
     }
 }
 
@@ -131,7 +176,11 @@ fn join(path: &str, part: &str) -> String {
         .next()
         .map(|first| first.to_lowercase().collect::<String>() + letters.as_str())
         .unwrap_or_default();
-    if path.is_empty() { small } else { format!("{path}.{small}") }
+    if path.is_empty() {
+        small
+    } else {
+        format!("{path}.{small}")
+    }
 }
 
 /// Why an answer is not what the model says: a client of AWS could not read it.
@@ -148,24 +197,32 @@ pub fn answer(model: &Model, output: Option<&Reference>, value: &Value) -> Resul
 }
 
 fn member(model: &Model, reference: &Reference, value: &Value, path: &str) -> Result<(), String> {
-    let shape = model.shape(&reference.shape).ok_or_else(|| format!("{path}: shape {} is missing", reference.shape))?;
+    let shape = model
+        .shape(&reference.shape)
+        .ok_or_else(|| format!("{path}: shape {} is missing", reference.shape))?;
     let wrong = || Err(format!("{path}: {value} is not a {:?}", shape.kind));
     match (shape.kind, value) {
         (Kind::Structure, Value::Object(members)) => {
             if let Some(name) = shape.required.iter().find(|name| !members.contains_key(*name)) {
                 return Err(format!("{path}: {name} is missing"));
             }
-            members.iter().try_for_each(|(name, inner)| match shape.members.get(name) {
-                Some(reference) => member(model, reference, inner, &format!("{path}.{name}")),
-                None => Err(format!("{path}: {name} is unknown")),
-            })
+            members
+                .iter()
+                .try_for_each(|(name, inner)| match shape.members.get(name) {
+                    Some(reference) => member(model, reference, inner, &format!("{path}.{name}")),
+                    None => Err(format!("{path}: {name} is unknown")),
+                })
         }
         (Kind::List, Value::Array(items)) => match &shape.member {
-            Some(reference) => items.iter().try_for_each(|item| member(model, reference, item, &format!("{path}[]"))),
+            Some(reference) => items
+                .iter()
+                .try_for_each(|item| member(model, reference, item, &format!("{path}[]"))),
             None => wrong(),
         },
         (Kind::Map, Value::Object(entries)) => match &shape.value {
-            Some(reference) => entries.values().try_for_each(|inner| member(model, reference, inner, &format!("{path}{{}}"))),
+            Some(reference) => entries
+                .values()
+                .try_for_each(|inner| member(model, reference, inner, &format!("{path}{{}}"))),
             None => wrong(),
         },
         (Kind::String, Value::String(text)) => {
@@ -175,7 +232,9 @@ fn member(model: &Model, reference: &Reference, value: &Value, path: &str) -> Re
             Err(format!("{path}: {text:?} is none of {:?}", shape.words))
         }
         (Kind::Integer | Kind::Long, Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(()),
-        (Kind::Float | Kind::Double | Kind::Timestamp, Value::Number(_)) | (Kind::Boolean, Value::Bool(_)) | (Kind::Blob, Value::String(_)) => Ok(()),
+        (Kind::Float | Kind::Double | Kind::Timestamp, Value::Number(_))
+        | (Kind::Boolean, Value::Bool(_))
+        | (Kind::Blob, Value::String(_)) => Ok(()),
         _ => wrong(),
     }
 }

@@ -38,7 +38,9 @@ pub fn pairs(text: &str) -> Result<Vec<(String, String)>, FormError> {
     let mut pairs = Vec::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         if pairs.len() == MOST_PARAMETERS {
-            return Err(FormError::Malformed(format!("more than {MOST_PARAMETERS} parameters")));
+            return Err(FormError::Malformed(format!(
+                "more than {MOST_PARAMETERS} parameters"
+            )));
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         pairs.push((decode(name)?, decode(value)?));
@@ -97,7 +99,9 @@ impl Node {
         let mut node = self;
         for (depth, part) in path.split('.').enumerate() {
             if depth == DEEPEST {
-                return Err(FormError::Malformed("a parameter is nested too deeply".to_owned()));
+                return Err(FormError::Malformed(
+                    "a parameter is nested too deeply".to_owned(),
+                ));
             }
             node = node.children.entry(part.to_owned()).or_default();
         }
@@ -111,7 +115,9 @@ impl Node {
     fn numbered(&self, path: &str) -> Result<Vec<(u32, &Node)>, FormError> {
         let mut items = Vec::with_capacity(self.children.len());
         for (name, node) in &self.children {
-            let number = name.parse::<u32>().map_err(|_| FormError::Unknown(join(path, name)))?;
+            let number = name
+                .parse::<u32>()
+                .map_err(|_| FormError::Unknown(join(path, name)))?;
             items.push((number, node));
         }
         items.sort_by_key(|(number, _)| *number);
@@ -148,9 +154,16 @@ impl Reader<'_> {
             }
         }
         if known < node.children.len() {
-            let names: Vec<String> = shape.members.iter().map(|(name, reference)| self.name_of(name, reference)).collect();
+            let names: Vec<String> = shape
+                .members
+                .iter()
+                .map(|(name, reference)| self.name_of(name, reference))
+                .collect();
             let stranger = node.children.keys().find(|name| !names.contains(name));
-            return Err(FormError::Unknown(join(path, stranger.map_or("", String::as_str))));
+            return Err(FormError::Unknown(join(
+                path,
+                stranger.map_or("", String::as_str),
+            )));
         }
         Ok(Value::Object(members))
     }
@@ -168,33 +181,60 @@ impl Reader<'_> {
         } else {
             let element = member.location_name.as_deref().unwrap_or("member");
             let Some(inner) = node.children.get(element) else {
-                return Err(FormError::Type { path: path.to_owned(), wanted: "a list" });
+                return Err(FormError::Type {
+                    path: path.to_owned(),
+                    wanted: "a list",
+                });
             };
             if node.children.len() > 1 {
-                return Err(FormError::Type { path: path.to_owned(), wanted: "a list" });
+                return Err(FormError::Type {
+                    path: path.to_owned(),
+                    wanted: "a list",
+                });
             }
             inner.numbered(path)?
         };
         if items.is_empty() {
-            return Err(FormError::Type { path: path.to_owned(), wanted: "a list" });
+            return Err(FormError::Type {
+                path: path.to_owned(),
+                wanted: "a list",
+            });
         }
         let values = items
             .into_iter()
             .map(|(number, item)| self.value(member, item, &join(path, &format!("{number}.member"))));
-        values.collect::<Result<Vec<Value>, FormError>>().map(Value::Array)
+        values
+            .collect::<Result<Vec<Value>, FormError>>()
+            .map(Value::Array)
     }
 
     fn map(&self, shape: &Shape, node: &Node, path: &str) -> Result<Value, FormError> {
         let (Some(key), Some(value)) = (&shape.key, &shape.value) else {
-            return Err(FormError::Malformed(format!("the map {path} has no keys and values")));
+            return Err(FormError::Malformed(format!(
+                "the map {path} has no keys and values"
+            )));
         };
-        let entries = if shape.flattened { Some(node) } else { node.children.get("entry") };
+        let entries = if shape.flattened {
+            Some(node)
+        } else {
+            node.children.get("entry")
+        };
         let mut map = Map::new();
-        for (number, entry) in entries.map(|entries| entries.numbered(path)).transpose()?.unwrap_or_default() {
+        for (number, entry) in entries
+            .map(|entries| entries.numbered(path))
+            .transpose()?
+            .unwrap_or_default()
+        {
             let inner = join(path, &format!("entry.{number}"));
             let part = |reference: &Reference, usual: &str| {
-                let name = reference.location_name.clone().unwrap_or_else(|| usual.to_owned());
-                entry.children.get(&name).ok_or(FormError::Type { path: join(&inner, &name), wanted: "given" })
+                let name = reference
+                    .location_name
+                    .clone()
+                    .unwrap_or_else(|| usual.to_owned());
+                entry.children.get(&name).ok_or(FormError::Type {
+                    path: join(&inner, &name),
+                    wanted: "given",
+                })
             };
             let name = part(key, "key")?.value.clone().unwrap_or_default();
             map.insert(name, self.value(value, part(value, "value")?, &inner)?);
@@ -215,14 +255,23 @@ impl Reader<'_> {
 }
 
 fn scalar(kind: Kind, node: &Node, path: &str) -> Result<Value, FormError> {
-    let wrong = |wanted: &'static str| FormError::Type { path: path.to_owned(), wanted };
+    let wrong = |wanted: &'static str| FormError::Type {
+        path: path.to_owned(),
+        wanted,
+    };
     if !node.children.is_empty() {
         return Err(wrong("a single value"));
     }
     let text = node.value.as_deref().unwrap_or_default();
     match kind {
-        Kind::Integer => text.parse::<i32>().map(Value::from).map_err(|_| wrong("an integer")),
-        Kind::Long => text.parse::<i64>().map(Value::from).map_err(|_| wrong("an integer")),
+        Kind::Integer => text
+            .parse::<i32>()
+            .map(Value::from)
+            .map_err(|_| wrong("an integer")),
+        Kind::Long => text
+            .parse::<i64>()
+            .map(Value::from)
+            .map_err(|_| wrong("an integer")),
         Kind::Float | Kind::Double => {
             let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
             number.map(Value::from).ok_or(wrong("a number"))
@@ -250,5 +299,8 @@ fn join(path: &str, part: &str) -> String {
 
 fn capital(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+        .unwrap_or_default()
 }

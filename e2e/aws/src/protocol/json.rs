@@ -46,16 +46,33 @@ struct Path {
 
 impl Path {
     fn root() -> Self {
-        Self { text: String::new(), depth: 0 }
+        Self {
+            text: String::new(),
+            depth: 0,
+        }
     }
 
     fn join(&self, part: &str) -> Self {
-        let text = if self.text.is_empty() { part.to_owned() } else { format!("{}.{part}", self.text) };
-        Self { text, depth: self.depth + 1 }
+        let text = if self.text.is_empty() {
+            part.to_owned()
+        } else {
+            format!("{}.{part}", self.text)
+        };
+        Self {
+            text,
+            depth: self.depth + 1,
+        }
     }
 
     fn wrong(&self, wanted: &str) -> String {
-        format!("{} is not {wanted}", if self.text.is_empty() { "the input" } else { &self.text })
+        format!(
+            "{} is not {wanted}",
+            if self.text.is_empty() {
+                "the input"
+            } else {
+                &self.text
+            }
+        )
     }
 }
 
@@ -63,7 +80,9 @@ fn read(model: &Model, reference: &Reference, value: &Value, path: &Path) -> Res
     if path.depth > DEEPEST {
         return Err(path.wrong("nested so deeply"));
     }
-    let shape = model.shape(&reference.shape).ok_or_else(|| path.wrong("in the model"))?;
+    let shape = model
+        .shape(&reference.shape)
+        .ok_or_else(|| path.wrong("in the model"))?;
     match (shape.kind, value) {
         (Kind::Structure, Value::Object(given)) => {
             let mut members = Map::new();
@@ -80,10 +99,15 @@ fn read(model: &Model, reference: &Reference, value: &Value, path: &Path) -> Res
                 }
             }
             if known < given.len() {
-                let names: Vec<&str> =
-                    shape.members.iter().map(|(name, member)| member.location_name.as_deref().unwrap_or(name)).collect();
+                let names: Vec<&str> = shape
+                    .members
+                    .iter()
+                    .map(|(name, member)| member.location_name.as_deref().unwrap_or(name))
+                    .collect();
                 let stranger = given.keys().find(|name| !names.contains(&name.as_str()));
-                return Err(path.join(stranger.map_or("", String::as_str)).wrong("a known parameter"));
+                return Err(path
+                    .join(stranger.map_or("", String::as_str))
+                    .wrong("a known parameter"));
             }
             Ok(Value::Object(members))
         }
@@ -97,19 +121,28 @@ fn read(model: &Model, reference: &Reference, value: &Value, path: &Path) -> Res
         }
         (Kind::Map, Value::Object(given)) => {
             let inner = shape.value.as_ref().ok_or_else(|| path.wrong("in the model"))?;
-            let entries = given.iter().map(|(key, value)| Ok((key.clone(), read(model, inner, value, &path.join(key))?)));
-            entries.collect::<Result<Map<String, Value>, String>>().map(Value::Object)
+            let entries = given
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), read(model, inner, value, &path.join(key))?)));
+            entries
+                .collect::<Result<Map<String, Value>, String>>()
+                .map(Value::Object)
         }
         (Kind::String, Value::String(_)) | (Kind::Boolean, Value::Bool(_)) => Ok(value.clone()),
-        (Kind::Integer, Value::Number(number)) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(value.clone()),
+        (Kind::Integer, Value::Number(number))
+            if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) =>
+        {
+            Ok(value.clone())
+        }
         (Kind::Long, Value::Number(number)) if number.as_i64().is_some() => Ok(value.clone()),
         (Kind::Float | Kind::Double, Value::Number(_)) => Ok(value.clone()),
-        (Kind::Timestamp, Value::Number(number)) => {
-            number.as_f64().map(Value::from).ok_or_else(|| path.wrong("a point in time"))
-        }
-        (Kind::Timestamp, Value::String(text)) => {
-            time::parse(text).map(Value::from).ok_or_else(|| path.wrong("a point in time"))
-        }
+        (Kind::Timestamp, Value::Number(number)) => number
+            .as_f64()
+            .map(Value::from)
+            .ok_or_else(|| path.wrong("a point in time")),
+        (Kind::Timestamp, Value::String(text)) => time::parse(text)
+            .map(Value::from)
+            .ok_or_else(|| path.wrong("a point in time")),
         (Kind::Blob, Value::String(text)) if STANDARD.decode(text).is_ok() => Ok(value.clone()),
         (kind, _) => Err(path.wrong(article(kind))),
     }
@@ -131,7 +164,10 @@ fn article(kind: Kind) -> &'static str {
 
 /// An answer that was checked, as JSON.
 pub fn write(model: &Model, output: Option<&Reference>, value: &Value) -> Vec<u8> {
-    let wire = output.map_or_else(|| Value::Object(Map::new()), |reference| named(model, reference, value));
+    let wire = output.map_or_else(
+        || Value::Object(Map::new()),
+        |reference| named(model, reference, value),
+    );
     wire.to_string().into_bytes()
 }
 
@@ -149,7 +185,12 @@ fn named(model: &Model, reference: &Reference, value: &Value) -> Value {
             Value::Object(members.collect())
         }
         Value::Object(entries) => match &shape.value {
-            Some(inner) => Value::Object(entries.iter().map(|(key, value)| (key.clone(), named(model, inner, value))).collect()),
+            Some(inner) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), named(model, inner, value)))
+                    .collect(),
+            ),
             None => Value::Null,
         },
         Value::Array(items) => match &shape.member {
@@ -159,7 +200,11 @@ fn named(model: &Model, reference: &Reference, value: &Value) -> Value {
         // Timestamps of the json protocols are seconds; whole ones without a fraction.
         Value::Number(number) if shape.kind == Kind::Timestamp => {
             let seconds = number.as_f64().unwrap_or_default();
-            if seconds.fract() == 0.0 { Value::from(seconds as i64) } else { Number::from_f64(seconds).map_or(Value::Null, Value::Number) }
+            if seconds.fract() == 0.0 {
+                Value::from(seconds as i64)
+            } else {
+                Number::from_f64(seconds).map_or(Value::Null, Value::Number)
+            }
         }
         other => other.clone(),
     }

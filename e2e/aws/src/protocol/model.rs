@@ -217,13 +217,26 @@ impl Model {
         let mut model: Self = serde_json::from_str(text)?;
         model.metadata.spoken()?;
         for (name, operation) in &model.operations {
-            let references = operation.input.iter().chain(&operation.output).chain(&operation.errors);
-            references.into_iter().try_for_each(|reference| model.resolve(name, reference))?;
+            let references = operation
+                .input
+                .iter()
+                .chain(&operation.output)
+                .chain(&operation.errors);
+            references
+                .into_iter()
+                .try_for_each(|reference| model.resolve(name, reference))?;
         }
         let mut patterns = BTreeMap::new();
         for (name, shape) in &model.shapes {
-            let references = shape.members.values().chain(&shape.member).chain(&shape.key).chain(&shape.value);
-            references.into_iter().try_for_each(|reference| model.resolve(name, reference))?;
+            let references = shape
+                .members
+                .values()
+                .chain(&shape.member)
+                .chain(&shape.key)
+                .chain(&shape.value);
+            references
+                .into_iter()
+                .try_for_each(|reference| model.resolve(name, reference))?;
             if let Some(Value::String(pattern)) = &shape.pattern {
                 let regex = compile(pattern).map_err(|source| ModelError::Pattern {
                     shape: name.clone(),
@@ -257,8 +270,12 @@ impl Model {
         operation.errors.iter().find_map(|reference| {
             let shape = self.shapes.get(&reference.shape)?;
             let told = shape.error.as_ref();
-            let own = told.and_then(|told| told.code.as_deref()).unwrap_or(&reference.shape);
-            (own == code).then(|| told.and_then(|told| told.http_status_code)).flatten()
+            let own = told
+                .and_then(|told| told.code.as_deref())
+                .unwrap_or(&reference.shape);
+            (own == code)
+                .then(|| told.and_then(|told| told.http_status_code))
+                .flatten()
         })
     }
 
@@ -277,14 +294,20 @@ impl Model {
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     // Java writes \uXXXX; the halves of surrogate pairs that some ranges end with are no characters here.
     let mut text = pattern.replace("\\uD7FF", "\u{D7FF}");
-    for (java, here) in [("\\uD83D\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"), ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}")] {
+    for (java, here) in [
+        ("\\uD83D\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
+        ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
+    ] {
         text = text.replace(java, here);
     }
     let mut rest = text.as_str();
     let mut own = String::with_capacity(text.len());
     while let Some((before, after)) = rest.split_once("\\u") {
         own.push_str(before);
-        match after.get(..4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())) {
+        match after
+            .get(..4)
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        {
             Some(digits) => {
                 own.push_str(&format!("\\x{{{digits}}}"));
                 rest = after.get(4..).unwrap_or_default();

@@ -43,12 +43,18 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Scope>, ScopeError> {
         .ok_or(ScopeError("it has no Credential"))?;
     let parts: Vec<&str> = credential.split('/').collect();
     let [access_key, _date, region, service, "aws4_request"] = parts.as_slice() else {
-        return Err(ScopeError("its Credential is not key/date/region/service/aws4_request"));
+        return Err(ScopeError(
+            "its Credential is not key/date/region/service/aws4_request",
+        ));
     };
     if !is_region(region) {
         return Err(ScopeError("its region is no region"));
     }
-    if access_key.len() > 128 || !access_key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if access_key.len() > 128
+        || !access_key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
         return Err(ScopeError("its access key id is malformed"));
     }
     Ok(Some(Scope {

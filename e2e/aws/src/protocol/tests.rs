@@ -13,7 +13,12 @@ fn model() -> Model {
 fn parsed(operation: &str, form: &str) -> Result<Value, FormError> {
     let model = model();
     let pairs = form::pairs(form).unwrap();
-    form::parse(&model, Protocol::Query, model.operations[operation].input.as_ref(), &pairs)
+    form::parse(
+        &model,
+        Protocol::Query,
+        model.operations[operation].input.as_ref(),
+        &pairs,
+    )
 }
 
 fn violated(operation: &str, input: &Value) -> Vec<String> {
@@ -48,7 +53,9 @@ fn a_form_becomes_members_lists_and_typed_values() {
 
 #[test]
 fn items_of_a_list_are_in_the_order_of_their_numbers() {
-    let keys: String = (1..=11).map(|number| format!("&TagKeys.member.{number}=k{number}")).collect();
+    let keys: String = (1..=11)
+        .map(|number| format!("&TagKeys.member.{number}=k{number}"))
+        .collect();
     let input = parsed("RemoveTags", &format!("ResourceArns.member.1=a{keys}")).unwrap();
     assert_eq!(input["TagKeys"][1], "k2");
     assert_eq!(input["TagKeys"][10], "k11");
@@ -56,7 +63,10 @@ fn items_of_a_list_are_in_the_order_of_their_numbers() {
 
 #[test]
 fn an_empty_list_stays_one() {
-    assert_eq!(parsed("DescribeLoadBalancers", "Names=").unwrap(), json!({"Names": []}));
+    assert_eq!(
+        parsed("DescribeLoadBalancers", "Names=").unwrap(),
+        json!({"Names": []})
+    );
 }
 
 #[test]
@@ -66,7 +76,10 @@ fn maps_have_entries() {
                 &Actions.member.1.AuthenticateOidcConfig.AuthenticationRequestExtraParams.entry.1.value=login";
     let input = parsed("ModifyRule", form).unwrap();
     let config = &input["Actions"][0]["AuthenticateOidcConfig"];
-    assert_eq!(config["AuthenticationRequestExtraParams"], json!({"prompt": "login"}));
+    assert_eq!(
+        config["AuthenticationRequestExtraParams"],
+        json!({"prompt": "login"})
+    );
 }
 
 #[test]
@@ -81,36 +94,62 @@ fn what_an_operation_does_not_have_is_refused_with_its_path() {
 
 #[test]
 fn values_of_another_type_are_refused() {
-    for form in ["Priority=seven", "Priority=1.5", "Priority=", "Priority.member.1=1", "Conditions=x", "Conditions.1.Field=x"] {
+    for form in [
+        "Priority=seven",
+        "Priority=1.5",
+        "Priority=",
+        "Priority.member.1=1",
+        "Conditions=x",
+        "Conditions.1.Field=x",
+    ] {
         assert!(parsed("CreateRule", form).is_err(), "{form}");
     }
-    assert!(matches!(parsed("ModifyRule", "ResetTransforms=yes"), Err(FormError::Type { .. })));
+    assert!(matches!(
+        parsed("ModifyRule", "ResetTransforms=yes"),
+        Err(FormError::Type { .. })
+    ));
 }
 
 #[test]
 fn hostile_forms_are_bounded() {
     let many: String = (0..20_001).map(|number| format!("a{number}=1&")).collect();
     assert!(form::pairs(&many).is_err());
-    assert!(matches!(parsed("CreateRule", &format!("{}=1", vec!["a"; 40].join("."))), Err(FormError::Malformed(_))));
+    assert!(matches!(
+        parsed("CreateRule", &format!("{}=1", vec!["a"; 40].join("."))),
+        Err(FormError::Malformed(_))
+    ));
     assert!(form::pairs("a=%ff").is_err());
-    assert!(matches!(parsed("CreateRule", "Priority=1&Priority=2"), Err(FormError::Malformed(_))));
+    assert!(matches!(
+        parsed("CreateRule", "Priority=1&Priority=2"),
+        Err(FormError::Malformed(_))
+    ));
 }
 
 /// Constraints of the model: `RulePriority` 1 to 50000, `ActionTypeEnum`, `TagKey` 1 to 128 of a pattern.
 #[test]
 fn constraints_of_the_model_are_checked() {
-    let rule = |priority: i64, kind: &str| {
-        json!({"ListenerArn": "a", "Conditions": [], "Priority": priority, "Actions": [{"Type": kind}]})
-    };
+    let rule = |priority: i64, kind: &str| json!({"ListenerArn": "a", "Conditions": [], "Priority": priority, "Actions": [{"Type": kind}]});
     assert!(violated("CreateRule", &rule(50_000, "forward")).is_empty());
     assert_eq!(violated("CreateRule", &rule(50_001, "forward")), ["priority"]);
-    assert_eq!(violated("CreateRule", &rule(0, "forwards")), ["priority", "actions.1.member.type"].map(String::from).to_vec().into_iter().rev().collect::<Vec<_>>());
-    assert_eq!(violated("CreateRule", &json!({"ListenerArn": "a"})), ["conditions", "priority", "actions"]);
+    assert_eq!(
+        violated("CreateRule", &rule(0, "forwards")),
+        ["priority", "actions.1.member.type"]
+    );
+    assert_eq!(
+        violated("CreateRule", &json!({"ListenerArn": "a"})),
+        ["conditions", "priority", "actions"]
+    );
     let tags = |key: &str| json!({"ResourceArns": ["a"], "Tags": [{"Key": key, "Value": "v"}]});
     assert!(violated("AddTags", &tags("gatewright.dev/cluster é+-=._:@")).is_empty());
     assert_eq!(violated("AddTags", &tags("a\u{0}b")), ["tags.1.member.key"]);
-    assert_eq!(violated("AddTags", &tags(&"k".repeat(129))), ["tags.1.member.key"]);
-    assert_eq!(violated("AddTags", &json!({"ResourceArns": ["a"], "Tags": []})), ["tags"]);
+    assert_eq!(
+        violated("AddTags", &tags(&"k".repeat(129))),
+        ["tags.1.member.key"]
+    );
+    assert_eq!(
+        violated("AddTags", &json!({"ResourceArns": ["a"], "Tags": []})),
+        ["tags"]
+    );
 }
 
 #[test]
@@ -164,9 +203,16 @@ fn answers_are_xml_in_the_services_namespace() {
 #[test]
 fn errors_tell_whose_fault_they_are() {
     let model = model();
-    let told = |status| Told { code: "RuleNotFound", message: "no <rule>", status, request_id: "id-1" };
+    let told = |status| Told {
+        code: "RuleNotFound",
+        message: "no <rule>",
+        status,
+        request_id: "id-1",
+    };
     let text = |status| String::from_utf8(xml::error(Some(&model), Protocol::Query, &told(status))).unwrap();
-    assert!(text(400).contains("<Type>Sender</Type><Code>RuleNotFound</Code><Message>no &lt;rule&gt;</Message>"));
+    assert!(
+        text(400).contains("<Type>Sender</Type><Code>RuleNotFound</Code><Message>no &lt;rule&gt;</Message>")
+    );
     assert!(text(503).contains("<Type>Receiver</Type>"));
     let ec2 = String::from_utf8(xml::error(None, Protocol::Ec2, &told(400))).unwrap();
     assert!(ec2.ends_with("</Message></Error></Errors><RequestID>id-1</RequestID></Response>"));
@@ -199,7 +245,10 @@ fn the_credential_scope_is_read_and_nothing_else_passes() {
     let well = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261121/eu-central-1/elasticloadbalancing/aws4_request, \
                 SignedHeaders=host;x-amz-date, Signature=ab";
     let scope = read(well).unwrap().unwrap();
-    assert_eq!((scope.access_key.as_str(), scope.region.as_str()), ("AKIAEXAMPLE", "eu-central-1"));
+    assert_eq!(
+        (scope.access_key.as_str(), scope.region.as_str()),
+        ("AKIAEXAMPLE", "eu-central-1")
+    );
     assert_eq!(scope.service, "elasticloadbalancing");
     assert_eq!(scope::read(&HeaderMap::new()), Ok(None));
     assert!(read("Bearer x").is_err());

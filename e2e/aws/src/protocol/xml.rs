@@ -8,16 +8,31 @@ use std::borrow::Cow;
 const HEADER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// An answer that was checked, as XML.
-pub fn write(model: &Model, protocol: Protocol, operation: &Operation, value: &Value, request_id: &str) -> Vec<u8> {
-    let mut writer = Writer { model, protocol, text: String::from(HEADER) };
+pub fn write(
+    model: &Model,
+    protocol: Protocol,
+    operation: &Operation,
+    value: &Value,
+    request_id: &str,
+) -> Vec<u8> {
+    let mut writer = Writer {
+        model,
+        protocol,
+        text: String::from(HEADER),
+    };
     let namespace = namespace(model);
     let name = &operation.name;
-    writer.text.push_str(&format!("<{name}Response xmlns=\"{}\">", escape(&namespace)));
+    writer
+        .text
+        .push_str(&format!("<{name}Response xmlns=\"{}\">", escape(&namespace)));
     if protocol == Protocol::Ec2 {
         writer.leaf("requestId", request_id);
         writer.members(operation.output.as_ref(), value);
     } else {
-        let wrapper = operation.output.as_ref().and_then(|output| output.result_wrapper.clone());
+        let wrapper = operation
+            .output
+            .as_ref()
+            .and_then(|output| output.result_wrapper.clone());
         let wrapper = wrapper.unwrap_or_else(|| format!("{name}Result"));
         writer.text.push_str(&format!("<{wrapper}>"));
         writer.members(operation.output.as_ref(), value);
@@ -116,7 +131,11 @@ impl Writer<'_> {
                     items.iter().for_each(|item| self.element(name, member, item));
                     return;
                 }
-                let usual = if self.protocol == Protocol::Ec2 { "item" } else { "member" };
+                let usual = if self.protocol == Protocol::Ec2 {
+                    "item"
+                } else {
+                    "member"
+                };
                 let inner = member.location_name.as_deref().unwrap_or(usual);
                 self.text.push_str(&format!("<{name}>"));
                 items.iter().for_each(|item| self.element(inner, member, item));

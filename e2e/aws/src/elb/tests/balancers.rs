@@ -16,9 +16,15 @@ fn creation_is_idempotent_for_the_same_settings_only() {
     let mut reversed = bench.subnets();
     reversed.reverse();
     let again = bench.ok("CreateLoadBalancer", create(&bench, json!({"Subnets": reversed})));
-    assert_eq!(first["LoadBalancers"][0]["LoadBalancerArn"], again["LoadBalancers"][0]["LoadBalancerArn"]);
+    assert_eq!(
+        first["LoadBalancers"][0]["LoadBalancerArn"],
+        again["LoadBalancers"][0]["LoadBalancerArn"]
+    );
     let internal = create(&bench, json!({"Scheme": "internal"}));
-    assert_eq!(bench.code("CreateLoadBalancer", internal), "DuplicateLoadBalancerName");
+    assert_eq!(
+        bench.code("CreateLoadBalancer", internal),
+        "DuplicateLoadBalancerName"
+    );
     assert_eq!(bench.account.elb.balancers().len(), 1);
 }
 
@@ -27,7 +33,11 @@ fn names_are_checked_as_documented() {
     let mut bench = Bench::new();
     for name in ["", "-a", "a-", "a_b", "internal-a", &"a".repeat(33), "a b"] {
         let input = create(&bench, json!({"Name": name}));
-        assert_eq!(bench.code("CreateLoadBalancer", input), "ValidationError", "{name}");
+        assert_eq!(
+            bench.code("CreateLoadBalancer", input),
+            "ValidationError",
+            "{name}"
+        );
     }
     let input = create(&bench, json!({"Name": "a".repeat(32)}));
     bench.ok("CreateLoadBalancer", input);
@@ -36,12 +46,24 @@ fn names_are_checked_as_documented() {
 #[test]
 fn subnets_must_be_of_two_zones_one_in_each_and_exist() {
     let mut bench = Bench::new();
-    let all: Vec<(String, String)> = bench.account.ec2.subnets().map(|subnet| (subnet.id.clone(), subnet.zone.clone())).collect();
-    let twice: Vec<&String> = all.iter().filter(|(_, zone)| *zone == all[0].1).map(|(id, _)| id).collect();
+    let all: Vec<(String, String)> = bench
+        .account
+        .ec2
+        .subnets()
+        .map(|subnet| (subnet.id.clone(), subnet.zone.clone()))
+        .collect();
+    let twice: Vec<&String> = all
+        .iter()
+        .filter(|(_, zone)| *zone == all[0].1)
+        .map(|(id, _)| id)
+        .collect();
     let one = create(&bench, json!({"Subnets": [all[0].0]}));
     assert_eq!(bench.code("CreateLoadBalancer", one), "ValidationError");
     let same = create(&bench, json!({"Subnets": twice}));
-    assert_eq!(bench.code("CreateLoadBalancer", same), "InvalidConfigurationRequest");
+    assert_eq!(
+        bench.code("CreateLoadBalancer", same),
+        "InvalidConfigurationRequest"
+    );
     let unknown = create(&bench, json!({"Subnets": ["subnet-0", all[0].0]}));
     assert_eq!(bench.code("CreateLoadBalancer", unknown), "SubnetNotFound");
     let none = create(&bench, json!({"Subnets": null}));
@@ -71,7 +93,10 @@ fn it_is_provisioning_then_active_and_has_its_dns_name_at_once() {
     assert_eq!(state(&mut bench), "active");
     let told = bench.ok("DescribeLoadBalancers", json!({"Names": ["shop"]}));
     let name = text(&told["LoadBalancers"][0]["DNSName"]);
-    assert!(name.starts_with("shop-") && name.ends_with(".eu-central-1.elb.amazonaws.com"), "{name}");
+    assert!(
+        name.starts_with("shop-") && name.ends_with(".eu-central-1.elb.amazonaws.com"),
+        "{name}"
+    );
 }
 
 /// `API_DeleteLoadBalancer`: "You can't delete a load balancer if deletion protection is enabled. If the load balancer
@@ -86,15 +111,30 @@ fn deletion_is_idempotent_takes_listeners_and_respects_protection() {
     bench.ok("CreateRule", rule);
     let protect = |value: &str| json!({"LoadBalancerArn": arn, "Attributes": [{"Key": "deletion_protection.enabled", "Value": value}]});
     bench.ok("ModifyLoadBalancerAttributes", protect("true"));
-    assert_eq!(bench.code("DeleteLoadBalancer", json!({"LoadBalancerArn": arn})), "OperationNotPermitted");
+    assert_eq!(
+        bench.code("DeleteLoadBalancer", json!({"LoadBalancerArn": arn})),
+        "OperationNotPermitted"
+    );
     bench.ok("ModifyLoadBalancerAttributes", protect("false"));
-    assert_eq!(bench.code("DeleteTargetGroup", json!({"TargetGroupArn": group})), "ResourceInUse");
+    assert_eq!(
+        bench.code("DeleteTargetGroup", json!({"TargetGroupArn": group})),
+        "ResourceInUse"
+    );
     bench.ok("DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
     bench.ok("DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
-    assert_eq!(bench.code("DescribeListeners", json!({"ListenerArns": [listener]})), "ListenerNotFound");
-    assert_eq!(bench.code("DescribeLoadBalancers", json!({"LoadBalancerArns": [arn]})), "LoadBalancerNotFound");
+    assert_eq!(
+        bench.code("DescribeListeners", json!({"ListenerArns": [listener]})),
+        "ListenerNotFound"
+    );
+    assert_eq!(
+        bench.code("DescribeLoadBalancers", json!({"LoadBalancerArns": [arn]})),
+        "LoadBalancerNotFound"
+    );
     bench.ok("DeleteTargetGroup", json!({"TargetGroupArn": group}));
-    assert_eq!(bench.code("DeleteLoadBalancer", json!({"LoadBalancerArn": "shop"})), "ValidationError");
+    assert_eq!(
+        bench.code("DeleteLoadBalancer", json!({"LoadBalancerArn": "shop"})),
+        "ValidationError"
+    );
 }
 
 /// A load balancer holds network interfaces, so that its groups cannot be deleted, nor its subnets.
@@ -102,7 +142,14 @@ fn deletion_is_idempotent_takes_listeners_and_respects_protection() {
 fn it_holds_network_interfaces_until_a_while_after_its_deletion() {
     let mut bench = Bench::new();
     let arn = bench.balancer("shop");
-    let held = |bench: &Bench| bench.account.ec2.interfaces().filter(|interface| interface.description.starts_with("ELB app/shop/")).count();
+    let held = |bench: &Bench| {
+        bench
+            .account
+            .ec2
+            .interfaces()
+            .filter(|interface| interface.description.starts_with("ELB app/shop/"))
+            .count()
+    };
     assert_eq!(held(&bench), bench.subnets().len());
     bench.ok("DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
     bench.context.now += bench.context.settings.interface_release_ms + 1;
@@ -124,16 +171,30 @@ fn lists_are_paged() {
             merge(&mut input, json!({"Marker": marker}));
         }
         let page = bench.ok("DescribeLoadBalancers", input);
-        names.extend(page["LoadBalancers"].as_array().unwrap().iter().map(|told| text(&told["LoadBalancerName"])));
+        names.extend(
+            page["LoadBalancers"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|told| text(&told["LoadBalancerName"])),
+        );
         marker = page.get("NextMarker").map(text);
         if marker.is_none() {
             break;
         }
     }
     assert_eq!(names, ["lb-0", "lb-1", "lb-2", "lb-3", "lb-4"]);
-    assert_eq!(bench.code("DescribeLoadBalancers", json!({"Marker": "x"})), "ValidationError");
-    let arns: Vec<String> = (0..21).map(|_| "arn:aws:elasticloadbalancing:r:111122223333:loadbalancer/app/a/b".to_owned()).collect();
-    assert_eq!(bench.code("DescribeLoadBalancers", json!({"LoadBalancerArns": arns})), "ValidationError");
+    assert_eq!(
+        bench.code("DescribeLoadBalancers", json!({"Marker": "x"})),
+        "ValidationError"
+    );
+    let arns: Vec<String> = (0..21)
+        .map(|_| "arn:aws:elasticloadbalancing:r:111122223333:loadbalancer/app/a/b".to_owned())
+        .collect();
+    assert_eq!(
+        bench.code("DescribeLoadBalancers", json!({"LoadBalancerArns": arns})),
+        "ValidationError"
+    );
 }
 
 #[test]
@@ -143,10 +204,22 @@ fn subnets_and_security_groups_can_be_set() {
     let two: Vec<String> = bench.subnets().into_iter().take(2).collect();
     let told = bench.ok("SetSubnets", json!({"LoadBalancerArn": arn, "Subnets": two}));
     assert_eq!(told["AvailabilityZones"].as_array().unwrap().len(), 2);
-    assert_eq!(bench.code("SetSubnets", json!({"LoadBalancerArn": arn, "Subnets": [two[0]]})), "ValidationError");
-    assert_eq!(bench.code("SetSecurityGroups", json!({"LoadBalancerArn": arn, "SecurityGroups": []})), "ValidationError");
+    assert_eq!(
+        bench.code("SetSubnets", json!({"LoadBalancerArn": arn, "Subnets": [two[0]]})),
+        "ValidationError"
+    );
+    assert_eq!(
+        bench.code(
+            "SetSecurityGroups",
+            json!({"LoadBalancerArn": arn, "SecurityGroups": []})
+        ),
+        "ValidationError"
+    );
     let group = bench.account.ec2.groups().next().unwrap().id.clone();
-    let told = bench.ok("SetSecurityGroups", json!({"LoadBalancerArn": arn, "SecurityGroups": [group]}));
+    let told = bench.ok(
+        "SetSecurityGroups",
+        json!({"LoadBalancerArn": arn, "SecurityGroups": [group]}),
+    );
     assert_eq!(told["SecurityGroupIds"], json!([group]));
 }
 
@@ -159,13 +232,33 @@ fn tags_follow_the_rules() {
     bench.ok("AddTags", add(json!([{"Key": "a", "Value": "1"}, {"Key": "b"}])));
     bench.ok("AddTags", add(json!([{"Key": "a", "Value": "2"}])));
     let told = bench.ok("DescribeTags", json!({"ResourceArns": [arn]}));
-    assert_eq!(told["TagDescriptions"][0]["Tags"], json!([{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}]));
-    assert_eq!(bench.code("AddTags", add(json!([{"Key": "a"}, {"Key": "a"}]))), "DuplicateTagKeys");
-    assert_eq!(bench.code("AddTags", add(json!([{"Key": "aws:x"}]))), "ValidationError");
-    let many: Vec<Value> = (0..49).map(|number| json!({"Key": format!("k{number}")})).collect();
+    assert_eq!(
+        told["TagDescriptions"][0]["Tags"],
+        json!([{"Key": "a", "Value": "2"}, {"Key": "b", "Value": ""}])
+    );
+    assert_eq!(
+        bench.code("AddTags", add(json!([{"Key": "a"}, {"Key": "a"}]))),
+        "DuplicateTagKeys"
+    );
+    assert_eq!(
+        bench.code("AddTags", add(json!([{"Key": "aws:x"}]))),
+        "ValidationError"
+    );
+    let many: Vec<Value> = (0..49)
+        .map(|number| json!({"Key": format!("k{number}")}))
+        .collect();
     assert_eq!(bench.code("AddTags", add(json!(many))), "TooManyTags");
-    bench.ok("RemoveTags", json!({"ResourceArns": [arn], "TagKeys": ["a", "nothing"]}));
+    bench.ok(
+        "RemoveTags",
+        json!({"ResourceArns": [arn], "TagKeys": ["a", "nothing"]}),
+    );
     assert_eq!(bench.account.elb.tags_of(&arn).len(), 1);
-    assert_eq!(bench.code("DescribeTags", json!({"ResourceArns": vec![arn.clone(); 21]})), "ValidationError");
-    assert_eq!(bench.code("DescribeTags", json!({"ResourceArns": [format!("{arn}x")]})), "LoadBalancerNotFound");
+    assert_eq!(
+        bench.code("DescribeTags", json!({"ResourceArns": vec![arn.clone(); 21]})),
+        "ValidationError"
+    );
+    assert_eq!(
+        bench.code("DescribeTags", json!({"ResourceArns": [format!("{arn}x")]})),
+        "LoadBalancerNotFound"
+    );
 }

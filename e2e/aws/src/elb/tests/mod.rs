@@ -1,6 +1,11 @@
 //! The rules of AWS, one test for each group of them, through the model as calls come.
 
+mod attributes;
 mod balancers;
+mod groups;
+mod listeners;
+mod quotas;
+mod rules;
 
 use super::OPERATIONS;
 use crate::error::ApiError;
@@ -50,7 +55,8 @@ impl Bench {
         if !violations.is_empty() {
             return Err(ApiError::validation(check::sentence(&violations)));
         }
-        crate::protocol::json::typed(&self.model, modelled.input.as_ref().unwrap(), &input).expect("the input is of the model");
+        crate::protocol::json::typed(&self.model, modelled.input.as_ref().unwrap(), &input)
+            .expect("the input is of the model");
         let handler = OPERATIONS.iter().find(|(name, _)| *name == operation).unwrap().1;
         let output = handler(&mut self.account, &self.context, &input)?;
         check::answer(&self.model, modelled.output.as_ref(), &output).expect("the answer is of the model");
@@ -58,7 +64,8 @@ impl Bench {
     }
 
     fn ok(&mut self, operation: &str, input: Value) -> Value {
-        self.call(operation, input).unwrap_or_else(|error| panic!("{operation}: {error}"))
+        self.call(operation, input)
+            .unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
 
     /// The code that a call is refused with.
@@ -76,7 +83,11 @@ impl Bench {
     /// Subnets in different zones.
     fn subnets(&self) -> Vec<String> {
         let mut zones = std::collections::BTreeSet::new();
-        let all = self.account.ec2.subnets().filter(|subnet| zones.insert(subnet.zone.clone()));
+        let all = self
+            .account
+            .ec2
+            .subnets()
+            .filter(|subnet| zones.insert(subnet.zone.clone()));
         all.map(|subnet| subnet.id.clone()).collect()
     }
 
@@ -95,7 +106,8 @@ impl Bench {
     }
 
     fn group_with(&mut self, name: &str, more: Value) -> String {
-        let mut input = json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": self.vpc(), "TargetType": "ip"});
+        let mut input =
+            json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": self.vpc(), "TargetType": "ip"});
         merge(&mut input, more);
         text(&self.ok("CreateTargetGroup", input)["TargetGroups"][0]["TargetGroupArn"])
     }
@@ -118,7 +130,10 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
 }
 
 fn fixed(status: &str) -> Value {

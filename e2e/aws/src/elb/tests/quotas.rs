@@ -1,0 +1,134 @@
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
+
+use super::{Bench, forward, merge, rule, text};
+use serde_json::{Value, json};
+
+fn limit(bench: &mut Bench, name: &str, max: u64) {
+    assert!(bench.account.elb.limits.set(name, max));
+}
+
+/// "Rules per load balancer (not counting default rules)": over all listeners.
+#[test]
+fn rules_are_counted_per_load_balancer_without_default_ones() {
+    let mut bench = Bench::new();
+    let balancer = bench.balancer("shop");
+    let (first, second) = (bench.listener(&balancer, 80), bench.listener(&balancer, 81));
+    for priority in 1..=60 {
+        bench.rule(&first, priority);
+    }
+    let mut last = String::new();
+    for priority in 1..=40 {
+        last = bench.rule(&second, priority);
+    }
+    assert_eq!(bench.code("CreateRule", rule(&second, 41)), "TooManyRules");
+    // At the limit rules can be changed and deleted.
+    bench.ok(
+        "ModifyRule",
+        json!({"RuleArn": last, "Actions": [super::fixed("201")]}),
+    );
+    bench.ok("DeleteRule", json!({"RuleArn": last}));
+    bench.rule(&second, 41);
+}
+
+/// "Target groups per load balancer": each counted once, not adjustable for users of AWS.
+#[test]
+fn unique_target_groups_are_counted_once_each() {
+    let mut bench = Bench::new();
+    limit(&mut bench, "target-groups-per-application-load-balancer", 2);
+    let balancer = bench.balancer("shop");
+    let listener = bench.listener(&balancer, 80);
+    let groups: Vec<String> = (0..3).map(|number| bench.group(&format!("g{number}"))).collect();
+    let to = |group: &str, priority: u32| {
+        let mut input = rule(&listener, priority);
+        merge(&mut input, json!({"Actions": [forward(group)]}));
+        input
+    };
+    let first = text(&bench.ok("CreateRule", to(&groups[0], 1))["Rules"][0]["RuleArn"]);
+    bench.ok("CreateRule", to(&groups[1], 2));
+    bench.ok("CreateRule", to(&groups[1], 3));
+    assert_eq!(
+        bench.code("CreateRule", to(&groups[2], 4)),
+        "TooManyUniqueTargetGroupsPerLoadBalancer"
+    );
+    // A rule may go from the last use of one group to another.
+    bench.ok(
+        "ModifyRule",
+        json!({"RuleArn": first, "Actions": [forward(&groups[2])]}),
+    );
+    bench.ok("DeleteTargetGroup", json!({"TargetGroupArn": groups[0]}));
+}
+
+/// `API_TargetGroup`: "You can use each target group with only one load balancer."
+#[test]
+fn a_target_group_belongs_to_one_load_balancer() {
+    let mut bench = Bench::new();
+    let (one, other) = (bench.balancer("one"), bench.balancer("other"));
+    let group = bench.group("pods");
+    let create = |balancer: &str| json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80, "DefaultActions": [forward(&group)]});
+    let listener = text(&bench.ok("CreateListener", create(&one))["Listeners"][0]["ListenerArn"]);
+    assert_eq!(
+        bench.code("CreateListener", create(&other)),
+        "TargetGroupAssociationLimit"
+    );
+    let told = bench.ok("DescribeTargetGroups", json!({"LoadBalancerArn": one}));
+    assert_eq!(told["TargetGroups"][0]["LoadBalancerArns"], json!([one]));
+    bench.ok("DeleteListener", json!({"ListenerArn": listener}));
+    bench.ok("CreateListener", create(&other));
+}
+
+#[test]
+fn listeners_balancers_groups_and_targets_are_limited() {
+    let mut bench = Bench::new();
+    for (name, max) in [
+        ("application-load-balancers", 1),
+        ("listeners-per-application-load-balancer", 1),
+        ("target-groups", 1),
+        ("targets-per-application-load-balancer", 2),
+    ] {
+        limit(&mut bench, name, max);
+    }
+    let balancer = bench.balancer("shop");
+    bench.listener(&balancer, 80);
+    let group = bench.group("pods");
+    let subnets = bench.subnets();
+    assert_eq!(
+        bench.code("CreateLoadBalancer", json!({"Name": "b", "Subnets": subnets})),
+        "TooManyLoadBalancers"
+    );
+    let listener = json!({"LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 81, "DefaultActions": [super::fixed("404")]});
+    assert_eq!(bench.code("CreateListener", listener), "TooManyListeners");
+    let vpc = bench.vpc();
+    let second = json!({"Name": "b", "Protocol": "HTTP", "Port": 80, "VpcId": vpc});
+    assert_eq!(bench.code("CreateTargetGroup", second), "TooManyTargetGroups");
+    let targets: Vec<Value> = (1..=3)
+        .map(|number| json!({"Id": "127.0.0.1", "Port": number}))
+        .collect();
+    let register = |targets: &[Value]| json!({"TargetGroupArn": group, "Targets": targets});
+    assert_eq!(
+        bench.code("RegisterTargets", register(&targets)),
+        "TooManyTargets"
+    );
+    bench.ok("RegisterTargets", register(&targets[..2]));
+}
+
+/// `API_DescribeAccountLimits`, `API_Limit`.
+#[test]
+fn limits_are_told_as_they_are_set() {
+    let mut bench = Bench::new();
+    limit(&mut bench, "rules-per-application-load-balancer", 200);
+    let told = bench.ok("DescribeAccountLimits", json!({}));
+    let limits = told["Limits"].as_array().unwrap();
+    let max = |name: &str| {
+        limits
+            .iter()
+            .find(|limit| limit["Name"] == name)
+            .map(|limit| text(&limit["Max"]))
+    };
+    assert_eq!(max("rules-per-application-load-balancer").as_deref(), Some("200"));
+    assert_eq!(
+        max("target-groups-per-application-load-balancer").as_deref(),
+        Some("100")
+    );
+    assert_eq!(max("values-per-condition"), None);
+    assert!(!bench.account.elb.limits.set("nonsense", 1));
+}
