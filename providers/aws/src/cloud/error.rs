@@ -23,7 +23,7 @@ use thiserror::Error;
 /// | connection refused, HTTP 5xx | `Unavailable` |
 /// | any other | `Unexpected` |
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{operation}: {code}: {message}")]
+#[error("{}", words(self))]
 pub struct CloudError {
     /// Kind.
     pub kind: ErrorKind,
@@ -33,6 +33,20 @@ pub struct CloudError {
     pub code: Str,
     /// AWS's message, without secrets.
     pub message: String,
+}
+
+fn words(error: &CloudError) -> String {
+    let CloudError {
+        operation,
+        code,
+        message,
+        ..
+    } = error;
+    if code.is_empty() {
+        format!("{operation}: {message}")
+    } else {
+        format!("{operation}: {code}: {message}")
+    }
 }
 
 impl CloudError {

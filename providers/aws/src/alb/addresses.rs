@@ -1,0 +1,131 @@
+//! Addresses that lead to a Gateway, and when to look again.
+
+use super::observed::{Observed, SeenBalancer};
+use super::plan::{retired_at, warming};
+use crate::cloud::State;
+use crate::owner::{RESOURCE, value};
+use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::rule::Action;
+use gatewright_aws_core::target_group::TargetGroupId;
+use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
+use gatewright_provider_api::contract::Addresses;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Between two looks at something that AWS is still busy with. A load balancer takes some minutes.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Between two looks at targets that are checked: every 30 s, by default.
+const CHECKS: Duration = Duration::from_secs(15);
+
+/// The name of the load balancer, once it serves. While one takes the place of another, the former one's, until
+/// its successor serves as well.
+pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
+    let current = observed.balancer(&target.balancer.name);
+    let former = observed
+        .balancers
+        .values()
+        .find(|seen| seen.balancer.name != target.balancer.name && seen.is_active());
+    let serving = current
+        .filter(|current| current.is_active() && (former.is_none() || serves(target, observed, current)));
+    match serving.or(former) {
+        Some(seen) => Addresses {
+            assigned: vec![AssignedAddress {
+                kind: "Hostname".into(),
+                // A hostname of the Gateway API is in lower case; AWS keeps the case of the balancer's name.
+                value: seen.balancer.dns_name.to_ascii_lowercase().into(),
+                routability: "".into(),
+            }],
+            fault: None,
+        },
+        None => Addresses {
+            assigned: Vec::new(),
+            fault: Some(fault(current)),
+        },
+    }
+}
+
+fn fault(current: Option<&SeenBalancer>) -> ProgrammingFault {
+    let (reason, message) = match current.map(|seen| (&seen.balancer.name, &seen.balancer.state)) {
+        None => ("Pending", "the load balancer is not made yet".to_owned()),
+        Some((name, State::Failed(why))) => (
+            "NoResources",
+            format!("AWS could not set up load balancer {name}: {why}"),
+        ),
+        Some((name, _)) => ("Pending", format!("AWS is setting up load balancer {name}")),
+    };
+    ProgrammingFault {
+        reason: reason.into(),
+        message,
+    }
+}
+
+/// Whether a load balancer does all that one before it did: it is active, its listeners and rules are there, and
+/// where a target group of the one before has healthy targets its successor has too.
+pub fn serves(target: &Target, observed: &Observed, seen: &SeenBalancer) -> bool {
+    let listens = target.listeners.iter().all(|(port, wanted)| {
+        seen.listener(*port).is_some_and(|listener| {
+            listener.ours && listener.rules.iter().filter(|rule| rule.ours).count() >= wanted.rules.len()
+        })
+    });
+    seen.is_active()
+        && listens
+        && used(target)
+            .into_iter()
+            .all(|id| takes_over(target, observed, id))
+}
+
+/// Whether a target group is as well as the one whose place it takes.
+fn takes_over(target: &Target, observed: &Observed, id: &TargetGroupId) -> bool {
+    let Some(wanted) = target.target_groups.get(id) else {
+        return true;
+    };
+    let Some(group) = observed.target_group(&wanted.name) else {
+        return false;
+    };
+    let former_is_healthy = observed.target_groups.values().any(|former| {
+        former.group.name != wanted.name
+            && former.tags.get(RESOURCE) == Some(&value(&id.0))
+            && former.is_healthy()
+    });
+    !former_is_healthy || wanted.targets.is_empty() || group.is_healthy()
+}
+
+/// Target groups that requests are forwarded to.
+fn used(target: &Target) -> BTreeSet<&TargetGroupId> {
+    let actions = target.listeners.values().flat_map(|listener| {
+        listener
+            .rules
+            .iter()
+            .map(|rule| &rule.action)
+            .chain([&listener.default])
+    });
+    let groups = actions.filter_map(|action| match action {
+        Action::Forward(forward) => Some(&forward.groups),
+        Action::Redirect(_) | Action::Fixed(_) => None,
+    });
+    groups
+        .flatten()
+        .filter(|(_, weight)| **weight > 0)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// When to look again although nothing is wrong: AWS is busy, or a load balancer waits for its end.
+pub fn recheck(target: &Target, observed: &Observed, drain_s: u64) -> Option<Duration> {
+    let others = observed
+        .balancers
+        .values()
+        .filter(|seen| seen.balancer.name != target.balancer.name);
+    let ends = others.map(|seen| match retired_at(&seen.tags) {
+        Some(since) => {
+            let end = since.saturating_add(drain_s);
+            Duration::from_secs(end.saturating_sub(observed.now)).max(Duration::from_secs(1))
+        }
+        None => BUSY,
+    });
+    let warming = (!warming(target, observed).is_empty()).then_some(CHECKS);
+    let current = observed.balancer(&target.balancer.name);
+    let busy = current.is_none_or(|seen| matches!(seen.balancer.state, State::Provisioning));
+    ends.chain(busy.then_some(BUSY)).chain(warming).min()
+}

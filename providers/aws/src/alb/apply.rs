@@ -1,0 +1,382 @@
+//! Carrying out one change.
+
+use super::step::{Call, Group, Id, Ledger, Step};
+use crate::cloud::{
+    Action, Answer, Arn, Clients, Cloud, CloudError, Forward, Kind, ListenerSettings, ListenerTls,
+    NewBalancer, NewGroup, NewListener, NewRule, NewTargetGroup, RuleSettings,
+};
+use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
+use gatewright_aws_core::alb::Balancer;
+use gatewright_aws_core::alb::listener::{self as wanted, Import, Listener, MutualAuthentication};
+use gatewright_aws_core::alb::rule::{self, Rule};
+use gatewright_aws_core::network::SecurityGroups;
+use gatewright_provider_api::contract::{Change, ErrorKind, ProviderError};
+use std::collections::BTreeSet;
+
+/// Carries out a change of a plan.
+pub async fn apply<C: Cloud>(cloud: &C, change: &Change<Step>) -> Result<(), ProviderError> {
+    let caller = Caller {
+        cloud,
+        ledger: &change.step.ledger,
+    };
+    caller
+        .call(&change.step.call)
+        .await
+        .map_err(|error| error.about(change.resource.clone()))
+}
+
+struct Caller<'a, C> {
+    cloud: &'a C,
+    ledger: &'a Ledger,
+}
+
+impl<C: Cloud> Caller<'_, C> {
+    async fn call(&self, call: &Call) -> Answer<()> {
+        let cloud = self.cloud;
+        match call {
+            Call::Import {
+                id,
+                over,
+                import,
+                tags,
+            } => {
+                let arn = self.import(over.as_ref(), import, tags).await?;
+                self.ledger.note(Id::Certificate(id.clone()), arn);
+                Ok(())
+            }
+            Call::CreateSecurityGroup(new) => self.create_security_group(new).await,
+            Call::Authorize(ingress) => cloud.authorize(&self.arn(&Id::SecurityGroup)?, ingress).await,
+            Call::Revoke(group, ingress) => gone_is_fine(cloud.revoke(group, ingress).await),
+            Call::CreateTargetGroup(id, new) => {
+                let arn = self.create_target_group(new).await?;
+                self.ledger.note(Id::TargetGroup(id.clone()), arn);
+                Ok(())
+            }
+            Call::SetHealthCheck(group, health) => cloud.modify_target_group(group, health).await,
+            Call::SetTargetGroupAttributes(id, attributes) => {
+                let group = self.arn(&Id::TargetGroup(id.clone()))?;
+                cloud.set_target_group_attributes(&group, attributes).await
+            }
+            Call::Register(group, targets) => cloud.register(&self.group(group)?, targets).await,
+            Call::Deregister(group, targets) => gone_is_fine(cloud.deregister(group, targets).await),
+            Call::CreateBalancer(wanted, tags) => {
+                let arn = self.create_balancer(wanted, tags).await?;
+                self.ledger.note(Id::Balancer, arn);
+                Ok(())
+            }
+            Call::SetBalancerAttributes(attributes) => {
+                cloud
+                    .set_balancer_attributes(&self.arn(&Id::Balancer)?, attributes)
+                    .await
+            }
+            Call::SetSubnets(subnets) => cloud.set_subnets(&self.arn(&Id::Balancer)?, subnets).await,
+            Call::SetSecurityGroups(wanted) => {
+                let groups = self.security_groups(wanted)?;
+                cloud
+                    .set_security_groups(&self.arn(&Id::Balancer)?, &groups)
+                    .await
+            }
+            Call::SetIpAddressType(wanted) => {
+                cloud
+                    .set_ip_address_type(&self.arn(&Id::Balancer)?, *wanted)
+                    .await
+            }
+            Call::CreateListener(..)
+            | Call::ModifyListener(..)
+            | Call::CloseListener(..)
+            | Call::SetListenerAttributes(..)
+            | Call::AddCertificates(..)
+            | Call::RemoveCertificates(..) => self.call_listener(call).await,
+            Call::SetPriorities(priorities) => cloud.set_rule_priorities(priorities).await,
+            Call::CreateRule {
+                port,
+                priority,
+                rule,
+                tags,
+            } => {
+                let new = NewRule {
+                    listener: self.arn(&Id::Listener(*port))?,
+                    priority: *priority,
+                    settings: self.rule(rule)?,
+                    tags: tags.clone(),
+                };
+                cloud.create_rule(&new).await.map(|_| ())
+            }
+            Call::ModifyRule(arn, rule) => cloud.modify_rule(arn, &self.rule(rule)?).await,
+            Call::AddTags(kind, arns, tags) => cloud.add_tags(*kind, arns, tags).await,
+            Call::RemoveTags(kind, arns, keys) => cloud.remove_tags(*kind, arns, keys).await,
+            Call::Delete(kind, arn) => gone_is_fine(self.delete(*kind, arn).await),
+        }
+    }
+
+    async fn call_listener(&self, call: &Call) -> Answer<()> {
+        let cloud = self.cloud;
+        match call {
+            Call::CreateListener(wanted, tags) => {
+                let arn = self.create_listener(wanted, tags).await?;
+                self.ledger.note(Id::Listener(wanted.port), arn);
+                Ok(())
+            }
+            Call::ModifyListener(arn, wanted) => cloud.modify_listener(arn, &self.listener(wanted)?).await,
+            Call::CloseListener(arn, settings) => cloud.modify_listener(arn, settings).await,
+            Call::SetListenerAttributes(port, attributes) => {
+                let listener = self.arn(&Id::Listener(*port))?;
+                cloud.set_listener_attributes(&listener, attributes).await
+            }
+            Call::AddCertificates(port, ids) => {
+                let listener = self.arn(&Id::Listener(*port))?;
+                let certificates: Answer<BTreeSet<Arn>> = ids
+                    .iter()
+                    .map(|id| self.arn(&Id::Certificate(id.clone())))
+                    .collect();
+                cloud.add_listener_certificates(&listener, &certificates?).await
+            }
+            Call::RemoveCertificates(listener, certificates) => {
+                gone_is_fine(cloud.remove_listener_certificates(listener, certificates).await)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(&self, kind: Kind, arn: &Arn) -> Answer<()> {
+        let cloud = self.cloud;
+        match kind {
+            Kind::Certificate => cloud.delete_certificate(arn).await,
+            Kind::SecurityGroup => cloud.delete_security_group(arn).await,
+            Kind::TargetGroup => cloud.delete_target_group(arn).await,
+            Kind::Balancer => cloud.delete_balancer(arn).await.map_err(protected),
+            Kind::Listener => cloud.delete_listener(arn).await,
+            Kind::Rule => cloud.delete_rule(arn).await,
+        }
+    }
+
+    /// Over the one before. ACM refuses that when the key is of another type or size
+    /// (<https://docs.aws.amazon.com/acm/latest/userguide/import-reimport.html>): then it is a new one, and the one
+    /// before goes when nobody uses it any more.
+    async fn import(&self, over: Option<&Arn>, import: &Import, tags: &Tags) -> Answer<Arn> {
+        let Some(over) = over else {
+            return self.cloud.import_certificate(import, tags).await;
+        };
+        match self.cloud.reimport_certificate(over, import).await {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::Invalid => {
+                return self.cloud.import_certificate(import, tags).await;
+            }
+            Err(error) => return Err(error),
+        }
+        let fingerprint = Tags::from([(FINGERPRINT.into(), import.fingerprint.clone())]);
+        self.cloud
+            .add_tags(Kind::Certificate, std::slice::from_ref(over), &fingerprint)
+            .await?;
+        Ok(over.clone())
+    }
+
+    async fn create_security_group(&self, new: &NewGroup) -> Answer<()> {
+        let error = match self.cloud.create_security_group(new).await {
+            Ok(id) => {
+                self.ledger.note(Id::SecurityGroup, id);
+                return Ok(());
+            }
+            Err(error) if error.kind == ErrorKind::NotOurs => error,
+            Err(error) => return Err(error),
+        };
+        let found = self.cloud.security_group_named(&new.vpc, &new.name).await?;
+        Err(judged(error, found.map(|found| found.tags), &new.tags))
+    }
+
+    async fn create_target_group(&self, new: &NewTargetGroup) -> Answer<Arn> {
+        match self.cloud.create_target_group(new).await {
+            Ok(arn) => self.own("CreateTargetGroup", arn, &new.tags).await,
+            Err(error) if error.kind == ErrorKind::NotOurs => {
+                let found = self.cloud.target_group_named(&new.name).await?;
+                let tags = self.tags_of(found.map(|found| found.arn)).await?;
+                Err(judged(error, tags, &new.tags))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_balancer(&self, wanted: &Balancer, tags: &Tags) -> Answer<Arn> {
+        let new = NewBalancer {
+            name: wanted.name.clone(),
+            scheme: wanted.scheme,
+            ip_address_type: wanted.ip_address_type,
+            subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
+            security_groups: self.security_groups(wanted)?,
+            tags: tags.clone(),
+        };
+        match self.cloud.create_balancer(&new).await {
+            Ok(arn) => self.own("CreateLoadBalancer", arn, tags).await,
+            Err(error) if error.kind == ErrorKind::NotOurs => {
+                let found = self.cloud.balancer_named(&new.name).await?;
+                let found = self.tags_of(found.map(|found| found.arn)).await?;
+                Err(judged(error, found, tags))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_listener(&self, wanted: &Listener, tags: &Tags) -> Answer<Arn> {
+        let new = NewListener {
+            balancer: self.arn(&Id::Balancer)?,
+            port: wanted.port,
+            settings: self.listener(wanted)?,
+            tags: tags.clone(),
+        };
+        match self.cloud.create_listener(&new).await {
+            Err(error) if error.kind == ErrorKind::NotOurs => {
+                let listeners = self.cloud.listeners(&new.balancer).await?;
+                let found = listeners.into_iter().find(|found| found.port == new.port);
+                let found = self.tags_of(found.map(|found| found.arn)).await?;
+                Err(judged(error, found, tags))
+            }
+            result => result,
+        }
+    }
+
+    async fn tags_of(&self, arn: Option<Arn>) -> Answer<Option<Tags>> {
+        let Some(arn) = arn else {
+            return Ok(None);
+        };
+        Ok(self.cloud.tags(std::slice::from_ref(&arn)).await?.remove(&arn))
+    }
+
+    /// A creation is answered with what exists already if that has the same name and settings, whoever made it.
+    async fn own(&self, operation: &'static str, arn: Arn, tags: &Tags) -> Answer<Arn> {
+        let found = self.tags_of(Some(arn.clone())).await?;
+        if found.as_ref().is_some_and(|found| same_owner(found, tags)) {
+            return Ok(arn);
+        }
+        let error = CloudError {
+            kind: ErrorKind::NotOurs,
+            operation,
+            code: "".into(),
+            message: String::new(),
+        };
+        Err(judged(error, found, tags))
+    }
+
+    fn arn(&self, id: &Id) -> Answer<Arn> {
+        self.ledger.get(id).ok_or_else(|| CloudError {
+            kind: ErrorKind::NotFound,
+            operation: "plan",
+            code: "".into(),
+            message: format!("there is no {id} yet"),
+        })
+    }
+
+    fn group(&self, group: &Group) -> Answer<Arn> {
+        match group {
+            Group::Wanted(id) => self.arn(&Id::TargetGroup(id.clone())),
+            Group::Former(arn) => Ok(arn.clone()),
+        }
+    }
+
+    fn security_groups(&self, wanted: &Balancer) -> Answer<BTreeSet<Arn>> {
+        Ok(match &wanted.security_groups {
+            SecurityGroups::Managed(_) => BTreeSet::from([self.arn(&Id::SecurityGroup)?]),
+            SecurityGroups::Given(ids) => ids.iter().cloned().map(Arn).collect(),
+        })
+    }
+
+    fn listener(&self, wanted: &Listener) -> Answer<ListenerSettings> {
+        let tls = wanted.tls.as_ref().map(|tls| self.tls(tls)).transpose()?;
+        Ok(ListenerSettings {
+            tls,
+            default: self.action(&wanted.default)?,
+        })
+    }
+
+    fn tls(&self, wanted: &wanted::ListenerTls) -> Answer<ListenerTls> {
+        Ok(ListenerTls {
+            policy: wanted.policy.clone(),
+            certificate: self.arn(&Id::Certificate(wanted.default.clone()))?,
+            clients: match &wanted.clients {
+                None => Clients::Off,
+                Some(MutualAuthentication::Passthrough) => Clients::Passthrough,
+                // Without the check the listener would let everybody in.
+                Some(MutualAuthentication::Verify { .. }) => {
+                    return Err(CloudError {
+                        kind: ErrorKind::Invalid,
+                        operation: "CreateTrustStore",
+                        code: "".into(),
+                        message: "trust stores are not made: client certificates cannot be checked"
+                            .to_owned(),
+                    });
+                }
+            },
+        })
+    }
+
+    fn rule(&self, wanted: &Rule) -> Answer<RuleSettings> {
+        Ok(RuleSettings {
+            conditions: super::canonical::conditions(&wanted.conditions),
+            transforms: wanted.transforms.clone(),
+            action: self.action(&wanted.action)?,
+        })
+    }
+
+    fn action(&self, wanted: &rule::Action) -> Answer<Action> {
+        Ok(match wanted {
+            rule::Action::Forward(forward) => {
+                let alone = forward.groups.len() == 1;
+                let groups = forward.groups.iter().map(|(id, weight)| {
+                    let weight = if alone { (*weight).min(1) } else { *weight };
+                    Ok((self.arn(&Id::TargetGroup(id.clone()))?, weight))
+                });
+                Action::Forward(Forward {
+                    groups: groups.collect::<Answer<_>>()?,
+                    stickiness_s: forward.stickiness_s,
+                })
+            }
+            rule::Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
+            rule::Action::Fixed(fixed) => Action::Fixed(fixed.clone()),
+        })
+    }
+}
+
+fn same_owner(one: &Tags, other: &Tags) -> bool {
+    [CLUSTER, GATEWAY]
+        .iter()
+        .all(|key| one.get(*key).is_some() && one.get(*key) == other.get(*key))
+}
+
+/// Something of this name exists. If it is our own, it was made a moment ago and will be seen next time.
+fn judged(error: CloudError, found: Option<Tags>, ours: &Tags) -> CloudError {
+    match found {
+        Some(found) if same_owner(&found, ours) => CloudError {
+            kind: ErrorKind::Conflict,
+            message: "it was made a moment ago, with other settings".to_owned(),
+            ..error
+        },
+        Some(_) => CloudError {
+            message: "it exists and was not made for this Gateway: rename it, or the Gateway".to_owned(),
+            ..error
+        },
+        None => CloudError {
+            kind: ErrorKind::Conflict,
+            message: "it existed a moment ago".to_owned(),
+            ..error
+        },
+    }
+}
+
+fn protected(error: CloudError) -> CloudError {
+    if error.kind != ErrorKind::Protected {
+        return error;
+    }
+    CloudError {
+        message:
+            "it is protected from deletion: switch its attribute deletion_protection.enabled off, in the \
+                  Gateway's parameters or in AWS, and it is deleted"
+                .to_owned(),
+        ..error
+    }
+}
+
+fn gone_is_fine(answer: Answer<()>) -> Answer<()> {
+    match answer {
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        answer => answer,
+    }
+}

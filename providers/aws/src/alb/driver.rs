@@ -1,0 +1,135 @@
+//! The contract of providers, for Application Load Balancers.
+
+use super::observed::Observed;
+use super::plan::{self, Manner};
+use super::step::Step;
+use super::{addresses, apply, observe};
+use crate::cloud::{Cloud, CloudError, Kind};
+use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::Target;
+use gatewright_model::key::ObjectName;
+use gatewright_model::unsupported::Unsupported;
+use gatewright_provider_api::Provider;
+use gatewright_provider_api::contract::{Addresses, Change, Driver, Lowered, Plan, ProviderError, Resource};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What does not depend on a Gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The cluster's name: different for each cluster that uses an account and region.
+    pub cluster: Str,
+    /// How long a replaced load balancer stays after its successor took over. Clients know the new address by
+    /// then: names of load balancers are valid for 60 s, and what follows the Gateway's status takes its time.
+    pub drain: Duration,
+}
+
+/// A Gateway, lowered with what surrounds it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is wanted.
+    pub target: Target,
+    /// What cannot be expressed.
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// The driver.
+pub struct AlbDriver<C> {
+    cloud: C,
+    manner: Manner,
+    clock: fn() -> u64,
+}
+
+impl<C: Cloud> AlbDriver<C> {
+    /// A driver for one account and region. The clock tells seconds since 1970.
+    pub fn new(cloud: C, settings: Settings, clock: fn() -> u64) -> Self {
+        Self {
+            cloud,
+            manner: Manner {
+                cluster: settings.cluster,
+                drain_s: settings.drain.as_secs(),
+            },
+            clock,
+        }
+    }
+
+    /// The account and region.
+    pub const fn cloud(&self) -> &C {
+        &self.cloud
+    }
+
+    /// Gateways of this cluster that something is left of.
+    ///
+    /// # Errors
+    /// When that cannot be read completely.
+    pub async fn gateways(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {
+        let cluster = &self.manner.cluster;
+        let marks = Tags::from([(CLUSTER.into(), value(cluster))]);
+        let mut gateways = BTreeSet::new();
+        for kind in [
+            Kind::Balancer,
+            Kind::TargetGroup,
+            Kind::SecurityGroup,
+            Kind::Certificate,
+        ] {
+            let found = self
+                .cloud
+                .find(kind, &marks)
+                .await
+                .map_err(|error| about(error, cluster))?;
+            gateways.extend(found.iter().filter_map(|found| gateway_of(cluster, &found.tags)));
+        }
+        Ok(gateways)
+    }
+}
+
+fn about(error: CloudError, what: &str) -> ProviderError {
+    error.about(Resource {
+        kind: "load balancers of",
+        id: what.into(),
+    })
+}
+
+impl<C: Cloud> Driver for AlbDriver<C> {
+    type Input = Request;
+    type Target = Target;
+    type Observed = Observed;
+    type Step = Step;
+
+    fn provider(&self) -> Provider {
+        Provider::AwsAlb
+    }
+
+    fn gateway<'a>(&self, request: &'a Request) -> &'a ObjectName {
+        &request.target.gateway
+    }
+
+    fn lower(&self, request: &Request) -> Lowered<Target> {
+        Lowered {
+            target: request.target.clone(),
+            unsupported: request.unsupported.clone(),
+        }
+    }
+
+    async fn observe(&self, gateway: &ObjectName) -> Result<Observed, ProviderError> {
+        let owner = Owner {
+            cluster: self.manner.cluster.clone(),
+            gateway: gateway.clone(),
+        };
+        let observed = observe::observe(&self.cloud, &owner, (self.clock)()).await;
+        observed.map_err(|error| about(error, &gateway.to_string()))
+    }
+
+    fn plan(&self, target: Option<&Target>, observed: &Observed) -> Plan<Step> {
+        plan::plan(&self.manner, target, observed)
+    }
+
+    async fn apply(&self, change: &Change<Step>) -> Result<(), ProviderError> {
+        apply::apply(&self.cloud, change).await
+    }
+
+    fn addresses(&self, request: &Request, observed: &Observed) -> Addresses {
+        addresses::addresses(&request.target, observed)
+    }
+}

@@ -1,0 +1,19 @@
+//! The driver of Application Load Balancers.
+//!
+//! [`mod@observe`] reads what exists, [`mod@plan`] finds the changes, [`driver`] carries them out one by one and
+//! tells the addresses ([`addresses`]).
+
+pub mod addresses;
+mod apply;
+mod canonical;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use canonical::forwards_to;
+pub mod driver;
+pub mod observe;
+pub mod observed;
+pub mod plan;
+pub mod step;
+
+pub use driver::{AlbDriver, Request, Settings};
+pub use observed::Observed;
+pub use step::Step;

@@ -1,0 +1,177 @@
+//! The load balancer, and those that it replaces.
+
+use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource};
+use crate::alb::addresses::serves;
+use crate::alb::observed::SeenBalancer;
+use crate::alb::step::{Call, Id};
+use crate::cloud::{Arn, Attributes, Kind};
+use crate::owner::{RETIRED, Tags};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::network::SecurityGroups;
+use gatewright_provider_api::contract::Resource;
+use std::collections::BTreeSet;
+
+impl Planner<'_> {
+    /// The wanted load balancer in words of changes.
+    pub(super) fn balancer_resource(&self) -> Resource {
+        resource(BALANCER, self.target.balancer.name.clone())
+    }
+
+    pub(super) fn balancer(&mut self) {
+        match self.observed.balancer(&self.target.balancer.name) {
+            None => self.make_balancer(),
+            Some(seen) => self.change_balancer(seen),
+        }
+    }
+
+    fn make_balancer(&mut self) {
+        let wanted = &self.target.balancer;
+        let of = self.balancer_resource();
+        let security_group = match &wanted.security_groups {
+            SecurityGroups::Managed(group) => Some(resource(SECURITY_GROUP, group.name.clone())),
+            SecurityGroups::Given(_) => None,
+        };
+        let why = if self.observed.balancers.is_empty() {
+            "the Gateway has none"
+        } else {
+            "what cannot change differs: it takes the place of the one before"
+        };
+        let note = Note::create(of.clone(), why).needs(self.changes.only_made(security_group));
+        let tags = self.owner.tags(BALANCER, &self.target.tags);
+        self.push(Phase::Build, note, Call::CreateBalancer(wanted.clone(), tags));
+        if !wanted.attributes.is_empty() {
+            let (set, fields) = fields::attributes(&wanted.attributes, &Attributes::new());
+            let attributes = resource(BALANCER_ATTRIBUTES, wanted.name.clone());
+            let note = Note::update(attributes, fields, "they are wanted so").needs([of]);
+            self.push(Phase::Build, note, Call::SetBalancerAttributes(set));
+        }
+    }
+
+    fn change_balancer(&mut self, seen: &SeenBalancer) {
+        let wanted = &self.target.balancer;
+        let balancer = &seen.balancer;
+        let arn = &balancer.arn;
+        let of = self.balancer_resource();
+        self.exists(Id::Balancer, arn);
+        let subnets: BTreeSet<Str> = wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect();
+        if subnets != balancer.subnets {
+            let change = fields::change("subnets", Some(&balancer.subnets), Some(&subnets));
+            let note = Note::update(of.clone(), vec![change], "its subnets differ");
+            self.push(Phase::Build, note, Call::SetSubnets(subnets));
+        }
+        self.change_security_groups(seen);
+        if wanted.ip_address_type != balancer.ip_address_type {
+            let change = fields::change(
+                "ipAddressType",
+                Some(&balancer.ip_address_type),
+                Some(&wanted.ip_address_type),
+            );
+            let note = Note::update(of.clone(), vec![change], "its kind of addresses differs");
+            self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
+        }
+        let (set, fields) = fields::attributes(&wanted.attributes, &seen.attributes);
+        if !set.is_empty() {
+            let attributes = resource(BALANCER_ATTRIBUTES, wanted.name.clone());
+            let note = Note::update(attributes, fields, "they differ");
+            self.push(Phase::Build, note, Call::SetBalancerAttributes(set));
+        }
+        let tags = self.owner.tags(BALANCER, &self.target.tags);
+        self.compare_tags((Kind::Balancer, arn), &of, &seen.tags, &tags);
+        // It was about to be replaced, and is wanted again.
+        if seen.tags.contains_key(RETIRED) {
+            let change = fields::change(RETIRED, seen.tags.get(RETIRED), None::<&Str>);
+            let note = Note::update(of, vec![change], "it is wanted again");
+            let keys = BTreeSet::from([RETIRED.into()]);
+            self.push(
+                Phase::Build,
+                note,
+                Call::RemoveTags(Kind::Balancer, vec![arn.clone()], keys),
+            );
+        }
+    }
+
+    fn change_security_groups(&mut self, seen: &SeenBalancer) {
+        let wanted = &self.target.balancer;
+        let balancer = &seen.balancer;
+        let (groups, made) = match &wanted.security_groups {
+            SecurityGroups::Managed(group) => {
+                let arns = self
+                    .changes
+                    .ledger
+                    .get(&Id::SecurityGroup)
+                    .map(|arn| BTreeSet::from([arn]));
+                (arns, Some(resource(SECURITY_GROUP, group.name.clone())))
+            }
+            SecurityGroups::Given(ids) => (Some(ids.iter().cloned().map(Arn).collect()), None),
+        };
+        if groups.as_ref() == Some(&balancer.security_groups) {
+            return;
+        }
+        let to: Vec<String> = match (&groups, &made) {
+            (Some(groups), _) => groups.iter().map(ToString::to_string).collect(),
+            (None, made) => made.iter().map(|made| made.id.to_string()).collect(),
+        };
+        let change = fields::change("securityGroups", Some(&balancer.security_groups), Some(&to));
+        let of = self.balancer_resource();
+        let note = Note::update(of.clone(), vec![change], "its security groups differ")
+            .needs(self.changes.only_made(made));
+        for group in &balancer.security_groups {
+            self.changes.release(&balancer.arn, group, &of);
+        }
+        self.push(Phase::Build, note, Call::SetSecurityGroups(wanted.clone()));
+    }
+
+    /// Load balancers of before: they stay until the new one serves and its address has spread, then they go.
+    pub(super) fn retirement(&mut self) {
+        let observed = self.observed;
+        let current = observed.balancer(&self.target.balancer.name);
+        let former = observed
+            .balancers
+            .values()
+            .filter(|seen| seen.balancer.name != self.target.balancer.name);
+        for seen in former {
+            let arn = &seen.balancer.arn;
+            let of = resource(BALANCER, seen.balancer.name.clone());
+            if !current.is_some_and(|current| serves(self.target, observed, current)) {
+                self.kept.insert(arn.clone());
+                continue;
+            }
+            match retired_at(&seen.tags) {
+                _ if self.manner.drain_s == 0 => self.end(of, arn),
+                Some(since) if observed.now >= since.saturating_add(self.manner.drain_s) => self.end(of, arn),
+                Some(_) => {
+                    self.kept.insert(arn.clone());
+                }
+                None => {
+                    self.kept.insert(arn.clone());
+                    let now: Str = observed.now.to_string().into();
+                    let change = fields::change(RETIRED, seen.tags.get(RETIRED), Some(&now));
+                    let tags = Tags::from([(RETIRED.into(), now)]);
+                    self.push(
+                        Phase::LetGo,
+                        Note::update(
+                            of,
+                            vec![change],
+                            "its successor serves: clients find that one from now on",
+                        ),
+                        Call::AddTags(Kind::Balancer, vec![arn.clone()], tags),
+                    );
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, of: Resource, arn: &Arn) {
+        self.ended.insert(arn.clone(), of.clone());
+        self.delete(
+            Phase::DeleteBalancers,
+            Note::delete(of, "its successor serves"),
+            (Kind::Balancer, arn),
+        );
+    }
+}
+
+/// When a load balancer's successor took over.
+pub fn retired_at(tags: &Tags) -> Option<u64> {
+    tags.get(RETIRED)?.parse().ok()
+}

@@ -1,0 +1,285 @@
+//! Listeners.
+
+use super::rules::RulePlan;
+use super::{
+    LISTENER, LISTENER_ATTRIBUTES, LISTENER_CERTIFICATES, Note, Phase, Planner, certificates, fields,
+    resource, words,
+};
+use crate::alb::canonical::{forwards_to, is_action};
+use crate::alb::observed::{SeenBalancer, SeenListener};
+use crate::alb::step::{Call, Id};
+use crate::cloud::{self, Arn, Attributes, Clients, Kind, ListenerSettings, Seen};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::listener::{CertificateId, Listener, ListenerTls, MutualAuthentication};
+use gatewright_aws_core::alb::rule::{Action, FixedResponse};
+use gatewright_provider_api::contract::{FieldChange, Resource};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Planner<'_> {
+    pub(super) fn listeners(&mut self) {
+        let (target, observed) = (self.target, self.observed);
+        let balancer = observed.balancer(&target.balancer.name);
+        let listeners = self.for_now();
+        let mut rules = Vec::new();
+        for (port, wanted) in &listeners {
+            let seen = balancer.and_then(|balancer| balancer.listener(*port));
+            match seen.filter(|seen| seen.ours) {
+                // Also where others have one: AWS refuses, and the error says so.
+                None => {
+                    self.make_listener(wanted);
+                    rules.push(RulePlan::new(wanted, None, &self.groups));
+                }
+                Some(seen) => {
+                    self.change_listener(wanted, seen);
+                    rules.push(RulePlan::new(wanted, Some(seen), &self.groups));
+                }
+            }
+        }
+        let unwanted = balancer.into_iter().flat_map(|balancer| &balancer.listeners);
+        for seen in unwanted.filter(|seen| seen.ours && !target.listeners.contains_key(&seen.listener.port)) {
+            self.end_listener(seen);
+        }
+        self.rules(rules, balancer.map_or(0, SeenBalancer::rules));
+    }
+
+    fn make_listener(&mut self, wanted: &Listener) {
+        let of = self::of(wanted.port);
+        let balancer = self.balancer_resource();
+        let mut needs = self.changes.only_made([balancer]);
+        needs.extend(self.default_needs(wanted));
+        let tags = self.owner.tags(&of.to_string(), &self.target.tags);
+        self.push(
+            Phase::Build,
+            Note::create(of.clone(), "the Gateway listens on this port").needs(needs),
+            Call::CreateListener(Arc::new(bare(wanted)), tags),
+        );
+        if !wanted.attributes.is_empty() {
+            let (set, fields) = fields::attributes(&wanted.attributes, &Attributes::new());
+            let note =
+                Note::update(attributes(wanted.port), fields, "they are wanted so").needs([of.clone()]);
+            self.push(Phase::Build, note, Call::SetListenerAttributes(wanted.port, set));
+        }
+        if let Some(tls) = &wanted.tls {
+            self.add_certificates(wanted.port, tls.others.iter().collect(), vec![of]);
+        }
+    }
+
+    fn change_listener(&mut self, wanted: &Listener, seen: &SeenListener) {
+        let listener = &seen.listener;
+        self.exists(Id::Listener(wanted.port), &listener.arn);
+        let of = self::of(wanted.port);
+        let mut changes = self.tls_changes(wanted.tls.as_ref(), seen);
+        if !is_action(&listener.default, &wanted.default, &self.groups) {
+            changes.push(self.default_change(seen, &wanted.default));
+        }
+        if !changes.is_empty() {
+            self.release_default(seen, &of);
+            let note = Note::update(of.clone(), changes, "it differs").needs(self.default_needs(wanted));
+            let call = Call::ModifyListener(listener.arn.clone(), Arc::new(bare(wanted)));
+            self.push(Phase::Build, note, call);
+        }
+        let (set, fields) = fields::attributes(&wanted.attributes, &seen.attributes);
+        if !set.is_empty() {
+            let note = Note::update(attributes(wanted.port), fields, "they differ");
+            self.push(Phase::Build, note, Call::SetListenerAttributes(wanted.port, set));
+        }
+        if let Some(tls) = &wanted.tls {
+            self.change_certificates(wanted.port, tls, seen);
+        }
+        let tags = self.owner.tags(&of.to_string(), &self.target.tags);
+        self.compare_tags((Kind::Listener, &listener.arn), &of, &seen.tags, &tags);
+    }
+
+    /// Others' rules stay; everything else is answered with 404.
+    pub(super) fn close_listener(&mut self, seen: &SeenListener) {
+        let closed = FixedResponse {
+            status: 404,
+            body: "".into(),
+        };
+        let nothing = Action::Fixed(closed.clone());
+        let listener = &seen.listener;
+        if is_action(&listener.default, &nothing, &self.groups) {
+            return;
+        }
+        let of = self::of(listener.port);
+        let change = self.default_change(seen, &nothing);
+        self.release_action(seen, &of);
+        let closed = ListenerSettings {
+            tls: listener.tls.clone(),
+            default: cloud::Action::Fixed(closed),
+        };
+        self.push(
+            Phase::LetGo,
+            Note::update(
+                of,
+                vec![change],
+                "no listener of the Gateway has this port, but others have rules on it",
+            ),
+            Call::CloseListener(listener.arn.clone(), closed),
+        );
+    }
+
+    fn default_change(&self, seen: &SeenListener, wanted: &Action) -> FieldChange {
+        let names = self.names();
+        match &seen.listener.default {
+            Seen::Known(action) => {
+                fields::change("default", Some(&words::action(action, &names)), Some(wanted))
+            }
+            Seen::Other(description) => fields::change("default", Some(description), Some(wanted)),
+        }
+    }
+
+    /// The listener's main part lets go of what it forwards to.
+    fn release_action(&mut self, seen: &SeenListener, of: &Resource) {
+        let listener = &seen.listener;
+        if let Seen::Known(action) = &listener.default {
+            for group in forwards_to(action) {
+                self.changes.release(&listener.arn, group, of);
+            }
+        }
+    }
+
+    /// The listener's main part lets go of what it forwards to and shows.
+    fn release_default(&mut self, seen: &SeenListener, of: &Resource) {
+        self.release_action(seen, of);
+        let listener = &seen.listener;
+        if let Some(tls) = &listener.tls {
+            self.changes.release(&listener.arn, &tls.certificate, of);
+        }
+    }
+
+    /// What the listener's main part must wait for.
+    fn default_needs(&self, wanted: &Listener) -> Vec<Resource> {
+        let mut needs = match &wanted.default {
+            Action::Forward(forward) => self.waits_for(forward.groups.keys()),
+            Action::Redirect(_) | Action::Fixed(_) => Vec::new(),
+        };
+        if let Some(tls) = &wanted.tls {
+            needs.extend(self.changes.only_made([certificates::of(&tls.default)]));
+        }
+        needs
+    }
+
+    fn tls_changes(&self, wanted: Option<&ListenerTls>, seen: &SeenListener) -> Vec<FieldChange> {
+        let mut changes = Vec::new();
+        let mut compare = |field: &str, from: Option<String>, to: Option<String>| {
+            if from != to {
+                changes.push(fields::change(field, from.as_ref(), to.as_ref()));
+            }
+        };
+        let protocol = |tls: bool| Some(if tls { "HTTPS" } else { "HTTP" }.to_owned());
+        let found = seen.listener.tls.as_ref();
+        compare("protocol", protocol(found.is_some()), protocol(wanted.is_some()));
+        compare(
+            "sslPolicy",
+            found.map(|tls| tls.policy.to_string()),
+            wanted.map(|tls| tls.policy.to_string()),
+        );
+        compare(
+            "certificate",
+            found.map(|tls| tls.certificate.to_string()),
+            wanted.map(|tls| self.certificate_words(&tls.default)),
+        );
+        compare(
+            "clientCertificates",
+            found.map(|tls| seen_clients(&tls.clients).to_owned()),
+            wanted.map(|tls| wanted_clients(tls.clients.as_ref()).to_owned()),
+        );
+        changes
+    }
+
+    /// Its ARN if it has one already.
+    fn certificate_words(&self, id: &CertificateId) -> String {
+        match self.changes.ledger.get(&Id::Certificate(id.clone())) {
+            Some(arn) => arn.to_string(),
+            None => certificates::of(id).id.to_string(),
+        }
+    }
+
+    fn change_certificates(&mut self, port: u16, wanted: &ListenerTls, seen: &SeenListener) {
+        let arn_of = |id: &CertificateId| self.changes.ledger.get(&Id::Certificate(id.clone()));
+        let missing: Vec<&CertificateId> = wanted
+            .others
+            .iter()
+            .filter(|id| !arn_of(id).is_some_and(|arn| seen.certificates.contains(&arn)))
+            .collect();
+        let kept: BTreeSet<Arn> = wanted
+            .others
+            .iter()
+            .chain([&wanted.default])
+            .filter_map(arn_of)
+            .collect();
+        let gone: BTreeSet<Arn> = seen.certificates.difference(&kept).cloned().collect();
+        self.add_certificates(port, missing, Vec::new());
+        if gone.is_empty() {
+            return;
+        }
+        let of = resource(LISTENER_CERTIFICATES, format!("{port} that are not wanted"));
+        for certificate in &gone {
+            self.changes.release(&seen.listener.arn, certificate, &of);
+        }
+        let change = fields::change("certificates", Some(&gone), None::<&Str>);
+        let note = Note::update(of, vec![change], "no hostname needs them");
+        let call = Call::RemoveCertificates(seen.listener.arn.clone(), gone);
+        self.push(Phase::LetGo, note, call);
+    }
+
+    /// All that exist at once; each one that is still to be imported on its own, so that one that fails hurts only
+    /// itself.
+    fn add_certificates(&mut self, port: u16, ids: Vec<&CertificateId>, needs: Vec<Resource>) {
+        let (made, exist): (Vec<&CertificateId>, Vec<&CertificateId>) = ids
+            .into_iter()
+            .partition(|id| self.changes.made.contains(&certificates::of(id)));
+        let mut batches: Vec<BTreeSet<CertificateId>> =
+            made.into_iter().map(|id| BTreeSet::from([id.clone()])).collect();
+        if !exist.is_empty() {
+            batches.push(exist.into_iter().cloned().collect());
+        }
+        for batch in batches {
+            let names: Vec<Str> = batch.iter().map(|id| certificates::of(id).id).collect();
+            let of = resource(LISTENER_CERTIFICATES, format!("{port} {}", names.join(" ")));
+            let change = fields::change("certificates", None::<&Str>, Some(&names));
+            let made = self.changes.only_made(batch.iter().map(certificates::of));
+            let note = Note::update(of, vec![change], "hostnames need them")
+                .needs(needs.clone())
+                .needs(made);
+            self.push(Phase::Build, note, Call::AddCertificates(port, batch));
+        }
+    }
+}
+
+/// A listener without its rules.
+fn bare(wanted: &Listener) -> Listener {
+    Listener {
+        port: wanted.port,
+        tls: wanted.tls.clone(),
+        attributes: Attributes::new(),
+        default: wanted.default.clone(),
+        rules: Vec::new(),
+    }
+}
+
+pub(super) fn of(port: u16) -> Resource {
+    resource(LISTENER, port.to_string())
+}
+
+fn attributes(port: u16) -> Resource {
+    resource(LISTENER_ATTRIBUTES, port.to_string())
+}
+
+const fn seen_clients(clients: &Clients) -> &'static str {
+    match clients {
+        Clients::Off => "off",
+        Clients::Passthrough => "passthrough",
+        Clients::Verify { .. } => "verify by what others set",
+    }
+}
+
+const fn wanted_clients(clients: Option<&MutualAuthentication>) -> &'static str {
+    match clients {
+        None => "off",
+        Some(MutualAuthentication::Passthrough) => "passthrough",
+        Some(MutualAuthentication::Verify { .. }) => "verify",
+    }
+}

@@ -1,0 +1,95 @@
+//! Tags of what exists.
+
+use super::{Note, Phase, Planner, TAGS, fields, resource};
+use crate::alb::step::Call;
+use crate::cloud::{Arn, Kind};
+use crate::owner::{GIVEN, Tags, asked_for};
+use gatewright_aws_core::Str;
+use gatewright_provider_api::contract::{FieldChange, Resource};
+use std::collections::BTreeSet;
+
+/// Most resources of one call
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>; of the calls that
+/// write no number is documented).
+const CHUNK: usize = 20;
+
+/// What is to be done about tags.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Difference {
+    kind: Kind,
+    add: Tags,
+    remove: BTreeSet<Str>,
+}
+
+impl Planner<'_> {
+    /// Compares the tags of something that exists.
+    pub(super) fn compare_tags(
+        &mut self,
+        (kind, arn): (Kind, &Arn),
+        of: &Resource,
+        seen: &Tags,
+        wanted: &Tags,
+    ) {
+        let differ = wanted
+            .iter()
+            .filter(|(key, value)| seen.get(*key) != Some(*value));
+        let add: Tags = differ.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let markers = seen.keys().map(|key| &**key).filter(|key| key.starts_with(GIVEN));
+        let remove: BTreeSet<Str> = asked_for(seen)
+            .chain(markers)
+            .filter(|key| seen.contains_key(*key) && !wanted.contains_key(*key))
+            .map(Str::from)
+            .collect();
+        if !add.is_empty() || !remove.is_empty() {
+            let difference = Difference { kind, add, remove };
+            self.tagging
+                .entry(difference)
+                .or_default()
+                .push((arn.clone(), of.clone()));
+        }
+    }
+
+    /// Changes of tags, alike ones together.
+    pub(super) fn tags(&mut self) {
+        for (difference, resources) in std::mem::take(&mut self.tagging) {
+            let Difference { kind, add, remove } = difference;
+            let most = match kind {
+                Kind::Certificate | Kind::SecurityGroup => 1,
+                Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => CHUNK,
+            };
+            for chunk in resources.chunks(most) {
+                let arns: Vec<Arn> = chunk.iter().map(|(arn, _)| arn.clone()).collect();
+                let of = resource(TAGS, words(chunk));
+                // What goes is forgotten last: else nobody would know any more that it is to go.
+                let mut needs = Vec::new();
+                if !remove.is_empty() {
+                    let gone: Vec<FieldChange> = remove
+                        .iter()
+                        .map(|key| fields::change(key, Some(&"some"), None::<&str>.as_ref()))
+                        .collect();
+                    let of = resource(TAGS, format!("{} that go", of.id));
+                    needs.push(of.clone());
+                    let note = Note::update(of, gone, "the Gateway asks for other tags");
+                    let call = Call::RemoveTags(kind, arns.clone(), remove.clone());
+                    self.push(Phase::LetGo, note, call);
+                }
+                if !add.is_empty() {
+                    let set = add
+                        .iter()
+                        .map(|(key, value)| fields::change(key, None::<&str>.as_ref(), Some(value)))
+                        .collect();
+                    let note = Note::update(of, set, "its tags differ").needs(needs);
+                    self.push(Phase::LetGo, note, Call::AddTags(kind, arns, add.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn words(chunk: &[(Arn, Resource)]) -> String {
+    match chunk {
+        [] => String::new(),
+        [(_, only)] => only.to_string(),
+        [(_, first), more @ ..] => format!("{first} and {} more", more.len()),
+    }
+}

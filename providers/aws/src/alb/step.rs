@@ -1,0 +1,162 @@
+//! Steps of a plan: what each change needs to be carried out.
+
+use crate::cloud::{Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup};
+use crate::owner::Tags;
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::Balancer;
+use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener};
+use gatewright_aws_core::alb::rule::Rule;
+use gatewright_aws_core::network::{Ingress, IpAddressType};
+use gatewright_aws_core::target_group::{HealthCheck, Target, TargetGroupId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a step refers to: it exists, or an earlier step of the same plan makes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Id {
+    /// A certificate.
+    Certificate(CertificateId),
+    /// The security group.
+    SecurityGroup,
+    /// A target group.
+    TargetGroup(TargetGroupId),
+    /// The load balancer.
+    Balancer,
+    /// A listener, by its port.
+    Listener(u16),
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(CertificateId::Imported(key)) => write!(f, "certificate of {key}"),
+            Self::Certificate(CertificateId::Arn(arn)) => write!(f, "certificate {arn}"),
+            Self::SecurityGroup => f.write_str("security group"),
+            Self::TargetGroup(id) => write!(f, "target group {id}"),
+            Self::Balancer => f.write_str("load balancer"),
+            Self::Listener(port) => write!(f, "listener {port}"),
+        }
+    }
+}
+
+/// ARNs of what a plan refers to: those that exist from the start, those that it makes as it makes them. All steps
+/// of one plan share it.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<BTreeMap<Id, Arn>>>);
+
+impl Ledger {
+    /// Notes an ARN.
+    pub fn note(&self, id: Id, arn: Arn) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, arn);
+    }
+
+    /// The ARN.
+    pub fn get(&self, id: &Id) -> Option<Arn> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+}
+
+/// A step with what all of its plan share.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is called.
+    pub call: Call,
+    /// ARNs.
+    pub ledger: Ledger,
+}
+
+/// What a step calls: each one writes once.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// A certificate is imported, over this one if there is one.
+    Import {
+        /// Which.
+        id: CertificateId,
+        /// Over this one.
+        over: Option<Arn>,
+        /// The certificate.
+        import: Import,
+        /// All its tags.
+        tags: Tags,
+    },
+    /// The security group is made.
+    CreateSecurityGroup(NewGroup),
+    /// The security group lets more in.
+    Authorize(BTreeSet<Ingress>),
+    /// A security group lets less in.
+    Revoke(Arn, BTreeSet<Ingress>),
+    /// A target group is made.
+    CreateTargetGroup(TargetGroupId, NewTargetGroup),
+    /// Its health check changes.
+    SetHealthCheck(Arn, HealthCheck),
+    /// Its attributes change.
+    SetTargetGroupAttributes(TargetGroupId, Attributes),
+    /// Targets are registered, at most [`CHUNK`].
+    Register(Group, BTreeSet<Target>),
+    /// Targets are deregistered, at most [`CHUNK`].
+    Deregister(Arn, BTreeSet<Target>),
+    /// The load balancer is made.
+    CreateBalancer(Balancer, Tags),
+    /// Its attributes change.
+    SetBalancerAttributes(Attributes),
+    /// Its subnets change to these ids.
+    SetSubnets(BTreeSet<Str>),
+    /// Its security groups change.
+    SetSecurityGroups(Balancer),
+    /// Its addresses change.
+    SetIpAddressType(IpAddressType),
+    /// A listener is made.
+    CreateListener(Arc<Listener>, Tags),
+    /// A listener changes.
+    ModifyListener(Arn, Arc<Listener>),
+    /// Nobody wants a listener that others have rules on: it answers 404 where they do not.
+    CloseListener(Arn, ListenerSettings),
+    /// A listener's attributes change.
+    SetListenerAttributes(u16, Attributes),
+    /// A listener gets certificates.
+    AddCertificates(u16, BTreeSet<CertificateId>),
+    /// A listener lets go of certificates.
+    RemoveCertificates(Arn, BTreeSet<Arn>),
+    /// Rules of a listener change their order.
+    SetPriorities(BTreeMap<Arn, u16>),
+    /// A rule is made on the listener of this port, with this priority.
+    CreateRule {
+        /// The listener's port.
+        port: u16,
+        /// Priority.
+        priority: u16,
+        /// The rule.
+        rule: Rule,
+        /// All its tags.
+        tags: Tags,
+    },
+    /// A rule changes.
+    ModifyRule(Arn, Rule),
+    /// Resources get tags: at most 20, of Elastic Load Balancing, else one.
+    AddTags(Kind, Vec<Arn>, Tags),
+    /// They lose tags.
+    RemoveTags(Kind, Vec<Arn>, BTreeSet<Str>),
+    /// It goes.
+    Delete(Kind, Arn),
+}
+
+/// A target group of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// One that is wanted.
+    Wanted(TargetGroupId),
+    /// One that another takes the place of.
+    Former(Arn),
+}
+
+/// Most targets of one call
+/// (`RegisterTargets` documents no number; the peers use 200, and larger calls were refused).
+pub const CHUNK: usize = 200;

@@ -1,0 +1,342 @@
+//! Everything that exists, in a form without what differs between equal runs; and trouble behind everybody's back.
+
+use super::Memory;
+use super::state::{State, groups_of};
+use crate::cloud::{
+    Action, Arn, Balancer, Group, Kind, Listener, ListenerTls, Rule, RuleSettings, Seen, State as Phase,
+    TargetGroup,
+};
+use crate::owner::{FINGERPRINT, RESOURCE, Tags};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::rule::FixedResponse;
+use gatewright_aws_core::network::{Ingress, IpAddressType, Scheme};
+use gatewright_aws_core::target_group::{Target, TargetAddress};
+use gatewright_provider_api::contract::Resource;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Memory {
+    /// Everything that exists, by kind and name.
+    pub fn contents(&self) -> BTreeMap<Resource, String> {
+        let state = self.state();
+        let names = names(&state);
+        let listed = names.iter().map(|(arn, resource)| {
+            let text = state.describe(arn, &names);
+            (resource.clone(), format!("{text} tags {:?}", state.tags.get(arn)))
+        });
+        listed.collect()
+    }
+
+    /// Writes one attribute of a load balancer, as its owner would.
+    pub fn set_balancer_attribute(&self, name: &str, key: &str, value: &str) {
+        let mut state = self.state();
+        if let Some(kept) = state.balancers.values_mut().find(|kept| &*kept.of.name == name) {
+            kept.attributes.insert(key.into(), value.into());
+        }
+    }
+
+    /// Adds a rule of somebody else's to a listener of a load balancer.
+    pub fn add_foreign_rule(&self, (name, port): (&str, u16), priority: u16, settings: RuleSettings) {
+        let mut state = self.state();
+        let balancer = state.balancers.values().find(|kept| &*kept.of.name == name);
+        let Some(balancer) = balancer.map(|kept| kept.of.arn.clone()) else {
+            return;
+        };
+        let listener = state
+            .listeners
+            .values()
+            .find(|kept| kept.balancer == balancer && kept.of.port == port)
+            .map(|kept| kept.of.arn.clone());
+        let Some(listener) = listener else { return };
+        let arn = state.make("listener-rule", &Tags::new());
+        let of = Rule {
+            arn: arn.clone(),
+            priority,
+            settings: Seen::Known(settings),
+        };
+        state.rules.insert(arn, super::state::KeptRule { listener, of });
+    }
+
+    /// Puts resources there that have these tags, beside what anybody asks for.
+    pub fn plant(&self, name: &str, tags: &Tags) {
+        let mut state = self.state();
+        let group = state.make("sg", tags);
+        state.security_groups.insert(
+            group.clone(),
+            Group {
+                id: group.clone(),
+                name: name.into(),
+                vpc: "vpc-1".into(),
+                ingress: BTreeSet::new(),
+                tags: Tags::new(),
+            },
+        );
+        let arn = state.make("loadbalancer", tags);
+        let of = Balancer {
+            arn: arn.clone(),
+            name: name.into(),
+            scheme: Scheme::Internal,
+            vpc: "vpc-1".into(),
+            ip_address_type: IpAddressType::Ipv4,
+            subnets: ["subnet-a".into(), "subnet-b".into()].into(),
+            security_groups: [group].into(),
+            dns_name: "others.example".into(),
+            state: Phase::Active,
+        };
+        let attributes = BTreeMap::new();
+        state.balancers.insert(arn, super::state::Kept { of, attributes });
+        let certificate = state.make("certificate", tags);
+        state.certificates.insert(
+            certificate,
+            super::state::KeptCertificate {
+                pem: name.into(),
+                key: "EC".into(),
+            },
+        );
+    }
+
+    /// Removes one thing, with what cannot be without it.
+    pub fn lose(&self, resource: &Resource) {
+        let mut state = self.state();
+        let names = names(&state);
+        let found = names.iter().find(|(_, name)| *name == resource);
+        if let Some((arn, _)) = found {
+            state.lose(arn);
+        }
+    }
+
+    /// Changes one thing, as somebody might by hand.
+    pub fn damage(&self, resource: &Resource) -> bool {
+        let mut state = self.state();
+        let names = names(&state);
+        let found = names.iter().find(|(_, name)| *name == resource);
+        found.is_some_and(|(arn, _)| state.damage(arn))
+    }
+}
+
+/// What each resource is called.
+fn names(state: &State) -> BTreeMap<Arn, Resource> {
+    let mut names = BTreeMap::new();
+    let mut name = |arn: &Arn, kind: &'static str, id: Str| {
+        names.insert(arn.clone(), Resource { kind, id });
+    };
+    let mut balancers = BTreeMap::new();
+    for (arn, kept) in &state.balancers {
+        name(arn, "load balancer", kept.of.name.clone());
+        balancers.insert(arn, kept.of.name.clone());
+    }
+    for (arn, kept) in &state.target_groups {
+        name(arn, "target group", kept.of.name.clone());
+    }
+    for (id, group) in &state.security_groups {
+        name(id, "security group", group.name.clone());
+    }
+    let mut before: BTreeMap<Str, usize> = BTreeMap::new();
+    for (arn, kept) in &state.certificates {
+        let tags = state.tags.get(arn);
+        let id = tags
+            .and_then(|tags| tags.get(RESOURCE))
+            .unwrap_or(&kept.pem)
+            .clone();
+        let count = before.entry(id.clone()).or_default();
+        name(arn, "certificate", format!("{id} {count}").into());
+        *count += 1;
+    }
+    for (arn, kept) in &state.listeners {
+        let balancer = balancers.get(&kept.balancer).map_or("", |name| name);
+        name(arn, "listener", format!("{balancer}:{}", kept.of.port).into());
+        let mut rules: Vec<&Rule> = state
+            .rules
+            .values()
+            .filter(|rule| rule.listener == *arn)
+            .map(|rule| &rule.of)
+            .collect();
+        rules.sort_by_key(|rule| rule.priority);
+        for (index, rule) in rules.into_iter().enumerate() {
+            name(
+                &rule.arn,
+                "rule",
+                format!("{balancer}:{} {index}", kept.of.port).into(),
+            );
+        }
+    }
+    names
+}
+
+impl State {
+    fn describe(&self, arn: &Arn, names: &BTreeMap<Arn, Resource>) -> String {
+        let named = |arn: &Arn| {
+            names
+                .get(arn)
+                .map_or_else(|| arn.to_string(), ToString::to_string)
+        };
+        if let Some(kept) = self.balancers.get(arn) {
+            let Balancer {
+                scheme,
+                vpc,
+                ip_address_type,
+                subnets,
+                security_groups,
+                ..
+            } = &kept.of;
+            let groups: Vec<String> = security_groups.iter().map(named).collect();
+            return format!(
+                "{scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?}",
+                kept.attributes
+            );
+        }
+        if let Some(kept) = self.target_groups.get(arn) {
+            let TargetGroup {
+                fixed, vpc, health, ..
+            } = &kept.of;
+            let targets: Vec<&Target> = kept.targets.keys().collect();
+            return format!("{fixed:?} {vpc} {health:?} {:?} {targets:?}", kept.attributes);
+        }
+        if let Some(group) = self.security_groups.get(arn) {
+            return format!("{} {:?}", group.vpc, group.ingress);
+        }
+        if let Some(kept) = self.certificates.get(arn) {
+            return format!("{kept:?}");
+        }
+        if let Some(kept) = self.listeners.get(arn) {
+            let Listener { tls, default, .. } = &kept.of;
+            // The default one may stand in the list as well.
+            let shown = tls.as_ref().map(|tls| &tls.certificate);
+            let others = kept.certificates.iter().filter(|arn| Some(*arn) != shown);
+            let certificates: BTreeSet<String> = others.map(named).collect();
+            let tls = tls.as_ref().map(|tls| {
+                let ListenerTls {
+                    policy,
+                    certificate,
+                    clients,
+                } = tls;
+                format!("{policy} {} {clients:?}", named(certificate))
+            });
+            return format!(
+                "{tls:?} {certificates:?} {} {:?}",
+                action(default_of(default), &named),
+                kept.attributes
+            );
+        }
+        match self.rules.get(arn).map(|kept| &kept.of.settings) {
+            Some(Seen::Known(settings)) => format!(
+                "{:?} {:?} {}",
+                settings.conditions,
+                settings.transforms,
+                action(Some(&settings.action), &named)
+            ),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn lose(&mut self, arn: &Arn) {
+        if self.balancers.contains_key(arn) {
+            self.delete_balancer(arn);
+            return;
+        }
+        if self.listeners.contains_key(arn) {
+            self.delete_listener(arn);
+            return;
+        }
+        if self.rules.remove(arn).is_some() {
+            self.forget(Kind::Rule, arn);
+            return;
+        }
+        // What is in use cannot go: its users go first.
+        for kept in self.balancers.values_mut() {
+            kept.of.security_groups.remove(arn);
+        }
+        let users: Vec<Arn> = self
+            .actions()
+            .into_iter()
+            .filter(|(_, _, action)| groups_of(action).any(|group| group == arn))
+            .map(|(_, holder, _)| holder)
+            .collect();
+        let showing = self.listeners.values().filter(|kept| {
+            let tls = kept.of.tls.as_ref();
+            tls.is_some_and(|tls| tls.certificate == *arn)
+        });
+        let showing: Vec<Arn> = showing.map(|kept| kept.of.arn.clone()).collect();
+        for user in users.into_iter().chain(showing) {
+            if self.listeners.contains_key(&user) {
+                self.delete_listener(&user);
+            } else if self.rules.remove(&user).is_some() {
+                self.forget(Kind::Rule, &user);
+            }
+        }
+        for kept in self.listeners.values_mut() {
+            kept.certificates.remove(arn);
+        }
+        if self.target_groups.remove(arn).is_some() {
+            self.forget(Kind::TargetGroup, arn);
+        } else if self.security_groups.remove(arn).is_some() {
+            self.forget(Kind::SecurityGroup, arn);
+        } else if self.certificates.remove(arn).is_some() {
+            self.forget(Kind::Certificate, arn);
+        }
+    }
+
+    fn damage(&mut self, arn: &Arn) -> bool {
+        let teapot = || {
+            Action::Fixed(FixedResponse {
+                status: 418,
+                body: "".into(),
+            })
+        };
+        if let Some(kept) = self.balancers.get_mut(arn) {
+            kept.of.ip_address_type = IpAddressType::Dualstack;
+            kept.of.subnets = ["subnet-b".into(), "subnet-c".into()].into();
+        } else if let Some(kept) = self.listeners.get_mut(arn) {
+            kept.of.default = Seen::Known(teapot());
+            kept.certificates.clear();
+        } else if let Some(kept) = self.rules.get_mut(arn) {
+            if let Seen::Known(settings) = &mut kept.of.settings {
+                settings.action = teapot();
+            }
+        } else if let Some(kept) = self.target_groups.get_mut(arn) {
+            kept.targets.clear();
+            let stranger = Target {
+                id: TargetAddress::Ip([10, 0, 9, 9].into()),
+                port: 9,
+                zone: None,
+            };
+            kept.targets.insert(stranger, 0);
+        } else if let Some(group) = self.security_groups.get_mut(arn) {
+            let stranger = Ingress {
+                protocol: "tcp".into(),
+                port: 22,
+                source: "0.0.0.0/0".into(),
+            };
+            group.ingress = [stranger].into();
+        } else if let Some(tags) = self.tags.get_mut(arn) {
+            tags.insert(FINGERPRINT.into(), "changed".into());
+        }
+        // And somebody writes over a tag.
+        if let Some(tags) = self.tags.get_mut(arn)
+            && let Some(value) = tags.get_mut("team")
+        {
+            *value = "theirs".into();
+        }
+        true
+    }
+}
+
+fn default_of(seen: &Seen<Action>) -> Option<&Action> {
+    match seen {
+        Seen::Known(action) => Some(action),
+        Seen::Other(_) => None,
+    }
+}
+
+fn action(action: Option<&Action>, named: &impl Fn(&Arn) -> String) -> String {
+    match action {
+        Some(Action::Forward(forward)) => {
+            let groups: BTreeMap<String, u16> = forward
+                .groups
+                .iter()
+                .map(|(arn, weight)| (named(arn), *weight))
+                .collect();
+            format!("{groups:?} {:?}", forward.stickiness_s)
+        }
+        other => format!("{other:?}"),
+    }
+}

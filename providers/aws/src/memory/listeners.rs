@@ -1,0 +1,169 @@
+//! Listeners.
+
+use super::check::{self, quota, valid};
+use super::state::{KeptListener, State, found};
+use super::{Connection, Outcome};
+use crate::cloud::{Answer, Arn, Attributes, Listener, ListenerSettings, Listeners, NewListener, Seen};
+use gatewright_provider_api::contract::{Action, ErrorKind};
+use std::collections::BTreeSet;
+
+const MISSING: &str = "ListenerNotFound";
+
+impl State {
+    fn create_listener(&mut self, new: &NewListener) -> Outcome<Arn> {
+        if !self.balancers.contains_key(&new.balancer) {
+            return Err((ErrorKind::NotFound, "LoadBalancerNotFound"));
+        }
+        check::tags(&new.tags)?;
+        let others = self.listeners_of(&new.balancer);
+        let at_port = others
+            .iter()
+            .filter_map(|arn| self.listeners.get(arn))
+            .find(|kept| kept.of.port == new.port);
+        if let Some(kept) = at_port {
+            let same = kept.of.tls == new.settings.tls
+                && kept.of.default == Seen::Known(new.settings.default.clone());
+            return if same {
+                Ok(kept.of.arn.clone())
+            } else {
+                Err((ErrorKind::NotOurs, "DuplicateListener"))
+            };
+        }
+        self.check_listener(&new.settings)?;
+        self.check_action(&new.settings.default, &new.balancer, None)?;
+        let most = usize::try_from(self.limits.listeners).unwrap_or(usize::MAX);
+        quota(others.len() < most, "TooManyListeners")?;
+        let arn = self.make("listener", &new.tags);
+        let of = Listener {
+            arn: arn.clone(),
+            port: new.port,
+            tls: new.settings.tls.clone(),
+            default: Seen::Known(new.settings.default.clone()),
+        };
+        let kept = KeptListener {
+            balancer: new.balancer.clone(),
+            of,
+            certificates: BTreeSet::new(),
+            attributes: Attributes::from([("routing.http.response.server.enabled".into(), "true".into())]),
+        };
+        self.listeners.insert(arn.clone(), kept);
+        Ok(arn)
+    }
+
+    fn check_listener(&self, settings: &ListenerSettings) -> Outcome<()> {
+        if let Some(tls) = &settings.tls
+            && !self.certificates.contains_key(&tls.certificate)
+        {
+            return Err((ErrorKind::NotFound, "CertificateNotFound"));
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, arn: &Arn) -> Outcome<&mut KeptListener> {
+        found(self.listeners.get_mut(arn), MISSING)
+    }
+}
+
+impl Listeners for Connection {
+    async fn listeners(&self, balancer: &Arn) -> Answer<Vec<Listener>> {
+        self.read("DescribeListeners", |state| {
+            found(state.balancers.get(balancer), "LoadBalancerNotFound")?;
+            let listeners = state.listeners.values().filter(|kept| kept.balancer == *balancer);
+            Ok(listeners.map(|kept| kept.of.clone()).collect())
+        })
+        .await
+    }
+
+    async fn listener_certificates(&self, listener: &Arn) -> Answer<BTreeSet<Arn>> {
+        self.read("DescribeListenerCertificates", |state| {
+            Ok(state.listener(listener)?.certificates.clone())
+        })
+        .await
+    }
+
+    async fn listener_attributes(&self, listener: &Arn) -> Answer<Attributes> {
+        self.read("DescribeListenerAttributes", |state| {
+            Ok(state.listener(listener)?.attributes.clone())
+        })
+        .await
+    }
+
+    async fn create_listener(&self, new: &NewListener) -> Answer<Arn> {
+        let what = (Action::Create, format!("{}:{}", new.balancer, new.port).into());
+        self.write("CreateListener", what, |state| state.create_listener(new))
+            .await
+    }
+
+    async fn modify_listener(&self, listener: &Arn, settings: &ListenerSettings) -> Answer<()> {
+        let what = (Action::Update, listener.0.clone());
+        self.write("ModifyListener", what, |state| {
+            let balancer = state.listener(listener)?.balancer.clone();
+            state.check_listener(settings)?;
+            state.check_action(&settings.default, &balancer, Some(listener))?;
+            let kept = state.listener(listener)?;
+            if settings.tls.is_none() {
+                kept.certificates.clear();
+            }
+            kept.of.tls.clone_from(&settings.tls);
+            kept.of.default = Seen::Known(settings.default.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_listener_attributes(&self, listener: &Arn, attributes: &Attributes) -> Answer<()> {
+        let what = (Action::Update, listener.0.clone());
+        self.write("ModifyListenerAttributes", what, |state| {
+            state.listener(listener)?.attributes.extend(attributes.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn add_listener_certificates(&self, listener: &Arn, certificates: &BTreeSet<Arn>) -> Answer<()> {
+        let what = (Action::Update, listener.0.clone());
+        self.write("AddListenerCertificates", what, |state| {
+            if certificates
+                .iter()
+                .any(|arn| !state.certificates.contains_key(arn))
+            {
+                return Err((ErrorKind::NotFound, "CertificateNotFound"));
+            }
+            let most = usize::try_from(state.limits.certificates).unwrap_or(usize::MAX);
+            let balancer = state.listener(listener)?.balancer.clone();
+            let of_balancer = state.listeners_of(&balancer);
+            let present: usize = of_balancer
+                .iter()
+                .filter_map(|arn| state.listeners.get(arn))
+                .map(|kept| kept.certificates.len())
+                .sum();
+            let kept = state.listener(listener)?;
+            valid(kept.of.tls.is_some())?;
+            let new = certificates.difference(&kept.certificates).count();
+            quota(present + new <= most, "TooManyCertificates")?;
+            kept.certificates.extend(certificates.iter().cloned());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn remove_listener_certificates(&self, listener: &Arn, certificates: &BTreeSet<Arn>) -> Answer<()> {
+        let what = (Action::Update, listener.0.clone());
+        self.write("RemoveListenerCertificates", what, |state| {
+            let kept = state.listener(listener)?;
+            kept.certificates.retain(|arn| !certificates.contains(arn));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_listener(&self, listener: &Arn) -> Answer<()> {
+        let what = (Action::Delete, listener.0.clone());
+        self.write("DeleteListener", what, |state| {
+            state.listener(listener)?;
+            state.delete_listener(listener);
+            Ok(())
+        })
+        .await
+    }
+}

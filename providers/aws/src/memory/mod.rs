@@ -1,0 +1,114 @@
+//! AWS in memory, by its documented rules: quotas, names, what is in use, priorities, repeated creations, states.
+//! For tests of the driver and of who uses it; every call can be made to fail, or to be the caller's last.
+
+mod balancers;
+mod certificates;
+mod check;
+mod inventory;
+mod listeners;
+mod network;
+mod rules;
+mod state;
+mod tagging;
+mod target_groups;
+#[cfg(test)]
+mod tests;
+
+pub use state::Delays;
+
+use crate::cloud::{self, Cloud, CloudError};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::limits::AlbLimits;
+use gatewright_provider_api::contract::{Action, ErrorKind, Resource};
+use gatewright_provider_api::suite::{Answer, Calls};
+use state::State;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An account in a region.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+    calls: Calls,
+}
+
+/// A process' connection to it.
+#[derive(Clone, Debug, Default)]
+pub struct Connection(pub Arc<Memory>);
+
+/// A refusal: kind and code of AWS.
+type Refusal = (ErrorKind, &'static str);
+type Outcome<T> = Result<T, Refusal>;
+
+impl Memory {
+    /// An account with nothing in it but a VPC `vpc-1` with subnets `subnet-a` to `subnet-c`, one for each zone, and
+    /// security groups `sg-given-1` and `sg-given-2` of others.
+    pub fn new(limits: AlbLimits, delays: Delays) -> Self {
+        Self {
+            state: Mutex::new(State::new(limits, delays)),
+            calls: Calls::default(),
+        }
+    }
+
+    /// The calls made, and what is to go wrong.
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    async fn read<T: Send>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&mut State) -> Outcome<T> + Send,
+    ) -> cloud::Answer<T> {
+        self.call(operation, None, read).await
+    }
+
+    async fn write<T: Send>(
+        &self,
+        operation: &'static str,
+        (action, id): (Action, Str),
+        write: impl FnOnce(&mut State) -> Outcome<T> + Send,
+    ) -> cloud::Answer<T> {
+        let resource = Resource { kind: operation, id };
+        self.call(operation, Some((action, resource)), write).await
+    }
+
+    async fn call<T: Send>(
+        &self,
+        operation: &'static str,
+        write: Option<(Action, Resource)>,
+        call: impl FnOnce(&mut State) -> Outcome<T> + Send,
+    ) -> cloud::Answer<T> {
+        let reply = self.0.calls.enter(write);
+        let usual = reply.carry_out.then(|| {
+            let mut state = self.0.state();
+            state.tick();
+            call(&mut state)
+        });
+        let refusal = match (reply.answer, usual) {
+            (None, Some(Ok(answer))) => return Ok(answer),
+            (None, Some(Err(refusal))) => refusal,
+            (Some(Answer::Error(kind)), _) => (kind, "Injected"),
+            (Some(Answer::Never), _) | (None, None) => std::future::pending().await,
+        };
+        let (kind, code) = refusal;
+        Err(CloudError {
+            kind,
+            operation,
+            code: code.into(),
+            message: "refused".to_owned(),
+        })
+    }
+}
+
+impl Cloud for Connection {
+    async fn limits(&self) -> cloud::Answer<AlbLimits> {
+        self.read("DescribeAccountLimits", |state| Ok(state.limits.clone()))
+            .await
+    }
+}

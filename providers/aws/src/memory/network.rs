@@ -1,0 +1,116 @@
+//! VPC, subnets, security groups.
+
+use super::Connection;
+use super::check;
+use super::state::found;
+use crate::cloud::{Answer, Arn, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
+use crate::owner::Tags;
+use gatewright_aws_core::network::Ingress;
+use gatewright_provider_api::contract::{Action, ErrorKind};
+use std::collections::BTreeSet;
+
+const MISSING: &str = "InvalidGroup.NotFound";
+
+impl Network for Connection {
+    async fn vpc(&self, id: &str) -> Answer<Option<Vpc>> {
+        self.read("DescribeVpcs", |_| {
+            Ok((id == "vpc-1").then(|| Vpc {
+                id: id.into(),
+                blocks: BTreeSet::from(["10.0.0.0/16".into()]),
+            }))
+        })
+        .await
+    }
+
+    async fn subnets(&self, vpc: &str) -> Answer<Vec<SubnetDetails>> {
+        self.read("DescribeSubnets", |state| {
+            let subnets = state.subnets.values().filter(|subnet| &*subnet.vpc == vpc);
+            Ok(subnets.cloned().collect())
+        })
+        .await
+    }
+
+    async fn security_groups(&self, ids: &[Arn]) -> Answer<Vec<Group>> {
+        self.read("DescribeSecurityGroups", |state| {
+            let groups = ids.iter().filter_map(|id| state.security_groups.get(id));
+            Ok(groups
+                .map(|group| Group {
+                    tags: state.tags.get(&group.id).cloned().unwrap_or_default(),
+                    ..group.clone()
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn security_group_named(&self, vpc: &str, name: &str) -> Answer<Option<Group>> {
+        self.read("DescribeSecurityGroups", |state| {
+            let mut groups = state.security_groups.values();
+            let found = groups.find(|group| &*group.vpc == vpc && &*group.name == name);
+            Ok(found.map(|group| Group {
+                tags: state.tags.get(&group.id).cloned().unwrap_or_default(),
+                ..group.clone()
+            }))
+        })
+        .await
+    }
+
+    async fn create_security_group(&self, new: &NewGroup) -> Answer<Arn> {
+        let what = (Action::Create, new.name.clone());
+        self.write("CreateSecurityGroup", what, |state| {
+            check::tags(&new.tags)?;
+            let mut groups = state.security_groups.values();
+            if groups.any(|group| group.vpc == new.vpc && group.name == new.name) {
+                return Err((ErrorKind::NotOurs, "InvalidGroup.Duplicate"));
+            }
+            let id = state.make("sg", &new.tags);
+            let group = Group {
+                id: id.clone(),
+                name: new.name.clone(),
+                vpc: new.vpc.clone(),
+                ingress: BTreeSet::new(),
+                tags: Tags::new(),
+            };
+            state.security_groups.insert(id.clone(), group);
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn authorize(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> Answer<()> {
+        let what = (Action::Update, group.0.clone());
+        self.write("AuthorizeSecurityGroupIngress", what, |state| {
+            let group = found(state.security_groups.get_mut(group), MISSING)?;
+            group.ingress.extend(ingress.iter().cloned());
+            Ok(())
+        })
+        .await
+    }
+
+    async fn revoke(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> Answer<()> {
+        let what = (Action::Update, group.0.clone());
+        self.write("RevokeSecurityGroupIngress", what, |state| {
+            let group = found(state.security_groups.get_mut(group), MISSING)?;
+            group.ingress.retain(|entry| !ingress.contains(entry));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_security_group(&self, group: &Arn) -> Answer<()> {
+        let what = (Action::Delete, group.0.clone());
+        self.write("DeleteSecurityGroup", what, |state| {
+            let used = state
+                .balancers
+                .values()
+                .any(|kept| kept.of.security_groups.contains(group));
+            if used || state.held.contains_key(group) {
+                return Err((ErrorKind::InUse, "DependencyViolation"));
+            }
+            found(state.security_groups.remove(group), MISSING)?;
+            state.forget(Kind::SecurityGroup, group);
+            Ok(())
+        })
+        .await
+    }
+}

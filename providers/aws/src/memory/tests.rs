@@ -1,0 +1,9 @@
+//! The driver on AWS in memory: the contract, and what it promises beyond.
+
+mod contract;
+mod counts;
+mod forms;
+mod partial;
+mod quota;
+mod rules;
+mod target;
