@@ -1,5 +1,6 @@
 //! Project automation: everything a contributor or CI runs beyond plain cargo.
 
+mod aws;
 mod bench;
 mod charts;
 mod cluster;

@@ -185,7 +185,7 @@ class Rules(Elb):
         self.refused(
             "TargetGroupNotFound",
             self.elb.create_rule,
-            **ask | {"Actions": [{"Type": "forward", "TargetGroupArn": groups[0][:-1] + "0"}]},
+            **ask | {"Actions": [{"Type": "forward", "TargetGroupArn": groups[0][:-16] + 16 * "0"}]},
             Priority=11,
         )
         (other,) = self.elb.create_rule(

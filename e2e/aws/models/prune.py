@@ -26,6 +26,31 @@ SERVICES = {
         ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetIpAddressType
         SetRulePriorities SetSecurityGroups SetSubnets""",
     ),
+    "ec2": (
+        "ec2/2016-11-15",
+        """AllocateAddress AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags
+        DeleteSecurityGroup DeleteTags DescribeAddresses DescribeAvailabilityZones DescribeInstances
+        DescribeInternetGateways DescribeNetworkInterfaces DescribeRouteTables DescribeSecurityGroupRules
+        DescribeSecurityGroups DescribeSubnets DescribeTags DescribeVpcs ReleaseAddress RevokeSecurityGroupEgress
+        RevokeSecurityGroupIngress""",
+    ),
+    "acm": (
+        "acm/2015-12-08",
+        """AddTagsToCertificate DeleteCertificate DescribeCertificate GetCertificate ImportCertificate
+        ListCertificates ListTagsForCertificate RemoveTagsFromCertificate RequestCertificate""",
+    ),
+    "sts": (
+        "sts/2011-06-15",
+        "AssumeRole AssumeRoleWithWebIdentity GetAccessKeyInfo GetCallerIdentity",
+    ),
+    "tagging": (
+        "resourcegroupstaggingapi/2017-01-26",
+        "GetResources GetTagKeys GetTagValues",
+    ),
+    "quotas": (
+        "service-quotas/2019-06-24",
+        """GetAWSDefaultServiceQuota GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas ListServices""",
+    ),
 }
 
 PROSE = {"documentation", "documentationUrl", "endpointdiscovery", "endpoint", "examples"}

@@ -1,7 +1,8 @@
 //! The program `gatewright-aws-simulator`.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
+use gatewright_aws_simulator::iam::Policy;
 use gatewright_aws_simulator::run::{Options, start};
 use gatewright_aws_simulator::service::Settings;
 use ipnet::Ipv4Net;
@@ -32,6 +33,9 @@ struct Cli {
     /// File that keeps the state over a restart
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// File of an IAM policy that all calls must be allowed by
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Milliseconds from provisioning to active
     #[arg(long, value_name = "MS", default_value_t = Settings::default().load_balancer_provisioning_ms)]
     provisioning_ms: u64,
@@ -48,6 +52,14 @@ async fn main() -> Result<()> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    let policy = match &cli.policy {
+        None => None,
+        Some(path) => {
+            let unusable = || format!("{} cannot be used as a policy", path.display());
+            let text = std::fs::read_to_string(path).with_context(unusable)?;
+            Some(Policy::read(&text).with_context(unusable)?)
+        }
+    };
     let settings = Settings {
         load_balancer_provisioning_ms: cli.provisioning_ms,
         second_ms: cli.second_ms,
@@ -59,6 +71,7 @@ async fn main() -> Result<()> {
         dns: Some(cli.dns),
         network: cli.network,
         state: cli.state,
+        policy,
         settings,
     })
     .await?;

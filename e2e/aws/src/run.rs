@@ -2,6 +2,7 @@
 
 use crate::dispatch::Simulator;
 use crate::dns;
+use crate::iam::Policy;
 use crate::keep;
 use crate::publish::Publisher;
 use crate::server::{self, Side};
@@ -34,6 +35,8 @@ pub struct Options {
     pub network: Ipv4Net,
     /// File of the state, if it is to outlive the process.
     pub state: Option<PathBuf>,
+    /// What callers may do, if not everything.
+    pub policy: Option<Policy>,
     /// How long states last.
     pub settings: Settings,
 }
@@ -83,6 +86,7 @@ pub async fn start(options: Options) -> Result<Running> {
     let healths = Arc::new(Checked(Arc::clone(&health)));
     let simulator = Simulator::new(SERVICES, world, Publisher::new(options.network), healths)?;
     simulator.inner().settings = options.settings;
+    simulator.inner().policy = options.policy;
     let simulator = Arc::new(simulator);
     let plane = traffic::start(simulator.config(), health)?;
     let names = match options.dns {

@@ -112,6 +112,12 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    if answer.content_type == "application/cbor" {
+        headers.insert(
+            HeaderName::from_static("smithy-protocol"),
+            HeaderValue::from_static("rpc-v2-cbor"),
+        );
+    }
     if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
         headers.insert(CONTENT_TYPE, value);
     }

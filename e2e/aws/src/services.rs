@@ -1,11 +1,38 @@
 //! The services that are served.
 
-use crate::elb;
 use crate::service::Service;
+use crate::{acm, ec2, elb, quotas, sts, tagging};
 
 /// All of them. Which one a call is for is told by its target, path or version.
-pub const SERVICES: &[Service] = &[Service {
-    id: "elbv2",
-    model: include_str!("../models/elbv2.json"),
-    operations: elb::OPERATIONS,
-}];
+pub const SERVICES: &[Service] = &[
+    Service {
+        id: "elbv2",
+        model: include_str!("../models/elbv2.json"),
+        operations: elb::OPERATIONS,
+    },
+    Service {
+        id: "ec2",
+        model: include_str!("../models/ec2.json"),
+        operations: ec2::OPERATIONS,
+    },
+    Service {
+        id: "acm",
+        model: include_str!("../models/acm.json"),
+        operations: acm::OPERATIONS,
+    },
+    Service {
+        id: "sts",
+        model: include_str!("../models/sts.json"),
+        operations: sts::OPERATIONS,
+    },
+    Service {
+        id: "tagging",
+        model: include_str!("../models/tagging.json"),
+        operations: tagging::OPERATIONS,
+    },
+    Service {
+        id: "quotas",
+        model: include_str!("../models/quotas.json"),
+        operations: quotas::OPERATIONS,
+    },
+];

@@ -3,7 +3,7 @@
 mod full;
 
 use crate::run::{cargo, run};
-use crate::{charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, tools};
+use crate::{aws, charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, tools};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
 
@@ -112,6 +112,13 @@ const STEPS: &[Step] = &[
         full: false,
         cluster: false,
         run: |_| unit(),
+    },
+    Step {
+        name: "aws-clients",
+        about: "boto3 and the AWS CLI drive every operation of the AWS simulator",
+        full: false,
+        cluster: false,
+        run: |_| aws::check_clients(),
     },
     Step {
         name: "cluster",

@@ -12,6 +12,10 @@
 //! | `POST /clock` | `{"advance_ms": n}` lets time jump |
 //! | `GET`, `PUT /quotas/{account}/{region}` | quotas of load balancing by their names in `DescribeAccountLimits` |
 //! | `GET`, `DELETE /calls` | what was called, with counts |
+//!
+//! [`world`] has those that change what exists.
+
+mod world;
 
 use crate::dispatch::{Inner, Simulator};
 use crate::faults::throttle::Throttling;
@@ -55,7 +59,8 @@ pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
             simulator.inner().calls = crate::calls::Calls::default();
             Ok(json!({}))
         }
-        _ => Err((StatusCode::NOT_FOUND, format!("nothing answers {method} {path}"))),
+        (_, parts) => world::answer(simulator, method, parts, body)
+            .unwrap_or_else(|| Err((StatusCode::NOT_FOUND, format!("nothing answers {method} {path}")))),
     };
     match reply {
         Ok(value) => {
@@ -87,6 +92,7 @@ fn reset(simulator: &Simulator) -> Reply {
         calls,
         history,
         publisher,
+        policy,
         changes,
     } = &mut *inner;
     *world = World::default();
@@ -95,6 +101,7 @@ fn reset(simulator: &Simulator) -> Reply {
     *calls = crate::calls::Calls::default();
     history.clear();
     publisher.forget();
+    *policy = None;
     *changes += 1;
     drop(inner);
     simulator.publish();

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::protocol::form::{self, FormError};
 use crate::protocol::model::{Operation, Protocol};
 use crate::protocol::scope::{self, Scope};
-use crate::protocol::{check, json};
+use crate::protocol::{cbor, check, json};
 use crate::service::Handler;
 use http::HeaderMap;
 use serde_json::Value;
@@ -17,6 +17,8 @@ use serde_json::Value;
 pub enum Style<'t> {
     /// As the service does.
     Of(&'t Loaded),
+    /// As CBOR, which a service speaks beside its own protocol.
+    Cbor,
     /// As JSON services do, which one it is being unknown.
     Json,
     /// As query services do, likewise.
@@ -50,6 +52,7 @@ pub struct Identified<'t> {
 enum Parameters {
     Form(Vec<(String, String)>),
     Json(bytes::Bytes),
+    Cbor(bytes::Bytes),
 }
 
 /// Operations that need no signature, as the model of STS has them (`"authtype": "none"`).
@@ -64,14 +67,11 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
     let scope = scope::read(&request.headers);
     let (service, name, parameters) = match header(&request.headers, "x-amz-target") {
         Some(target) => by_target(table, target, request)?,
+        None if header(&request.headers, "smithy-protocol").is_some() => by_path(table, request)?,
         None => by_form(table, request, scope.as_ref().ok().and_then(Option::as_ref))?,
     };
-    let refuse = |error| {
-        Box::new(Refused {
-            error,
-            style: Style::Of(service),
-        })
-    };
+    let style = parameters.style(service);
+    let refuse = |error| Box::new(Refused { error, style });
     let Some((operation, handler)) = service.operation(&name) else {
         let version = &service.model.metadata.api_version;
         return Err(refuse(match service.protocol {
@@ -129,6 +129,36 @@ fn by_target<'t>(table: &'t Table, target: &str, request: &Request) -> Result<Fo
     Ok((service, name.to_owned(), Parameters::Json(request.body.clone())))
 }
 
+/// Services that speak CBOR have their operations in paths:
+/// <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html#requests>.
+fn by_path<'t>(table: &'t Table, request: &Request) -> Result<Found<'t>, Box<Refused<'t>>> {
+    let unknown = |message: String| {
+        let error = ApiError::new("UnknownOperationException", message);
+        Box::new(Refused {
+            error,
+            style: Style::Cbor,
+        })
+    };
+    if header(&request.headers, "smithy-protocol") != Some("rpc-v2-cbor") {
+        return Err(unknown("only the protocol rpc-v2-cbor is served".to_owned()));
+    }
+    let mut parts = request.path.trim_start_matches('/').split('/');
+    let (Some("service"), Some(service), Some("operation"), Some(name), None) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return Err(unknown(format!("{} is no path of an operation", request.path)));
+    };
+    let service = table
+        .by_target(service)
+        .filter(|service| service.model.metadata.speaks_cbor());
+    let service = service.ok_or_else(|| unknown(format!("nothing is served at {}", request.path)))?;
+    Ok((service, name.to_owned(), Parameters::Cbor(request.body.clone())))
+}
+
 fn by_form<'t>(
     table: &'t Table,
     request: &Request,
@@ -171,7 +201,22 @@ fn by_form<'t>(
     Ok((service, name, Parameters::Form(parameters)))
 }
 
-impl Identified<'_> {
+impl Parameters {
+    /// How a call with these is answered.
+    fn style<'t>(&self, service: &'t Loaded) -> Style<'t> {
+        match self {
+            Self::Cbor(_) => Style::Cbor,
+            Self::Form(_) | Self::Json(_) => Style::Of(service),
+        }
+    }
+}
+
+impl<'t> Identified<'t> {
+    /// How its answer is written.
+    pub fn style(&self) -> Style<'t> {
+        self.parameters.style(self.service)
+    }
+
     /// The input in the model's member names, checked against the model.
     ///
     /// # Errors
@@ -186,6 +231,8 @@ impl Identified<'_> {
                 value.map_err(|error| self.malformed(&error))?
             }
             Parameters::Json(body) => json::parse(model, reference, body)
+                .map_err(|message| ApiError::new("SerializationException", message))?,
+            Parameters::Cbor(body) => cbor::parse(model, reference, body)
                 .map_err(|message| ApiError::new("SerializationException", message))?,
         };
         let violations = check::violations(model, reference, &value);

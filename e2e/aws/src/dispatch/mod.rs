@@ -8,12 +8,13 @@ use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::faults::{Effect, Faults, Subject};
 use crate::history::History;
+use crate::iam::{self, Policy};
 use crate::protocol::model::Protocol;
 use crate::protocol::xml::Told;
-use crate::protocol::{check, json, xml};
+use crate::protocol::{cbor, check, json, xml};
 use crate::publish::Publisher;
 use crate::service::{Context, Healths, Service, Settings};
-use crate::state::{MOST_ACCOUNTS, World, place};
+use crate::state::{Account, MOST_ACCOUNTS, World, place};
 use crate::sts::authenticate;
 use crate::traffic::config::Config;
 use bytes::Bytes;
@@ -94,6 +95,8 @@ pub struct Inner {
     pub history: History,
     /// What the data plane is told.
     pub publisher: Publisher,
+    /// What callers may do, if not everything.
+    pub policy: Option<Policy>,
     /// Counts up with every change of the world.
     pub changes: u64,
 }
@@ -117,6 +120,7 @@ impl Simulator {
             calls: Calls::default(),
             history: History::default(),
             publisher,
+            policy: None,
             changes: 0,
         };
         let simulator = Self {
@@ -168,14 +172,7 @@ impl Simulator {
         };
         let context = match self.context(&identified, &request.headers, &id) {
             Ok(context) => context,
-            Err(error) => {
-                return Outcome::Answer(refuse(
-                    Style::Of(identified.service),
-                    Some(&identified),
-                    &error,
-                    &id,
-                ));
-            }
+            Err(error) => return Outcome::Answer(refuse(identified.style(), Some(&identified), &error, &id)),
         };
         let effects = match self.strike(&identified, &context) {
             Ok(effects) => effects,
@@ -301,6 +298,12 @@ impl Simulator {
             )
             .with_status(403));
         }
+        if let Some(policy) = &inner.policy {
+            let nothing = Account::default();
+            let account = inner.world.accounts.get(&place).unwrap_or(&nothing);
+            let operation = (identified.service.id, identified.operation.name.as_str());
+            iam::check(policy, account, context, operation, &input)?;
+        }
         let output = if let Some(mut before) = stale.and_then(|at| inner.history.at(&place, at)) {
             (identified.handler)(&mut before, context, &input)?
         } else {
@@ -339,13 +342,15 @@ impl Simulator {
                 "the simulator's answer is not what the model says: {fault}"
             )));
         }
-        let body = match service.protocol {
-            Protocol::Json => json::write(&service.model, operation.output.as_ref(), output),
-            protocol => xml::write(&service.model, protocol, operation, output, &context.request_id),
+        let style = identified.style();
+        let body = match (style, service.protocol) {
+            (Style::Cbor, _) => cbor::write(&service.model, operation.output.as_ref(), output),
+            (_, Protocol::Json) => json::write(&service.model, operation.output.as_ref(), output),
+            (_, protocol) => xml::write(&service.model, protocol, operation, output, &context.request_id),
         };
         Ok(Answer {
             status: 200,
-            content_type: content_type(Style::Of(service)),
+            content_type: content_type(style),
             request_id: context.request_id.clone(),
             body,
         })
@@ -355,12 +360,7 @@ impl Simulator {
         self.inner()
             .calls
             .record(record(identified, context, Some(error)));
-        refuse(
-            Style::Of(identified.service),
-            Some(identified),
-            error,
-            &context.request_id,
-        )
+        refuse(identified.style(), Some(identified), error, &context.request_id)
     }
 
     /// Ids look as AWS's do and repeat with the same calls.
@@ -419,6 +419,7 @@ fn refuse(
             xml::error(Some(&service.model), service.protocol, &told)
         }
         Style::Xml => xml::error(None, Protocol::Query, &told),
+        Style::Cbor => cbor::error(&error.code, &error.message),
         Style::Of(_) | Style::Json => json::error(&error.code, &error.message),
     };
     Answer {
@@ -435,6 +436,7 @@ fn content_type(style: Style<'_>) -> String {
             let version = service.model.metadata.json_version.as_deref().unwrap_or("1.1");
             format!("application/x-amz-json-{version}")
         }
+        Style::Cbor => "application/cbor".to_owned(),
         Style::Json => "application/x-amz-json-1.1".to_owned(),
         Style::Of(_) | Style::Xml => "text/xml;charset=UTF-8".to_owned(),
     }

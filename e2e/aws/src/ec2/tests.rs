@@ -247,7 +247,7 @@ fn a_group_holds_as_many_rules_as_its_quota_for_each_family() {
     );
     let v6 = json!({"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]});
     world.call("AuthorizeSecurityGroupIngress", one(v6)).unwrap();
-    world.account.quotas.set("L-0EA8095F", 61).unwrap();
+    crate::quotas::set(&mut world.account, "L-0EA8095F", 61).unwrap();
     world
         .call("AuthorizeSecurityGroupIngress", one(tcp(99, "0.0.0.0/0")))
         .unwrap();
@@ -258,7 +258,7 @@ fn a_group_holds_as_many_rules_as_its_quota_for_each_family() {
         world.call("AuthorizeSecurityGroupIngress", one(prefixes.clone())),
         Err("RulesPerSecurityGroupLimitExceeded".into())
     );
-    world.account.quotas.set("L-0EA8095F", 116).unwrap();
+    crate::quotas::set(&mut world.account, "L-0EA8095F", 116).unwrap();
     world
         .call("AuthorizeSecurityGroupIngress", one(prefixes))
         .unwrap();

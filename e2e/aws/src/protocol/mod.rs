@@ -4,7 +4,10 @@
 //!   <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html> and
 //!   <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html>.
 //! - `json` 1.0 and 1.1 (ACM, tagging, quotas), <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>.
+//! - `smithy-rpc-v2-cbor` (tagging, beside JSON),
+//!   <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>.
 
+pub mod cbor;
 pub mod check;
 pub mod form;
 pub mod json;

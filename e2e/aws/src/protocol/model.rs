@@ -87,6 +87,13 @@ impl Metadata {
         self.signing_name.as_deref().unwrap_or(&self.endpoint_prefix)
     }
 
+    /// Whether it can be spoken to in CBOR as well.
+    pub fn speaks_cbor(&self) -> bool {
+        self.protocols
+            .iter()
+            .any(|protocol| protocol == "smithy-rpc-v2-cbor")
+    }
+
     /// The protocol that is served.
     pub fn spoken(&self) -> Result<Protocol, ModelError> {
         match self.protocol.as_str() {
@@ -297,6 +304,19 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     for (java, here) in [
         ("\\uD83D\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
         ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\\x{10000}-\\x{10FFFF}"),
+    ] {
+        text = text.replace(java, here);
+    }
+    // Labels of host names, whose look-ahead says only that the first character is no hyphen.
+    for (java, here) in [
+        (
+            "(?!-)[A-Za-z0-9-]{0,62}[A-Za-z0-9]",
+            "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?",
+        ),
+        (
+            "(?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9]",
+            "[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
+        ),
     ] {
         text = text.replace(java, here);
     }

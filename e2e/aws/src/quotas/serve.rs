@@ -1,6 +1,6 @@
 //! The operations of [Service Quotas](https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html).
 
-use super::{ALL, Quota, SERVICES, State};
+use super::{ALL, Quota, SERVICES, applied};
 use crate::error::ApiError;
 use crate::input::{number, text};
 use crate::service::{Context, Handler};
@@ -29,17 +29,17 @@ enum Values {
     Applied,
 }
 
-fn render(quota: &Quota, state: &State, context: &Context, values: Values) -> Value {
+fn render(quota: &Quota, account: &Account, context: &Context, values: Values) -> Value {
     let name = SERVICES
         .iter()
         .find(|(code, _)| *code == quota.service)
         .map(|(_, name)| *name);
     let value = match values {
         Values::Default => quota.default,
-        Values::Applied => state.value(*quota),
+        Values::Applied => applied(account, *quota),
     };
     // Default quotas are nobody's, so that their names have no account.
-    let account = match values {
+    let owner = match values {
         Values::Default => "",
         Values::Applied => context.account.as_str(),
     };
@@ -47,7 +47,7 @@ fn render(quota: &Quota, state: &State, context: &Context, values: Values) -> Va
         "ServiceCode": quota.service,
         "ServiceName": name,
         "QuotaArn": format!(
-            "arn:{}:servicequotas:{}:{account}:{}/{}",
+            "arn:{}:servicequotas:{}:{owner}:{}/{}",
             context.partition(),
             context.region,
             quota.service,
@@ -88,7 +88,7 @@ fn one(account: &mut Account, context: &Context, input: &Value, values: Values) 
         .iter()
         .find(|quota| quota.service == service && quota.code == code)
         .ok_or_else(|| missing("quota"))?;
-    Ok(json!({"Quota": render(quota, &account.quotas, context, values)}))
+    Ok(json!({"Quota": render(quota, account, context, values)}))
 }
 
 /// [ListServiceQuotas](https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html),
@@ -101,7 +101,7 @@ fn many(account: &mut Account, context: &Context, input: &Value, values: Values)
         .iter()
         .filter(|quota| quota.service == service && !resource)
         .filter(|quota| wanted.is_none_or(|wanted| wanted == quota.code))
-        .map(|quota| render(quota, &account.quotas, context, values))
+        .map(|quota| render(quota, account, context, values))
         .collect();
     page(rows, "Quotas", input)
 }

@@ -6,6 +6,7 @@ use super::Quota;
 pub const RULES_PER_ALB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-7EED9B64",
+    limit: Some("rules-per-application-load-balancer"),
     name: "Rules per Application Load Balancer",
     default: 100,
     adjustable: true,
@@ -14,6 +15,7 @@ pub const RULES_PER_ALB: Quota = Quota {
 pub const TARGET_GROUPS_PER_ALB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-822D1B1B",
+    limit: Some("target-groups-per-application-load-balancer"),
     name: "Target Groups per Application Load Balancer",
     default: 100,
     adjustable: false,
@@ -22,6 +24,7 @@ pub const TARGET_GROUPS_PER_ALB: Quota = Quota {
 pub const TARGET_GROUPS_PER_ACTION: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-057ECE54",
+    limit: Some("target-groups-per-action-on-application-load-balancer"),
     name: "Target Groups per Action per Application Load Balancer",
     default: 5,
     adjustable: false,
@@ -30,6 +33,7 @@ pub const TARGET_GROUPS_PER_ACTION: Quota = Quota {
 pub const LISTENERS_PER_ALB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-B6DF7632",
+    limit: Some("listeners-per-application-load-balancer"),
     name: "Listeners per Application Load Balancer",
     default: 50,
     adjustable: true,
@@ -38,6 +42,7 @@ pub const LISTENERS_PER_ALB: Quota = Quota {
 pub const CERTIFICATES_PER_ALB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-9365A611",
+    limit: Some("certificates-per-application-load-balancer"),
     name: "Certificates per Application Load Balancer",
     default: 25,
     adjustable: true,
@@ -46,6 +51,7 @@ pub const CERTIFICATES_PER_ALB: Quota = Quota {
 pub const TARGETS_PER_ALB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-7E6692B2",
+    limit: Some("targets-per-application-load-balancer"),
     name: "Targets per Application Load Balancer",
     default: 1000,
     adjustable: true,
@@ -54,6 +60,7 @@ pub const TARGETS_PER_ALB: Quota = Quota {
 pub const REGISTRATIONS_PER_TARGET: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-4E7B68E9",
+    limit: None,
     name: "Number of times a target can be registered per Application Load Balancer",
     default: 1000,
     adjustable: false,
@@ -62,6 +69,7 @@ pub const REGISTRATIONS_PER_TARGET: Quota = Quota {
 pub const VALUES_PER_RULE: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-EBC0C08B",
+    limit: Some("condition-values-per-alb-rule"),
     name: "Condition Values per Rule",
     default: 5,
     adjustable: false,
@@ -70,6 +78,7 @@ pub const VALUES_PER_RULE: Quota = Quota {
 pub const WILDCARDS_PER_RULE: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-A012D4E8",
+    limit: Some("condition-wildcards-per-alb-rule"),
     name: "Condition Wildcards per Rule",
     default: 5,
     adjustable: false,
@@ -78,6 +87,7 @@ pub const WILDCARDS_PER_RULE: Quota = Quota {
 pub const ALBS: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-53DA6B97",
+    limit: Some("application-load-balancers"),
     name: "Application Load Balancers per Region",
     default: 50,
     adjustable: true,
@@ -86,6 +96,7 @@ pub const ALBS: Quota = Quota {
 pub const NLBS: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-69A177A2",
+    limit: Some("network-load-balancers"),
     name: "Network Load Balancers per Region",
     default: 50,
     adjustable: true,
@@ -94,6 +105,7 @@ pub const NLBS: Quota = Quota {
 pub const TARGET_GROUPS: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-B22855CB",
+    limit: Some("target-groups"),
     name: "Target Groups per Region",
     default: 3000,
     adjustable: true,
@@ -102,6 +114,7 @@ pub const TARGET_GROUPS: Quota = Quota {
 pub const TARGETS_PER_GROUP: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-A0D0B863",
+    limit: None,
     name: "Targets per Target Group per Region",
     default: 1000,
     adjustable: true,
@@ -110,6 +123,7 @@ pub const TARGETS_PER_GROUP: Quota = Quota {
 pub const LISTENERS_PER_NLB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-57A373D6",
+    limit: Some("listeners-per-network-load-balancer"),
     name: "Listeners per Network Load Balancer",
     default: 50,
     adjustable: false,
@@ -118,6 +132,7 @@ pub const LISTENERS_PER_NLB: Quota = Quota {
 pub const CERTIFICATES_PER_NLB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-52964454",
+    limit: None,
     name: "Certificates per Network Load Balancer",
     default: 25,
     adjustable: true,
@@ -126,6 +141,7 @@ pub const CERTIFICATES_PER_NLB: Quota = Quota {
 pub const TARGETS_PER_ZONE_OF_NLB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-B211E961",
+    limit: Some("targets-per-availability-zone-per-network-load-balancer"),
     name: "Targets per Availability Zone per Network Load Balancer",
     default: 500,
     adjustable: true,
@@ -134,6 +150,7 @@ pub const TARGETS_PER_ZONE_OF_NLB: Quota = Quota {
 pub const TARGETS_PER_NLB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-EEF1AD04",
+    limit: Some("targets-per-network-load-balancer"),
     name: "Targets per Network Load Balancer",
     default: 3000,
     adjustable: true,
@@ -142,6 +159,7 @@ pub const TARGETS_PER_NLB: Quota = Quota {
 pub const INTERFACES_OF_NLBS_PER_VPC: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-23568085",
+    limit: None,
     name: "Network Load Balancer ENIs per VPC",
     default: 1200,
     adjustable: true,
@@ -150,6 +168,7 @@ pub const INTERFACES_OF_NLBS_PER_VPC: Quota = Quota {
 pub const ELASTIC_ADDRESSES: Quota = Quota {
     service: "ec2",
     code: "L-0263D0A3",
+    limit: None,
     name: "EC2-VPC Elastic IPs",
     default: 5,
     adjustable: true,
@@ -158,6 +177,7 @@ pub const ELASTIC_ADDRESSES: Quota = Quota {
 pub const SECURITY_GROUPS: Quota = Quota {
     service: "vpc",
     code: "L-E79EC296",
+    limit: None,
     name: "VPC security groups per Region",
     default: 2500,
     adjustable: true,
@@ -166,6 +186,7 @@ pub const SECURITY_GROUPS: Quota = Quota {
 pub const RULES_PER_SECURITY_GROUP: Quota = Quota {
     service: "vpc",
     code: "L-0EA8095F",
+    limit: None,
     name: "Inbound or outbound rules per security group",
     default: 60,
     adjustable: true,
@@ -174,6 +195,7 @@ pub const RULES_PER_SECURITY_GROUP: Quota = Quota {
 pub const GROUPS_PER_INTERFACE: Quota = Quota {
     service: "vpc",
     code: "L-2AFB9258",
+    limit: None,
     name: "Security groups per network interface",
     default: 5,
     adjustable: true,
@@ -182,6 +204,7 @@ pub const GROUPS_PER_INTERFACE: Quota = Quota {
 pub const INTERFACES: Quota = Quota {
     service: "vpc",
     code: "L-DF5E4CA3",
+    limit: None,
     name: "Network interfaces per Region",
     default: 5000,
     adjustable: true,
@@ -190,6 +213,7 @@ pub const INTERFACES: Quota = Quota {
 pub const CERTIFICATES: Quota = Quota {
     service: "acm",
     code: "L-F141DD1D",
+    limit: None,
     name: "ACM certificates",
     default: 2500,
     adjustable: true,
@@ -198,6 +222,7 @@ pub const CERTIFICATES: Quota = Quota {
 pub const IMPORTED_CERTIFICATES: Quota = Quota {
     service: "acm",
     code: "L-D2CB7DE9",
+    limit: None,
     name: "Imported certificates",
     default: 2500,
     adjustable: true,
@@ -206,6 +231,7 @@ pub const IMPORTED_CERTIFICATES: Quota = Quota {
 pub const DOMAINS_PER_CERTIFICATE: Quota = Quota {
     service: "acm",
     code: "L-FB94F0B0",
+    limit: None,
     name: "Domain names per ACM certificate",
     default: 10,
     adjustable: true,

@@ -1,0 +1,47 @@
+//! The AWS simulator, driven by clients that others wrote.
+
+use crate::run::{cache_dir, cargo, command, root, run};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+/// Builds the simulator and has AWS's SDK for Python and the AWS CLI drive all of its operations; every answer is
+/// held against AWS's model of it.
+pub fn check_clients() -> Result<()> {
+    let python = python()?;
+    run(&mut cargo(&[
+        "build",
+        "--locked",
+        "-p",
+        "gatewright-aws-simulator",
+        "--bins",
+    ]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let program = target.join("debug").join("gatewright-aws-simulator");
+    run(command(python, &["e2e/aws/checks/run.py", "--simulator"]).arg(program))
+}
+
+/// A Python with the clients, in the cache folder; made anew when other versions are wanted.
+fn python() -> Result<PathBuf> {
+    let wanted = root().join("e2e/aws/checks/requirements.txt");
+    let versions =
+        std::fs::read_to_string(&wanted).with_context(|| format!("cannot read {}", wanted.display()))?;
+    let folder = cache_dir().join("tools").join("aws-clients");
+    let (python, made) = (folder.join("bin").join("python"), folder.join("made-from.txt"));
+    if std::fs::read_to_string(&made).is_ok_and(|text| text == versions) {
+        return Ok(python);
+    }
+    eprintln!("    installing AWS's clients for Python (once, into the cache folder)");
+    let _ = std::fs::remove_dir_all(&folder);
+    run(command("python3", &["-m", "venv"]).arg(&folder)).context("needs Python 3 with its module venv")?;
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    run(command(&python, &arguments).arg(&wanted))?;
+    std::fs::write(&made, versions).with_context(|| format!("cannot write {}", made.display()))?;
+    Ok(python)
+}
