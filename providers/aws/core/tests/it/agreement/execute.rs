@@ -1,14 +1,72 @@
-//! Conditions as AWS describes them
-//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>).
+//! The rules of a listener, executed by the simulator's data plane, which is written from AWS's pages alone and knows
+//! nothing of the router.
 
 use super::generate::Request;
-use gatewright_aws_core::alb::rule::{Conditions, Values};
-use regex::Regex;
-use std::cell::RefCell;
-use std::collections::HashMap;
+use gatewright_aws_core::alb::listener::Listener;
+use gatewright_aws_core::alb::rule::{Conditions, Rule, Values};
+use gatewright_aws_simulator::traffic::config::{
+    Action, FixedResponseConfig, HttpHeaderConfig, Priority, QueryStringConfig, QueryStringKeyValuePair,
+    Rule as Told, RuleCondition, ValuesConfig,
+};
+use gatewright_aws_simulator::traffic::matching::{self, Rules};
+use std::net::{IpAddr, Ipv4Addr};
 
-/// Whether all conditions hold.
-pub(super) fn execute(conditions: &Conditions, request: &Request) -> bool {
+/// Rules as AWS would have them.
+pub(super) struct Executed(Rules);
+
+impl Executed {
+    pub(super) fn new(listener: &Listener) -> Self {
+        let told = listener.rules.iter().enumerate().map(|(at, rule)| told(at, rule));
+        let default = Told {
+            arn: "default".to_owned(),
+            priority: Priority::Default,
+            conditions: Vec::new(),
+            actions: vec![fixed()],
+            transforms: Vec::new(),
+        };
+        let told: Vec<Told> = told.chain([default]).collect();
+        let (rules, errors) = Rules::new(&told);
+        assert!(errors.is_empty(), "{errors:?}");
+        Self(rules)
+    }
+
+    /// The position of the rule that serves a request; none for the default.
+    pub(super) fn serve(&self, request: &Request) -> Option<usize> {
+        let seen = matching::Request {
+            method: request.method,
+            host: request.host,
+            path: request.path,
+            query: request.query,
+            headers: &request.headers,
+            source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        self.0.decide(&seen).unwrap().arn.parse().ok()
+    }
+}
+
+/// What a rule does is not looked at here, only which one it is.
+fn fixed() -> Action {
+    Action {
+        kind: "fixed-response".to_owned(),
+        fixed_response_config: Some(FixedResponseConfig {
+            status_code: "200".to_owned(),
+            ..FixedResponseConfig::default()
+        }),
+        ..Action::default()
+    }
+}
+
+fn told(at: usize, rule: &Rule) -> Told {
+    Told {
+        arn: at.to_string(),
+        priority: Priority::Number(u32::try_from(at + 1).unwrap()),
+        conditions: conditions(&rule.conditions),
+        actions: vec![fixed()],
+        transforms: Vec::new(),
+    }
+}
+
+fn conditions(conditions: &Conditions) -> Vec<RuleCondition> {
     let Conditions {
         host,
         path,
@@ -17,101 +75,75 @@ pub(super) fn execute(conditions: &Conditions, request: &Request) -> bool {
         queries,
         sources,
     } = conditions;
-    assert!(sources.is_empty());
-    let host = host.iter().all(|values| {
-        any(
-            values,
-            &request.host.to_ascii_lowercase(),
-            str::to_ascii_lowercase,
-        )
-    });
-    let path = path.iter().all(|values| any(values, request.path, str::to_owned));
-    let method = methods.is_empty() || methods.contains(request.method);
-    let headers = headers.iter().all(|wanted| {
-        let mut found = request.headers.get_all(&*wanted.name).iter();
-        found.any(|found| {
-            let found = found.to_str().unwrap().to_ascii_lowercase();
-            any(&wanted.values, &found, str::to_ascii_lowercase)
-        })
-    });
-    let pairs: Vec<(&str, &str)> = request
-        .query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .collect();
-    let queries = queries.iter().all(|alternatives| {
-        alternatives.iter().any(|wanted| {
-            pairs.iter().any(|(key, value)| {
-                let holds = |pattern: &str, text: &str| {
-                    glob(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
-                };
-                wanted.key.as_deref().is_none_or(|pattern| holds(pattern, key)) && holds(&wanted.value, value)
-            })
-        })
-    });
-    host && path && method && headers && queries
+    let of = |field: &str| RuleCondition {
+        field: field.to_owned(),
+        ..RuleCondition::default()
+    };
+    let mut told = Vec::new();
+    told.extend(host.iter().map(|host| RuleCondition {
+        host_header_config: Some(values(host)),
+        ..of("host-header")
+    }));
+    told.extend(path.iter().map(|path| RuleCondition {
+        path_pattern_config: Some(values(path)),
+        ..of("path-pattern")
+    }));
+    if !methods.is_empty() {
+        told.push(RuleCondition {
+            http_request_method_config: Some(ValuesConfig {
+                values: methods.iter().map(ToString::to_string).collect(),
+                regex_values: Vec::new(),
+            }),
+            ..of("http-request-method")
+        });
+    }
+    told.extend(headers.iter().map(|header| {
+        let ValuesConfig { values, regex_values } = values(&header.values);
+        RuleCondition {
+            http_header_config: Some(HttpHeaderConfig {
+                http_header_name: header.name.to_string(),
+                values,
+                regex_values,
+            }),
+            ..of("http-header")
+        }
+    }));
+    told.extend(queries.iter().map(|alternatives| {
+        RuleCondition {
+            query_string_config: Some(QueryStringConfig {
+                values: alternatives
+                    .iter()
+                    .map(|pair| QueryStringKeyValuePair {
+                        key: pair.key.as_deref().map(str::to_owned),
+                        value: pair.value.to_string(),
+                    })
+                    .collect(),
+            }),
+            ..of("query-string")
+        }
+    }));
+    if !sources.is_empty() {
+        told.push(RuleCondition {
+            source_ip_config: Some(ValuesConfig {
+                values: sources.iter().map(ToString::to_string).collect(),
+                regex_values: Vec::new(),
+            }),
+            ..of("source-ip")
+        });
+    }
+    told
 }
 
-fn any(values: &Values, found: &str, fold: fn(&str) -> String) -> bool {
+fn values(values: &Values) -> ValuesConfig {
+    let list = |values: &std::collections::BTreeSet<_>| values.iter().map(ToString::to_string).collect();
     match values {
-        Values::Wildcards(values) => values.iter().any(|pattern| glob(&fold(pattern), found)),
-        Values::Regex(values) => values.iter().any(|source| expression(source, found)),
-    }
-}
-
-thread_local! {
-    static EXPRESSIONS: RefCell<HashMap<String, Regex>> = RefCell::default();
-}
-
-/// An expression matches anywhere in the text.
-fn expression(source: &str, text: &str) -> bool {
-    EXPRESSIONS.with_borrow_mut(|known| {
-        let regex = known
-            .entry(source.to_owned())
-            .or_insert_with(|| Regex::new(source).unwrap());
-        regex.is_match(text)
-    })
-}
-
-/// `*` stands for any characters, `?` for one, a backslash makes either literal; all of the text counts.
-fn glob(pattern: &str, text: &str) -> bool {
-    let mut front = pattern.chars();
-    match front.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let rest = front.as_str();
-            let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            ends.any(|at| glob(rest, &text[at..]))
-        }
-        Some(wanted) => {
-            let (wanted, any) = match wanted {
-                '?' => ('?', true),
-                '\\' => (front.next().unwrap(), false),
-                other => (other, false),
-            };
-            let mut found = text.chars();
-            found
-                .next()
-                .is_some_and(|first| (any || first == wanted) && glob(front.as_str(), found.as_str()))
-        }
-    }
-}
-
-#[test]
-fn globs() {
-    for (pattern, text, holds) in [
-        ("*.example.com", "a.example.com", true),
-        ("*.example.com", "example.com", false),
-        ("/a/*", "/a/", true),
-        ("/a/*", "/a", false),
-        ("a?c", "abc", true),
-        ("a?c", "ac", false),
-        (r"a\*c", "abc", false),
-        (r"a\*c", "a*c", true),
-        ("", "", true),
-        ("*", "", true),
-    ] {
-        assert_eq!(glob(pattern, text), holds, "{pattern} {text}");
+        Values::Wildcards(wildcards) => ValuesConfig {
+            values: list(wildcards),
+            regex_values: Vec::new(),
+        },
+        Values::Regex(expressions) => ValuesConfig {
+            values: Vec::new(),
+            regex_values: list(expressions),
+        },
     }
 }
