@@ -7,6 +7,7 @@
     clippy::format_collect
 )]
 
+mod accepted;
 mod agreement;
 mod fit;
 mod goldens;

@@ -9,6 +9,8 @@
 mod render;
 pub(super) mod world;
 
+use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::lower::lower;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
 use std::fs;
@@ -128,14 +130,38 @@ fn features() -> Vec<Golden> {
     files(&folder).into_iter().map(golden).collect()
 }
 
+fn all() -> Vec<Golden> {
+    let mut goldens = features();
+    goldens.extend(conformance());
+    goldens.extend(translation());
+    goldens
+}
+
+/// What the Gateways of all goldens become, with the name of the golden.
+pub(crate) fn targets() -> Vec<(String, Target)> {
+    let mut found = Vec::new();
+    let mut before = BTreeMap::new();
+    for golden in &all() {
+        let before = before
+            .entry(golden.defaults.clone())
+            .or_insert_with(|| world::balancers(&golden.defaults, ""));
+        let settings = world::settings(&golden.manifests);
+        for (gateway, balancer) in world::balancers(&golden.defaults, &golden.manifests) {
+            if before.get(&gateway) != Some(&balancer) {
+                let target = lower(&balancer, &settings, &world::surroundings()).target;
+                found.push((golden.name.clone(), target));
+            }
+        }
+    }
+    found
+}
+
 #[test]
 fn every_golden_becomes_what_it_says() {
     let bless = std::env::var_os("GATEWRIGHT_BLESS").is_some();
     let mut wrong = Vec::new();
     let mut before = BTreeMap::new();
-    let mut goldens = features();
-    goldens.extend(conformance());
-    goldens.extend(translation());
+    let goldens = all();
     for golden in &goldens {
         let before = before
             .entry(&golden.defaults)

@@ -1,0 +1,244 @@
+//! Calls of AWS for what is wanted, keyed as its API reference has them.
+
+use gatewright_aws_core::Str;
+use gatewright_aws_core::TargetGroupId;
+use gatewright_aws_core::alb::Balancer;
+use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener, MutualAuthentication};
+use gatewright_aws_core::alb::rule::{Action, Conditions, Forward, Rewrite, Rule, Transforms, Values};
+use gatewright_aws_core::network::Scheme;
+use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, TargetGroup, TargetKind};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Members that are there.
+fn filled(members: Value) -> Value {
+    let Value::Object(members) = members else {
+        return members;
+    };
+    let there: Map<String, Value> = members
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect();
+    Value::Object(there)
+}
+
+pub(super) fn attributes(all: &BTreeMap<Str, Str>) -> Value {
+    all.iter()
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect()
+}
+
+pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
+    let TargetGroup {
+        name,
+        fixed,
+        health,
+        attributes: _,
+        targets: _,
+    } = group;
+    let Fixed {
+        protocol,
+        version,
+        port,
+        kind,
+        ipv6,
+    } = fixed;
+    let HealthCheck {
+        protocol: check,
+        port: check_port,
+        path,
+        codes,
+        interval_s,
+        timeout_s,
+        healthy,
+        unhealthy,
+    } = health;
+    let version = version.map(|version| match version {
+        ProtocolVersion::Http1 => "HTTP1",
+        ProtocolVersion::Http2 => "HTTP2",
+        ProtocolVersion::Grpc => "GRPC",
+    });
+    let code = if version == Some("GRPC") {
+        "GrpcCode"
+    } else {
+        "HttpCode"
+    };
+    let (kind, family) = match kind {
+        TargetKind::Instance => ("instance", Value::Null),
+        _ => ("ip", json!(if *ipv6 { "ipv6" } else { "ipv4" })),
+    };
+    filled(json!({
+        "Name": name,
+        "Protocol": protocol,
+        "ProtocolVersion": version,
+        "Port": port,
+        "VpcId": vpc,
+        "TargetType": kind,
+        "IpAddressType": family,
+        "HealthCheckProtocol": check,
+        "HealthCheckPort": check_port,
+        "HealthCheckPath": path,
+        "HealthCheckIntervalSeconds": interval_s,
+        "HealthCheckTimeoutSeconds": timeout_s,
+        "HealthyThresholdCount": healthy,
+        "UnhealthyThresholdCount": unhealthy,
+        "Matcher": codes.as_ref().map(|codes| json!({code: codes})),
+    }))
+}
+
+pub(super) fn import(import: &Import) -> Value {
+    let blob = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    let chain = (!import.chain.is_empty()).then(|| blob(&import.chain));
+    filled(json!({
+        "Certificate": blob(&import.certificate),
+        "CertificateChain": chain,
+        "PrivateKey": blob(import.key.expose()),
+    }))
+}
+
+/// With IPv4 alone: the subnets of the simulator's VPC have no more.
+pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
+    let scheme = match balancer.scheme {
+        Scheme::Internal => "internal",
+        Scheme::InternetFacing => "internet-facing",
+    };
+    json!({
+        "Name": balancer.name,
+        "Type": "application",
+        "Scheme": scheme,
+        "IpAddressType": "ipv4",
+        "Subnets": subnets,
+    })
+}
+
+pub(super) fn listener(
+    listener: &Listener,
+    balancer: &str,
+    certificates: &BTreeMap<CertificateId, String>,
+) -> Value {
+    let tls = listener.tls.as_ref();
+    let clients = tls
+        .and_then(|tls| tls.clients.as_ref())
+        .map(|clients| match clients {
+            MutualAuthentication::Passthrough => json!({"Mode": "passthrough"}),
+            MutualAuthentication::Verify { .. } => json!({"Mode": "verify"}),
+        });
+    filled(json!({
+        "LoadBalancerArn": balancer,
+        "Port": listener.port,
+        "Protocol": if tls.is_some() { "HTTPS" } else { "HTTP" },
+        "SslPolicy": tls.map(|tls| &tls.policy),
+        "Certificates": tls.map(|tls| json!([{"CertificateArn": certificates[&tls.default]}])),
+        "MutualAuthentication": clients,
+        "DefaultActions": [action(&listener.default, &BTreeMap::new())],
+    }))
+}
+
+pub(super) fn rule(
+    rule: &Rule,
+    priority: usize,
+    listener: &str,
+    groups: &BTreeMap<TargetGroupId, String>,
+) -> Value {
+    let Transforms { host, url } = &rule.transforms;
+    let rewrite = |found: &Rewrite| json!({"Rewrites": [{"Regex": found.regex, "Replace": found.replace}]});
+    let mut transforms = Vec::new();
+    transforms.extend(
+        host.iter()
+            .map(|host| json!({"Type": "host-header-rewrite", "HostHeaderRewriteConfig": rewrite(host)})),
+    );
+    transforms.extend(
+        url.iter()
+            .map(|url| json!({"Type": "url-rewrite", "UrlRewriteConfig": rewrite(url)})),
+    );
+    filled(json!({
+        "ListenerArn": listener,
+        "Priority": priority,
+        "Conditions": conditions(&rule.conditions),
+        "Actions": [action(&rule.action, groups)],
+        "Transforms": if transforms.is_empty() { Value::Null } else { json!(transforms) },
+    }))
+}
+
+fn list(values: &BTreeSet<Str>) -> Vec<&str> {
+    values.iter().map(|value| &**value).collect()
+}
+
+fn values(values: &Values) -> Value {
+    match values {
+        Values::Wildcards(values) => json!({"Values": list(values)}),
+        Values::Regex(values) => json!({"RegexValues": list(values)}),
+    }
+}
+
+fn conditions(conditions: &Conditions) -> Vec<Value> {
+    let Conditions {
+        host,
+        path,
+        methods,
+        headers,
+        queries,
+        sources,
+    } = conditions;
+    let mut told = Vec::new();
+    if let Some(host) = host {
+        told.push(json!({"Field": "host-header", "HostHeaderConfig": values(host)}));
+    }
+    if let Some(path) = path {
+        told.push(json!({"Field": "path-pattern", "PathPatternConfig": values(path)}));
+    }
+    if !methods.is_empty() {
+        told.push(
+            json!({"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": list(methods)}}),
+        );
+    }
+    for header in headers {
+        let mut config = values(&header.values);
+        config["HttpHeaderName"] = json!(header.name);
+        told.push(json!({"Field": "http-header", "HttpHeaderConfig": config}));
+    }
+    for alternatives in queries {
+        let pairs: Vec<Value> = alternatives
+            .iter()
+            .map(|pair| filled(json!({"Key": pair.key, "Value": pair.value})))
+            .collect();
+        told.push(json!({"Field": "query-string", "QueryStringConfig": {"Values": pairs}}));
+    }
+    if !sources.is_empty() {
+        told.push(json!({"Field": "source-ip", "SourceIpConfig": {"Values": list(sources)}}));
+    }
+    told
+}
+
+fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
+    match action {
+        Action::Forward(Forward {
+            groups: shares,
+            stickiness_s,
+        }) => {
+            let tuples: Vec<Value> = shares
+                .iter()
+                .map(|(id, weight)| json!({"TargetGroupArn": groups[id], "Weight": weight}))
+                .collect();
+            let sticky = stickiness_s.map(|seconds| json!({"Enabled": true, "DurationSeconds": seconds}));
+            let config = filled(json!({"TargetGroups": tuples, "TargetGroupStickinessConfig": sticky}));
+            json!({"Type": "forward", "ForwardConfig": config})
+        }
+        Action::Redirect(redirect) => json!({"Type": "redirect", "RedirectConfig": {
+            "Protocol": redirect.protocol,
+            "Host": redirect.host,
+            "Port": redirect.port,
+            "Path": redirect.path,
+            "Query": redirect.query,
+            "StatusCode": format!("HTTP_{}", redirect.status),
+        }}),
+        Action::Fixed(fixed) => {
+            let body = (!fixed.body.is_empty()).then_some(&fixed.body);
+            let config = filled(json!({"StatusCode": fixed.status.to_string(), "MessageBody": body}));
+            json!({"Type": "fixed-response", "FixedResponseConfig": config})
+        }
+    }
+}
