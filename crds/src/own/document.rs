@@ -3,20 +3,46 @@
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// What the page says before the table.
-const INTRODUCTION: &str = "# SoftwareGatewayParameters
+/// What the page says before everything else.
+const INTRODUCTION: &str = "# Parameters
 
-<!-- Generated from the CRD by `cargo xtask docs`. Do not edit. -->
+<!-- Generated from the CRDs by `cargo xtask docs`. Do not edit. -->
 
-`SoftwareGatewayParameters` (`gatewright.dev/v1alpha1`, namespaced) holds what the software proxy needs and the Gateway
-API has no field for. A GatewayClass refers to one in `spec.parametersRef`, a Gateway in
-`spec.infrastructure.parametersRef`. The CRD is `crds/gatewright/softwaregatewayparameters.yaml`.
+What a class of load balancers needs and the Gateway API has no field for, in kinds of our own (`gatewright.dev/v1alpha1`,
+namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gateway in
+`spec.infrastructure.parametersRef`; a reference to a kind that is not the class' own is refused
+(`InvalidParameters`). The CRDs are in `crds/gatewright`.
 
-```yaml
+| kind | classes | level |
+|---|---|---|
+| [SoftwareGatewayParameters](#softwaregatewayparameters) | `gatewright.dev/software` | class, Gateway |
+| [AwsLoadBalancerParameters](#awsloadbalancerparameters) | `gatewright.dev/aws-alb` | class, Gateway |
+| [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb` | Service, by `spec.targetRefs` |
+
+## Precedence
+
+What is said nearer to the traffic wins, field by field:
+
+1. `AwsTargetGroupParameters` of the Service (target groups alone),
+2. the parameters of the Gateway,
+3. the parameters of its GatewayClass,
+4. the default that the field's description names.
+
+Lists are taken whole, except `listeners`, which are merged port by port. Maps (`attributes`, `tags`) are merged key by
+key.
 ";
 
-/// The example of the page; a test reads it.
-pub const EXAMPLE: &str = "apiVersion: gatewright.dev/v1alpha1
+/// The example of a kind; a test reads it.
+pub fn example(kind: &str) -> &'static str {
+    match kind {
+        "SoftwareGatewayParameters" => SOFTWARE,
+        "AwsLoadBalancerParameters" => AWS_LOAD_BALANCER,
+        "AwsTargetGroupParameters" => AWS_TARGET_GROUP,
+        _ => "",
+    }
+}
+
+const SOFTWARE: &str = "apiVersion: gatewright.dev/v1alpha1
 kind: SoftwareGatewayParameters
 metadata:
   name: edge
@@ -49,9 +75,61 @@ spec:
     namespace: infra
 ";
 
+const AWS_LOAD_BALANCER: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsLoadBalancerParameters
+metadata:
+  name: public
+  namespace: infra
+spec:
+  scheme: InternetFacing
+  subnets:
+    tags:
+      tier: [public]
+  sourceRanges: [0.0.0.0/0]
+  attributes:
+    idle_timeout.timeout_seconds: \"120\"
+  listeners:
+  - port: 443
+    sslPolicy: ELBSecurityPolicy-TLS13-1-2-2021-06
+  targetGroups:
+    healthCheck:
+      path: /healthz
+      intervalSeconds: 10
+  tags:
+    team: network
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata:
+  name: aws-alb
+spec:
+  controllerName: gatewright.dev/aws-alb
+  parametersRef:
+    group: gatewright.dev
+    kind: AwsLoadBalancerParameters
+    name: public
+    namespace: infra
+";
+
+const AWS_TARGET_GROUP: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsTargetGroupParameters
+metadata:
+  name: cart
+  namespace: shop
+spec:
+  targetRefs:
+  - name: cart
+  settings:
+    healthCheck:
+      path: /ready
+      codes: 200-299
+    attributes:
+      deregistration_delay.timeout_seconds: \"30\"
+";
+
 /// The page, as Markdown.
 pub fn parameters() -> String {
-    let mut page = format!("{INTRODUCTION}{EXAMPLE}```\n");
+    let mut page = INTRODUCTION.to_owned();
     for crd in super::crds() {
         let json: Value = serde_json::from_str(&crd.json).unwrap_or_default();
         let Some(spec) = json.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec") else {
@@ -59,14 +137,16 @@ pub fn parameters() -> String {
         };
         let _ = write!(
             page,
-            "\n{}\n\n## Fields of `spec`\n\n| field | meaning | accepted |\n|---|---|---|\n",
-            description(spec).unwrap_or_default()
+            "\n## {}\n\n{}\n\n```yaml\n{}```\n\n### Fields of `spec`\n\n| field | meaning | accepted |\n|---|---|---|\n",
+            crd.kind,
+            description(spec).unwrap_or_default(),
+            example(&crd.kind)
         );
         rows(spec, "", &mut page);
         let mut rules = Vec::new();
         collect_rules(spec, "spec", &mut rules);
         if !rules.is_empty() {
-            page.push_str("\n## Rules beyond single fields\n\n| where | refused with |\n|---|---|\n");
+            page.push_str("\n### Rules beyond single fields\n\n| where | refused with |\n|---|---|\n");
             for (path, message) in rules {
                 let _ = writeln!(page, "| `{path}` | {message} |");
             }
@@ -101,6 +181,9 @@ fn rows(schema: &Value, prefix: &str, page: &mut String) {
             accepted.replace('|', "\\|")
         );
         rows(property, &format!("{path}."), page);
+        if let Some(items) = property.get("items") {
+            rows(items, &format!("{path}[]."), page);
+        }
     }
 }
 
@@ -155,5 +238,8 @@ fn collect_rules(schema: &Value, path: &str, into: &mut Vec<(String, String)>) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
         collect_rules(property, &format!("{path}.{name}"), into);
+        if let Some(items) = property.get("items") {
+            collect_rules(items, &format!("{path}.{name}[]"), into);
+        }
     }
 }

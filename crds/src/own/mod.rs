@@ -3,11 +3,17 @@
 //! Types come first; their CRDs are derived from them. `crds/gatewright/*.yaml` holds the same CRDs for
 //! `kubectl apply`.
 
+pub mod aws;
 pub mod document;
+mod merge;
 pub mod parameters;
 #[cfg(test)]
 mod tests;
 
+pub use aws::{
+    AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, AwsTargetGroupParameters,
+    AwsTargetGroupParametersSpec,
+};
 pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
 use crate::bundle::{CrdText, CrdVersion};
@@ -20,18 +26,32 @@ use std::sync::OnceLock;
 pub const GROUP: &str = "gatewright.dev";
 
 /// Our own kinds.
-pub const KINDS: &[KindInfo] = &[KindInfo {
-    group: GROUP,
-    kind: "SoftwareGatewayParameters",
-    plural: "softwaregatewayparameters",
-    scope: Scope::Namespaced,
-    version: "v1alpha1",
-}];
+pub const KINDS: &[KindInfo] = &[
+    kind("SoftwareGatewayParameters", "softwaregatewayparameters"),
+    kind("AwsLoadBalancerParameters", "awsloadbalancerparameters"),
+    kind("AwsTargetGroupParameters", "awstargetgroupparameters"),
+];
+
+const fn kind(kind: &'static str, plural: &'static str) -> KindInfo {
+    KindInfo {
+        group: GROUP,
+        kind,
+        plural,
+        scope: Scope::Namespaced,
+        version: "v1alpha1",
+    }
+}
 
 /// Our own CRDs, in the form of [`crate::bundle::crds`].
 pub fn crds() -> &'static [CrdText] {
     static CRDS: OnceLock<Vec<CrdText>> = OnceLock::new();
-    CRDS.get_or_init(|| vec![text(SoftwareGatewayParameters::crd())])
+    CRDS.get_or_init(|| {
+        vec![
+            text(SoftwareGatewayParameters::crd()),
+            text(AwsLoadBalancerParameters::crd()),
+            text(AwsTargetGroupParameters::crd()),
+        ]
+    })
 }
 
 fn text(

@@ -1,9 +1,13 @@
 use super::*;
 use serde_json::{Value, json};
 
-fn schema() -> Value {
-    let crd: Value = serde_json::from_str(&crds()[0].json).unwrap();
+fn schema_of(crd: &CrdText) -> Value {
+    let crd: Value = serde_json::from_str(&crd.json).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+}
+
+fn schema() -> Value {
+    schema_of(&crds()[0])
 }
 
 /// A structural schema: types everywhere, no `$ref`, no `allOf`-style composition (Kubernetes, custom
@@ -28,7 +32,9 @@ fn the_schema_is_structural() {
             "{path} is not documented"
         );
     }
-    walk(&schema(), "spec");
+    for crd in crds() {
+        walk(&schema_of(crd), &format!("{} spec", crd.kind));
+    }
 }
 
 #[test]
@@ -59,26 +65,34 @@ fn bounds_patterns_and_rules_are_in_the_schema() {
 }
 
 #[test]
-fn the_crd_says_what_it_is() {
-    let [crd] = crds() else {
-        panic!("one CRD expected");
-    };
-    assert_eq!(crd.group, GROUP);
-    assert_eq!(crd.kind, "SoftwareGatewayParameters");
-    assert_eq!(crd.scope, Scope::Namespaced);
-    assert_eq!(crd.served().collect::<Vec<_>>(), ["v1alpha1"]);
+fn the_crds_say_what_they_are() {
+    for (crd, kind) in crds().iter().zip(KINDS) {
+        assert_eq!((crd.group.as_str(), kind.group), (GROUP, GROUP));
+        assert_eq!(crd.kind, kind.kind);
+        assert_eq!(crd.plural, kind.plural);
+        assert_eq!(crd.scope, Scope::Namespaced);
+        assert_eq!(crd.served().collect::<Vec<_>>(), [kind.version]);
+    }
+    assert_eq!(crds().len(), KINDS.len());
 }
 
-/// The file for `kubectl apply` is the type's CRD. `cargo xtask crds generate` writes it.
+/// The files for `kubectl apply` are the types' CRDs. `cargo xtask crds generate` writes them.
 #[test]
-fn the_committed_file_is_the_types_crd() {
-    let committed: Value =
-        serde_yaml_ng::from_str(include_str!("../../gatewright/softwaregatewayparameters.yaml")).unwrap();
-    let derived: Value = serde_json::from_str(&crds()[0].json).unwrap();
-    assert_eq!(
-        committed, derived,
-        "crds/gatewright differs from the type: run `cargo xtask crds generate`"
-    );
+fn the_committed_files_are_the_types_crds() {
+    let committed = [
+        include_str!("../../gatewright/softwaregatewayparameters.yaml"),
+        include_str!("../../gatewright/awsloadbalancerparameters.yaml"),
+        include_str!("../../gatewright/awstargetgroupparameters.yaml"),
+    ];
+    for (committed, crd) in committed.into_iter().zip(crds()) {
+        let committed: Value = serde_yaml_ng::from_str(committed).unwrap();
+        let derived: Value = serde_json::from_str(&crd.json).unwrap();
+        assert_eq!(
+            committed, derived,
+            "crds/gatewright differs from the type of {}: run `cargo xtask crds generate`",
+            crd.kind
+        );
+    }
 }
 
 #[test]
@@ -109,25 +123,33 @@ fn a_gateways_settings_win_over_its_class_field_by_field() {
     );
 }
 
-/// The page's example is one the types read, and the page names every field of the schema.
+/// The page's examples are such as the types read, and the page names every field of the schemas.
 #[test]
-fn the_page_has_every_field_and_a_sound_example() {
+fn the_page_has_every_field_and_sound_examples() {
     use serde::Deserialize;
-    let documents: Vec<Value> = serde_yaml_ng::Deserializer::from_str(document::EXAMPLE)
-        .map(|document| Value::deserialize(document).unwrap())
-        .collect();
-    let parameters: SoftwareGatewayParameters = serde_json::from_value(documents[0].clone()).unwrap();
-    assert_eq!(
-        serde_json::to_value(&parameters.spec).unwrap(),
-        documents[0]["spec"],
-        "no field of the example is unknown"
-    );
+    use serde::de::DeserializeOwned;
+    fn first<T: DeserializeOwned + serde::Serialize>(kind: &str) {
+        let mut documents = serde_yaml_ng::Deserializer::from_str(document::example(kind));
+        let written = Value::deserialize(documents.next().unwrap()).unwrap();
+        let read: T = serde_json::from_value(written.clone()).unwrap();
+        let read = serde_json::to_value(&read).unwrap();
+        assert_eq!(
+            read["spec"], written["spec"],
+            "a field of the example of {kind} is unknown"
+        );
+    }
+    first::<SoftwareGatewayParameters>("SoftwareGatewayParameters");
+    first::<AwsLoadBalancerParameters>("AwsLoadBalancerParameters");
+    first::<AwsTargetGroupParameters>("AwsTargetGroupParameters");
     let page = document::parameters();
     for field in [
         "proxyProtocol.requiredFrom",
         "forwarding.trustedHops",
         "limits.bodyBytes",
         "timeouts.connect",
+        "listeners[].sslPolicy",
+        "targetGroups.healthCheck.path",
+        "settings.attributes",
     ] {
         assert!(page.contains(&format!("| `{field}` |")), "{field} is missing");
     }

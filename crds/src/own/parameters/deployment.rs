@@ -1,7 +1,7 @@
 //! The proxies of a Gateway or of a class.
 
-use super::merge::{both, over};
 use super::placement::Placement;
+use crate::own::merge::{both, over};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

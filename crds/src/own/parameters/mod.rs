@@ -3,7 +3,6 @@
 mod access_log;
 mod check;
 mod deployment;
-mod merge;
 mod placement;
 mod proxy;
 mod service;
@@ -17,8 +16,8 @@ pub use placement::{Placement, Spread, TaintEffect, Toleration, TolerationOperat
 pub use proxy::{Forwarding, Limits, ProxyProtocol, Timeouts};
 pub use service::{ExternalTrafficPolicy, IpFamilyPolicy, Service, ServiceType};
 
+use crate::own::merge::both;
 use kube::{CustomResource, KubeSchema};
-use merge::both;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the software provider for a GatewayClass (`spec.parametersRef`) or one Gateway

@@ -1,6 +1,6 @@
 //! Nodes that the proxies run on.
 
-use super::merge::over;
+use crate::own::merge::over;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

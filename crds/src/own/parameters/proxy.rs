@@ -1,6 +1,6 @@
 //! What the proxy does with connections and requests.
 
-use super::merge::over;
+use crate::own::merge::over;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 

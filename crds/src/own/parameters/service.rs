@@ -1,6 +1,6 @@
 //! The Service in front of the proxies.
 
-use super::merge::over;
+use crate::own::merge::over;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,11 @@
 //! A Gateway's settings over its class', field by field.
 
 /// `mine` over `base`, field by field where both are set.
-pub(super) fn both<T: Clone>(mine: Option<T>, base: Option<&T>, over: impl Fn(T, &T) -> T) -> Option<T> {
+pub(in crate::own) fn both<T: Clone>(
+    mine: Option<T>,
+    base: Option<&T>,
+    over: impl Fn(T, &T) -> T,
+) -> Option<T> {
     match (mine, base) {
         (Some(mine), Some(base)) => Some(over(mine, base)),
         (mine, base) => mine.or_else(|| base.cloned()),
@@ -21,4 +25,4 @@ macro_rules! over {
         }
     };
 }
-pub(super) use over;
+pub(in crate::own) use over;

@@ -1,0 +1,179 @@
+//! `AwsLoadBalancerParameters`.
+
+use super::listener::ListenerParameters;
+use super::merged;
+use super::target_group::TargetGroupSettings;
+use crate::own::merge::both;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings of Application Load Balancers for a GatewayClass (`spec.parametersRef`) or one Gateway
+/// (`spec.infrastructure.parametersRef`). A Gateway's settings win over its class', field by field, maps key by
+/// key, listeners port by port; what neither sets has the default.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[kube(
+    group = "gatewright.dev",
+    version = "v1alpha1",
+    kind = "AwsLoadBalancerParameters",
+    plural = "awsloadbalancerparameters",
+    namespaced,
+    category = "gatewright",
+    doc = "Settings of AWS load balancers, for a GatewayClass or for one Gateway.",
+    derive = "Default",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.securityGroups) && has(self.sourceRanges))")
+        .message("securityGroups and sourceRanges exclude each other: whom your own groups let in is up to them"),
+    validation = Rule::new("!has(self.sourceRanges) || self.sourceRanges.all(c, isCIDR(c))")
+        .message("sourceRanges must hold IP networks such as 10.0.0.0/8 or 2001:db8::/32"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
+        .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
+        .message("tags: a key has at most 128 characters, a value at most 256"),
+    validation = Rule::new("!has(self.attributes) || self.attributes.all(k, size(k) <= 256 && size(self.attributes[k]) <= 1024)")
+        .message("attributes: a key has at most 256 characters, a value at most 1024")
+)]
+pub struct AwsLoadBalancerParametersSpec {
+    /// VPC. That of the controller's `--aws-vpc-id` by default. A change makes a new load balancer beside the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
+    pub vpc: Option<String>,
+    /// Who can reach the load balancer. `Internal` by default: only the VPC and what is connected with it. A change
+    /// makes a new load balancer beside the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
+    /// Address families. `Ipv4` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<IpAddressType>,
+    /// Where it stands. By default one subnet for each zone, found by the tags `kubernetes.io/role/elb` (internet-facing)
+    /// or `kubernetes.io/role/internal-elb`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnets: Option<SubnetChoice>,
+    /// Security groups of yours in place of the one that is managed for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 5),
+        inner(length(max = 24), regex(pattern = "^sg-[0-9a-f]{8,17}$"))
+    )]
+    pub security_groups: Option<Vec<String>>,
+    /// Networks that the managed security group lets in. All by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 60), inner(length(min = 1, max = 43)))]
+    pub source_ranges: Option<Vec<String>>,
+    /// Attributes of the load balancer, in AWS's words, for example `idle_timeout.timeout_seconds: "120"`. Those that
+    /// are not named here stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 40))]
+    pub attributes: Option<BTreeMap<String, String>>,
+    /// Security policy of HTTPS listeners, in AWS's words: TLS versions and ciphers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = "^ELBSecurityPolicy-[A-Za-z0-9-]{1,100}$"))]
+    pub ssl_policy: Option<String>,
+    /// Settings of single listeners, by port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
+    pub listeners: Option<Vec<ListenerParameters>>,
+    /// Target groups of all backends. `AwsTargetGroupParameters` of a Service win over them, field by field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_groups: Option<TargetGroupSettings>,
+    /// Tags of everything that is made. Labels of the Gateway's `infrastructure` become tags as well and win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 40))]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Whether what could be served only roughly is refused instead. Off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+/// Who can reach a load balancer. `Internal` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Only the VPC and what is connected with it.
+    #[default]
+    Internal,
+    /// The internet.
+    InternetFacing,
+}
+
+/// Address families of a load balancer. `Ipv4` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IpAddressType {
+    /// IPv4.
+    #[default]
+    Ipv4,
+    /// IPv4 and IPv6.
+    Dualstack,
+    /// IPv6 in public, IPv4 inside; for internet-facing load balancers.
+    DualstackWithoutPublicIpv4,
+}
+
+/// Subnets: by id, or by tags.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.ids) != has(self.tags)").message("exactly one of ids and tags must be set")
+)]
+pub struct SubnetChoice {
+    /// Ids, one for each zone, at least two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 2, max = 12),
+        inner(length(max = 24), regex(pattern = "^subnet-[0-9a-f]{8,17}$"))
+    )]
+    pub ids: Option<Vec<String>>,
+    /// Tags that a subnet must have, each with the values that are accepted; an empty list accepts any value. Of several
+    /// subnets in one zone the first by id is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub tags: Option<BTreeMap<String, Vec<String>>>,
+}
+
+impl AwsLoadBalancerParametersSpec {
+    /// These settings where set, else `base`'s: `gateway.over(&class)`.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let Self {
+            vpc,
+            scheme,
+            ip_address_type,
+            subnets,
+            security_groups,
+            source_ranges,
+            attributes,
+            ssl_policy,
+            listeners,
+            target_groups,
+            tags,
+            strict,
+        } = self;
+        // One of them replaces the other: together they would contradict each other.
+        let (security_groups, source_ranges) = match (security_groups, source_ranges) {
+            (None, None) => (base.security_groups.clone(), base.source_ranges.clone()),
+            own => own,
+        };
+        Self {
+            vpc: vpc.or_else(|| base.vpc.clone()),
+            scheme: scheme.or(base.scheme),
+            ip_address_type: ip_address_type.or(base.ip_address_type),
+            subnets: subnets.or_else(|| base.subnets.clone()),
+            security_groups,
+            source_ranges,
+            attributes: merged(attributes, base.attributes.as_ref()),
+            ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
+            listeners: both(listeners, base.listeners.as_ref(), |mine, base| {
+                ListenerParameters::all_over(mine, base)
+            }),
+            target_groups: both(
+                target_groups,
+                base.target_groups.as_ref(),
+                TargetGroupSettings::over,
+            ),
+            tags: merged(tags, base.tags.as_ref()),
+            strict: strict.or(base.strict),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Parameters of load balancers on AWS: what the Gateway API has no field for.
+//!
+//! `AwsLoadBalancerParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters` to Services.
+
+mod balancer;
+mod listener;
+mod target_group;
+#[cfg(test)]
+mod tests;
+
+pub use balancer::{
+    AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,
+};
+pub use listener::{ListenerParameters, MutualTls};
+pub use target_group::{
+    AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
+    ServiceReference, TargetGroupSettings,
+};
+
+use std::collections::BTreeMap;
+
+/// `mine` over `base`, key by key.
+fn merged(
+    mine: Option<BTreeMap<String, String>>,
+    base: Option<&BTreeMap<String, String>>,
+) -> Option<BTreeMap<String, String>> {
+    match (mine, base) {
+        (Some(mine), Some(base)) => {
+            let mut all = base.clone();
+            all.extend(mine);
+            Some(all)
+        }
+        (mine, base) => mine.or_else(|| base.cloned()),
+    }
+}

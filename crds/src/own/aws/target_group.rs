@@ -1,0 +1,215 @@
+//! `AwsTargetGroupParameters`.
+
+use super::merged;
+use crate::api::PolicyStatus;
+use crate::own::merge::{both, over};
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings of the target groups of Services, wherever a Gateway of an AWS class uses them. They win over
+/// `targetGroups` of the Gateway's and the class' `AwsLoadBalancerParameters`, field by field. Of several that target
+/// one Service the oldest counts, and the others say so in their status.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[kube(
+    group = "gatewright.dev",
+    version = "v1alpha1",
+    kind = "AwsTargetGroupParameters",
+    plural = "awstargetgroupparameters",
+    namespaced,
+    status = "PolicyStatus",
+    category = "gatewright",
+    doc = "Settings of AWS target groups, for Services.",
+    derive = "Default",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AwsTargetGroupParametersSpec {
+    /// The Services, in the same namespace.
+    #[schemars(length(min = 1, max = 16))]
+    pub target_refs: Vec<ServiceReference>,
+    /// The settings.
+    #[serde(default)]
+    pub settings: TargetGroupSettings,
+}
+
+/// A Service.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("(!has(self.group) || self.group == '') && (!has(self.kind) || self.kind == 'Service')")
+        .message("accepted is kind Service of the core group")
+)]
+pub struct ServiceReference {
+    /// Group: empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub group: Option<String>,
+    /// `Service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub kind: Option<String>,
+    /// Name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// How a target group sends and checks.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.attributes) || self.attributes.all(k, size(k) <= 256 && size(self.attributes[k]) <= 256)")
+        .message("attributes: a key and a value have at most 256 characters")
+)]
+pub struct TargetGroupSettings {
+    /// Health check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+    /// Attributes of the target group, in AWS's words, for example
+    /// `deregistration_delay.timeout_seconds: "30"`. Those that are not named here stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 30))]
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// Health check of a target group. What is not set has AWS's default.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.timeoutSeconds) || self.timeoutSeconds < (has(self.intervalSeconds) ? self.intervalSeconds : 30)")
+        .message("timeoutSeconds must be less than intervalSeconds, which is 30 by default")
+)]
+pub struct HealthCheck {
+    /// Protocol. `HTTP` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<HealthCheckProtocol>,
+    /// Port. That of the traffic by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<u16>,
+    /// Path. `/` by default; for gRPC `/AWS.ALB/healthcheck`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024), regex(pattern = "^/[^ ]*$"))]
+    pub path: Option<String>,
+    /// Codes of a healthy answer: `200`, `200,202` or `200-299`; of gRPC `0-99`. `200` by default, for gRPC `12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = "^[0-9]{1,3}([,-][0-9]{1,3}){0,12}$")
+    )]
+    pub codes: Option<String>,
+    /// Seconds between two checks. 30 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 5, max = 300))]
+    pub interval_seconds: Option<u16>,
+    /// Seconds until a check fails. 5 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 120))]
+    pub timeout_seconds: Option<u16>,
+    /// Successes in a row after which a target is healthy. 5 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 10))]
+    pub healthy_threshold: Option<u8>,
+    /// Failures in a row after which it is not. 2 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 10))]
+    pub unhealthy_threshold: Option<u8>,
+}
+
+/// Protocol of a health check.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthCheckProtocol {
+    /// HTTP.
+    #[serde(rename = "HTTP")]
+    Http,
+    /// HTTPS; the certificate is not checked.
+    #[serde(rename = "HTTPS")]
+    Https,
+}
+
+impl HealthCheckProtocol {
+    /// AWS's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Https => "HTTPS",
+        }
+    }
+}
+
+over!(HealthCheck {
+    protocol,
+    port,
+    path,
+    codes,
+    interval_seconds,
+    timeout_seconds,
+    healthy_threshold,
+    unhealthy_threshold
+});
+
+impl TargetGroupSettings {
+    /// These settings where set, else `base`'s.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let Self {
+            health_check,
+            attributes,
+        } = self;
+        Self {
+            health_check: both(health_check, base.health_check.as_ref(), HealthCheck::over),
+            attributes: merged(attributes, base.attributes.as_ref()),
+        }
+    }
+}
+
+/// `PolicyStatus` of the Gateway API (GEP-713), as far as the API server must know it.
+impl JsonSchema for PolicyStatus {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PolicyStatus".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = || json_schema!({"type": "string"});
+        json_schema!({
+            "type": "object",
+            "description": "What became of the settings, for each Gateway that uses them.",
+            "required": ["ancestors"],
+            "properties": {"ancestors": {
+                "type": "array",
+                "maxItems": 16,
+                "x-kubernetes-list-type": "atomic",
+                "items": {
+                    "type": "object",
+                    "required": ["ancestorRef", "conditions", "controllerName"],
+                    "properties": {
+                        "ancestorRef": {
+                            "type": "object",
+                            "required": ["name"],
+                            "properties": {
+                                "group": text(), "kind": text(), "name": text(), "namespace": text(),
+                                "sectionName": text(), "port": {"type": "integer", "format": "int32"},
+                            },
+                        },
+                        "controllerName": text(),
+                        "conditions": {
+                            "type": "array",
+                            "maxItems": 8,
+                            "x-kubernetes-list-type": "map",
+                            "x-kubernetes-list-map-keys": ["type"],
+                            "items": {
+                                "type": "object",
+                                "required": ["lastTransitionTime", "message", "reason", "status", "type"],
+                                "properties": {
+                                    "lastTransitionTime": {"type": "string", "format": "date-time"},
+                                    "message": text(), "reason": text(), "status": text(), "type": text(),
+                                    "observedGeneration": {"type": "integer", "format": "int64"},
+                                },
+                            },
+                        },
+                    },
+                },
+            }},
+        })
+    }
+}

@@ -1,0 +1,54 @@
+use super::*;
+use serde_json::{Value, json};
+
+fn balancer(value: Value) -> AwsLoadBalancerParametersSpec {
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn a_gateways_settings_win_field_by_field_key_by_key_and_port_by_port() {
+    let class = balancer(json!({
+        "scheme": "Internal",
+        "attributes": {"a": "1", "b": "1"},
+        "listeners": [{"port": 80, "attributes": {"x": "1"}}, {"port": 443, "sslPolicy": "ELBSecurityPolicy-Old"}],
+        "targetGroups": {"healthCheck": {"path": "/class", "codes": "200"}},
+        "tags": {"team": "class"},
+    }));
+    let gateway = balancer(json!({
+        "scheme": "InternetFacing",
+        "attributes": {"b": "2"},
+        "listeners": [{"port": 443, "attributes": {"y": "2"}}],
+        "targetGroups": {"healthCheck": {"path": "/gateway"}},
+    }));
+    assert_eq!(
+        serde_json::to_value(gateway.over(&class)).unwrap(),
+        json!({
+            "scheme": "InternetFacing",
+            "attributes": {"a": "1", "b": "2"},
+            "listeners": [
+                {"port": 80, "attributes": {"x": "1"}},
+                {"port": 443, "sslPolicy": "ELBSecurityPolicy-Old", "attributes": {"y": "2"}},
+            ],
+            "targetGroups": {"healthCheck": {"path": "/gateway", "codes": "200"}},
+            "tags": {"team": "class"},
+        })
+    );
+    assert_eq!(AwsLoadBalancerParametersSpec::default().over(&class), class);
+}
+
+/// The CRD refuses both at once, so both levels together must not come to that either.
+#[test]
+fn own_security_groups_and_source_ranges_replace_each_other() {
+    let ranges = balancer(json!({"sourceRanges": ["10.0.0.0/8"]}));
+    let groups = balancer(json!({"securityGroups": ["sg-0123456789abcdef0"]}));
+    let found = groups.clone().over(&ranges);
+    assert_eq!(
+        (found.source_ranges, found.security_groups),
+        (None, groups.security_groups.clone())
+    );
+    let found = ranges.clone().over(&groups);
+    assert_eq!(
+        (found.security_groups, found.source_ranges),
+        (None, ranges.source_ranges)
+    );
+}
