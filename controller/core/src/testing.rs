@@ -1,10 +1,10 @@
 //! Helpers of tests: engines fed with YAML.
 
 use crate::backend::BackendOptions;
-use crate::graph::class::{BundleVersion, ClassProfile};
+use crate::graph::class::{BundleVersion, ClassProfile, Reach};
 use crate::graph::parameters::ParametersKind;
 use crate::snapshot::{Change, Kind, Object, ObjectKey};
-use crate::status::{ListenerOutcome, Programming, ProgrammingFault};
+use crate::status::{ListenerOutcome, Programming};
 use crate::{Delta, Engine, EngineOptions};
 use gatewright_model::key::ObjectName;
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ pub(crate) fn options() -> EngineOptions {
             controller: CONTROLLER.into(),
             features: vec!["HTTPRoute".into(), "Gateway".into()],
             parameters: ParametersKind::Software,
+            reach: Reach::Everything,
         }],
         bundle: BundleVersion::Known("v1.7.0".into()),
         routability: true,
@@ -131,7 +132,7 @@ pub(crate) fn program(engine: &mut Engine, now: Timestamp) -> Delta {
                     value: "192.0.2.1".into(),
                     routability: "".into(),
                 }],
-                fault: None::<ProgrammingFault>,
+                ..Programming::default()
             };
             (name.clone(), programming)
         })

@@ -95,6 +95,9 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Http, Self::Grpc, Self::Tls, Self::Tcp, Self::Udp];
+
     /// The Kubernetes `kind`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -317,8 +317,10 @@ impl Engine {
             BackendKind::XBackend => ("XBackend", None),
         };
         let traffic = Dep::TrafficPoliciesOf(kind.into(), object.clone());
+        let groups = (kind == "Service").then(|| Dep::TargetGroupsOf(object.clone()));
         let view = View::new(&self.snapshot);
-        let policies = tls.into_iter().chain([traffic]).flat_map(|dep| view.listed(dep));
+        let deps = tls.into_iter().chain(groups).chain([traffic]);
+        let policies = deps.flat_map(|dep| view.listed(dep));
         let units: Vec<Unit> = policies.map(|policy| Unit::Policy(policy.key())).collect();
         self.dirty.extend(units);
         if key.kind == BackendKind::XBackend {

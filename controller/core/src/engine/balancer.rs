@@ -6,11 +6,14 @@ use super::delta::{BalancerChange, Parts};
 use super::unit::Unit;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener::ListenerNode;
+use crate::graph::parameters::Parameters;
 use crate::lookup::Lookup;
+use crate::policy::target_group;
 use crate::snapshot::View;
+use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_model::LoadBalancer;
 use gatewright_model::certificate::Certificate;
-use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ObjectName};
+use gatewright_model::key::{BackendKey, BackendKind, CertificateKey, ListenerKey, ObjectName};
 use gatewright_model::listener::Listener;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +45,7 @@ impl Engine {
             .into_iter()
             .filter_map(|key| Some(Arc::clone(&view.certificate(&key.0)?.ok()?.certificate)))
             .collect();
+        let target_groups = target_groups(&view, &node, &state.backends);
         let asked = view.asked();
         if asked.is_empty() {
             self.tracker.forget(&unit);
@@ -67,6 +71,10 @@ impl Engine {
                 true,
             ),
         };
+        if state.target_groups != target_groups {
+            state.target_groups = target_groups;
+            parts.settings = true;
+        }
         let (http, stream, needed) = if fresh {
             (
                 state.http_routes.keys().cloned().collect(),
@@ -103,6 +111,26 @@ impl Engine {
                 .push(BalancerChange::Changed { balancer, parts });
         }
     }
+}
+
+/// Settings of single Services, where the provider takes such.
+fn target_groups(
+    view: &View<'_>,
+    node: &GatewayNode,
+    backends: &BTreeMap<BackendKey, usize>,
+) -> BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>> {
+    if !matches!(node.parameters, Some(Parameters::AwsAlb(_))) {
+        return BTreeMap::new();
+    }
+    let services: BTreeSet<&ObjectName> = backends
+        .keys()
+        .filter(|key| key.kind == BackendKind::Service)
+        .map(|key| &key.object)
+        .collect();
+    let found = services.into_iter();
+    found
+        .filter_map(|service| Some((service.clone(), target_group::effective(view, service)?)))
+        .collect()
 }
 
 /// Copies the entries of some keys and returns those that differed.

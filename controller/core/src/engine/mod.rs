@@ -23,12 +23,12 @@ pub use delta::{BalancerChange, Delta, Parts, StatusChange};
 
 use crate::backend::BackendOptions;
 use crate::graph::class::{BundleVersion, ClassNode, ClassProfile};
+use crate::graph::parameters::{AwsAlb, Parameters};
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
 use crate::status::policy::Ancestor;
-use crate::status::{Programming, Status, standing};
+use crate::status::{Programming, Shortfall, Status, standing};
 use crate::translate::RouteFindings;
-use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::key::{BackendKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::{LoadBalancer, Str};
 use jiff::Timestamp;
@@ -140,7 +140,8 @@ impl Engine {
                 continue;
             }
             self.mark_statuses(&name);
-            self.programming.insert(name, outcome);
+            let before = self.programming.insert(name.clone(), outcome);
+            self.mark_judged(&name, before.as_ref());
         }
         self.settle(now)
     }
@@ -148,8 +149,9 @@ impl Engine {
     /// Forgets what the data plane made of load balancers, because somebody else hears it from now on. What the
     /// statuses say of it stands.
     pub fn forget_programming(&mut self, now: Timestamp) -> Delta {
-        for name in std::mem::take(&mut self.programming).into_keys() {
+        for (name, before) in std::mem::take(&mut self.programming) {
             self.mark_statuses(&name);
+            self.mark_judged(&name, Some(&before));
         }
         self.settle(now)
     }
@@ -241,8 +243,18 @@ impl Engine {
 
     /// The settings of a Gateway's provider: its own over those of its class. `None` when the Gateway
     /// is not ours or not accepted.
-    pub fn parameters(&self, gateway: &ObjectName) -> Option<&SoftwareGatewayParametersSpec> {
-        self.gateways.get(gateway)?.node.as_ref()?.parameters.as_ref()
+    pub fn parameters(&self, gateway: &ObjectName) -> Option<Parameters> {
+        let state = self.gateways.get(gateway)?;
+        let found = state.node.as_ref()?.parameters.clone()?;
+        Some(match found {
+            Parameters::AwsAlb(found) if !state.target_groups.is_empty() => {
+                Parameters::AwsAlb(Arc::new(AwsAlb {
+                    balancer: found.balancer.clone(),
+                    target_groups: state.target_groups.clone(),
+                }))
+            }
+            found => found,
+        })
     }
 
     fn apply(&mut self, change: Change) {
@@ -303,7 +315,8 @@ impl Engine {
             Kind::BackendTlsPolicy
             | Kind::XBackendTrafficPolicy
             | Kind::XTelemetryPolicy
-            | Kind::XBackend => {
+            | Kind::XBackend
+            | Kind::AwsTargetGroup => {
                 self.dirty.insert(Unit::Policy(key.clone()));
             }
             _ => {}
@@ -333,6 +346,35 @@ impl Engine {
             kind: Kind::Gateway,
             name: gateway.clone(),
         }));
+    }
+
+    /// Marks the statuses of routes of which a Gateway's provider says something else than before.
+    fn mark_judged(&mut self, gateway: &ObjectName, before: Option<&Programming>) {
+        let state = self.gateways.get(gateway);
+        let judged = state
+            .and_then(|state| state.node.as_ref())
+            .is_some_and(|node| node.judged);
+        if !judged {
+            return;
+        }
+        let nothing = Shortfall::default();
+        let after = self.programming.get(gateway);
+        let routes: Vec<Unit> = match (before, after) {
+            (Some(before), Some(after)) => {
+                let differ = before.shortfall.routes_that_differ(&after.shortfall);
+                differ.map(ObjectKey::of_route).map(Unit::Status).collect()
+            }
+            // The first and the last word are about all routes.
+            _ => {
+                let state = self.gateways.get(gateway).into_iter();
+                let routes =
+                    state.flat_map(|state| state.http_routes.keys().chain(state.stream_routes.keys()));
+                let named = before.map_or(&nothing, |before| &before.shortfall).routes();
+                let all = routes.chain(named);
+                all.map(ObjectKey::of_route).map(Unit::Status).collect()
+            }
+        };
+        self.dirty.extend(routes);
     }
 
     fn settle(&mut self, now: Timestamp) -> Delta {

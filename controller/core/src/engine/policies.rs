@@ -2,7 +2,8 @@
 
 use super::Engine;
 use super::unit::Unit;
-use crate::policy::{PolicyVerdict, backend_tls, telemetry, traffic};
+use crate::graph::parameters::Parameters;
+use crate::policy::{PolicyVerdict, backend_tls, target_group, telemetry, traffic};
 use crate::snapshot::{Dep, Kind, Object, ObjectKey, View, listed};
 use crate::status::policy::Ancestor;
 use crate::{backend, policy};
@@ -39,6 +40,16 @@ impl Engine {
                 let gateways = self.gateways_of(BackendKind::XBackend, &key.name);
                 let verdict = backend::xbackend_verdict(&view, found, self.options.backends);
                 self.ancestors(&gateways, &verdict)
+            }
+            Some(Object::AwsTargetGroup(found)) => {
+                let gateways = target_group::targets(found)
+                    .flat_map(|service| self.gateways_of(BackendKind::Service, &service))
+                    .filter(|gateway| {
+                        view.note(Dep::Facts(gateway.clone()));
+                        self.takes_target_groups(gateway)
+                    })
+                    .collect();
+                self.ancestors(&gateways, &target_group::verdict(&view, found))
             }
             _ => {
                 self.tracker.forget(&unit);
@@ -86,6 +97,12 @@ impl Engine {
         ours.collect()
     }
 
+    /// Whether a Gateway's provider has target groups.
+    fn takes_target_groups(&self, gateway: &ObjectName) -> bool {
+        let node = self.gateways.get(gateway).and_then(|state| state.node.as_ref());
+        node.is_some_and(|node| matches!(node.parameters, Some(Parameters::AwsAlb(_))))
+    }
+
     fn telemetry(&self, view: &View<'_>, found: &XTelemetryPolicy) -> Vec<Ancestor> {
         let targets: BTreeSet<ObjectName> = policy::telemetry::targets(found).collect();
         let ours = targets.into_iter().filter_map(|gateway| {
@@ -108,6 +125,10 @@ impl Engine {
 pub(super) const fn has_ancestors(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::BackendTlsPolicy | Kind::XBackendTrafficPolicy | Kind::XTelemetryPolicy | Kind::XBackend
+        Kind::BackendTlsPolicy
+            | Kind::XBackendTrafficPolicy
+            | Kind::XTelemetryPolicy
+            | Kind::XBackend
+            | Kind::AwsTargetGroup
     )
 }

@@ -5,11 +5,13 @@ use super::delta::StatusChange;
 use super::policies::has_ancestors;
 use super::pool::hash_of_json;
 use crate::backend::{BackendNotice, Location};
+use crate::graph::gateway::GatewayNode;
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Kind, Object, ObjectKey};
 use crate::status::gateway::GatewayContext;
 use crate::status::policy::{MAX_BACKEND_ANCESTORS, MAX_POLICY_ANCESTORS, Shape, ancestors};
 use crate::status::route::{ParentOutcome, RouteContext};
+use crate::status::shortfall::RouteShortfall;
 use crate::status::{Stamp, Status, class, gateway, listener_set, mesh, route};
 use crate::translate::{Refusal, RouteFindings};
 use gatewright_crds::api::{PolicyStatus, XBackendStatus};
@@ -77,7 +79,7 @@ impl Engine {
                     Some(Status::Gateway(status)) => Some(status),
                     _ => None,
                 };
-                let attached = self.attached_counts(node.listeners.iter().map(|listener| &listener.key));
+                let attached = self.attached_counts(node);
                 let context = self.gateway_context(&key.name, &attached);
                 Some(Status::Gateway(gateway::status(before, node, context, stamp)))
             }
@@ -101,11 +103,23 @@ impl Engine {
         }
     }
 
-    fn attached_counts<'a>(
-        &self,
-        listeners: impl Iterator<Item = &'a ListenerKey>,
-    ) -> BTreeMap<ListenerKey, usize> {
-        let counts = listeners.filter_map(|key| Some((key.clone(), self.listeners.get(key)?.attached())));
+    /// Routes that are attached to each listener and accepted, by the Gateway's provider as well.
+    fn attached_counts(&self, node: &GatewayNode) -> BTreeMap<ListenerKey, usize> {
+        let shortfall = self.programming.get(&node.name).map(|found| &found.shortfall);
+        let judged = shortfall.into_iter().flat_map(|shortfall| {
+            let routes = shortfall.routes().filter(|route| {
+                let rules = self.routes.get(route).and_then(|state| state.rules.as_ref());
+                let found = shortfall.route(route, rules.map(|rules| &rules.rules));
+                found.refused.is_some()
+            });
+            routes.collect::<Vec<_>>()
+        });
+        let refused: Vec<&RouteKey> = judged.collect();
+        let listeners = node.listeners.iter().map(|listener| &listener.key);
+        let counts = listeners.filter_map(|key| {
+            let known = self.listeners.get(key)?;
+            Some((key.clone(), known.attached_without(&refused)))
+        });
         counts.collect()
     }
 
@@ -133,7 +147,7 @@ impl Engine {
         }
         let node = self.gateways.get(&gateway)?.node.as_ref()?;
         let set = node.sets.iter().find(|set| set.name == key.name)?;
-        let attached = self.attached_counts(node.listeners.iter().map(|listener| &listener.key));
+        let attached = self.attached_counts(node);
         let context = self.gateway_context(&gateway, &attached);
         Some(Status::ListenerSet(listener_set::status(
             before,
@@ -176,7 +190,7 @@ impl Engine {
             }));
         }
         let shape = match key.kind {
-            Kind::XBackendTrafficPolicy => Shape::Accepted,
+            Kind::XBackendTrafficPolicy | Kind::AwsTargetGroup => Shape::Accepted,
             _ => Shape::WithReferences,
         };
         let before = match existing {
@@ -208,12 +222,17 @@ impl Engine {
             .iter()
             .map(|parent| self.lost_everywhere(parent, key))
             .collect();
+        let judged: Vec<Option<RouteShortfall>> =
+            parents.iter().map(|parent| self.judged(parent, key)).collect();
+        let served = RouteShortfall::default();
         let outcomes: Vec<ParentOutcome<'_>> = parents
             .iter()
-            .zip(&lost)
-            .map(|(parent, lost)| ParentOutcome {
+            .zip(lost.iter().zip(&judged))
+            .map(|(parent, (lost, judged))| ParentOutcome {
                 parent,
                 refused: parent.outcome.as_ref().err().or(whole.as_ref()).or(lost.as_ref()),
+                shortfall: judged.as_ref().unwrap_or(&served),
+                pending: judged.is_none(),
             })
             .collect();
         let used = state.and_then(|state| state.contributed.as_ref());
@@ -229,6 +248,20 @@ impl Engine {
             ours: &self.controllers,
         };
         Some(Status::Route(route::status(before, &outcomes, context, stamp)))
+    }
+
+    /// What a parent's provider cannot express of a route; `None` before it had a word.
+    fn judged(&self, parent: &ParentNode, key: &RouteKey) -> Option<RouteShortfall> {
+        let node = self
+            .gateways
+            .get(&parent.gateway)
+            .and_then(|state| state.node.as_ref());
+        if !node.is_some_and(|node| node.judged) {
+            return Some(RouteShortfall::default());
+        }
+        let programming = self.programming.get(&parent.gateway)?;
+        let rules = self.routes.get(key).and_then(|state| state.rules.as_ref());
+        Some(programming.shortfall.route(key, rules.map(|rules| &rules.rules)))
     }
 
     /// `Accepted=False` when rivals took every listener that a parent attaches to.

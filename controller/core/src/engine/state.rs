@@ -6,6 +6,7 @@ use crate::graph::facts::GatewayFacts;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::route::{RouteParents, RouteRules};
 use crate::small_set::SmallSet;
+use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::Backend;
 use gatewright_model::hostname::HostPattern;
@@ -30,6 +31,8 @@ pub struct GatewayState {
     pub backends: BTreeMap<BackendKey, usize>,
     /// Client certificates that its backends bring along.
     pub backend_certificates: BTreeMap<BackendKey, CertificateKey>,
+    /// Settings of single Services, where the provider takes such.
+    pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
     /// Parts that differ from `balancer`.
     pub changed: Parts,
     /// Whether `node` differs from what `balancer` was made of.
@@ -88,9 +91,15 @@ pub struct ListenerRoutes {
 }
 
 impl ListenerRoutes {
-    /// `attachedRoutes`: routes that are attached and accepted.
-    pub fn attached(&self) -> usize {
-        self.routes.len().saturating_sub(self.losers.len())
+    /// `attachedRoutes`: routes that are attached and accepted; `refused` are those that the provider does not serve.
+    pub fn attached_without(&self, refused: &[&RouteKey]) -> usize {
+        let refused = refused
+            .iter()
+            .filter(|route| self.routes.contains(*route) && !self.losers.contains_key(**route));
+        self.routes
+            .len()
+            .saturating_sub(self.losers.len())
+            .saturating_sub(refused.count())
     }
 }
 

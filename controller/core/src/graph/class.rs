@@ -1,12 +1,12 @@
 //! GatewayClasses: which are ours, and whether they can be used.
 
-use super::parameters::{self, ParametersKind, ParametersRef};
+use super::parameters::{self, Parameters, ParametersKind, ParametersRef};
 use crate::snapshot::View;
 use crate::translate::Refusal;
 use gatewright_crds::constants::gateway_class::reason;
-use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
+use gatewright_model::listener::Protocol;
 
 /// What the program serves under one controller name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,42 @@ pub struct ClassProfile {
     pub features: Vec<Str>,
     /// What `parametersRef` of its classes and their Gateways may name.
     pub parameters: ParametersKind,
+    /// What its Gateways may ask for.
+    pub reach: Reach,
+}
+
+/// What the Gateways of a class may ask for, as far as it does not depend on anything else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Listeners of all protocols, addresses of all types.
+    #[default]
+    Everything,
+    /// HTTP and HTTPS listeners. Addresses are names that the provider gives: none can be asked for by value.
+    HttpByName,
+}
+
+impl Reach {
+    /// Whether the provider judges what routes ask for, and so has the last word on their statuses.
+    pub const fn is_judged(self) -> bool {
+        match self {
+            Self::Everything => false,
+            Self::HttpByName => true,
+        }
+    }
+
+    /// Protocols of listeners.
+    pub const fn protocols(self) -> &'static [Protocol] {
+        match self {
+            Self::Everything => &[
+                Protocol::Http,
+                Protocol::Https,
+                Protocol::Tls,
+                Protocol::Tcp,
+                Protocol::Udp,
+            ],
+            Self::HttpByName => &[Protocol::Http, Protocol::Https],
+        }
+    }
 }
 
 /// What is known of the installed CRDs (`SupportedVersion`).
@@ -35,12 +71,14 @@ pub struct ClassNode {
     pub controller: Str,
     /// What `parametersRef` may name.
     pub accepts: ParametersKind,
+    /// What its Gateways may ask for.
+    pub reach: Reach,
     /// Why it is not accepted.
     pub refused: Option<Refusal>,
     /// Supported features, sorted by name, at most 64 (`GatewayClassStatus.supportedFeatures`).
     pub features: Vec<Str>,
     /// Parameters, when it has valid ones.
-    pub parameters: Option<SoftwareGatewayParametersSpec>,
+    pub parameters: Option<Parameters>,
 }
 
 /// Evaluates a class; `None` when it does not exist or names another controller.
@@ -80,6 +118,7 @@ pub fn evaluate(view: &View<'_>, name: &str, profiles: &[ClassProfile]) -> Optio
     Some(ClassNode {
         controller: profile.controller.clone(),
         accepts: profile.parameters,
+        reach: profile.reach,
         refused,
         features,
         parameters,

@@ -1,9 +1,9 @@
 //! A Gateway with all of its listeners.
 
-use super::class::ClassNode;
+use super::class::{ClassNode, Reach};
 use super::listener::{self, ListenerNode};
 use super::listener_set::{self, SetNode};
-use super::parameters::{self, ParametersRef};
+use super::parameters::{self, Parameters, ParametersRef};
 use super::{conflict, frontend};
 use crate::backend::BackendOptions;
 use crate::certificate::{self, CheckedCertificate, TlsHost};
@@ -13,7 +13,6 @@ use crate::snapshot::{Dep, View, listed, name_of};
 use crate::translate::Refusal;
 use gatewright_crds::api::{Gateway, XTelemetryPolicy};
 use gatewright_crds::constants::gateway::reason;
-use gatewright_crds::own::SoftwareGatewayParametersSpec;
 use gatewright_model::Str;
 use gatewright_model::backend::BackendTarget;
 use gatewright_model::balancer::{AddressRequest, Infrastructure};
@@ -51,8 +50,10 @@ pub struct GatewayNode {
     pub backends: SmallSet<BackendKey>,
     /// Whether routes without parents attach (`spec.defaultScope: All`, GEP-3793).
     pub is_default: bool,
+    /// Whether the provider judges what routes ask for.
+    pub judged: bool,
     /// Settings of the provider, the class' filled in; `None` when they are invalid.
-    pub parameters: Option<SoftwareGatewayParametersSpec>,
+    pub parameters: Option<Parameters>,
 }
 
 impl GatewayNode {
@@ -83,14 +84,14 @@ pub fn evaluate(
             message: format!("GatewayClass {}: {}", spec.gateway_class_name, refusal.message),
         })
         .or_else(|| parameters.as_ref().err().cloned())
-        .or_else(|| unsupported_address(&addresses));
+        .or_else(|| unsupported_address(&addresses, class.reach));
     let config = spec.tls.as_ref().and_then(|tls| tls.frontend.as_deref());
     let evaluate = |parent: &ListenerParent, specs: &[gatewright_crds::api::Listener]| -> Vec<ListenerNode> {
         specs
             .iter()
             .map(|listener| {
                 let frontend = frontend::for_port(view, &name.namespace, config, listener.port);
-                listener::evaluate(view, parent, listener, frontend.as_ref(), options)
+                listener::evaluate(view, parent, listener, frontend.as_ref(), (options, class.reach))
             })
             .collect()
     };
@@ -133,6 +134,7 @@ pub fn evaluate(
         infrastructure: infrastructure(gateway),
         tracing,
         backends,
+        judged: class.reach.is_judged(),
         parameters: parameters.ok(),
         is_default: spec.default_scope == Some(gatewright_crds::api::DefaultScope::All),
         name,
@@ -176,12 +178,9 @@ fn requested_addresses(gateway: &Gateway) -> Vec<AddressRequest> {
 
 /// `GatewayReasonInvalidParameters`: "the parametersRef ... refers to an object that does not exist or is of a
 /// kind that is not supported".
-fn parameters_of(
-    view: &View<'_>,
-    gateway: &Gateway,
-    class: &ClassNode,
-) -> Result<SoftwareGatewayParametersSpec, Refusal> {
-    let base = class.parameters.clone().unwrap_or_default();
+fn parameters_of(view: &View<'_>, gateway: &Gateway, class: &ClassNode) -> Result<Parameters, Refusal> {
+    let base = class.parameters.clone();
+    let base = base.unwrap_or_else(|| class.accepts.defaults());
     let own = gateway
         .spec
         .infrastructure
@@ -201,27 +200,37 @@ fn parameters_of(
     };
     let object = ObjectName::new(reference.namespace, reference.name);
     let own = parameters::resolve(view, (&class.controller, class.accepts), reference).map_err(refuse)?;
-    match own.class_only(&base) {
-        Some(problem) => Err(refuse(format!(
-            "spec.infrastructure.parametersRef: {object}: {problem}"
-        ))),
-        None => Ok(own.over(&base)),
-    }
+    parameters::combine(own, &base)
+        .map_err(|problem| refuse(format!("spec.infrastructure.parametersRef: {object}: {problem}")))
 }
 
 /// `GatewayReasonUnsupportedAddress`: an address type that is not supported. IPAddress is; so is Hostname, as
-/// a name of the machine that the data plane must confirm.
-fn unsupported_address(addresses: &[AddressRequest]) -> Option<Refusal> {
+/// a name of the machine that the data plane must confirm. Where the provider gives the name, only a request for any
+/// name can be met.
+fn unsupported_address(addresses: &[AddressRequest], reach: Reach) -> Option<Refusal> {
+    let supported = |address: &AddressRequest| match reach {
+        Reach::Everything => matches!(&*address.kind, "IPAddress" | "Hostname"),
+        Reach::HttpByName => &*address.kind == "Hostname" && address.value.is_none(),
+    };
     let (index, address) = addresses
         .iter()
         .enumerate()
-        .find(|(_, address)| !matches!(&*address.kind, "IPAddress" | "Hostname"))?;
-    Some(Refusal {
-        reason: reason::UNSUPPORTED_ADDRESS,
-        message: format!(
+        .find(|(_, address)| !supported(address))?;
+    let message = match reach {
+        Reach::Everything => format!(
             "spec.addresses[{index}].type: {} is not supported; accepted are IPAddress and Hostname",
             address.kind
         ),
+        Reach::HttpByName => format!(
+            "spec.addresses[{index}]: {} {} is not supported; the load balancer has a name that it is given: accepted is \
+             type Hostname without value, or no address",
+            address.kind,
+            address.value.as_deref().unwrap_or("of any value")
+        ),
+    };
+    Some(Refusal {
+        reason: reason::UNSUPPORTED_ADDRESS,
+        message,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::GROUP;
 use super::allowed::NamespaceRule;
+use super::class::Reach;
 use super::frontend::Frontend;
 use super::listener_filters::{self, Fault};
 use crate::backend::BackendOptions;
@@ -73,7 +74,7 @@ pub fn evaluate(
     parent: &ListenerParent,
     spec: &Spec,
     frontend: Option<&Frontend>,
-    options: BackendOptions,
+    (options, reach): (BackendOptions, Reach),
 ) -> ListenerNode {
     let Spec {
         allowed_routes: _,
@@ -89,7 +90,7 @@ pub fn evaluate(
         ListenerParent::ListenerSet(object) => ("ListenerSet", object),
     };
     let referrer = Referrer::gateway_api(parent_kind, &object.namespace);
-    let protocol = parse_protocol(protocol_text);
+    let protocol = parse_protocol(protocol_text).filter(|found| reach.protocols().contains(found));
     let supported = protocol.map_or(&[][..], kinds_of);
     let mut node = ListenerNode {
         key: ListenerKey {
@@ -113,9 +114,14 @@ pub fn evaluate(
     let Some(protocol) = protocol else {
         node.refused = Some(Refusal {
             reason: reason::UNSUPPORTED_PROTOCOL,
-            message: format!(
-                "protocol {protocol_text} is not supported; accepted are HTTP, HTTPS, TLS, TCP and UDP"
-            ),
+            message: match reach {
+                Reach::Everything => format!(
+                    "protocol {protocol_text} is not supported; accepted are HTTP, HTTPS, TLS, TCP and UDP"
+                ),
+                Reach::HttpByName => format!(
+                    "protocol {protocol_text} is not supported by this class; accepted are HTTP and HTTPS"
+                ),
+            },
         });
         return node;
     };

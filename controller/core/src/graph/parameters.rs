@@ -1,11 +1,12 @@
 //! `parametersRef` of GatewayClasses and Gateways.
 
 use crate::snapshot::View;
-use gatewright_crds::own::{GROUP, SoftwareGatewayParametersSpec};
+use gatewright_crds::own::{
+    AwsLoadBalancerParametersSpec, AwsTargetGroupParametersSpec, GROUP, SoftwareGatewayParametersSpec,
+};
 use gatewright_model::key::ObjectName;
-
-/// The kind that holds parameters of the software provider.
-const KIND: &str = "SoftwareGatewayParameters";
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the classes of a controller name take as parameters. It follows the provider behind the name and not
 /// the name itself: an installation chooses its own, so that several live side by side.
@@ -16,6 +17,82 @@ pub enum ParametersKind {
     None,
     /// `SoftwareGatewayParameters`.
     Software,
+    /// `AwsLoadBalancerParameters`.
+    AwsAlb,
+}
+
+impl ParametersKind {
+    /// The `kind` that a reference must name; `None`: there is none.
+    pub const fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Software => Some("SoftwareGatewayParameters"),
+            Self::AwsAlb => Some("AwsLoadBalancerParameters"),
+        }
+    }
+
+    /// Parameters in which nothing is set.
+    pub fn defaults(self) -> Parameters {
+        match self {
+            Self::None => Parameters::None,
+            Self::Software => Parameters::Software(Box::default()),
+            Self::AwsAlb => Parameters::AwsAlb(Arc::default()),
+        }
+    }
+}
+
+/// Settings of a Gateway's provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Parameters {
+    /// The provider has none.
+    #[default]
+    None,
+    /// The bundled proxy.
+    Software(Box<SoftwareGatewayParametersSpec>),
+    /// Application Load Balancers.
+    AwsAlb(Arc<AwsAlb>),
+}
+
+/// Settings of an Application Load Balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsAlb {
+    /// The load balancer.
+    pub balancer: AwsLoadBalancerParametersSpec,
+    /// Of Services with settings of their own.
+    pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+}
+
+impl Parameters {
+    /// Those of the bundled proxy.
+    pub fn software(&self) -> Option<&SoftwareGatewayParametersSpec> {
+        match self {
+            Self::Software(spec) => Some(spec),
+            Self::None | Self::AwsAlb(_) => None,
+        }
+    }
+
+    /// These settings where set, else `base`'s; of another provider there is nothing to take.
+    #[must_use]
+    fn over(self, base: &Self) -> Self {
+        match (self, base) {
+            (Self::Software(mine), Self::Software(base)) => Self::Software(Box::new(mine.over(base))),
+            (Self::AwsAlb(mine), Self::AwsAlb(base)) => Self::AwsAlb(Arc::new(AwsAlb {
+                balancer: mine.balancer.clone().over(&base.balancer),
+                target_groups: BTreeMap::new(),
+            })),
+            (mine, _) => mine,
+        }
+    }
+
+    /// What only a GatewayClass may set, in words.
+    fn class_only(&self, class: &Self) -> Option<String> {
+        match (self, class) {
+            (Self::Software(mine), Self::Software(class)) => {
+                mine.class_only(class).map(|problem| problem.to_string())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A reference to parameters, the namespace filled in by the caller.
@@ -43,7 +120,7 @@ pub fn resolve(
     view: &View<'_>,
     (controller, accepted): (&str, ParametersKind),
     reference: ParametersRef<'_>,
-) -> Result<SoftwareGatewayParametersSpec, String> {
+) -> Result<Parameters, String> {
     let ParametersRef {
         field,
         group,
@@ -51,27 +128,50 @@ pub fn resolve(
         namespace,
         name,
     } = reference;
-    if accepted == ParametersKind::None {
+    let Some(expected) = accepted.kind() else {
         return Err(format!(
             "{field}: kind {kind} of group {group} holds no parameters for {controller}; none are accepted"
         ));
-    }
-    if (group, kind) != (GROUP, KIND) {
+    };
+    if (group, kind) != (GROUP, expected) {
         return Err(format!(
-            "{field}: kind {kind} of group {group} holds no parameters for {controller}; accepted is {KIND} of {GROUP}"
+            "{field}: kind {kind} of group {group} holds no parameters for {controller}; accepted is {expected} of {GROUP}"
         ));
     }
     if namespace.is_empty() {
         return Err(format!(
-            "{field}.namespace: is needed, because {KIND} is namespaced"
+            "{field}.namespace: is needed, because {expected} is namespaced"
         ));
     }
     let object = ObjectName::new(namespace, name);
-    match view.parameters(&object) {
-        Some(found) => match found.spec.problem() {
-            Some(problem) => Err(format!("{field}: {KIND} {object}: {problem}")),
-            None => Ok(found.spec.clone()),
+    let found = match accepted {
+        ParametersKind::None => None,
+        ParametersKind::Software => match view.parameters(&object) {
+            Some(found) => {
+                if let Some(problem) = found.spec.problem() {
+                    return Err(format!("{field}: {expected} {object}: {problem}"));
+                }
+                Some(Parameters::Software(Box::new(found.spec.clone())))
+            }
+            None => None,
         },
-        None => Err(format!("{field}: {KIND} {object} does not exist")),
+        ParametersKind::AwsAlb => view.aws_balancer(&object).map(|found| {
+            Parameters::AwsAlb(Arc::new(AwsAlb {
+                balancer: found.spec.clone(),
+                target_groups: BTreeMap::new(),
+            }))
+        }),
+    };
+    found.ok_or_else(|| format!("{field}: {expected} {object} does not exist"))
+}
+
+/// A Gateway's own parameters over those of its class.
+///
+/// # Errors
+/// What the Gateway's set and only a class may set, in words.
+pub fn combine(own: Parameters, class: &Parameters) -> Result<Parameters, String> {
+    match own.class_only(class) {
+        Some(problem) => Err(problem),
+        None => Ok(own.over(class)),
     }
 }

@@ -7,6 +7,7 @@ pub mod authorities;
 pub mod backend_tls;
 pub mod certificate_ref;
 mod precedence;
+pub mod target_group;
 pub mod telemetry;
 pub mod traffic;
 mod validation;

@@ -23,6 +23,8 @@ pub enum Dep {
     TrafficPoliciesOf(Str, ObjectName),
     /// The XTelemetryPolicies that target a Gateway.
     TelemetryPoliciesOf(ObjectName),
+    /// The AwsTargetGroupParameters that target a Service.
+    TargetGroupsOf(ObjectName),
     /// The ListenerSets of a Gateway.
     ListenerSetsOf(ObjectName),
     /// The Gateways with a default scope (GEP-3793).
@@ -46,6 +48,7 @@ impl Dep {
             Self::TlsPoliciesOf(_) => Some(Kind::BackendTlsPolicy),
             Self::TrafficPoliciesOf(..) => Some(Kind::XBackendTrafficPolicy),
             Self::TelemetryPoliciesOf(_) => Some(Kind::XTelemetryPolicy),
+            Self::TargetGroupsOf(_) => Some(Kind::AwsTargetGroup),
             Self::ListenerSetsOf(_) => Some(Kind::ListenerSet),
             Self::DefaultGateways | Self::GatewaysOf(_) => Some(Kind::Gateway),
         }
@@ -133,6 +136,12 @@ fn lists(object: &Object) -> BTreeSet<Dep> {
             .target_refs
             .iter()
             .map(|target| Dep::TelemetryPoliciesOf(here(&target.name)))
+            .collect(),
+        Object::AwsTargetGroup(settings) => settings
+            .spec
+            .target_refs
+            .iter()
+            .map(|target| Dep::TargetGroupsOf(here(&target.name)))
             .collect(),
         Object::ListenerSet(set) => {
             let parent = &set.spec.parent_ref;

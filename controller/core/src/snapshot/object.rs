@@ -119,6 +119,8 @@ kinds! {
     Namespace(Box<core::Namespace>): "", "Namespace";
     ClusterTrustBundle(Box<ClusterTrustBundle>): "certificates.k8s.io", "ClusterTrustBundle";
     Parameters(Box<own::SoftwareGatewayParameters>): "gatewright.dev", "SoftwareGatewayParameters";
+    AwsBalancer(Box<own::AwsLoadBalancerParameters>): "gatewright.dev", "AwsLoadBalancerParameters";
+    AwsTargetGroup(Box<own::AwsTargetGroupParameters>): "gatewright.dev", "AwsTargetGroupParameters";
 }
 
 impl Kind {
@@ -158,6 +160,7 @@ impl Kind {
                 | Self::XBackendTrafficPolicy
                 | Self::XTelemetryPolicy
                 | Self::XMesh
+                | Self::AwsTargetGroup
         )
     }
 
@@ -220,6 +223,7 @@ impl Object {
             Self::BackendTlsPolicy(object) => object.status.is_some(),
             Self::XBackendTrafficPolicy(object) => object.status.is_some(),
             Self::XTelemetryPolicy(object) => object.status.is_some(),
+            Self::AwsTargetGroup(object) => object.status.is_some(),
             Self::XBackend(object) => object.status.is_some(),
             Self::XMesh(object) => object.status.is_some(),
             _ => false,
@@ -240,6 +244,7 @@ impl Object {
             Self::BackendTlsPolicy(object) => object.status.take().map(Status::Policy),
             Self::XBackendTrafficPolicy(object) => object.status.take().map(Status::Policy),
             Self::XTelemetryPolicy(object) => object.status.take().map(Status::Policy),
+            Self::AwsTargetGroup(object) => object.status.take().map(Status::Policy),
             Self::XBackend(object) => object.status.take().map(Status::Backend),
             Self::XMesh(object) => object.status.take().map(Status::Mesh),
             _ => None,

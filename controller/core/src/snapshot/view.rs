@@ -76,6 +76,7 @@ impl<'a> View<'a> {
         telemetry_policy: XTelemetryPolicy -> api::XTelemetryPolicy;
         namespace_object: Namespace -> Namespace;
         parameters: Parameters -> own::SoftwareGatewayParameters;
+        aws_balancer: AwsBalancer -> own::AwsLoadBalancerParameters;
     }
 
     /// Labels of a namespace. One that does not exist (files without Namespace objects) has only the

@@ -105,6 +105,8 @@ const OWNED: &[&str] = &[
     route::condition::PARTIALLY_INVALID,
     policy::condition::ACCEPTED,
     super::BACKENDS_WITHOUT_ENDPOINTS,
+    super::shortfall::APPROXIMATED,
+    super::shortfall::UNSUPPORTED,
 ];
 
 /// Whether conditions of a type are ours.

@@ -84,7 +84,16 @@ pub struct WantedEntry {
     /// The controller name of the Gateway's class.
     pub controller: Str,
     /// Conditions.
-    pub conditions: Vec<Wanted>,
+    pub conditions: Word,
+}
+
+/// What is said in an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// This.
+    Now(Vec<Wanted>),
+    /// What was said before stands.
+    Stands,
 }
 
 /// Merges entries into a list by (reference, controller): those of other controllers stay byte for byte
@@ -116,7 +125,10 @@ pub fn merge<E: Entry>(
             conditions,
         }) = found
         {
-            let conditions = stamp.merge(old.conditions(), conditions);
+            let conditions = match conditions {
+                Word::Now(conditions) => stamp.merge(old.conditions(), conditions),
+                Word::Stands => old.conditions().to_vec(),
+            };
             merged.push(E::new(reference, controller.to_string(), conditions));
         }
     }
@@ -126,6 +138,9 @@ pub fn merge<E: Entry>(
         conditions,
     } in wanted.into_iter().flatten()
     {
+        let Word::Now(conditions) = conditions else {
+            continue;
+        };
         if merged.len() < limit {
             merged.push(E::new(
                 reference,

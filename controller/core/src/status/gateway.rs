@@ -2,6 +2,7 @@
 
 use super::listener::{self, ListenerContext};
 use super::programming::{AssignedAddress, ListenerOutcome, Programming};
+use super::shortfall::{APPROXIMATED, Approximated, BY_PROVIDER, UNSUPPORTED};
 use super::{Stamp, Wanted, standing};
 use crate::graph::gateway::GatewayNode;
 use crate::translate::join;
@@ -95,6 +96,13 @@ fn conditions(node: &GatewayNode, context: GatewayContext<'_>, addresses: &Addre
     }
     if context.routability && context.programming.is_some() && node.refused.is_none() {
         wanted.push(addresses.assigned());
+    }
+    let shortfall = context.programming.map(|programming| &programming.shortfall);
+    if let Some(message) = shortfall.and_then(|found| found.gateway(Approximated::No)) {
+        wanted.push(Wanted::yes(UNSUPPORTED, BY_PROVIDER, message));
+    }
+    if let Some(message) = shortfall.and_then(|found| found.gateway(Approximated::Yes)) {
+        wanted.push(Wanted::yes(APPROXIMATED, BY_PROVIDER, message));
     }
     wanted
 }

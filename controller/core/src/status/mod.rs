@@ -13,10 +13,12 @@ pub mod mesh;
 pub mod policy;
 pub mod programming;
 pub mod route;
+pub mod shortfall;
 pub mod standing;
 
 pub use condition::{Truth, Wanted, merge};
 pub use programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
+pub use shortfall::Shortfall;
 
 use gatewright_crds::api::{
     GatewayClassStatus, GatewayStatus, ListenerSetStatus, ListenerStatus, PolicyStatus, RouteStatus,

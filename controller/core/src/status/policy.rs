@@ -1,6 +1,6 @@
 //! Status of policies and XBackends, for each Gateway they take effect on.
 
-use super::entries::{self, Entry, WantedEntry};
+use super::entries::{self, Entry, WantedEntry, Word};
 use super::{Stamp, Wanted};
 use crate::policy::PolicyVerdict;
 use crate::translate::join;
@@ -45,7 +45,7 @@ pub fn ancestors<E: Entry>(
     let entries = wanted.iter().map(|ancestor| WantedEntry {
         reference: reference(&ancestor.gateway),
         controller: ancestor.controller.clone(),
-        conditions: conditions(&ancestor.verdict, shape),
+        conditions: Word::Now(conditions(&ancestor.verdict, shape)),
     });
     entries::merge(existing, entries.collect(), ours, (limit, stamp))
 }

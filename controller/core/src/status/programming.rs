@@ -1,5 +1,6 @@
 //! What the data plane made of a load balancer: the outcome that statuses report.
 
+use super::shortfall::Shortfall;
 use gatewright_model::Str;
 use gatewright_model::key::ListenerKey;
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub struct Programming {
     pub addresses: Vec<AssignedAddress>,
     /// A fault of the Gateway as a whole.
     pub fault: Option<ProgrammingFault>,
+    /// What the provider cannot express.
+    pub shortfall: Shortfall,
 }
 
 /// Outcome for one listener.

@@ -1,11 +1,12 @@
 //! Status of a route of any kind.
 
-use super::entries::{self, WantedEntry};
+use super::entries::{self, WantedEntry, Word};
+use super::shortfall::{APPROXIMATED, BY_PROVIDER, RouteShortfall};
 use super::{BACKENDS_WITHOUT_ENDPOINTS, Stamp, Wanted};
 use crate::backend::BackendNotice;
 use crate::graph::route::ParentNode;
 use crate::translate::{Refusal, RouteFindings, join};
-use gatewright_crds::api::RouteStatus;
+use gatewright_crds::api::{RouteParentStatus, RouteStatus};
 use gatewright_crds::constants::route::{condition, reason};
 use gatewright_model::Str;
 
@@ -19,6 +20,10 @@ pub struct ParentOutcome<'a> {
     pub parent: &'a ParentNode,
     /// `Accepted=False`.
     pub refused: Option<&'a Refusal>,
+    /// What the parent's provider cannot express.
+    pub shortfall: &'a RouteShortfall,
+    /// Whether the parent's provider has yet to say that: what was said of this generation of the route stands.
+    pub pending: bool,
 }
 
 /// What is the same for all parents of a route.
@@ -39,25 +44,43 @@ pub fn status(
     context: RouteContext<'_>,
     stamp: Stamp,
 ) -> RouteStatus {
-    let wanted = parents.iter().map(|outcome| WantedEntry {
-        reference: outcome.parent.reference.clone(),
-        controller: outcome.parent.controller.clone(),
-        conditions: conditions(outcome, context),
-    });
     let before = existing
         .map(|status| status.parents.as_slice())
         .unwrap_or_default();
+    let wanted = parents.iter().map(|outcome| WantedEntry {
+        reference: outcome.parent.reference.clone(),
+        controller: outcome.parent.controller.clone(),
+        conditions: if outcome.pending && has_word(before, outcome.parent, stamp) {
+            Word::Stands
+        } else {
+            Word::Now(conditions(outcome, context))
+        },
+    });
     RouteStatus {
         parents: entries::merge(before, wanted.collect(), context.ours, (MAX_PARENTS, stamp)),
     }
 }
 
+/// Whether something was said of this generation for a parent.
+fn has_word(before: &[RouteParentStatus], parent: &ParentNode, stamp: Stamp) -> bool {
+    before
+        .iter()
+        .filter(|entry| entry.parent_ref == parent.reference && *entry.controller_name == *parent.controller)
+        .any(|entry| {
+            let mut conditions = entry.conditions.iter();
+            conditions.any(|found| {
+                found.type_ == condition::ACCEPTED && found.observed_generation == stamp.generation
+            })
+        })
+}
+
 fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wanted> {
     let unresolved = context.findings.unresolved_refs();
+    let refused = outcome.refused.or(outcome.shortfall.refused.as_ref());
     let mut wanted = vec![
         Wanted::unless(
             condition::ACCEPTED,
-            outcome.refused,
+            refused,
             (reason::ACCEPTED, "the route is accepted"),
         ),
         Wanted::unless(
@@ -67,14 +90,19 @@ fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wan
         ),
     ];
     // `RouteConditionPartiallyInvalid`: only while accepted, only when true.
-    if outcome.refused.is_none()
-        && let Some(message) = context.findings.partially_invalid()
+    if refused.is_none()
+        && let Some(message) = context.findings.partially_invalid(&outcome.shortfall.dropped)
     {
         wanted.push(Wanted::yes(
             condition::PARTIALLY_INVALID,
             reason::UNSUPPORTED_VALUE,
             message,
         ));
+    }
+    let rough = &outcome.shortfall.approximated;
+    if refused.is_none() && !rough.is_empty() {
+        let message = join(rough.iter().cloned(), rough.len());
+        wanted.push(Wanted::yes(APPROXIMATED, BY_PROVIDER, message));
     }
     if let Some(first) = context.notices.first() {
         let total = context.notices.len();

@@ -28,7 +28,7 @@ pub fn of_gateway(status: &GatewayStatus, parent: &ListenerParent, stamp: Stamp)
     Some(Programming {
         listeners: listeners(status.listeners.as_deref().unwrap_or_default(), parent, stamp),
         addresses: addresses.collect(),
-        fault: None,
+        ..Programming::default()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Merging: what others wrote survives whatever we want (checklist item 2).
 
-use super::entries::{self, WantedEntry};
+use super::entries::{self, WantedEntry, Word};
 use super::{Stamp, Truth, Wanted, merge};
 use gatewright_crds::api::{ParentReference, RouteParentStatus};
 use jiff::Timestamp;
@@ -111,7 +111,7 @@ proptest! {
             .map(|index| WantedEntry {
                 reference: reference(*index),
                 controller: OURS.into(),
-                conditions: vec![Wanted::yes("Accepted", "Accepted", "fine")],
+                conditions: Word::Now(vec![Wanted::yes("Accepted", "Accepted", "fine")]),
             })
             .collect();
         let stamp = Stamp { generation: Some(100), at: at(1000) };

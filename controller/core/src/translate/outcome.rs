@@ -77,10 +77,14 @@ impl RouteFindings {
     }
 
     /// Message of `PartiallyInvalid=True`, which must start with "Dropped Rule"
-    /// (`RouteConditionPartiallyInvalid`). `None` when the route is fully valid or fully invalid.
-    pub fn partially_invalid(&self) -> Option<String> {
+    /// (`RouteConditionPartiallyInvalid`). `None` when the route is fully valid or fully invalid. `more` are rules
+    /// that the provider does not serve.
+    pub fn partially_invalid(&self, more: &[String]) -> Option<String> {
         let partially = !self.dropped.is_empty() && self.dropped.len() < self.rules;
-        partially.then(|| format!("Dropped Rule {}", self.dropped_list()))
+        let own = self.dropped.iter().filter(|_| partially).map(DroppedRule::text);
+        let parts: Vec<String> = own.chain(more.iter().cloned()).collect();
+        let total = parts.len();
+        (total > 0).then(|| format!("Dropped Rule {}", join(parts.into_iter(), total)))
     }
 
     /// `ResolvedRefs=False` with the reason of the first fault, in the order written.
@@ -95,17 +99,13 @@ impl RouteFindings {
             message: join(parts, self.unresolved.len()),
         })
     }
+}
 
-    fn dropped_list(&self) -> String {
-        let parts = self.dropped.iter().map(|rule| {
-            let name = rule
-                .name
-                .as_ref()
-                .map(|name| format!(" \"{name}\""))
-                .unwrap_or_default();
-            format!("{}{name}: {}: {}", rule.index, rule.field, rule.why)
-        });
-        join(parts, self.dropped.len())
+impl DroppedRule {
+    fn text(&self) -> String {
+        let name = self.name.as_ref();
+        let name = name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        format!("{}{name}: {}: {}", self.index, self.field, self.why)
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
         };
         assert_eq!(findings.refused(), None);
         assert_eq!(
-            findings.partially_invalid().unwrap(),
+            findings.partially_invalid(&[]).unwrap(),
             "Dropped Rule 1: spec.rules[1].matches[0]: bad"
         );
     }
@@ -154,7 +154,7 @@ mod tests {
             ..RouteFindings::default()
         };
         assert_eq!(findings.refused().unwrap().reason, "IncompatibleFilters");
-        assert_eq!(findings.partially_invalid(), None);
+        assert_eq!(findings.partially_invalid(&[]), None);
         assert_eq!(RouteFindings::default().refused(), None);
     }
 

@@ -42,7 +42,7 @@ fn parameters_must_exist_and_be_of_the_right_kind() {
     engine.update(upserts(found), at(2));
     assert_eq!(accepted(&engine), "Accepted=True/Accepted");
     let parameters = engine.parameters(&ObjectName::new("default", "gw")).unwrap();
-    assert!(parameters.forwarding.is_some());
+    assert!(parameters.software().unwrap().forwarding.is_some());
     // They are not in the load balancer, but whoever runs it must be told.
     let other = found.replace("trustedHops: 1", "trustedHops: 2");
     let delta = engine.update(upserts(&other), at(3));
@@ -107,6 +107,7 @@ fn parameters_follow_the_provider_and_not_the_controller_name() {
         "Accepted=True/Accepted"
     );
     let parameters = engine.parameters(&name).unwrap();
+    let parameters = parameters.software().unwrap();
     assert!(parameters.mode.is_some() && parameters.forwarding.is_some());
     let engine = of(ParametersKind::None);
     assert!(engine.parameters(&name).is_none());

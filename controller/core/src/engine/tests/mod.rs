@@ -2,6 +2,7 @@
 
 mod classes;
 mod clock;
+mod clouds;
 mod gateways;
 mod increments;
 mod listener_sets;

@@ -40,7 +40,7 @@ fn programmed_is_unknown_before_and_follows_the_outcome() {
             Programming {
                 listeners: BTreeMap::from([(key.clone(), outcome)]),
                 addresses,
-                fault: None,
+                ..Programming::default()
             },
         )])
     };

@@ -133,7 +133,7 @@ fn a_dropped_rule_leaves_the_others_and_their_numbers() {
           {matches: [{path: {value: /x}}]}]",
     );
     assert_eq!(rules.iter().map(|rule| rule.index).collect::<Vec<_>>(), [0, 2]);
-    let message = findings.partially_invalid().unwrap();
+    let message = findings.partially_invalid(&[]).unwrap();
     assert!(
         message.starts_with("Dropped Rule 1 \"bad\": spec.rules[1].matches[0].path.value:"),
         "{message}"

@@ -1,7 +1,7 @@
 //! Running manifests through the engine, as `translate` does.
 
 use gatewright_core::backend::BackendOptions;
-use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::status::programming::ProgrammingFault;
@@ -97,6 +97,7 @@ fn engine_with(bundle: BundleVersion) -> Engine {
             controller: "gatewright.dev/software".into(),
             features: vec!["Gateway".into(), "HTTPRoute".into()],
             parameters: ParametersKind::Software,
+            reach: Reach::Everything,
         }],
         bundle,
         routability: true,

@@ -1,0 +1,278 @@
+//! Gateways of classes that a cloud serves: parameters, what can be asked for, and what the provider says of routes.
+
+use crate::engine::BalancerChange;
+use crate::graph::class::{ClassProfile, Reach};
+use crate::graph::parameters::{Parameters, ParametersKind};
+use crate::snapshot::Kind;
+use crate::status::{ListenerOutcome, Programming, Shortfall};
+use crate::testing::{GATEWAY, at, http_route, options, short, status, upserts};
+use crate::{Delta, Engine};
+use gatewright_model::key::ObjectName;
+use gatewright_model::unsupported::Unsupported;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const CLOUD: &str = "gatewright.dev/aws-alb";
+
+fn engine_with(yaml: &str) -> Engine {
+    let mut options = options();
+    options.profiles.push(ClassProfile {
+        controller: CLOUD.into(),
+        features: Vec::new(),
+        parameters: ParametersKind::AwsAlb,
+        reach: Reach::HttpByName,
+    });
+    let mut engine = Engine::new(options);
+    engine.update(upserts(&yaml.replace("gatewright.dev/software", CLOUD)), at(0));
+    engine
+}
+
+fn name() -> ObjectName {
+    ObjectName::new("default", "gw")
+}
+
+fn parameters(name: &str, spec: &str) -> String {
+    format!(
+        "{{apiVersion: gatewright.dev/v1alpha1, kind: AwsLoadBalancerParameters, metadata: {{name: {name}}}, spec: {spec}}}\n---\n"
+    )
+}
+
+fn groups(name: &str, service: &str, path: &str) -> String {
+    format!(
+        "{{apiVersion: gatewright.dev/v1alpha1, kind: AwsTargetGroupParameters, metadata: {{name: {name}}}, spec: {{targetRefs: [{{name: {service}}}], settings: {{healthCheck: {{path: {path}}}}}}}}}\n---\n"
+    )
+}
+
+/// What the provider says: programmed, with these items: object, field, approximated.
+fn say(engine: &mut Engine, items: &[(&str, &str, bool)], second: i64) -> Delta {
+    let balancer = engine.balancer(&name()).unwrap();
+    let items = items.iter().map(|(object, field, approximated)| Unsupported {
+        object: (*object).into(),
+        field: (*field).into(),
+        why: "no".into(),
+        alternative: "".into(),
+        approximated: *approximated,
+    });
+    let programming = Programming {
+        listeners: balancer
+            .listeners
+            .keys()
+            .map(|key| (key.clone(), ListenerOutcome::Programmed))
+            .collect(),
+        shortfall: Shortfall::of(items),
+        ..Programming::default()
+    };
+    engine.set_programming(BTreeMap::from([(name(), programming)]), at(second))
+}
+
+fn conditions(engine: &Engine, route: &str) -> Vec<String> {
+    short(&status(engine, Kind::HttpRoute, route)["parents"][0]["conditions"])
+}
+
+fn attached(engine: &Engine) -> Value {
+    status(engine, Kind::Gateway, "gw")["listeners"][0]["attachedRoutes"].clone()
+}
+
+#[test]
+fn a_gateways_parameters_win_over_its_class_and_a_services_are_told_apart() {
+    let refers = "spec: {controllerName: gatewright.dev/software, parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: c, namespace: default}}";
+    let yaml = GATEWAY
+        .replace("spec: {controllerName: gatewright.dev/software}", refers)
+        .replace(
+            "  gatewayClassName: ours\n",
+            "  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: g}}\n",
+        )
+        + &parameters("c", "{scheme: InternetFacing, tags: {team: a}}")
+        + &parameters("g", "{tags: {app: b}}")
+        + &http_route("r", "");
+    let mut engine = engine_with(&yaml);
+    let alb = |engine: &Engine| match engine.parameters(&name()) {
+        Some(Parameters::AwsAlb(found)) => found,
+        other => panic!("{other:?}"),
+    };
+    let found = alb(&engine);
+    assert!(found.balancer.scheme.is_some());
+    let tags = found.balancer.tags.clone().unwrap();
+    assert_eq!(tags.keys().collect::<Vec<_>>(), ["app", "team"]);
+    assert!(found.target_groups.is_empty());
+
+    let delta = engine.update(upserts(&groups("one", "web", "/a")), at(1));
+    let [BalancerChange::Changed { parts, .. }] = delta.balancers.as_slice() else {
+        panic!("{:?}", delta.balancers);
+    };
+    assert!(parts.settings);
+    assert_eq!(alb(&engine).target_groups.len(), 1);
+    let ancestors = status(&engine, Kind::AwsTargetGroup, "one")["ancestors"].clone();
+    assert_eq!(ancestors[0]["controllerName"], CLOUD);
+    assert_eq!(short(&ancestors[0]["conditions"]), ["Accepted=True/Accepted"]);
+
+    // Of two for one Service the first counts, and the other one says so.
+    engine.update(upserts(&groups("two", "web", "/b")), at(2));
+    let path = |engine: &Engine| {
+        let found = alb(engine);
+        let settings = found.target_groups.values().next().unwrap().settings.clone();
+        settings.health_check.unwrap().path.unwrap()
+    };
+    assert_eq!(path(&engine), "/a");
+    let ancestors = status(&engine, Kind::AwsTargetGroup, "two")["ancestors"].clone();
+    assert_eq!(short(&ancestors[0]["conditions"]), ["Accepted=False/Conflicted"]);
+}
+
+#[test]
+fn parameters_of_another_provider_are_refused() {
+    let yaml = GATEWAY.replace(
+        "  gatewayClassName: ours\n",
+        "  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: g}}\n",
+    );
+    let engine = engine_with(&yaml);
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(short(&found["conditions"])[0], "Accepted=False/InvalidParameters");
+    let message = found["conditions"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("accepted is AwsLoadBalancerParameters"),
+        "{message}"
+    );
+}
+
+/// `ListenerReasonUnsupportedProtocol`, `GatewayReasonUnsupportedAddress`.
+#[test]
+fn what_the_class_never_serves_is_refused_before_the_provider_is_asked() {
+    let yaml = GATEWAY.to_owned();
+    let tcp = yaml.replace(
+        "  - {name: http, port: 80, protocol: HTTP}",
+        "  - {name: http, port: 80, protocol: HTTP}\n  - {name: tcp, port: 81, protocol: TCP}",
+    );
+    let engine = engine_with(&tcp);
+    let found = status(&engine, Kind::Gateway, "gw");
+    assert_eq!(
+        short(&found["listeners"][1]["conditions"])[0],
+        "Accepted=False/UnsupportedProtocol"
+    );
+    assert_eq!(engine.balancer(&name()).unwrap().listeners.len(), 1);
+    let asked = |addresses: &str| {
+        let yaml = yaml.replace(
+            "  gatewayClassName: ours\n",
+            &format!("  gatewayClassName: ours\n  addresses: [{addresses}]\n"),
+        );
+        short(&status(&engine_with(&yaml), Kind::Gateway, "gw")["conditions"])[0].clone()
+    };
+    assert_eq!(
+        asked("{type: IPAddress, value: 192.0.2.1}"),
+        "Accepted=False/UnsupportedAddress"
+    );
+    assert_eq!(
+        asked("{type: Hostname, value: a.example}"),
+        "Accepted=False/UnsupportedAddress"
+    );
+    assert_eq!(asked("{type: Hostname}"), "Accepted=True/Accepted");
+}
+
+/// `RouteConditionPartiallyInvalid`, `RouteReasonUnsupportedValue`; `attachedRoutes` counts accepted routes.
+#[test]
+fn the_providers_word_decides_over_routes() {
+    let two = "rules: [{backendRefs: [{name: web, port: 80}]}, {backendRefs: [{name: web, port: 80}]}]";
+    let route = http_route("r", "").replace("rules: [{backendRefs: [{name: web, port: 80}]}]", two);
+    let mut engine = engine_with(&(GATEWAY.to_owned() + &route + &http_route("plain", "")));
+    let delta = say(
+        &mut engine,
+        &[("HTTPRoute default/r", "spec.rules[1].retry", false)],
+        1,
+    );
+    assert!(!delta.statuses.is_empty());
+    assert_eq!(
+        conditions(&engine, "r"),
+        [
+            "Accepted=True/Accepted",
+            "ResolvedRefs=True/ResolvedRefs",
+            "PartiallyInvalid=True/UnsupportedValue"
+        ]
+    );
+    assert_eq!(attached(&engine), 2);
+    let both = [
+        ("HTTPRoute default/r", "spec.rules[0].retry", false),
+        ("HTTPRoute default/r", "spec.rules[1].retry", false),
+    ];
+    let delta = say(&mut engine, &both, 2);
+    let told: Vec<String> = delta
+        .statuses
+        .iter()
+        .map(|change| change.key.to_string())
+        .collect();
+    assert_eq!(
+        told,
+        ["Gateway default/gw", "HTTPRoute default/r"],
+        "the other route is as before"
+    );
+    assert_eq!(conditions(&engine, "r")[0], "Accepted=False/UnsupportedValue");
+    assert_eq!(attached(&engine), 1);
+    let rough = [("HTTPRoute default/r", "spec.rules[0].matches[0].headers[k]", true)];
+    say(&mut engine, &rough, 3);
+    assert_eq!(
+        conditions(&engine, "r")[2],
+        "gatewright.dev/Approximated=True/LimitOfProvider"
+    );
+    say(&mut engine, &[], 4);
+    assert_eq!(
+        conditions(&engine, "r"),
+        ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"]
+    );
+    assert!(say(&mut engine, &[], 5).is_empty());
+}
+
+#[test]
+fn what_of_the_gateway_itself_is_not_served_is_a_condition_of_it() {
+    let mut engine = engine_with(GATEWAY);
+    let items = [
+        ("Gateway default/gw", "XTelemetryPolicy spec.tracing", false),
+        ("Service default/web", "appProtocol", true),
+    ];
+    say(&mut engine, &items, 1);
+    let found = short(&status(&engine, Kind::Gateway, "gw")["conditions"]);
+    assert!(
+        found.contains(&"gatewright.dev/Unsupported=True/LimitOfProvider".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found.contains(&"gatewright.dev/Approximated=True/LimitOfProvider".to_owned()),
+        "{found:?}"
+    );
+    say(&mut engine, &[], 2);
+    let found = short(&status(&engine, Kind::Gateway, "gw")["conditions"]);
+    assert!(
+        found
+            .iter()
+            .all(|condition| !condition.starts_with("gatewright.dev/")),
+        "{found:?}"
+    );
+}
+
+/// A process that takes over knows nothing of the provider's word: what was said of this generation stands.
+#[test]
+fn what_was_said_of_a_route_stands_until_the_provider_has_a_word() {
+    let yaml = GATEWAY.to_owned() + &http_route("r", "");
+    let mut before = engine_with(&yaml);
+    say(
+        &mut before,
+        &[("HTTPRoute default/r", "spec.rules[0].retry", false)],
+        1,
+    );
+    let said = status(&before, Kind::HttpRoute, "r");
+    let read = |generation: i64| {
+        let mut engine = engine_with(GATEWAY);
+        let mut route: Value =
+            serde_yaml_ng::from_str(http_route("r", "").trim_matches(['-', '\n'])).unwrap();
+        route["metadata"]["namespace"] = "default".into();
+        route["metadata"]["generation"] = generation.into();
+        route["status"] = said.clone();
+        let route = serde_yaml_ng::to_string(&route).unwrap();
+        let delta = engine.update(upserts(&route), at(5));
+        let wrote = delta
+            .statuses
+            .iter()
+            .any(|change| change.key.kind == Kind::HttpRoute);
+        (conditions(&engine, "r")[0].clone(), wrote)
+    };
+    assert_eq!(read(5), ("Accepted=False/UnsupportedValue".to_owned(), false));
+    // Of another generation nothing was said yet.
+    assert_eq!(read(6), ("Accepted=True/Accepted".to_owned(), true));
+}
