@@ -8,6 +8,7 @@
 //! [`gatewright_model::unsupported::Unsupported`] entries of one load balancer: nothing is dropped
 //! silently.
 
+pub mod claim;
 pub mod contract;
 pub mod document;
 pub mod feature;
@@ -18,6 +19,7 @@ pub mod suite;
 pub mod support;
 mod tables;
 
+pub use claim::claims;
 pub use feature::Feature;
 pub use provider::Provider;
 pub use review::review;

@@ -78,6 +78,20 @@ pub struct Change<S> {
     pub step: S,
 }
 
+impl<S> Change<S> {
+    /// The change for whoever does not carry it out.
+    pub fn without_step(self) -> Change<()> {
+        Change {
+            action: self.action,
+            resource: self.resource,
+            fields: self.fields,
+            why: self.why,
+            needs: self.needs,
+            step: (),
+        }
+    }
+}
+
 impl<S> fmt::Display for Change<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.action.label(), self.resource, self.why)?;

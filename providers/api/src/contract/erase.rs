@@ -1,63 +1,88 @@
 //! One shape for all providers, for the registry.
 
-use super::{Driver, Outcome, converge, remove};
+use super::{Outcome, Prepare, Preview, ProviderError, converge, preview, remove};
 use crate::Provider;
 use gatewright_model::key::ObjectName;
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
 /// A future without its type.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A provider without its types. `I` is what the program knows about any Gateway, whatever its provider.
-pub trait Reconcile<I>: Send + Sync {
+/// A provider without its types. `R` is what the program knows about any Gateway, whatever its provider.
+pub trait Reconcile<R>: Send + Sync {
     /// Which provider this is.
     fn provider(&self) -> Provider;
 
     /// [`converge`].
-    fn reconcile<'a>(&'a self, input: &'a I) -> BoxFuture<'a, Outcome>;
+    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome>;
 
     /// [`remove`].
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome>;
+
+    /// [`preview::preview`].
+    fn preview<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Preview>;
+
+    /// [`preview::preview_removal`].
+    fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview>;
+
+    /// [`super::Driver::owners`].
+    fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>>;
 
     /// The driver itself, for what only one provider has.
     fn as_any(&self) -> &dyn Any;
 }
 
-/// The adapter: a driver, and how its input is made from the common one.
-pub struct Erased<D, F> {
-    driver: D,
-    input: F,
-}
+/// The adapter.
+pub struct Erased<D>(D);
 
-impl<D, F> Erased<D, F> {
+impl<D> Erased<D> {
     /// Wraps a driver.
-    pub const fn new(driver: D, input: F) -> Self {
-        Self { driver, input }
+    pub const fn new(driver: D) -> Self {
+        Self(driver)
     }
 }
 
-impl<I, D, F> Reconcile<I> for Erased<D, F>
+impl<R, D> Reconcile<R> for Erased<D>
 where
-    I: Sync,
-    D: Driver + 'static,
-    F: Fn(&D, &I) -> D::Input + Send + Sync + 'static,
+    R: Sync,
+    D: Prepare<R> + 'static,
 {
     fn provider(&self) -> Provider {
-        self.driver.provider()
+        self.0.provider()
     }
 
-    fn reconcile<'a>(&'a self, input: &'a I) -> BoxFuture<'a, Outcome> {
-        let input = (self.input)(&self.driver, input);
-        Box::pin(async move { converge(&self.driver, &input).await })
+    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match self.0.prepare(request).await {
+                Ok(input) => converge(&self.0, &input).await,
+                Err(error) => Outcome {
+                    unread: Some(error),
+                    ..Outcome::default()
+                },
+            }
+        })
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
-        Box::pin(remove(&self.driver, gateway))
+        Box::pin(remove(&self.0, gateway))
+    }
+
+    fn preview<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Preview> {
+        Box::pin(preview::preview(&self.0, request))
+    }
+
+    fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
+        Box::pin(preview::preview_removal(&self.0, gateway))
+    }
+
+    fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
+        Box::pin(self.0.owners())
     }
 
     fn as_any(&self) -> &dyn Any {
-        &self.driver
+        &self.0
     }
 }

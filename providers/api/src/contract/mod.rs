@@ -8,6 +8,9 @@
 //! addresses(Observed)     pure    what leads to the Gateway
 //! ```
 //!
+//! A driver whose input needs more than the program knows (networks, quotas, certificates of an account) reads it
+//! in [`Prepare`].
+//!
 //! A [`Driver`] gives these five; [`converge`] and [`remove`] put them together in one way for all
 //! providers, and [`Reconcile`] hides the types of one provider from the rest of the program. What a
 //! provider can express is in [`crate::Provider::support`].
@@ -19,6 +22,8 @@ mod change;
 mod erase;
 mod error;
 mod outcome;
+pub mod preview;
+mod request;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -27,12 +32,16 @@ pub use change::{Action, Change, FieldChange, Plan, Resource};
 pub use erase::{BoxFuture, Erased, Reconcile};
 pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
 pub use outcome::{Addresses, Applied, Outcome, Verdict};
+pub use preview::{Preview, Quota};
+pub use request::Request;
 pub use run::{converge, remove};
 
 use crate::Provider;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::time::Duration;
 
 /// What a load balancer becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,4 +93,31 @@ pub trait Driver: Send + Sync {
 
     /// Addresses that lead to the Gateway. Pure.
     fn addresses(&self, input: &Self::Input, observed: &Self::Observed) -> Addresses;
+
+    /// When to look again although nothing is wrong: something is on its way there, or waits to be removed. Pure.
+    fn recheck(&self, _input: &Self::Input, _observed: &Self::Observed) -> Option<Duration> {
+        None
+    }
+
+    /// Quotas that what is wanted is measured against. Pure.
+    fn forecast(&self, _input: &Self::Input, _target: &Self::Target) -> Vec<Quota> {
+        Vec::new()
+    }
+
+    /// The Gateways that something exists for and is marked as made by this installation.
+    ///
+    /// # Errors
+    /// When they cannot be read completely.
+    fn owners(&self) -> impl Future<Output = Result<BTreeSet<ObjectName>, ProviderError>> + Send {
+        std::future::ready(Ok(BTreeSet::new()))
+    }
+}
+
+/// How a driver's input is made of what the program knows of any Gateway.
+pub trait Prepare<R>: Driver {
+    /// Adds what the input depends on and only the provider's API tells. Reads alone.
+    ///
+    /// # Errors
+    /// When that cannot be read, or does not allow to serve the Gateway at all.
+    fn prepare(&self, request: &R) -> impl Future<Output = Result<Self::Input, ProviderError>> + Send;
 }

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub unread: Option<ProviderError>,
     /// Addresses, as far as known.
     pub addresses: Addresses,
+    /// When to look again although nothing failed.
+    pub again: Option<Duration>,
 }
 
 impl Outcome {

@@ -22,15 +22,20 @@ pub async fn converge<D: Driver>(driver: &D, input: &D::Input) -> Outcome {
         }
     };
     let plan = plan(driver, Some(&lowered.target), &observed);
-    if plan.is_empty() {
-        outcome.addresses = driver.addresses(input, &observed);
-        return outcome;
-    }
-    outcome.changes = carry_out(driver, plan).await;
-    match observe(driver, gateway).await {
-        Ok(observed) => outcome.addresses = driver.addresses(input, &observed),
-        Err(error) => outcome.unread = Some(error),
-    }
+    let observed = if plan.is_empty() {
+        observed
+    } else {
+        outcome.changes = carry_out(driver, plan).await;
+        match observe(driver, gateway).await {
+            Ok(observed) => observed,
+            Err(error) => {
+                outcome.unread = Some(error);
+                return outcome;
+            }
+        }
+    };
+    outcome.addresses = driver.addresses(input, &observed);
+    outcome.again = driver.recheck(input, &observed);
     outcome
 }
 
@@ -44,13 +49,20 @@ pub async fn remove<D: Driver>(driver: &D, gateway: &ObjectName) -> Outcome {
     outcome
 }
 
-async fn observe<D: Driver>(driver: &D, gateway: &ObjectName) -> Result<D::Observed, ProviderError> {
+pub(super) async fn observe<D: Driver>(
+    driver: &D,
+    gateway: &ObjectName,
+) -> Result<D::Observed, ProviderError> {
     let span = tracing::debug_span!(target: TRACES, "observe", error = tracing::field::Empty);
     let observed = driver.observe(gateway).instrument(span.clone()).await;
     note(&span, observed)
 }
 
-fn plan<D: Driver>(driver: &D, target: Option<&D::Target>, observed: &D::Observed) -> Plan<D::Step> {
+pub(super) fn plan<D: Driver>(
+    driver: &D,
+    target: Option<&D::Target>,
+    observed: &D::Observed,
+) -> Plan<D::Step> {
     let span = tracing::debug_span!(target: TRACES, "plan", changes = tracing::field::Empty);
     let plan = span.in_scope(|| driver.plan(target, observed));
     span.record("changes", plan.changes.len());

@@ -6,7 +6,8 @@
 use super::{Answer, Calls, World};
 use crate::Provider;
 use crate::contract::{
-    Action, Addresses, Change, Driver, ErrorKind, FieldChange, Lowered, Plan, ProviderError, Resource,
+    Action, Addresses, Change, Driver, ErrorKind, FieldChange, Lowered, Plan, Prepare, ProviderError,
+    Request, Resource,
 };
 use gatewright_core::status::programming::AssignedAddress;
 use gatewright_model::LoadBalancer;
@@ -18,7 +19,7 @@ use gatewright_model::key::{
 };
 use gatewright_model::listener::{Listener, Protocol};
 use gatewright_model::route::{Attachment, StreamRoute};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -173,6 +174,11 @@ impl Driver for FakeDriver {
         result.map_err(|kind| error(kind, change.resource.clone()))
     }
 
+    async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {
+        let items = self.0.items();
+        Ok(items.values().filter_map(|item| item.owner.clone()).collect())
+    }
+
     fn addresses(&self, _: &Self::Input, observed: &Items) -> Addresses {
         let there = observed.keys().any(|resource| resource.kind == "balancer");
         let address = AssignedAddress {
@@ -184,6 +190,13 @@ impl Driver for FakeDriver {
             assigned: there.then_some(address).into_iter().collect(),
             fault: None,
         }
+    }
+}
+
+/// It needs nothing but the load balancer.
+impl Prepare<Request> for FakeDriver {
+    async fn prepare(&self, request: &Request) -> Result<Self::Input, ProviderError> {
+        Ok(Arc::clone(&request.balancer))
     }
 }
 
