@@ -2,7 +2,7 @@
 
 use gatewright_core::EngineOptions;
 use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
-use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_crds::bundle::{Bundle, Channel};
 use gatewright_model::Str;
@@ -33,6 +33,29 @@ pub fn routability(bundle: Bundle, channel: Channel) -> bool {
     bundle >= Bundle::V1_7_0 && channel == Channel::Experimental
 }
 
+/// What a class of a cloud claims, takes as parameters, and lets its Gateways ask for.
+pub fn cloud(controller: &str, provider: Provider, (bundle, channel): (Bundle, Channel)) -> ClassProfile {
+    let mut features = claimed(bundle, channel);
+    features.retain(|feature| gatewright_provider_api::claims(provider, feature));
+    ClassProfile {
+        controller: controller.into(),
+        features,
+        parameters: parameters(provider),
+        reach: match provider {
+            Provider::AwsAlb => Reach::HttpByName,
+            _ => Reach::Everything,
+        },
+    }
+}
+
+const fn parameters(provider: Provider) -> ParametersKind {
+    match provider {
+        Provider::Software => ParametersKind::Software,
+        Provider::AwsAlb => ParametersKind::AwsAlb,
+        _ => ParametersKind::None,
+    }
+}
+
 /// Options of the standalone mode's engine: all classes of ours, objects from files that their owner wrote.
 pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalNames) -> EngineOptions {
     let mut features = claimed(bundle, channel);
@@ -49,10 +72,8 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
                 } else {
                     Vec::new()
                 },
-                parameters: match provider {
-                    Provider::Software => ParametersKind::Software,
-                    _ => ParametersKind::None,
-                },
+                parameters: parameters(provider),
+                reach: Reach::Everything,
             })
             .collect(),
         bundle: BundleVersion::Known(bundle.as_str().into()),

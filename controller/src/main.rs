@@ -3,6 +3,8 @@
 mod admin;
 mod cli;
 #[cfg(feature = "controller")]
+mod clouds;
+#[cfg(feature = "controller")]
 mod cluster;
 mod features;
 mod input;
@@ -78,6 +80,11 @@ fn dispatch(command: Command) -> Result<Exit> {
         Command::Translate(args) => cli::translate::run(&args, &mut out),
         Command::Validate(args) => cli::validate::run(&args, &mut out),
         Command::Explain(args) => cli::explain::run(&args, &mut out),
+        #[cfg(feature = "controller")]
+        Command::Plan(args) => {
+            logging::start(logging::Format::Text, "warn");
+            cli::plan::run(&args, &mut out)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "gatewright", &mut out);
             Ok(Exit::Success)

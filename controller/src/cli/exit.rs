@@ -9,6 +9,9 @@ pub enum Exit {
     Success,
     /// The input has errors.
     InvalidInput,
+    /// There are changes to make.
+    #[cfg(feature = "controller")]
+    Changes,
     /// The command line is wrong.
     Usage,
     /// A file, socket or address cannot be used.
@@ -20,6 +23,8 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Success => 0,
             Exit::InvalidInput => 1,
+            #[cfg(feature = "controller")]
+            Exit::Changes => 2,
             Exit::Usage => 64,
             Exit::Io => 74,
         })

@@ -4,6 +4,8 @@ pub mod exit;
 pub mod options;
 
 pub mod explain;
+#[cfg(feature = "controller")]
+pub mod plan;
 pub mod remote;
 pub mod translate;
 pub mod validate;
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "Exit codes:
   0   success
   1   the input has errors (validate, translate), or nothing serves the request (explain)
-  2   kept for commands that report differences
+  2   there are changes to make (plan)
   64  the command line is wrong
   74  a file, socket or address cannot be used";
 
@@ -73,6 +75,14 @@ pub enum Command {
   gatewright explain -f ./manifests --request 'GET https://shop.example.com/cart?x=1' -H 'k: v'
   gatewright explain -f ./manifests --request 'GET http://shop.example.com:8080/' --output json")]
     Explain(ExplainArgs),
+    /// Say what would be changed in a cloud for the Gateways of manifests or of a cluster, without changing it.
+    #[cfg(feature = "controller")]
+    #[command(after_help = "Examples:
+  gatewright plan ./manifests
+  gatewright plan ./manifests --gateway shop/edge --output json
+  gatewright plan --cluster                            # the cluster of ~/.kube/config
+  gatewright plan ./manifests --apply                  # change it, and wait until it serves")]
+    Plan(plan::PlanArgs),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:
   gatewright completions bash > /etc/bash_completion.d/gatewright")]
@@ -233,7 +243,7 @@ pub struct ExplainArgs {
     pub output: Output,
 }
 
-fn humantime_duration(text: &str) -> Result<std::time::Duration, String> {
+pub fn humantime_duration(text: &str) -> Result<std::time::Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; accepted is, for example, 30s, 2m, 500ms"))
 }

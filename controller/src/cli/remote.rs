@@ -74,7 +74,8 @@ impl ScopeOptions {
     }
 }
 
-fn gateway(text: &str) -> Result<ObjectName, String> {
+/// A Gateway, as `namespace/name`.
+pub fn gateway(text: &str) -> Result<ObjectName, String> {
     match text.split_once('/') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
             Ok(ObjectName::new(namespace, name))

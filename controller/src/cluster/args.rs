@@ -1,12 +1,14 @@
 //! The command line of `gatewright controller`.
 
 use super::traces::Traces;
+use crate::clouds::CloudOptions;
 use crate::logging::Beside;
 use anyhow::{Context, Result};
 use clap::Args;
 use gatewright_proxy::observe::trace::OwnTraces;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// `gatewright controller`.
 #[derive(Args, Clone)]
@@ -49,6 +51,13 @@ pub struct ControllerArgs {
     /// Run without a Lease: only for a single process.
     #[arg(long)]
     pub no_leader_election: bool,
+    /// Time between two looks at a Gateway in a cloud of which nothing is known to have changed: what others changed
+    /// there meanwhile is repaired, with an Event.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = crate::cli::humantime_duration)]
+    pub cloud_resync: Duration,
+    /// Clouds.
+    #[command(flatten)]
+    pub clouds: CloudOptions,
     /// Traces of the controller's own work.
     #[command(flatten)]
     pub traces: TraceOptions,

@@ -3,6 +3,7 @@
 use super::metrics::LEASE;
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
+use gatewright_core::status::shortfall::{APPROXIMATED, UNSUPPORTED};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
@@ -113,7 +114,7 @@ pub fn notices(kind: Kind, before: Option<&Status>, after: &Status) -> Vec<Notic
         let programmed = kind == Kind::Gateway && place.is_empty() && condition.type_ == "Programmed";
         let negative = matches!(
             condition.type_.as_str(),
-            "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig"
+            "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig" | APPROXIMATED | UNSUPPORTED
         );
         let warning = condition.status == if negative { "True" } else { "False" };
         let normal = programmed && condition.status == "True";
@@ -139,7 +140,7 @@ pub fn notices(kind: Kind, before: Option<&Status>, after: &Status) -> Vec<Notic
 }
 
 /// The API server refuses notes of 1024 bytes and more (`events.k8s.io/v1`, `note`).
-fn shorten(mut note: String) -> String {
+pub fn shorten(mut note: String) -> String {
     const MOST: usize = 1000;
     if note.len() > MOST {
         let end = (0..=MOST)

@@ -12,8 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Longest wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for proxies.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest wait for the word of a cloud on what it cannot express: its API allows so many calls a second, and a route
+/// must not be called accepted before.
+pub const JUDGED: Duration = Duration::from_secs(600);
 
 /// Number of a state of one Gateway's configuration.
 pub type Revision = u64;
@@ -35,7 +39,7 @@ struct Held {
     status: Arc<Status>,
     origin: Option<traces::Context>,
     needs: BTreeMap<ObjectName, Revision>,
-    since: Instant,
+    until: Instant,
 }
 
 /// The waiting statuses.
@@ -47,20 +51,20 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Holds a status back until `needs` are met, in place of an older one of the same object. Answers it at
-    /// once when they are met already.
+    /// Holds a status back until `needs` are met, in place of an older one of the same object, for the time given at
+    /// most. Answers it at once when they are met already.
     pub fn hold(
         &mut self,
         key: ObjectKey,
         status: Arc<Status>,
         mut needs: BTreeMap<ObjectName, Revision>,
-        (reached, now): (&dyn Fn(&ObjectName) -> Reached, Instant),
+        (reached, now, patience): (&dyn Fn(&ObjectName) -> Reached, Instant, Duration),
     ) -> Option<Free> {
         let origin = traces::context();
         // What the older status waited for is in the newer one as well.
-        let mut since = now;
+        let mut until = now + patience;
         if let Some(older) = self.take(&key) {
-            since = older.since;
+            until = until.min(older.until);
             for (gateway, revision) in older.needs {
                 let need = needs.entry(gateway).or_insert(revision);
                 *need = (*need).max(revision);
@@ -80,7 +84,7 @@ impl Gate {
             status,
             origin,
             needs,
-            since,
+            until,
         };
         self.held.insert(key, held);
         None
@@ -124,7 +128,7 @@ impl Gate {
 
     /// What has waited for too long.
     pub fn overdue(&mut self, now: Instant) -> Vec<Free> {
-        let late = self.held.iter().filter(|(_, held)| now >= held.since + PATIENCE);
+        let late = self.held.iter().filter(|(_, held)| now >= held.until);
         let keys: Vec<ObjectKey> = late.map(|(key, _)| key.clone()).collect();
         keys.into_iter()
             .filter_map(|key| {
@@ -136,7 +140,7 @@ impl Gate {
 
     /// When [`Gate::overdue`] has something to answer next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.held.values().map(|held| held.since + PATIENCE).min()
+        self.held.values().map(|held| held.until).min()
     }
 
     /// The object has the wanted status, or is gone.
@@ -195,7 +199,10 @@ mod tests {
         let (mut gate, now) = (Gate::default(), Instant::now());
         let at = |_: &ObjectName| Reached::Revision(1);
         let needs = BTreeMap::from([(gateway("a"), 2), (gateway("b"), 3), (gateway("c"), 1)]);
-        assert!(gate.hold(route("r"), status(), needs, (&at, now)).is_none());
+        assert!(
+            gate.hold(route("r"), status(), needs, (&at, now, PATIENCE))
+                .is_none()
+        );
         assert_eq!(keys(gate.reached(&gateway("a"), Reached::Revision(2))), []);
         assert_eq!(keys(gate.reached(&gateway("b"), Reached::Revision(2))), []);
         assert_eq!(
@@ -210,7 +217,7 @@ mod tests {
     fn nobody_is_waited_for_when_no_proxy_is_ready() {
         let (mut gate, now) = (Gate::default(), Instant::now());
         let needs = BTreeMap::from([(gateway("a"), 2)]);
-        let free = gate.hold(route("r"), status(), needs, (&|_| Reached::Nobody, now));
+        let free = gate.hold(route("r"), status(), needs, (&|_| Reached::Nobody, now, PATIENCE));
         assert!(free.is_some());
     }
 
@@ -222,14 +229,14 @@ mod tests {
             route("r"),
             status(),
             BTreeMap::from([(gateway("a"), 5)]),
-            (&at, now),
+            (&at, now, PATIENCE),
         );
         let later = now + Duration::from_secs(1);
         gate.hold(
             route("r"),
             status(),
             BTreeMap::from([(gateway("a"), 2)]),
-            (&at, later),
+            (&at, later, PATIENCE),
         );
         assert_eq!(keys(gate.reached(&gateway("a"), Reached::Revision(2))), []);
         assert_eq!(gate.deadline(), Some(now + PATIENCE));

@@ -1,29 +1,32 @@
 //! The one loop that owns the engine: what watches, proxies and providers tell goes in; configurations,
 //! provisioning and statuses come out.
 
+mod serving;
+mod told;
+
 use super::catalog::{Catalog, Release};
 use super::clock::Clock;
-use super::events::{About, Events, notices};
-use super::gate::{Free, Gate, Reached};
+use super::cloud::{self, Clouds};
+use super::events::{About, Events, Notice, notices};
+use super::gate::{self, Free, Gate, Reached};
 use super::metrics::Metrics;
 use super::options;
-use super::protect::{self, Protector};
-use super::provision::{Provisioned, Provisioner, Request};
+use super::protect::Protector;
+use super::provision::{Provisioned, Provisioner};
 use super::status::Writer;
-use super::traces::{self, TRACES};
+use super::traces::TRACES;
 use super::watch::{Input, Source};
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::engine::{BalancerChange, Delta, Engine, Parts, StatusChange};
 use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
 use gatewright_core::status::Status;
-use gatewright_core::status::programming::{ListenerOutcome, Programming, ProgrammingFault};
-use gatewright_model::LoadBalancer;
 use gatewright_model::key::{ListenerParent, ObjectName};
-use gatewright_stream::server::{ConfigServer, GatewayOutcome};
+use gatewright_stream::server::ConfigServer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
+use told::reached;
 
 /// Objects taken in one go: the engine computes what depends on them once.
 const BATCH: usize = 4096;
@@ -43,6 +46,8 @@ pub struct Inbox {
     pub catalog: watch::Receiver<Catalog>,
     /// From the provisioner.
     pub provisioned: mpsc::Receiver<Provisioned>,
+    /// From the clouds.
+    pub clouds: mpsc::Receiver<cloud::Told>,
     /// Whether this process leads.
     pub leads: watch::Receiver<bool>,
 }
@@ -51,8 +56,10 @@ pub struct Inbox {
 pub struct Outbox {
     /// Configurations of the proxies.
     pub server: ConfigServer,
-    /// Infrastructure.
+    /// Infrastructure of proxies.
     pub provisioner: Provisioner,
+    /// Load balancers of clouds.
+    pub clouds: Clouds,
     /// Statuses.
     pub writer: Writer,
     /// Events.
@@ -99,7 +106,11 @@ impl Hub {
         (catalog, leads): (Catalog, watch::Receiver<bool>),
         (out, clock): (Outbox, Clock),
     ) -> Self {
-        let engine = Engine::new(options::engine(&controller, &catalog, backends));
+        let engine = Engine::new(options::engine(
+            (&controller, &out.clouds.controllers()),
+            &catalog,
+            backends,
+        ));
         out.writer.set_kinds(catalog.kinds.clone());
         let leading = *leads.borrow();
         Self {
@@ -146,6 +157,7 @@ impl Hub {
                     self.take_absence();
                 }
                 Some(done) = inbox.provisioned.recv() => self.take_provisioned(done),
+                Some(told) = inbox.clouds.recv() => self.take_cloud(told),
                 Ok(()) = inbox.catalog.changed() => {
                     let catalog = inbox.catalog.borrow_and_update().clone();
                     self.take_catalog(catalog);
@@ -231,7 +243,8 @@ impl Hub {
         self.out.writer.set_kinds(catalog.kinds.clone());
         self.catalog = catalog;
         let now = self.clock.now();
-        let options = options::engine(&self.controller, &self.catalog, self.backends);
+        let controllers = self.out.clouds.controllers();
+        let options = options::engine((&self.controller, &controllers), &self.catalog, self.backends);
         let mut delta = self.engine.reconfigure(options, now);
         let more = self.engine.update(gone, now);
         delta.balancers.extend(more.balancers);
@@ -256,6 +269,7 @@ impl Hub {
         let begun = Instant::now();
         let mut upserted = Vec::new();
         let mut classes = false;
+        let mut gateways = BTreeSet::new();
         let mut changes = Vec::with_capacity(batch.len());
         for input in batch {
             match input {
@@ -267,6 +281,7 @@ impl Hub {
                 Input::Delete(key) => {
                     self.out.metrics.watched(key.kind);
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
+                    self.touched(&key, &mut gateways);
                     self.versions.remove(&key);
                     self.out.writer.cancel(&key);
                     self.gate.cancel(&key);
@@ -276,6 +291,7 @@ impl Hub {
                     let key = object.key();
                     self.out.metrics.watched(key.kind);
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
+                    self.touched(&key, &mut gateways);
                     if key.kind.has_status() {
                         self.versions.insert(key.clone(), version);
                         self.engine.forget_status(&key);
@@ -299,84 +315,10 @@ impl Hub {
             self.protect();
             self.release();
         }
+        for gateway in &gateways {
+            self.look_at_cloud(gateway);
+        }
         self.out.metrics.reconciled("engine", "success", begun.elapsed());
-    }
-
-    /// This process begins to lead, or leads no more: then others hear the proxies.
-    fn take_leadership(&mut self, leads: bool) {
-        self.leading = leads;
-        self.arrival = leads.then(|| Instant::now() + ARRIVAL);
-        if !leads {
-            let delta = self.engine.forget_programming(self.clock.now());
-            self.pass_on(delta);
-        }
-        self.protect();
-    }
-
-    /// The proxies had time to arrive: says of which Gateways there is none.
-    fn take_absence(&mut self) {
-        let gateways: Vec<ObjectName> = self.engine.balancers().map(|(name, _)| name.clone()).collect();
-        let programmed = gateways.into_iter().filter_map(|gateway| {
-            let outcome = self.out.server.outcome(&gateway);
-            let programming = self.programming(&gateway, outcome.as_ref())?;
-            Some((gateway, programming))
-        });
-        let programmed = programmed.collect();
-        let delta = self.engine.set_programming(programmed, self.clock.now());
-        self.pass_on(delta);
-    }
-
-    fn protect(&self) {
-        let wanted = protect::wanted(&self.engine, &self.controller);
-        self.out.protector.put(wanted, &self.versions);
-    }
-
-    /// Whether a Gateway exists and its class names our controller, accepted or not.
-    fn is_ours(&self, gateway: &ObjectName) -> bool {
-        let snapshot = self.engine.snapshot();
-        let Some(Object::Gateway(gateway)) = snapshot.get(Kind::Gateway, gateway).map(|found| &**found)
-        else {
-            return false;
-        };
-        let class = ObjectName::new("", &gateway.spec.gateway_class_name);
-        matches!(
-            snapshot.get(Kind::GatewayClass, &class).map(|found| &**found),
-            Some(Object::GatewayClass(class)) if class.spec.controller_name == self.controller
-        )
-    }
-
-    /// What an earlier process made for Gateways that are not accepted now is no orphan.
-    fn keep_refused(&mut self) {
-        let gateways = self.engine.snapshot().all(Kind::Gateway);
-        let refused: BTreeSet<ObjectName> = gateways
-            .map(|(name, _)| name)
-            .filter(|name| self.engine.balancer(name).is_none() && self.is_ours(name))
-            .cloned()
-            .collect();
-        for gateway in &refused {
-            self.out.provisioner.keep(gateway);
-        }
-        self.kept.extend(refused);
-    }
-
-    /// Lets go of kept Gateways that are gone or another controller's now.
-    fn release(&mut self) {
-        let gone: Vec<ObjectName> = self
-            .kept
-            .iter()
-            .filter(|gateway| !self.is_ours(gateway))
-            .cloned()
-            .collect();
-        for gateway in gone {
-            self.kept.remove(&gateway);
-            self.remove(&gateway);
-        }
-    }
-
-    fn remove(&mut self, gateway: &ObjectName) {
-        self.out.server.retract(gateway);
-        self.out.provisioner.remove(gateway);
-        self.infrastructure.remove(gateway);
     }
 
     /// Hands on what the engine found different.
@@ -400,9 +342,21 @@ impl Hub {
         for StatusChange { key, status, before } in delta.statuses {
             self.announce(&key, before.as_deref(), &status);
             let concerned = concerned(&key, &needs);
-            let server = &self.out.server;
-            let reached = |gateway: &ObjectName| reached(server.outcome(gateway).as_ref());
-            if let Some(free) = self.gate.hold(key, status, concerned, (&reached, Instant::now())) {
+            let (server, clouds) = (&self.out.server, &self.out.clouds);
+            let reached = |gateway: &ObjectName| match clouds.reached(gateway) {
+                // Who does not lead hears no cloud and writes nothing.
+                Some(reached) if self.leading => reached,
+                Some(_) => Reached::Nobody,
+                None => reached(server.outcome(gateway).as_ref()),
+            };
+            let judged = key.route().is_some() && concerned.keys().any(|name| clouds.reached(name).is_some());
+            let patience = if judged { gate::JUDGED } else { gate::PATIENCE };
+            let waits = (
+                &reached as &dyn Fn(&ObjectName) -> Reached,
+                Instant::now(),
+                patience,
+            );
+            if let Some(free) = self.gate.hold(key, status, concerned, waits) {
                 self.write(free);
             }
         }
@@ -410,169 +364,42 @@ impl Hub {
         self.out.metrics.served(gateways, self.out.server.connected());
     }
 
-    /// Gives a load balancer to its proxies, and its outside to the provider.
-    fn publish(&mut self, balancer: &Arc<LoadBalancer>, parts: &Parts) -> u64 {
-        let gateway = &balancer.gateway;
-        let request = self.request(balancer);
-        let places = self.out.provisioner.place(&request);
-        let revision = self.out.server.publish_for(&places, balancer);
-        // Routes and backends are the proxies' business alone.
-        if parts.settings || !parts.listeners.is_empty() || !self.infrastructure.contains_key(gateway) {
-            self.out.provisioner.put(request);
-        }
-        revision.0
-    }
-
-    fn request(&self, balancer: &Arc<LoadBalancer>) -> Request {
-        let key = ObjectKey {
-            kind: Kind::Gateway,
-            name: balancer.gateway.clone(),
-        };
-        let object = self.engine.snapshot().get(key.kind, &key.name);
-        Request {
-            balancer: Arc::clone(balancer),
-            uid: object
-                .and_then(|object| object.metadata().uid.clone())
-                .unwrap_or_default(),
-            class_uid: self.uid_of_class(&balancer.class),
-            parameters: self.engine.parameters(&balancer.gateway).cloned(),
-        }
-    }
-
-    fn uid_of_class(&self, class: &str) -> String {
-        let class = self
-            .engine
-            .snapshot()
-            .get(Kind::GatewayClass, &ObjectName::new("", class));
-        class
-            .and_then(|class| class.metadata().uid.clone())
-            .unwrap_or_default()
-    }
-
-    fn take_outcomes(&mut self) {
-        let mut programmed = BTreeMap::new();
-        let mut free = Vec::new();
-        for outcome in self.out.server.take_outcomes() {
-            let gateway = outcome.gateway.clone();
-            if let Some(programming) = self.programming(&gateway, Some(&outcome)) {
-                programmed.insert(gateway.clone(), programming);
-            }
-            free.push((gateway, reached(Some(&outcome))));
-        }
-        let span = tracing::debug_span!(
-            target: TRACES,
-            "acknowledge",
-            gateways = free.len(),
-            statuses = tracing::field::Empty,
-        );
-        let _entered = span.enter();
-        let delta = self.engine.set_programming(programmed, self.clock.now());
-        span.record("statuses", delta.statuses.len());
-        self.pass_on(delta);
-        for (gateway, reached) in free {
-            for free in self.gate.reached(&gateway, reached) {
-                self.write(free);
-            }
-        }
-    }
-
-    fn take_provisioned(&mut self, done: Provisioned) {
-        let gateway = done.gateway.clone();
-        let Some(balancer) = self.engine.balancer(&gateway).cloned() else {
-            return;
-        };
-        let span = tracing::debug_span!(target: TRACES, "provisioned", %gateway);
-        traces::follow(&span, done.origin);
-        let _entered = span.enter();
-        let moved = done.moved;
-        self.infrastructure.insert(gateway.clone(), done);
-        if moved {
-            self.publish(&balancer, &Parts::default());
-        }
-        let outcome = self.out.server.outcome(&gateway);
-        if let Some(programming) = self.programming(&gateway, outcome.as_ref()) {
-            let outcomes = BTreeMap::from([(gateway, programming)]);
-            let delta = self.engine.set_programming(outcomes, self.clock.now());
-            self.pass_on(delta);
-        }
-    }
-
-    /// What the statuses say of the data plane; `None` leaves them as they are: while proxies take over a
-    /// change, while somebody else leads, and while the proxies of a Gateway that was programmed may arrive.
-    fn programming(&self, gateway: &ObjectName, outcome: Option<&GatewayOutcome>) -> Option<Programming> {
-        let found = self.found(gateway, outcome)?;
-        let good = found.fault.is_none() && self.infrastructure.contains_key(gateway);
-        let awaited = self.arrival.is_some() && self.engine.is_programmed(gateway);
-        (self.leading && (good || !awaited)).then_some(found)
-    }
-
-    /// What is known of the data plane; `None` while proxies take over a change.
-    fn found(&self, gateway: &ObjectName, outcome: Option<&GatewayOutcome>) -> Option<Programming> {
-        let balancer = self.engine.balancer(gateway)?;
-        let infrastructure = self.infrastructure.get(gateway);
-        let addresses = infrastructure
-            .map(|found| found.addresses.clone())
-            .unwrap_or_default();
-        let fault = infrastructure.and_then(|found| found.fault.clone());
-        let mut programming = Programming {
-            listeners: BTreeMap::new(),
-            addresses,
-            fault,
-        };
-        let Some(outcome) = outcome.filter(|outcome| outcome.acked.is_some()) else {
-            programming.fault.get_or_insert_with(|| ProgrammingFault {
-                reason: "Pending".into(),
-                message: "no proxy of the Gateway is ready yet".to_owned(),
-            });
-            return Some(programming);
-        };
-        if outcome.acked < Some(outcome.revision) {
-            return None;
-        }
-        programming.listeners = balancer
-            .listeners
-            .keys()
-            .map(|key| {
-                let result = match outcome.listeners.get(key) {
-                    None => ListenerOutcome::Programmed,
-                    Some(fault) => ListenerOutcome::Failed {
-                        reason: fault.reason.clone(),
-                        message: fault.message.to_string(),
-                    },
-                };
-                (key.clone(), result)
-            })
-            .collect();
-        Some(programming)
-    }
-
     fn write(&self, (key, status, origin): Free) {
         let version = self.versions.get(&key).cloned().unwrap_or_default();
         self.out.writer.put(key, (status, version), origin);
     }
 
-    fn announce(&self, key: &ObjectKey, before: Option<&Status>, after: &Status) {
-        let Some((resource, _)) = self.catalog.kinds.get(&key.kind).filter(|_| *self.leads.borrow()) else {
-            return;
+    /// Sends an Event about a Gateway that no condition says.
+    fn announce_of(&self, gateway: &ObjectName, notice: Notice) {
+        let key = ObjectKey {
+            kind: Kind::Gateway,
+            name: gateway.clone(),
         };
-        let object = self.engine.snapshot().get(key.kind, &key.name);
-        let uid = object.and_then(|object: &Arc<Object>| object.metadata().uid.clone());
-        for notice in notices(key.kind, before, after) {
-            let about = About {
-                key: key.clone(),
-                uid: uid.clone(),
-                resource: resource.clone(),
-            };
+        if let Some(about) = self.about(&key) {
             self.out.events.send(about, notice);
         }
     }
-}
 
-/// Where the data plane of a Gateway is.
-fn reached(outcome: Option<&GatewayOutcome>) -> Reached {
-    match outcome.and_then(|outcome| outcome.acked) {
-        None => Reached::Nobody,
-        Some(revision) => Reached::Revision(revision.0),
+    /// Where an Event about an object belongs; `None` when it is not ours to send.
+    fn about(&self, key: &ObjectKey) -> Option<About> {
+        let (resource, _) = self
+            .catalog
+            .kinds
+            .get(&key.kind)
+            .filter(|_| *self.leads.borrow())?;
+        let object = self.engine.snapshot().get(key.kind, &key.name);
+        Some(About {
+            key: key.clone(),
+            uid: object.and_then(|object: &Arc<Object>| object.metadata().uid.clone()),
+            resource: resource.clone(),
+        })
+    }
+
+    fn announce(&self, key: &ObjectKey, before: Option<&Status>, after: &Status) {
+        let Some(about) = self.about(key) else { return };
+        for notice in notices(key.kind, before, after) {
+            self.out.events.send(about.clone(), notice);
+        }
     }
 }
 

@@ -48,6 +48,13 @@ struct OfKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Changed {
+    controller: String,
+    action: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -65,6 +72,8 @@ pub struct Metrics {
     unreadable: Family<OfKind, Counter>,
     gateways: Gauge,
     proxies: Gauge,
+    changes: Family<Changed, Counter>,
+    shortfalls: Family<OfKind, Gauge>,
     spans_lost: Counter<u64, AtomicU64>,
     traces: Option<Arc<OwnTraces>>,
 }
@@ -91,6 +100,8 @@ impl Metrics {
             unreadable: Family::default(),
             gateways: Gauge::default(),
             proxies: Gauge::default(),
+            changes: Family::default(),
+            shortfalls: Family::default(),
             spans_lost: Counter::default(),
             traces,
             registry: Mutex::new(Registry::default()),
@@ -140,6 +151,16 @@ impl Metrics {
             "gatewright_proxies_ready",
             "Proxies that are ready",
             metrics.proxies.clone(),
+        );
+        registry.register(
+            "gatewright_cloud_changes",
+            "Changes made in clouds, by controller name, action and result",
+            metrics.changes.clone(),
+        );
+        registry.register(
+            "gatewright_unsupported",
+            "What clouds cannot express of the Gateways that they serve: missing, or approximated",
+            metrics.shortfalls.clone(),
         );
         registry.register(
             "gatewright_trace_spans_dropped",
@@ -213,6 +234,25 @@ impl Metrics {
         self.unreadable
             .get_or_create(&OfKind { kind: kind.as_str() })
             .inc();
+    }
+
+    /// A change was tried in a cloud.
+    pub fn changed(&self, controller: &str, action: &'static str, result: &'static str) {
+        let labels = Changed {
+            controller: controller.to_owned(),
+            action,
+            result,
+        };
+        self.changes.get_or_create(&labels).inc();
+    }
+
+    /// What clouds cannot express.
+    pub fn shortfalls(&self, missing: usize, approximated: usize) {
+        for (kind, count) in [("missing", missing), ("approximated", approximated)] {
+            self.shortfalls
+                .get_or_create(&OfKind { kind })
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// What is served.

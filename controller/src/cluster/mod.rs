@@ -3,6 +3,7 @@
 //! ```text
 //! sources (watches) -> hub (engine) -> configuration server -> proxies
 //!                          |  ^------- provisioner (Services, Deployments) <- provider
+//!                          |  ^------- clouds (whole load balancers) <- providers
 //!                          '-> gate -> status writer, Events
 //! ```
 
@@ -12,9 +13,11 @@ pub mod args;
 mod authority;
 mod catalog;
 mod clock;
+mod cloud;
 mod events;
 mod gate;
 mod hub;
+pub mod inspect;
 mod lease;
 mod metrics;
 mod options;
@@ -24,9 +27,10 @@ mod prune;
 mod sources;
 mod status;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod traces;
 mod watch;
+mod work;
 
 use crate::cli;
 use crate::cli::exit::Exit;
@@ -36,9 +40,10 @@ use args::ControllerArgs;
 use authority::Authorities;
 use catalog::Catalog;
 use clock::Clock;
+use cloud::{CloudWork, Clouds, Keeper};
 use events::Events;
 use gatewright_core::backend::{BackendOptions, Location};
-use gatewright_crds::api::GatewayClass;
+use gatewright_crds::api::{Gateway, GatewayClass};
 use gatewright_proxy::observe::trace::OwnTraces;
 use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
@@ -56,6 +61,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch as cell};
+use work::Line;
 
 /// Objects that wait for the hub; watches pause beyond that.
 const INPUTS: usize = 8192;
@@ -149,6 +155,12 @@ async fn start(
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
+    let registry = args.clouds.registry().await?;
+    let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
+    let gateway = ApiResource::erase::<Gateway>(&());
+    let keeper = Keeper::start(client.clone(), gateway, is_leading.clone());
+    let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);
+    let told_by_clouds = clouds.start(is_leading.clone(), is_synced.clone(), INPUTS);
     let identity = identity(&args);
     let events = Events::start(client.clone(), identity.clone());
 
@@ -184,6 +196,7 @@ async fn start(
     let outbox = Outbox {
         server,
         provisioner,
+        clouds,
         writer,
         events,
         protector,
@@ -200,6 +213,7 @@ async fn start(
         inputs: inputs_of_hub,
         catalog: catalogs,
         provisioned: provisioned_of_hub,
+        clouds: told_by_clouds,
         leads: is_leading.clone(),
     };
     tokio::spawn(async move {

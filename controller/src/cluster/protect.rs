@@ -24,8 +24,8 @@ pub struct Protection {
     finalizers: Vec<String>,
 }
 
-/// The classes whose finalizers are not what they should be.
-pub fn wanted(engine: &Engine, controller: &str) -> Vec<Protection> {
+/// The classes of controller names that are ours whose finalizers are not what they should be.
+pub fn wanted(engine: &Engine, ours: impl Fn(&str) -> bool) -> Vec<Protection> {
     let snapshot = engine.snapshot();
     let used: BTreeSet<&str> = snapshot
         .all(Kind::Gateway)
@@ -37,7 +37,7 @@ pub fn wanted(engine: &Engine, controller: &str) -> Vec<Protection> {
     let classes = snapshot
         .all(Kind::GatewayClass)
         .filter_map(|(_, object)| match &**object {
-            Object::GatewayClass(class) if class.spec.controller_name == controller => Some(&class.metadata),
+            Object::GatewayClass(class) if ours(&class.spec.controller_name) => Some(&class.metadata),
             _ => None,
         });
     classes

@@ -121,7 +121,7 @@ fn object_name(object: &DynamicObject) -> ObjectName {
 }
 
 /// Reads an object into our types, whatever served version it has.
-fn read(kind: Kind, mut object: DynamicObject) -> Input {
+pub fn read(kind: Kind, mut object: DynamicObject) -> Input {
     let key = ObjectKey {
         kind,
         name: object_name(&object),

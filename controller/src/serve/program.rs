@@ -103,7 +103,7 @@ fn empty(placing: Placing, placement: &Placement, report: &ApplyReport) -> Progr
                 routability: address.routability,
             })
             .collect(),
-        fault: None,
+        ..Programming::default()
     }
 }
 

@@ -217,7 +217,9 @@ impl Site {
                 options: self.options.of(
                     gateway,
                     &Own {
-                        parameters: engine.parameters(gateway).cloned(),
+                        parameters: engine
+                            .parameters(gateway)
+                            .and_then(|parameters| parameters.software().cloned()),
                         session_key: None,
                     },
                 ),

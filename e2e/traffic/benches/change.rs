@@ -6,7 +6,7 @@
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatewright_core::backend::BackendOptions;
-use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
@@ -98,6 +98,7 @@ impl Site {
                 controller: "gatewright.dev/software".into(),
                 features: Vec::new(),
                 parameters: ParametersKind::Software,
+            reach: Reach::Everything,
             }],
             bundle: BundleVersion::Known("v1.7.0".into()),
             routability: true,

@@ -153,6 +153,13 @@ impl FakeApi {
         self.state().store(&place, path, object, "ADDED");
     }
 
+    /// Deletes an object, as another writer does.
+    pub fn delete(&self, path: &str) {
+        let place = Place::of(path).unwrap();
+        let name = place.name.clone().unwrap();
+        let _ = self.state().delete(&place, &name);
+    }
+
     /// The requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()

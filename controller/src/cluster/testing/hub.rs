@@ -1,9 +1,11 @@
 //! A hub between an API server in memory and real proxies, with everything that it tells and that tells it.
 
 use super::FakeApi;
+use crate::clouds::{RESYNC, Registry};
 use crate::cluster::admission::Grants;
 use crate::cluster::catalog::{Catalog, Release};
 use crate::cluster::clock::Clock;
+use crate::cluster::cloud::{CloudWork, Clouds, Keeper};
 use crate::cluster::events::Events;
 use crate::cluster::hub::{Hub, Inbox, Outbox};
 use crate::cluster::metrics::Metrics;
@@ -11,6 +13,7 @@ use crate::cluster::protect::Protector;
 use crate::cluster::provision::Provisioner;
 use crate::cluster::status::Writer;
 use crate::cluster::watch::watch;
+use crate::cluster::work::Line;
 use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
 use gatewright_core::graph::class::BundleVersion;
 use gatewright_core::snapshot::Kind;
@@ -23,6 +26,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch as cell};
 
 /// Controller name of the classes that are ours.
@@ -72,8 +76,17 @@ fn catalog() -> Catalog {
 }
 
 impl TestHub {
-    /// Starts one on what the API server has; it leads.
+    /// Starts one on what the API server has, without clouds; it leads.
     pub fn start(api: &FakeApi, options: ServerOptions) -> Self {
+        Self::start_with(api, options, (Registry::default(), RESYNC))
+    }
+
+    /// Starts one that drives clouds as well.
+    pub fn start_with(
+        api: &FakeApi,
+        options: ServerOptions,
+        (registry, resync): (Registry, Duration),
+    ) -> Self {
         let client = api.client();
         let metrics = Arc::new(Metrics::new(None));
         let server = ConfigServer::new(options);
@@ -115,10 +128,16 @@ impl TestHub {
                 .clone()
                 .run(is_leading.clone(), is_synced.clone(), provisioned),
         );
+        let work = CloudWork::new(registry, resync, Arc::clone(&metrics));
+        let (gateway, _) = catalog.kinds[&Kind::Gateway].clone();
+        let keeper = Keeper::start(client.clone(), gateway, is_leading.clone());
+        let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);
+        let told_by_clouds = clouds.start(is_leading.clone(), is_synced.clone(), 1024);
         let (class, _) = catalog.kinds[&Kind::GatewayClass].clone();
         let outbox = Outbox {
             server: server.clone(),
             provisioner: provisioner.clone(),
+            clouds,
             writer,
             events: Events::start(client.clone(), "test".to_owned()),
             protector: Protector::start(client, class, is_leading.clone()),
@@ -139,6 +158,7 @@ impl TestHub {
             inputs: inputs_of_hub,
             catalog: catalogs,
             provisioned: provisioned_of_hub,
+            clouds: told_by_clouds,
             leads: is_leading,
         };
         tokio::spawn(async move {
@@ -228,6 +248,7 @@ impl FakeApi {
         if let Some(known) = self.get(&gateway_path(name)) {
             gateway["metadata"]["uid"] = known["metadata"]["uid"].clone();
             gateway["metadata"]["generation"] = 2.into();
+            gateway["metadata"]["finalizers"] = known["metadata"]["finalizers"].clone();
             gateway["status"] = known["status"].clone();
         }
         for (field, value) in more.as_object().unwrap() {

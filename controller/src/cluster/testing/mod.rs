@@ -1,11 +1,13 @@
 //! What tests of the controller share: an API server in memory, and a hub with everything around it.
 
 mod api;
+mod cloud;
 mod collector;
 mod hub;
 mod proxy;
 
 pub use api::{FakeApi, Line};
+pub use cloud::{CLOUD, TestCloud};
 pub use collector::{Collector, Span};
 pub use hub::{TestHub, gateway_path};
 pub use proxy::{Pki, TestProxy};

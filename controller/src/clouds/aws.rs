@@ -1,0 +1,167 @@
+//! AWS: reached when the first Gateway of one of its classes is there.
+
+use super::{Cloud, Registry};
+use clap::Args;
+use gatewright_aws::alb::{AlbDriver, Settings};
+use gatewright_aws_sdk::{Account, ConnectError, Connector, Settings as Place, Timing};
+use gatewright_model::key::ObjectName;
+use gatewright_provider_api::Provider;
+use gatewright_provider_api::contract::{
+    BoxFuture, Erased, ErrorKind, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
+};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// How AWS is reached. Credentials, and everything else that is not named here, come from the SDK's own chain:
+/// environment, profile, web identity (IRSA), EKS Pod Identity, instance.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "AWS")]
+pub struct AwsOptions {
+    /// Name of this cluster, in the tags of everything that is made: different for each cluster that uses an account.
+    #[arg(long, env = "GATEWRIGHT_CLUSTER_NAME", value_name = "NAME", default_value = "")]
+    pub cluster_name: String,
+    /// Controller name of GatewayClasses whose Gateways become Application Load Balancers; none are served when empty.
+    #[arg(long, value_name = "DOMAIN/PATH", default_value = "gatewright.dev/aws-alb")]
+    pub aws_alb_controller_name: String,
+    /// VPC of load balancers whose parameters name none.
+    #[arg(long, env = "GATEWRIGHT_AWS_VPC_ID", value_name = "VPC-ID")]
+    pub aws_vpc_id: Option<String>,
+    /// Region; by default that of the environment.
+    #[arg(long, value_name = "REGION")]
+    pub aws_region: Option<String>,
+    /// How long a replaced load balancer stays after its successor took over.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::cli::humantime_duration)]
+    pub aws_drain: Duration,
+}
+
+impl AwsOptions {
+    /// Adds the providers of AWS.
+    pub fn register(&self, registry: &mut Registry) {
+        if self.aws_alb_controller_name.is_empty() {
+            return;
+        }
+        let cloud: Cloud = Arc::new(Alb {
+            options: self.clone(),
+            connector: Connector::new(Timing::default(), BTreeMap::new(), Arc::new(())),
+            driver: OnceCell::new(),
+        });
+        registry.add(&self.aws_alb_controller_name, cloud);
+    }
+}
+
+/// Application Load Balancers of one account and region. Without credentials it says so wherever it is asked, and
+/// looks for them again the next time.
+struct Alb {
+    options: AwsOptions,
+    connector: Connector,
+    driver: OnceCell<Erased<AlbDriver<Account>>>,
+}
+
+impl Alb {
+    async fn driver(&self) -> Result<&dyn Reconcile<Request>, ProviderError> {
+        let connect = async || {
+            let place = Place {
+                region: self.options.aws_region.clone(),
+                role: None,
+            };
+            let account = self.connector.connect(&place).await.map_err(told)?;
+            let identity = account.identity();
+            tracing::info!(account = identity.account, arn = identity.arn, region = account.region(), "AWS is reached");
+            let settings = Settings {
+                cluster: self.options.cluster_name.as_str().into(),
+                drain: self.options.aws_drain,
+                vpc: self.options.aws_vpc_id.as_deref().map(Into::into),
+            };
+            Ok(Erased::new(AlbDriver::new(account, settings, now)))
+        };
+        let driver = self.driver.get_or_try_init(connect).await?;
+        Ok(driver)
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default()
+}
+
+fn told(error: ConnectError) -> ProviderError {
+    let kind = match &error {
+        ConnectError::Identity(error) => error.kind,
+        ConnectError::Endpoint(_) => ErrorKind::Invalid,
+    };
+    ProviderError {
+        kind,
+        resource: Resource {
+            kind: "account",
+            id: "AWS".into(),
+        },
+        message: error.to_string(),
+    }
+}
+
+impl Reconcile<Request> for Alb {
+    fn provider(&self) -> Provider {
+        Provider::AwsAlb
+    }
+
+    fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match self.driver().await {
+                Ok(driver) => driver.reconcile(request).await,
+                Err(error) => unread(error),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            match self.driver().await {
+                Ok(driver) => driver.remove(gateway).await,
+                Err(error) => unread(error),
+            }
+        })
+    }
+
+    fn preview<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Preview> {
+        Box::pin(async move {
+            match self.driver().await {
+                Ok(driver) => driver.preview(request).await,
+                Err(error) => unknown(error),
+            }
+        })
+    }
+
+    fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
+        Box::pin(async move {
+            match self.driver().await {
+                Ok(driver) => driver.preview_removal(gateway).await,
+                Err(error) => unknown(error),
+            }
+        })
+    }
+
+    fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
+        Box::pin(async move { self.driver().await?.owners().await })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+fn unread(error: ProviderError) -> Outcome {
+    Outcome {
+        unread: Some(error),
+        ..Outcome::default()
+    }
+}
+
+fn unknown(error: ProviderError) -> Preview {
+    Preview {
+        unread: Some(error),
+        ..Preview::default()
+    }
+}

@@ -1,0 +1,57 @@
+//! The clouds that this program reaches, for the controller and for `gatewright plan`.
+
+use anyhow::Result;
+use clap::Args;
+use gatewright_model::Str;
+use gatewright_provider_api::contract::{Reconcile, Request};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A provider without its types.
+pub type Cloud = Arc<dyn Reconcile<Request>>;
+
+/// Providers of clouds, by the controller name of their GatewayClasses.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<Str, Cloud>);
+
+impl Registry {
+    /// Adds a provider, under the controller name of its GatewayClasses.
+    pub fn add(&mut self, controller: &str, cloud: Cloud) {
+        self.0.insert(controller.into(), cloud);
+    }
+
+    /// The provider of a controller name.
+    pub fn get(&self, controller: &str) -> Option<&Cloud> {
+        self.0.get(controller)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Controller names and providers.
+    pub fn all(&self) -> impl Iterator<Item = (&Str, &Cloud)> {
+        self.0.iter()
+    }
+}
+
+/// How clouds are reached.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Clouds")]
+pub struct CloudOptions {}
+
+impl CloudOptions {
+    /// The providers.
+    ///
+    /// # Errors
+    /// When options contradict each other.
+    #[allow(clippy::unused_async, reason = "each cloud is a feature of its own")]
+    pub async fn registry(&self) -> Result<Registry> {
+        Ok(Registry::default())
+    }
+}
+
+/// Time between two looks at a Gateway of which nothing is known to have changed.
+pub const RESYNC: Duration = Duration::from_secs(600);

@@ -1,0 +1,234 @@
+//! What is known of one Gateway that a cloud serves.
+
+use super::work::{Revised, Told};
+use crate::cluster::events::{self, Notice};
+use crate::cluster::gate::Reached;
+use gatewright_core::status::Shortfall;
+use gatewright_core::status::programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
+use gatewright_model::LoadBalancer;
+use gatewright_model::unsupported::Unsupported;
+use gatewright_provider_api::contract::{Applied, Outcome, Verdict};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+/// Changes that an Event names; the rest is counted.
+const NAMED: usize = 3;
+
+/// A Gateway object as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Existing<'a> {
+    /// Its metadata.
+    pub meta: &'a ObjectMeta,
+    /// Its `resourceVersion`.
+    pub version: &'a str,
+    /// Controller name of its class; `None`: the class is not there.
+    pub controller: Option<&'a str>,
+}
+
+/// What a run means for whoever looks at the Gateway.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether its statuses say something else now.
+    pub news: bool,
+    /// Whether nothing is left of it, so that it may go.
+    pub removed: bool,
+    /// Events.
+    pub notices: Vec<Notice>,
+}
+
+/// What is known of one Gateway.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The newest state of it.
+    newest: Option<Revised>,
+    /// Whether the newest state has yet to be handed on.
+    waiting: bool,
+    /// Which state the cloud has, or was tried to be given.
+    reached: Option<u64>,
+    /// What was said of that.
+    word: Option<Word>,
+    shortfall: Shortfall,
+    /// The state that was in place without anything to do: what differs from then on is drift.
+    settled: Option<u64>,
+    stage: Stage,
+}
+
+/// Whether it is to be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Staying,
+    Leaving,
+    Removed,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Word {
+    addresses: Vec<AssignedAddress>,
+    fault: Option<ProgrammingFault>,
+}
+
+impl State {
+    /// Takes the newest state.
+    pub fn publish(&mut self, request: Revised) {
+        self.newest = Some(request);
+        self.waiting = true;
+    }
+
+    /// The newest state, unless it was handed on before.
+    pub fn take_waiting(&mut self) -> Option<Revised> {
+        std::mem::take(&mut self.waiting).then(|| self.newest.clone())?
+    }
+
+    /// It is to go; whether that is new.
+    pub fn leave(&mut self) -> bool {
+        let new = self.stage == Stage::Staying;
+        if new {
+            self.stage = Stage::Leaving;
+            self.settled = None;
+        }
+        new
+    }
+
+    /// It is to stay, or to be there again.
+    pub fn stay(&mut self) {
+        if self.stage != Stage::Staying {
+            self.stage = Stage::Staying;
+            self.waiting = self.newest.is_some();
+        }
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_removed(&self) -> bool {
+        self.stage == Stage::Removed
+    }
+
+    /// Takes in what became of it.
+    pub fn take(&mut self, told: Told) -> Judgement {
+        let Told {
+            revision,
+            outcome,
+            news,
+            ..
+        } = told;
+        match revision {
+            Some(revision) if self.stage == Stage::Staying => self.take_made(revision, outcome, news),
+            None if self.stage == Stage::Leaving => self.take_removed(&outcome),
+            // It was decided otherwise meanwhile.
+            _ => Judgement::default(),
+        }
+    }
+
+    fn take_made(&mut self, revision: u64, outcome: Outcome, news: bool) -> Judgement {
+        let drifted = self.settled == Some(revision) && !outcome.changes.is_empty();
+        let notices = if drifted {
+            vec![drift(&outcome.changes)]
+        } else {
+            Vec::new()
+        };
+        let at_rest = outcome.is_converged() && outcome.addresses.fault.is_none() && outcome.again.is_none();
+        self.settled = if at_rest {
+            Some(revision)
+        } else {
+            self.settled.filter(|settled| *settled == revision)
+        };
+        self.reached = self.reached.max(Some(revision));
+        if news {
+            self.word = Some(Word {
+                fault: outcome.fault(),
+                addresses: outcome.addresses.assigned,
+            });
+            // Without an answer of the cloud nobody could say what it cannot express.
+            if outcome.unread.is_none() || !outcome.unsupported.is_empty() {
+                self.shortfall = Shortfall::of(outcome.unsupported);
+            }
+        }
+        Judgement {
+            news,
+            removed: false,
+            notices,
+        }
+    }
+
+    fn take_removed(&mut self, outcome: &Outcome) -> Judgement {
+        if outcome.is_converged() {
+            self.stage = Stage::Removed;
+            return Judgement {
+                removed: true,
+                ..Judgement::default()
+            };
+        }
+        let fault = outcome.fault().map(|fault| ProgrammingFault {
+            message: format!(
+                "the Gateway is being deleted, but its resources are still there: {}",
+                fault.message
+            ),
+            ..fault
+        });
+        let word = self.word.get_or_insert_default();
+        let news = word.fault != fault;
+        word.fault = fault;
+        Judgement {
+            news,
+            ..Judgement::default()
+        }
+    }
+
+    /// How far the cloud is.
+    pub fn reached(&self) -> Reached {
+        match self.stage {
+            Stage::Staying => Reached::Revision(self.reached.unwrap_or_default()),
+            Stage::Leaving | Stage::Removed => Reached::Nobody,
+        }
+    }
+
+    /// What the statuses say; `None` before the cloud had a word.
+    pub fn programming(&self, balancer: &LoadBalancer) -> Option<Programming> {
+        let word = self.word.as_ref()?;
+        let listeners = balancer.listeners.keys().filter_map(|key| {
+            let outcome = match self.shortfall.listener(key) {
+                Some(message) => ListenerOutcome::Failed {
+                    reason: "Invalid".into(),
+                    message,
+                },
+                None if word.addresses.is_empty() => return None,
+                None => ListenerOutcome::Programmed,
+            };
+            Some((key.clone(), outcome))
+        });
+        Some(Programming {
+            listeners: listeners.collect(),
+            addresses: word.addresses.clone(),
+            fault: word.fault.clone(),
+            shortfall: self.shortfall.clone(),
+        })
+    }
+
+    /// What the cloud cannot express.
+    pub fn unsupported(&self) -> impl Iterator<Item = &Unsupported> {
+        self.shortfall.items()
+    }
+}
+
+/// Says what somebody else changed.
+fn drift(changes: &[Applied]) -> Notice {
+    let summaries = changes.iter().take(NAMED).map(|change| {
+        let result = match &change.verdict {
+            Verdict::Done => "",
+            Verdict::Failed(_) => " (failed)",
+            Verdict::Skipped(_) => " (not tried)",
+        };
+        format!("{}{result}", change.summary)
+    });
+    let mut note = summaries.collect::<Vec<_>>().join("; ");
+    if changes.len() > NAMED {
+        note = format!("{note}; and {} more", changes.len() - NAMED);
+    }
+    Notice {
+        warning: true,
+        reason: "Drift".to_owned(),
+        note: events::shorten(format!(
+            "somebody else changed what was made for the Gateway: {note}"
+        )),
+        action: "Repair".to_owned(),
+    }
+}

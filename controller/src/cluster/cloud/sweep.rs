@@ -1,0 +1,98 @@
+//! What is left in a cloud of Gateways that are gone, or that another class serves now.
+
+use crate::clouds::Registry;
+use gatewright_model::Str;
+use gatewright_model::key::ObjectName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The Gateways that exist, each with the controller name of its class, whether it is accepted or not. A clone is the
+/// same.
+#[derive(Clone, Default)]
+pub struct Expected(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    gateways: BTreeMap<ObjectName, Str>,
+    /// Controller names of the classes that exist: a cloud without a class is not asked, nobody may have meant it.
+    controllers: BTreeSet<Str>,
+}
+
+impl Expected {
+    /// A Gateway exists.
+    pub fn insert(&self, gateway: &ObjectName, controller: Str) {
+        self.known().gateways.insert(gateway.clone(), controller);
+    }
+
+    /// A Gateway is gone, or no class of ours.
+    pub fn remove(&self, gateway: &ObjectName) {
+        self.known().gateways.remove(gateway);
+    }
+
+    /// The classes that exist have these controller names.
+    pub fn set_controllers(&self, controllers: BTreeSet<Str>) {
+        self.known().controllers = controllers;
+    }
+
+    fn is_of(&self, gateway: &ObjectName, controller: &str) -> bool {
+        let known = self.known();
+        known
+            .gateways
+            .get(gateway)
+            .is_some_and(|found| **found == *controller)
+    }
+
+    fn has_class(&self, controller: &str) -> bool {
+        self.known().controllers.contains(controller)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sweeps once everything that exists is known and this process leads, and then again and again.
+pub async fn run(
+    registry: Registry,
+    expected: Expected,
+    (mut leads, mut synced): (watch::Receiver<bool>, watch::Receiver<bool>),
+    every: Duration,
+) {
+    if registry.is_empty() || synced.wait_for(|synced| *synced).await.is_err() {
+        return;
+    }
+    loop {
+        if leads.wait_for(|leads| *leads).await.is_err() {
+            return;
+        }
+        sweep(&registry, &expected).await;
+        tokio::time::sleep(every).await;
+    }
+}
+
+async fn sweep(registry: &Registry, expected: &Expected) {
+    for (controller, cloud) in registry
+        .all()
+        .filter(|(controller, _)| expected.has_class(controller))
+    {
+        let owners = match cloud.owners().await {
+            Ok(owners) => owners,
+            Err(error) => {
+                tracing::warn!(%controller, %error, "cannot tell what is left of Gateways that are gone");
+                continue;
+            }
+        };
+        // A Gateway that appears meanwhile is expected before anything is made for it.
+        let gone = owners
+            .into_iter()
+            .filter(|gateway| !expected.is_of(gateway, controller));
+        for gateway in gone {
+            tracing::info!(%gateway, %controller, "removing what is left of a Gateway that is gone");
+            for error in cloud.remove(&gateway).await.errors() {
+                tracing::warn!(%gateway, %controller, %error, "something is left of it, trying again later");
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A cloud in memory, behind the seam that every provider of a cloud has.
+
+use crate::clouds::{Cloud as Erasure, Registry};
+use gatewright_model::key::ObjectName;
+use gatewright_provider_api::contract::{
+    BoxFuture, Erased, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
+};
+use gatewright_provider_api::suite::World;
+use gatewright_provider_api::suite::fake::{Cloud, FakeDriver};
+use gatewright_provider_api::{Provider, review};
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Controller name of its classes.
+pub const CLOUD: &str = "gatewright.dev/aws-alb";
+
+/// The contract's provider in memory, which cannot express what an Application Load Balancer cannot. A clone is the
+/// same cloud.
+#[derive(Clone, Default)]
+pub struct TestCloud(pub Arc<Cloud>);
+
+impl TestCloud {
+    /// It alone.
+    pub fn registry(&self) -> Registry {
+        let mut registry = Registry::default();
+        let cloud: Erasure = Arc::new(Limited(Erased::new(self.0.driver())));
+        registry.add(CLOUD, cloud);
+        registry
+    }
+
+    /// What exists, each with its settings.
+    pub fn resources(&self) -> Vec<Resource> {
+        self.0.contents().into_keys().collect()
+    }
+}
+
+struct Limited(Erased<FakeDriver>);
+
+impl Limited {
+    fn driver(&self) -> &dyn Reconcile<Request> {
+        &self.0
+    }
+}
+
+impl Reconcile<Request> for Limited {
+    fn provider(&self) -> Provider {
+        Provider::AwsAlb
+    }
+
+    fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let mut outcome = self.driver().reconcile(request).await;
+            outcome.unsupported = review(Provider::AwsAlb, &request.balancer);
+            outcome
+        })
+    }
+
+    fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
+        self.driver().remove(gateway)
+    }
+
+    fn preview<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Preview> {
+        Box::pin(async move {
+            let mut preview = self.driver().preview(request).await;
+            preview.unsupported = review(Provider::AwsAlb, &request.balancer);
+            preview
+        })
+    }
+
+    fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
+        self.driver().preview_removal(gateway)
+    }
+
+    fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
+        self.driver().owners()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,348 @@
+//! Work on the infrastructure of Gateways: one run at a time for each Gateway, several Gateways at once, the newest
+//! wish counts. The same for all providers.
+
+use super::metrics::Metrics;
+use super::traces::{self, TRACES};
+use gatewright_model::key::ObjectName;
+use gatewright_provider_api::contract::Outcome;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, watch};
+use tracing::Instrument;
+
+/// Gateways worked on at the same time.
+const WORKERS: usize = 8;
+
+/// Pause after a failure whose kind names none.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Who does the work.
+pub trait Provide: Send + Sync + 'static {
+    /// What a Gateway's infrastructure is to be like.
+    type Request: Clone + Send + Sync + 'static;
+    /// What is looked up before a run and told after it.
+    type Note: Send;
+    /// What whoever wants to know is told of a run.
+    type Told: Send;
+
+    /// Label of metrics.
+    const CONTROLLER: &'static str;
+
+    /// Before a run.
+    fn note(&self, gateway: &ObjectName) -> Self::Note;
+
+    /// Makes the infrastructure what the request says.
+    fn reconcile(&self, request: &Self::Request) -> impl Future<Output = Outcome> + Send;
+
+    /// Removes all of it.
+    fn remove(&self, gateway: &ObjectName) -> impl Future<Output = Outcome> + Send;
+
+    /// When a Gateway is looked at again after a run in which nothing failed.
+    fn again(&self, outcome: &Outcome) -> Option<Duration>;
+
+    /// What is told of a run.
+    fn told(&self, done: Done<Self::Request, Self::Note>) -> Option<Self::Told>;
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Done<R, N> {
+    /// The Gateway.
+    pub gateway: ObjectName,
+    /// What it was to be like; `None`: it was to go.
+    pub request: Option<Box<R>>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Whether an earlier run made it, so that a failure that passes is no news.
+    pub made: bool,
+    /// [`Provide::note`].
+    pub note: N,
+    /// What it comes from.
+    pub origin: Option<traces::Context>,
+}
+
+impl<R, N> Done<R, N> {
+    /// Whether it is worth telling: it worked, or a person must do something, or it was never there.
+    pub fn is_news(&self) -> bool {
+        let lasting = self.outcome.errors().any(|error| !error.kind.retryable());
+        self.outcome.is_converged() || lasting || !self.made
+    }
+}
+
+/// What is to be done for a Gateway.
+#[derive(Clone, Debug)]
+enum Wish<R> {
+    Make(Box<R>),
+    Remove,
+}
+
+#[derive(Debug)]
+struct Queue<R> {
+    wishes: BTreeMap<ObjectName, Wish<R>>,
+    /// The newest request of every Gateway, for when its objects change.
+    known: BTreeMap<ObjectName, R>,
+    due: BTreeSet<(Instant, ObjectName)>,
+    busy: BTreeSet<ObjectName>,
+    failures: BTreeMap<ObjectName, u32>,
+    /// What the wish of a Gateway comes from, until it is granted.
+    origins: BTreeMap<ObjectName, traces::Context>,
+    /// Gateways that were made once: an API that is away for a while does not make them unreachable.
+    made: BTreeSet<ObjectName>,
+}
+
+impl<R> Default for Queue<R> {
+    fn default() -> Self {
+        Self {
+            wishes: BTreeMap::new(),
+            known: BTreeMap::new(),
+            due: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            failures: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            made: BTreeSet::new(),
+        }
+    }
+}
+
+impl<R> Queue<R> {
+    fn put(&mut self, gateway: ObjectName, wish: Wish<R>, at: Instant) {
+        if let Some(origin) = traces::context() {
+            self.origins.insert(gateway.clone(), origin);
+        }
+        self.wishes.insert(gateway.clone(), wish);
+        self.due.retain(|(_, other)| *other != gateway);
+        self.due.insert((at, gateway));
+    }
+
+    /// The next wish that is due, or when to look again.
+    fn next(&mut self, now: Instant) -> Result<(ObjectName, Wish<R>), Option<Instant>> {
+        let found = self
+            .due
+            .iter()
+            .find(|(_, gateway)| !self.busy.contains(gateway))
+            .cloned();
+        match found {
+            Some((at, gateway)) if at <= now => {
+                self.due.remove(&(at, gateway.clone()));
+                self.busy.insert(gateway.clone());
+                match self.wishes.remove(&gateway) {
+                    Some(wish) => Ok((gateway, wish)),
+                    None => Err(Some(now)),
+                }
+            }
+            Some((at, _)) => Err(Some(at)),
+            None => Err(None),
+        }
+    }
+}
+
+/// Takes wishes and has them granted.
+pub struct Line<P: Provide>(Arc<Inner<P>>);
+
+impl<P: Provide> Clone for Line<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<P: Provide> {
+    provider: P,
+    queue: Mutex<Queue<P::Request>>,
+    wake: Notify,
+    metrics: Arc<Metrics>,
+}
+
+impl<P: Provide> Line<P> {
+    /// A line; nothing is done before [`Line::run`].
+    pub fn new(provider: P, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner {
+            provider,
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            metrics,
+        }))
+    }
+
+    /// Who does the work.
+    pub fn provider(&self) -> &P {
+        &self.0.provider
+    }
+
+    /// Wants a Gateway's infrastructure as the request says.
+    pub fn put(&self, gateway: ObjectName, request: P::Request) {
+        self.queue(|queue| {
+            queue.known.insert(gateway.clone(), request.clone());
+            queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
+        });
+        self.0.wake.notify_one();
+    }
+
+    /// Wants nothing left of a Gateway.
+    pub fn remove(&self, gateway: &ObjectName) {
+        self.queue(|queue| {
+            queue.known.remove(gateway);
+            queue.put(gateway.clone(), Wish::Remove, Instant::now());
+        });
+        self.0.wake.notify_one();
+    }
+
+    /// Looks at a Gateway again, unless something is wanted of it anyway.
+    pub fn look(&self, gateway: ObjectName) {
+        self.queue(|queue| {
+            if let Some(request) = queue.known.get(&gateway).cloned()
+                && !queue.wishes.contains_key(&gateway)
+            {
+                queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
+            }
+        });
+        self.0.wake.notify_one();
+    }
+
+    /// Gateways with a request.
+    pub fn known(&self) -> BTreeSet<ObjectName> {
+        self.queue(|queue| queue.known.keys().cloned().collect())
+    }
+
+    /// Works while `leads` is true, until the returned future is dropped.
+    pub async fn run(self, leads: watch::Receiver<bool>, out: mpsc::Sender<P::Told>) {
+        let workers = (0..WORKERS).map(|_| self.clone().work(leads.clone(), out.clone()));
+        futures_util::future::join_all(workers).await;
+    }
+
+    fn queue<T>(&self, with: impl FnOnce(&mut Queue<P::Request>) -> T) -> T {
+        with(&mut self.0.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn work(self, mut leads: watch::Receiver<bool>, out: mpsc::Sender<P::Told>) {
+        loop {
+            if leads.wait_for(|leads| *leads).await.is_err() {
+                return;
+            }
+            match self.queue(|queue| queue.next(Instant::now())) {
+                Ok((gateway, wish)) => {
+                    self.0.wake.notify_one();
+                    let done = self.grant(gateway, wish).await;
+                    if let Some(told) = self.0.provider.told(done) {
+                        let _ = out.send(told).await;
+                    }
+                }
+                Err(Some(until)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(until.into()) => {}
+                        () = self.0.wake.notified() => {}
+                    }
+                }
+                Err(None) => self.0.wake.notified().await,
+            }
+        }
+    }
+
+    async fn grant(&self, gateway: ObjectName, wish: Wish<P::Request>) -> Done<P::Request, P::Note> {
+        let begun = Instant::now();
+        let provider = &self.0.provider;
+        let note = provider.note(&gateway);
+        let origin = self.queue(|queue| queue.origins.remove(&gateway));
+        let span = tracing::debug_span!(
+            target: TRACES,
+            "provision",
+            %gateway,
+            changes = tracing::field::Empty,
+            error = tracing::field::Empty,
+        );
+        traces::follow(&span, origin);
+        let outcome = async {
+            match &wish {
+                Wish::Make(request) => provider.reconcile(request).await,
+                Wish::Remove => provider.remove(&gateway).await,
+            }
+        };
+        let outcome = outcome.instrument(span.clone()).await;
+        span.record("changes", outcome.changes.len());
+        if let Some(error) = outcome.errors().next() {
+            span.record("error", error.to_string());
+        }
+        // Another attempt, if one is needed, is part of the same trace.
+        let within = span.enter();
+        let origin = traces::context();
+        let made = self.queue(|queue| self.note_outcome(queue, (&gateway, &wish), &outcome, begun));
+        drop(within);
+        self.0.wake.notify_one();
+        Done {
+            gateway,
+            request: match wish {
+                Wish::Make(request) => Some(request),
+                Wish::Remove => None,
+            },
+            outcome,
+            made,
+            note,
+            origin,
+        }
+    }
+
+    /// Notes what became of a run and when the next one is due. Answers whether an earlier run made the Gateway.
+    fn note_outcome(
+        &self,
+        queue: &mut Queue<P::Request>,
+        (gateway, wish): (&ObjectName, &Wish<P::Request>),
+        outcome: &Outcome,
+        begun: Instant,
+    ) -> bool {
+        let metrics = &self.0.metrics;
+        queue.busy.remove(gateway);
+        let made = queue.made.contains(gateway);
+        let makes = matches!(wish, Wish::Make(_));
+        let pause = if outcome.is_converged() {
+            queue.failures.remove(gateway);
+            metrics.reconciled(P::CONTROLLER, "success", begun.elapsed());
+            if makes {
+                queue.made.insert(gateway.clone());
+                self.0.provider.again(outcome)
+            } else {
+                queue.made.remove(gateway);
+                None
+            }
+        } else {
+            let failures = queue.failures.entry(gateway.clone()).or_default();
+            *failures += 1;
+            let pause = outcome.retry_after(*failures).unwrap_or(LONGEST_PAUSE);
+            for error in outcome.errors() {
+                let kind = error.treatment().label;
+                tracing::warn!(%gateway, %error, kind, failures = *failures, "provisioning failed, trying again");
+            }
+            metrics.reconciled(P::CONTROLLER, "error", begun.elapsed());
+            Some(pause)
+        };
+        if let Some(pause) = pause
+            && !queue.wishes.contains_key(gateway)
+        {
+            queue.put(gateway.clone(), wish.clone(), Instant::now() + pause);
+        }
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ObjectName {
+        ObjectName::new("n", text)
+    }
+
+    #[test]
+    fn a_gateway_is_worked_on_once_at_a_time_and_the_newest_wish_counts() {
+        let (mut queue, now) = (Queue::<()>::default(), Instant::now());
+        queue.put(name("a"), Wish::Remove, now);
+        queue.put(name("a"), Wish::Remove, now);
+        assert!(matches!(queue.next(now), Ok((gateway, Wish::Remove)) if gateway == name("a")));
+        queue.put(name("a"), Wish::Remove, now);
+        queue.put(name("b"), Wish::Remove, now + Duration::from_secs(1));
+        assert_eq!(queue.next(now).unwrap_err(), Some(now + Duration::from_secs(1)));
+        queue.busy.clear();
+        assert!(queue.next(now).is_ok());
+        assert_eq!(queue.due.len(), 1);
+    }
+}
