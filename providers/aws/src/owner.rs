@@ -1,25 +1,20 @@
 //! Tags that say whose a resource is.
 
 use gatewright_aws_core::Str;
+pub use gatewright_aws_core::tags::{CLUSTER, GATEWAY, RESOURCE, value};
 use gatewright_model::key::ObjectName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The cluster whose controller made it.
-pub const CLUSTER: &str = "gatewright.dev/cluster";
-/// The Gateway that it was made for: `namespace/name`.
-pub const GATEWAY: &str = "gatewright.dev/gateway";
-/// What it is for within the Gateway, for example a target group's identity.
-pub const RESOURCE: &str = "gatewright.dev/resource";
 /// SHA-256 of an imported certificate: AWS gives none back that could be compared with the Secret.
 pub const FINGERPRINT: &str = "gatewright.dev/fingerprint";
 /// Seconds since 1970 when a replaced load balancer's successor took over.
 pub const RETIRED: &str = "gatewright.dev/retired";
-/// Keys of the tags that a Gateway asked for, so that those it asks for no more can go. With a number behind it
-/// when one value does not hold them all.
+/// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.
 pub const GIVEN: &str = "gatewright.dev/given";
 
-/// Longest value of a tag
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Tag.html>).
+/// Characters of a short hash: those of as many keys as a resource can have beside ours fit into one value.
+const SHORT: usize = 5;
+/// Longest value, in characters, of [`value`].
 const LONGEST: usize = 256;
 
 /// Tags by key.
@@ -53,70 +48,54 @@ impl Owner {
     /// All tags of a resource: the marks, what it is for, and those that the Gateway asks for.
     pub fn tags(&self, resource: &str, given: &Tags) -> Tags {
         let mut tags = given.clone();
-        tags.extend(given_keys(given));
+        if !given.is_empty() {
+            let hashes: String = given.keys().map(|key| short(key)).collect();
+            tags.insert(GIVEN.into(), hashes.into());
+        }
         tags.extend(self.marks());
         tags.insert(RESOURCE.into(), value(resource));
         tags
     }
 }
 
-/// The Gateway that a resource of this cluster was made for, by its tags. `None` also for names that no tag holds.
+/// The Gateway that a resource of this cluster was made for, by its tags. `None` also where the name may be longer
+/// than a tag holds: what stands there is not all of it.
 pub fn gateway_of(cluster: &str, tags: &Tags) -> Option<ObjectName> {
     if tags.get(CLUSTER) != Some(&value(cluster)) {
         return None;
     }
-    let (namespace, name) = tags.get(GATEWAY)?.split_once('/')?;
+    let gateway = tags.get(GATEWAY)?;
+    if gateway.chars().count() >= LONGEST {
+        return None;
+    }
+    let (namespace, name) = gateway.split_once('/')?;
     Some(ObjectName::new(namespace, name))
 }
 
-/// Keys of a resource's tags that a Gateway asked for once.
+/// Keys of a resource's tags that its Gateway asked for when they were last written.
 pub fn asked_for(tags: &Tags) -> impl Iterator<Item = &str> {
-    tags.iter()
-        .filter(|(key, _)| key.starts_with(GIVEN))
-        .flat_map(|(_, keys)| keys.split(' '))
-        .filter(|key| !key.is_empty())
+    let hashes: BTreeSet<&[u8]> = tags
+        .get(GIVEN)
+        .map(|hashes| hashes.as_bytes().chunks(SHORT).collect())
+        .unwrap_or_default();
+    tags.keys()
+        .map(|key| &**key)
+        .filter(move |key| hashes.contains(short(key).as_bytes()))
 }
 
-/// A text as the value of a tag: what is too long is cut, and ends in a hash of all of it.
-pub fn value(text: &str) -> Str {
-    if text.len() <= LONGEST {
-        return text.into();
-    }
-    let mut end = LONGEST - 17;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}-{:016x}", text.get(..end).unwrap_or_default(), hash(text)).into()
-}
-
-/// FNV-1a: the same in every version of the program.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+/// 25 bits of FNV-1a, the same in every version of the program.
+fn short(key: &str) -> String {
+    const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-/// The tags that keep the keys of others, as many as are needed.
-fn given_keys(given: &Tags) -> Tags {
-    let mut chunks: Vec<String> = Vec::new();
-    for key in given.keys() {
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() + 1 + key.len() <= LONGEST => {
-                chunk.push(' ');
-                chunk.push_str(key);
-            }
-            _ => chunks.push(key.to_string()),
-        }
-    }
-    let named = chunks.into_iter().enumerate().map(|(index, chunk)| {
-        let key = if index == 0 {
-            GIVEN.to_owned()
-        } else {
-            format!("{GIVEN}-{index}")
-        };
-        (key.into(), chunk.into())
     });
-    named.collect()
+    (0..SHORT)
+        .map(|index| {
+            let digit = (hash >> (39 + 5 * index)) & 31;
+            let digit = usize::try_from(digit).ok().and_then(|digit| DIGITS.get(digit));
+            char::from(digit.copied().unwrap_or(b'a'))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -144,27 +123,34 @@ mod tests {
         assert_eq!(gateway_of("green", &tags), None);
     }
 
-    /// `API_Tag`: a value has at most 256 characters.
+    /// `API_Tag`: a value has at most 256 characters; two names of objects can have more.
     #[test]
-    fn long_names_fit_into_a_value_and_stay_apart() {
-        let (one, other) = ("a".repeat(300), format!("{}b", "a".repeat(299)));
-        assert_eq!(value(&one).len(), 256);
-        assert_ne!(value(&one), value(&other));
-        assert!(owner(&one).owns(&owner(&one).tags("x", &Tags::new())));
-        assert!(!owner(&one).owns(&owner(&other).tags("x", &Tags::new())));
+    fn long_names_stay_apart_and_are_not_taken_for_whole() {
+        let (one, other) = ("a".repeat(253), format!("{}b", "a".repeat(252)));
+        let tags = owner(&one).tags("x", &Tags::new());
+        assert!(owner(&one).owns(&tags));
+        let longer = |name: &str| Owner {
+            cluster: "blue".into(),
+            gateway: ObjectName::new(&"n".repeat(63), name),
+        };
+        let tags = longer(&one).tags("x", &Tags::new());
+        assert!(longer(&one).owns(&tags) && !longer(&other).owns(&tags));
+        assert_eq!(gateway_of("blue", &tags), None);
     }
 
     #[test]
     fn keys_of_given_tags_are_remembered_however_many_there_are() {
-        let given: Tags = (0..40)
-            .map(|number| (format!("team.example.com/key-{number}").into(), "x".into()))
+        let mut given: Tags = (0..gatewright_aws_core::tags::room())
+            .map(|number| (format!("{}-{number}", "k".repeat(120)).into(), "x".into()))
             .collect();
-        let tags = owner("edge").tags("x", &given);
+        let mut tags = owner("edge").tags("x", &given);
+        // And a fingerprint.
+        assert!(tags.len() < gatewright_aws_core::tags::MAX);
+        tags.insert("theirs".into(), "kept".into());
         assert!(tags.values().all(|value| value.len() <= 256));
-        let mut found: Vec<&str> = asked_for(&tags).collect();
-        found.sort_unstable();
-        let mut wanted: Vec<&str> = given.keys().map(|key| &**key).collect();
-        wanted.sort_unstable();
-        assert_eq!(found, wanted);
+        let found: BTreeSet<&str> = asked_for(&tags).collect();
+        assert_eq!(found, given.keys().map(|key| &**key).collect());
+        given.clear();
+        assert_eq!(asked_for(&owner("edge").tags("x", &given)).count(), 0);
     }
 }

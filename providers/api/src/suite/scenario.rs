@@ -220,13 +220,25 @@ pub fn ownership<W: World>(stages: &Inputs<W>, report: &mut Report) {
     }
 }
 
-/// Number of calls of an undisturbed run.
+/// Number of calls of undisturbed runs until nothing is left to do: what takes the place of something else may
+/// need several.
 fn calls_of<W: World>(from: Goal, to: Goal, stages: &Inputs<W>, report: &mut Report) -> usize {
     let world = W::empty();
     settle(&world, from, stages, report);
-    world.calls().reset();
-    once(&world, to, stages);
+    settle(&world, to, stages, report);
     world.calls().made().len()
+}
+
+/// Runs until something happens to this call, and no longer. The outcome is that of the run that made it.
+fn until_call<W: World>(world: &W, at: usize, goal: Goal, stages: &Inputs<W>) -> Option<Outcome> {
+    let mut last = None;
+    for _ in 0..ROUNDS {
+        last = once(world, goal, stages);
+        if world.calls().made().len() > at {
+            break;
+        }
+    }
+    last
 }
 
 /// An error at every single call: it is reported by its kind, and the next runs make everything well.
@@ -261,7 +273,7 @@ pub fn faults<W: World>(stages: &Inputs<W>, report: &mut Report) {
                 let world = W::empty();
                 settle(&world, from, stages, report);
                 world.calls().inject(at, injected);
-                let outcome = once(&world, to, stages);
+                let outcome = until_call(&world, at, to, stages);
                 let told: Vec<ErrorKind> = outcome
                     .iter()
                     .flat_map(Outcome::errors)
@@ -297,7 +309,7 @@ pub fn kills<W: World>(stages: &Inputs<W>, report: &mut Report) {
                     let world = W::empty();
                     settle(&world, from, stages, &mut Report::default());
                     world.calls().inject(at, Injected::Kill { carried_out });
-                    let outcome = once(&world, to, stages);
+                    let outcome = until_call(&world, at, to, stages);
                     (world, outcome)
                 };
                 let (world, outcome) = killed();

@@ -33,11 +33,17 @@ impl Planner<'_> {
         let differ = wanted
             .iter()
             .filter(|(key, value)| seen.get(*key) != Some(*value));
-        let add: Tags = differ.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let markers = seen.keys().map(|key| &**key).filter(|key| key.starts_with(GIVEN));
+        let mut add: Tags = differ.map(|(key, value)| (key.clone(), value.clone())).collect();
+        // Always together: another process may have taken the one away meanwhile.
+        if let Some((key, given)) = wanted.get_key_value(GIVEN)
+            && !add.is_empty()
+        {
+            add.insert(key.clone(), given.clone());
+        }
+        let marker = seen.contains_key(GIVEN).then_some(GIVEN);
         let remove: BTreeSet<Str> = asked_for(seen)
-            .chain(markers)
-            .filter(|key| seen.contains_key(*key) && !wanted.contains_key(*key))
+            .chain(marker)
+            .filter(|key| !wanted.contains_key(*key))
             .map(Str::from)
             .collect();
         if !add.is_empty() || !remove.is_empty() {

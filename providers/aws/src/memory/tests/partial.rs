@@ -8,7 +8,7 @@ use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::rule::Rule;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::network::Scheme;
-use gatewright_provider_api::contract::{ErrorKind, converge};
+use gatewright_provider_api::contract::{Driver, ErrorKind, converge};
 use gatewright_provider_api::suite::{Injected, drive};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -206,6 +206,47 @@ proptest! {
         let writes = writes(&memory, &wanted);
         prop_assert!(writes.len() <= most, "{:?}", writes);
         settle(&memory, &wanted);
+    }
+}
+
+/// Two controllers that plan from what they saw at the same time, and then take turns.
+fn race(memory: &Arc<Memory>, goals: [&Target; 2], turns: &[bool]) {
+    let driver = super::forms::driver(memory, 0);
+    let mut plans = goals.map(|goal| {
+        let observed = drive(driver.observe(&goal.gateway)).unwrap().unwrap();
+        driver.plan(Some(goal), &observed).changes.into_iter()
+    });
+    // Whatever is refused is refused.
+    for turn in turns {
+        if let Some(change) = plans[usize::from(*turn)].next() {
+            let _ = drive(driver.apply(&change));
+        }
+    }
+    for change in plans.into_iter().flatten() {
+        let _ = drive(driver.apply(&change));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    /// Two leaders for a moment, with the same goal or an old and a new one: nothing is left of it.
+    #[test]
+    fn two_controllers_that_race_do_no_lasting_harm(
+        first in form(),
+        goals in (form(), form()),
+        same in any::<bool>(),
+        turns in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        let wanted = target(&goals.1);
+        let ideal = account();
+        settle(&ideal, &wanted);
+        let memory = account();
+        settle(&memory, &target(&first));
+        let other = target(&goals.0);
+        race(&memory, [if same { &wanted } else { &other }, &wanted], &turns);
+        settle(&memory, &wanted);
+        prop_assert_eq!(memory.contents(), ideal.contents());
     }
 }
 
