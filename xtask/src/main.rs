@@ -14,6 +14,7 @@ mod layers;
 mod replay;
 mod run;
 mod scenarios;
+mod sim;
 mod test;
 mod tools;
 
@@ -63,6 +64,8 @@ enum Command {
     Replay(replay::Args),
     /// Run the scenarios of e2e/scenarios against the controller in a cluster of its own.
     Scenarios(scenarios::Args),
+    /// Run a simulated cloud on this machine.
+    Sim(sim::Args),
     /// Fuzz the readers of hostile input under coverage guidance.
     Fuzz(fuzz::Args),
 }
@@ -83,6 +86,7 @@ fn main() -> Result<()> {
         Command::Stay(args) => deployment::run_stay(&args),
         Command::Replay(args) => replay::run_all(&args),
         Command::Scenarios(args) => scenarios::run_all(&args),
+        Command::Sim(args) => sim::run_cloud(&args),
         Command::Fuzz(args) => fuzz::run_targets(&args),
     }
 }

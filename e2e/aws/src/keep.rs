@@ -4,7 +4,8 @@ use crate::dispatch::Simulator;
 use crate::state::World;
 use anyhow::{Context as _, Result};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,15 @@ pub fn save(simulator: &Simulator, path: &Path) -> Result<()> {
     let bytes =
         serde_json::to_vec(&simulator.inner().world).context("the state cannot be written as JSON")?;
     let beside = path.with_extension("new");
-    fs::write(&beside, bytes).with_context(|| format!("{} cannot be written", beside.display()))?;
+    // Keys of certificates are in it.
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside);
+    file.and_then(|mut file| file.write_all(&bytes))
+        .with_context(|| format!("{} cannot be written", beside.display()))?;
     fs::rename(&beside, path).with_context(|| format!("{} cannot be written", path.display()))
 }
 

@@ -52,7 +52,7 @@ pub struct Running {
     /// The simulator itself.
     pub simulator: Arc<Simulator>,
     /// What serves the load balancers' traffic.
-    pub plane: Plane,
+    pub plane: Arc<Plane>,
     names: Option<dns::Server>,
     state: Option<PathBuf>,
     tasks: JoinSet<()>,
@@ -88,7 +88,7 @@ pub async fn start(options: Options) -> Result<Running> {
     simulator.inner().settings = options.settings;
     simulator.inner().policy = options.policy;
     let simulator = Arc::new(simulator);
-    let plane = traffic::start(simulator.config(), health)?;
+    let plane = Arc::new(traffic::start(simulator.config(), health)?);
     let names = match options.dns {
         Some(at) => {
             let server = dns::start(simulator.config(), at).await;
@@ -110,13 +110,7 @@ pub async fn start(options: Options) -> Result<Running> {
             }
         });
     }
-    let ticking = Arc::clone(&simulator);
-    tasks.spawn(async move {
-        loop {
-            tokio::time::sleep(TICK).await;
-            ticking.publish();
-        }
-    });
+    tasks.spawn(tick(Arc::clone(&simulator), Arc::clone(&plane)));
     if let Some(path) = &options.state {
         tasks.spawn(keep::keep(Arc::clone(&simulator), Arc::from(path.as_path())));
     }
@@ -133,6 +127,26 @@ pub async fn start(options: Options) -> Result<Running> {
         state: options.state,
         tasks,
     })
+}
+
+/// Does what becomes due, and says loudly what cannot be served.
+async fn tick(simulator: Arc<Simulator>, plane: Arc<Plane>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        simulator.publish();
+        let problems = plane.problems();
+        let problems: Vec<(String, String)> = problems
+            .into_iter()
+            .map(|problem| (problem.resource, problem.message))
+            .collect();
+        let mut inner = simulator.inner();
+        if inner.problems != problems {
+            for (resource, message) in &problems {
+                tracing::error!(resource, message, "cannot be served");
+            }
+            inner.problems = problems;
+        }
+    }
 }
 
 impl Running {

@@ -5,7 +5,7 @@
 //! | `GET /ready` | 200 when calls are served |
 //! | `POST /reset` | forgets everything: resources, faults, limits, calls |
 //! | `GET /inventory` | everything that exists, without keys |
-//! | `GET /config` | generation, addresses and names of load balancers |
+//! | `GET /config` | generation, addresses and names of load balancers; what cannot be served, and why |
 //! | `GET`, `POST`, `DELETE /faults` | faults to come; adds one; forgets them |
 //! | `GET`, `PUT /throttling` | limits of requests; `"documented"` for AWS's |
 //! | `GET`, `PUT /settings` | how long states last |
@@ -94,6 +94,7 @@ fn reset(simulator: &Simulator) -> Reply {
         publisher,
         policy,
         changes,
+        problems: _,
     } = &mut *inner;
     *world = World::default();
     *settings = Settings::default();
@@ -139,7 +140,8 @@ fn config(simulator: &Simulator) -> Reply {
             (arn, json!({"address": balancer.address, "name": balancer.dns_name, "active": balancer.active, "ports": ports}))
         })
         .collect();
-    Ok(json!({"generation": told.generation, "balancers": balancers}))
+    let problems: BTreeMap<&String, &String> = inner.problems.iter().map(|(arn, why)| (arn, why)).collect();
+    Ok(json!({"generation": told.generation, "balancers": balancers, "problems": problems}))
 }
 
 fn add_fault(simulator: &Simulator, fault: Fault) -> Reply {

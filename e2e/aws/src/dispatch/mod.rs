@@ -99,6 +99,8 @@ pub struct Inner {
     pub policy: Option<Policy>,
     /// Counts up with every change of the world.
     pub changes: u64,
+    /// What the data plane cannot serve: ARNs, and why.
+    pub problems: Vec<(String, String)>,
 }
 
 impl Simulator {
@@ -122,6 +124,7 @@ impl Simulator {
             publisher,
             policy: None,
             changes: 0,
+            problems: Vec::new(),
         };
         let simulator = Self {
             table: Table::load(services)?,
@@ -321,39 +324,7 @@ impl Simulator {
         };
         inner.calls.record(record(identified, context, None));
         drop(inner);
-        self.write(identified, context, &output)
-    }
-
-    fn write(
-        &self,
-        identified: &Identified<'_>,
-        context: &Context,
-        output: &Value,
-    ) -> Result<Answer, ApiError> {
-        let (service, operation) = (identified.service, identified.operation);
-        if let Err(fault) = check::answer(&service.model, operation.output.as_ref(), output) {
-            tracing::error!(
-                service = service.id,
-                operation = operation.name,
-                fault,
-                "the answer is not what the model says"
-            );
-            return Err(ApiError::internal(format!(
-                "the simulator's answer is not what the model says: {fault}"
-            )));
-        }
-        let style = identified.style();
-        let body = match (style, service.protocol) {
-            (Style::Cbor, _) => cbor::write(&service.model, operation.output.as_ref(), output),
-            (_, Protocol::Json) => json::write(&service.model, operation.output.as_ref(), output),
-            (_, protocol) => xml::write(&service.model, protocol, operation, output, &context.request_id),
-        };
-        Ok(Answer {
-            status: 200,
-            content_type: content_type(style),
-            request_id: context.request_id.clone(),
-            body,
-        })
+        write(identified, context, &output)
     }
 
     fn refused(&self, identified: &Identified<'_>, context: &Context, error: &ApiError) -> Answer {
@@ -380,6 +351,33 @@ impl Simulator {
             part(20, 32)
         )
     }
+}
+
+fn write(identified: &Identified<'_>, context: &Context, output: &Value) -> Result<Answer, ApiError> {
+    let (service, operation) = (identified.service, identified.operation);
+    if let Err(fault) = check::answer(&service.model, operation.output.as_ref(), output) {
+        tracing::error!(
+            service = service.id,
+            operation = operation.name,
+            fault,
+            "the answer is not what the model says"
+        );
+        return Err(ApiError::internal(format!(
+            "the simulator's answer is not what the model says: {fault}"
+        )));
+    }
+    let style = identified.style();
+    let body = match (style, service.protocol) {
+        (Style::Cbor, _) => cbor::write(&service.model, operation.output.as_ref(), output),
+        (_, Protocol::Json) => json::write(&service.model, operation.output.as_ref(), output),
+        (_, protocol) => xml::write(&service.model, protocol, operation, output, &context.request_id),
+    };
+    Ok(Answer {
+        status: 200,
+        content_type: content_type(style),
+        request_id: context.request_id.clone(),
+        body,
+    })
 }
 
 fn record(identified: &Identified<'_>, context: &Context, error: Option<&ApiError>) -> Call {

@@ -11,8 +11,9 @@ const SERVICE: &str = "elasticloadbalancing";
 /// Sixteen hexadecimal digits that no other resource of an account and region has.
 pub(super) fn id(context: &Context, number: u64) -> String {
     let seed = format!("{}/{}/{number}", context.account, context.region);
-    let hex = Sha256::digest(seed.as_bytes());
-    hex.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(seed.as_bytes());
+    let first: [u8; 8] = std::array::from_fn(|index| digest.get(index).copied().unwrap_or_default());
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 /// ARN of a load balancer; `short` is `app` or `net`.

@@ -465,7 +465,7 @@ pub(super) fn set_ip_address_type(
     let place = surroundings::place(account, context, balancer.kind, &ids)?;
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
     check_addresses(&balancer.scheme, addresses, &place)?;
-    account.elb.balancer_mut(&balancer.arn)?.ip_address_type = addresses.to_owned();
+    addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
     Ok(json!({"IpAddressType": addresses}))
 }
 

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Most parameters of a call.
@@ -52,7 +53,7 @@ fn decode(text: &str) -> Result<String, FormError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
     decoded
-        .map(|text| text.into_owned())
+        .map(Cow::into_owned)
         .map_err(|_| FormError::Malformed("a parameter is not UTF-8".to_owned()))
 }
 

@@ -329,7 +329,7 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
             .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
         {
             Some(digits) => {
-                own.push_str(&format!("\\x{{{digits}}}"));
+                own.extend(["\\x{", digits, "}"]);
                 rest = after.get(4..).unwrap_or_default();
             }
             None => {

@@ -22,9 +22,9 @@ pub fn write(
     };
     let namespace = namespace(model);
     let name = &operation.name;
-    writer
-        .text
-        .push_str(&format!("<{name}Response xmlns=\"{}\">", escape(&namespace)));
+    for part in ["<", name, "Response xmlns=\"", &escape(&namespace), "\">"] {
+        writer.text.push_str(part);
+    }
     if protocol == Protocol::Ec2 {
         writer.leaf("requestId", request_id);
         writer.members(operation.output.as_ref(), value);
@@ -34,13 +34,14 @@ pub fn write(
             .as_ref()
             .and_then(|output| output.result_wrapper.clone());
         let wrapper = wrapper.unwrap_or_else(|| format!("{name}Result"));
-        writer.text.push_str(&format!("<{wrapper}>"));
+        writer.open(&wrapper);
         writer.members(operation.output.as_ref(), value);
-        writer.text.push_str(&format!("</{wrapper}><ResponseMetadata>"));
+        writer.close(&wrapper);
+        writer.open("ResponseMetadata");
         writer.leaf("RequestId", request_id);
-        writer.text.push_str("</ResponseMetadata>");
+        writer.close("ResponseMetadata");
     }
-    writer.text.push_str(&format!("</{name}Response>"));
+    writer.close(&format!("{name}Response"));
     writer.text.into_bytes()
 }
 
@@ -94,7 +95,21 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn leaf(&mut self, name: &str, text: &str) {
-        self.text.push_str(&format!("<{name}>{}</{name}>", escape(text)));
+        self.open(name);
+        self.text.push_str(&escape(text));
+        self.close(name);
+    }
+
+    fn open(&mut self, name: &str) {
+        for part in ["<", name, ">"] {
+            self.text.push_str(part);
+        }
+    }
+
+    fn close(&mut self, name: &str) {
+        for part in ["</", name, ">"] {
+            self.text.push_str(part);
+        }
     }
 
     fn members(&mut self, output: Option<&Reference>, value: &Value) {
@@ -119,9 +134,9 @@ impl Writer<'_> {
         };
         match (shape.kind, value) {
             (Kind::Structure, _) => {
-                self.text.push_str(&format!("<{name}>"));
+                self.open(name);
                 self.structure(shape, value);
-                self.text.push_str(&format!("</{name}>"));
+                self.close(name);
             }
             (Kind::List, Value::Array(items)) => {
                 let Some(member) = &shape.member else {
@@ -137,9 +152,9 @@ impl Writer<'_> {
                     "member"
                 };
                 let inner = member.location_name.as_deref().unwrap_or(usual);
-                self.text.push_str(&format!("<{name}>"));
+                self.open(name);
                 items.iter().for_each(|item| self.element(inner, member, item));
-                self.text.push_str(&format!("</{name}>"));
+                self.close(name);
             }
             (Kind::Map, Value::Object(entries)) => self.map(name, shape, entries),
             (Kind::Timestamp, Value::Number(number)) => {
@@ -158,16 +173,16 @@ impl Writer<'_> {
         let value_name = value.location_name.as_deref().unwrap_or("value");
         let entry_name = if shape.flattened { name } else { "entry" };
         if !shape.flattened {
-            self.text.push_str(&format!("<{name}>"));
+            self.open(name);
         }
         for (entry, inner) in entries {
-            self.text.push_str(&format!("<{entry_name}>"));
+            self.open(entry_name);
             self.leaf(key_name, entry);
             self.element(value_name, value, inner);
-            self.text.push_str(&format!("</{entry_name}>"));
+            self.close(entry_name);
         }
         if !shape.flattened {
-            self.text.push_str(&format!("</{name}>"));
+            self.close(name);
         }
     }
 }
@@ -185,7 +200,9 @@ fn escape(text: &str) -> Cow<'_, str> {
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' | '\r' => escaped.push_str(&format!("&#x{:X};", u32::from(c))),
+            '\t' => escaped.push_str("&#x9;"),
+            '\n' => escaped.push_str("&#xA;"),
+            '\r' => escaped.push_str("&#xD;"),
             c if harmless(c) => escaped.push(c),
             _ => escaped.push('\u{FFFD}'),
         }
