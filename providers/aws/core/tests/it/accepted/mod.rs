@@ -172,7 +172,7 @@ fn aws_accepts_what_goldens_want() {
         refused.join("\n")
     );
     assert!(
-        gateways > 150 && rules > 400,
+        gateways > 300 && rules > 800,
         "{gateways} Gateways, {rules} rules"
     );
 }

@@ -10,6 +10,7 @@ mod render;
 pub(super) mod world;
 
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::fit::fit;
 use gatewright_aws_core::alb::lower::lower;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
@@ -137,7 +138,7 @@ fn all() -> Vec<Golden> {
     goldens
 }
 
-/// What the Gateways of all goldens become, with the name of the golden.
+/// What the Gateways of all goldens become, as lowered and as compacted, with the name of the golden.
 pub(crate) fn targets() -> Vec<(String, Target)> {
     let mut found = Vec::new();
     let mut before = BTreeMap::new();
@@ -148,8 +149,11 @@ pub(crate) fn targets() -> Vec<(String, Target)> {
         let settings = world::settings(&golden.manifests);
         for (gateway, balancer) in world::balancers(&golden.defaults, &golden.manifests) {
             if before.get(&gateway) != Some(&balancer) {
-                let target = lower(&balancer, &settings, &world::surroundings()).target;
+                let surroundings = world::surroundings();
+                let target = lower(&balancer, &settings, &surroundings).target;
+                let fitted = fit(target.clone(), &balancer, &surroundings.limits);
                 found.push((golden.name.clone(), target));
+                found.push((format!("{}, compacted", golden.name), fitted.target));
             }
         }
     }
