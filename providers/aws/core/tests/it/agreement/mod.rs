@@ -1,4 +1,5 @@
-//! The rules of a load balancer and the router give every request to the same rule of a route.
+//! The rules of a load balancer and the router give every request to the same rule of a route, before the rules are
+//! compacted and after.
 //!
 //! Random listeners and routes of what an ALB expresses exactly, random requests; the rules are executed by the
 //! simulator of AWS ([`execute`]), which knows nothing of the router.
@@ -7,6 +8,8 @@ mod execute;
 mod generate;
 
 use execute::Executed;
+use gatewright_aws_core::alb::compact::compact;
+use gatewright_aws_core::alb::listener::Listener;
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::alb::rule::Action;
 use gatewright_aws_core::alb::settings::{Settings, Surroundings};
@@ -18,8 +21,8 @@ use gatewright_model::key::ListenerKey;
 use gatewright_model::router::{ListenerSelector, RequestView, Router};
 use generate::{Request, World};
 
-const WORLDS: u64 = 400;
-const REQUESTS: usize = 250;
+const WORLDS: u64 = 200;
+const REQUESTS: usize = 500;
 
 /// Where the values of a rule are not counted: that a match takes too many is another test's.
 fn surroundings() -> Surroundings {
@@ -72,10 +75,23 @@ impl Routed {
     }
 }
 
+/// The backend that an action names; none for 404.
+fn backend(action: &Action) -> Option<String> {
+    match action {
+        Action::Forward(forward) => {
+            let id = forward.groups.keys().next().unwrap().to_string();
+            Some(id.rsplit_once('/').unwrap().0.to_owned())
+        }
+        Action::Fixed(fixed) if fixed.status == 404 => None,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn rules_and_router_agree() {
     let mut random = fastrand::Rng::with_seed(7);
     let (mut served, mut guards) = (0usize, 0usize);
+    let (mut rules, mut compacted) = (0usize, 0usize);
     for world in 0..WORLDS {
         let World { balancer } = generate::world(&mut random);
         let lowered = lower(&balancer, &Settings::new("main"), &surroundings());
@@ -87,34 +103,36 @@ fn rules_and_router_agree() {
             .collect();
         assert_eq!(refused, Vec::<String>::new(), "world {world}");
         let listener = &lowered.target.listeners[&generate::PORT];
+        let fewer = Listener {
+            rules: compact(listener.rules.clone(), &AlbLimits::default()),
+            ..listener.clone()
+        };
+        rules += listener.rules.len();
+        compacted += fewer.rules.len();
         guards += listener
             .rules
             .iter()
             .filter(|rule| rule.origins.is_empty())
             .count();
         let routed = Routed::new(&balancer);
-        let executed = Executed::new(listener);
+        let executed = [listener, &fewer].map(|listener| (listener, Executed::new(listener)));
         for _ in 0..REQUESTS {
             let request = generate::request(&mut random);
             let expected = routed.serve(&request);
-            let rule = executed.serve(&request).map(|at| &listener.rules[at]);
-            let found = match rule.map_or(&listener.default, |rule| &rule.action) {
-                Action::Forward(forward) => {
-                    let id = forward.groups.keys().next().unwrap().to_string();
-                    Some(id.rsplit_once('/').unwrap().0.to_owned())
-                }
-                Action::Fixed(fixed) if fixed.status == 404 => None,
-                other => panic!("world {world}: {other:?}"),
-            };
-            assert_eq!(
-                found, expected,
-                "world {world}, {request:?}\nrule {rule:#?}\nof {:#?}\nfor {:#?}",
-                listener.rules, balancer.http_routes
-            );
-            served += usize::from(found.is_some());
+            for (listener, executed) in &executed {
+                let rule = executed.serve(&request).map(|at| &listener.rules[at]);
+                let found = backend(rule.map_or(&listener.default, |rule| &rule.action));
+                assert_eq!(
+                    found, expected,
+                    "world {world}, {request:?}\nrule {rule:#?}\nof {:#?}\nfor {:#?}",
+                    listener.rules, balancer.http_routes
+                );
+            }
+            served += usize::from(expected.is_some());
         }
     }
-    // The worlds are worth something: many requests meet a rule, and listeners had to be kept apart.
+    // The worlds are worth something: many requests meet a rule, listeners had to be kept apart, rules became fewer.
     assert!(served > 20_000, "{served}");
-    assert!(guards > 100, "{guards}");
+    assert!(guards > 50, "{guards}");
+    assert!(compacted * 10 < rules * 9, "{compacted} of {rules}");
 }
