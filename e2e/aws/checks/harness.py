@@ -43,10 +43,11 @@ class Simulator:
     """A running simulator. It ends with the block that it is used in."""
 
     def __init__(self, program):
-        self.listen, self.admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.listen, self.admin, self.dns = (f"127.0.0.1:{free_port()}" for _ in range(3))
         self.url = f"http://{self.listen}"
         # Far from the addresses that somebody's own simulator gives to load balancers.
-        arguments = ["--listen", self.listen, "--admin", self.admin, "--network", "127.96.0.0/12"]
+        arguments = ["--listen", self.listen, "--admin", self.admin, "--dns", self.dns]
+        arguments += ["--network", "127.96.0.0/12"]
         self.process = subprocess.Popen([program, *arguments])
 
     def __enter__(self):

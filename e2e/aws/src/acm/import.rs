@@ -71,6 +71,9 @@ pub fn import(account: &mut Account, context: &Context, input: &Value) -> Result
                 ..old
             },
         );
+        // Load balancers that use it show the new one.
+        let users: Vec<String> = state.used_by(&arn).into_iter().map(str::to_owned).collect();
+        users.iter().for_each(|balancer| account.elb.renew(balancer));
         return Ok(json!({"CertificateArn": arn}));
     }
     let imported = |certificate: &&Certificate| certificate.origin == Origin::Imported;

@@ -195,6 +195,13 @@ impl State {
         arns.map(|arn| (arn.clone(), self.tags_of(arn))).collect()
     }
 
+    /// Has a load balancer's traffic follow what it uses, such as a certificate that is another now.
+    pub fn renew(&mut self, balancer: &str) {
+        if self.balancers.contains_key(balancer) {
+            self.changed.balancers.insert(balancer.to_owned());
+        }
+    }
+
     /// What changed since this was asked last.
     pub fn take_changed(&mut self) -> Changed {
         std::mem::take(&mut self.changed)
