@@ -120,3 +120,25 @@ fn what_is_still_held_is_deleted_later() {
     }
     assert_eq!(memory.contents(), account().contents());
 }
+
+/// Gateways that are gone and left something behind are found by the cluster's mark alone.
+#[test]
+fn whoever_something_is_left_of_is_known() {
+    let memory = account();
+    let owners = |memory: &Arc<Memory>| {
+        let driver = super::forms::driver(memory, 0);
+        gatewright_provider_api::suite::drive(driver.owners())
+            .unwrap()
+            .unwrap()
+    };
+    assert!(owners(&memory).is_empty());
+    let target = paths(&["a"]);
+    settle(&memory, &target);
+    memory.plant(
+        "theirs",
+        &[("gatewright.dev/cluster".into(), "green".into())].into(),
+    );
+    assert_eq!(owners(&memory), [target.gateway.clone()].into());
+    end(&memory, &target);
+    assert!(owners(&memory).is_empty());
+}
