@@ -127,7 +127,7 @@ fn whoever_something_is_left_of_is_known() {
     let memory = account();
     let owners = |memory: &Arc<Memory>| {
         let driver = super::forms::driver(memory, 0);
-        gatewright_provider_api::suite::drive(driver.owners())
+        gatewright_provider_api::suite::drive(driver.gateways())
             .unwrap()
             .unwrap()
     };
