@@ -15,21 +15,17 @@
 use clap::Parser;
 use futures_util::future::BoxFuture;
 use gatewright_model::LoadBalancer;
-use gatewright_model::backend::{
-    Backend, BackendProtocol, BackendTarget, Endpoint, Endpoints, TrafficDistribution, WeightedBackend,
-};
-use gatewright_model::balancer::Infrastructure;
+use gatewright_model::backend::{Backend, BackendTarget, Endpoint, Endpoints, WeightedBackend};
 use gatewright_model::filter::{HeaderModifier, HttpFilter};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
 };
 use gatewright_model::listener::{Listener, Protocol};
-use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
+use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost};
 use gatewright_stream::server::{Admission, ConfigServer, Denied, Identity, ServerOptions};
 use gatewright_stream::settings::PortMapping;
 use gatewright_stream::{GatewaySettings, Scope, Transport, tls};
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -350,20 +346,7 @@ fn host(args: &Args, number: usize) -> String {
 
 /// The load balancer without routes.
 fn balancer(args: &Args) -> LoadBalancer {
-    let mut balancer = LoadBalancer {
-        gateway: gateway(),
-        class: "software".into(),
-        controller: "gatewright.dev/software".into(),
-        addresses: Vec::new(),
-        infrastructure: Infrastructure::default(),
-        listeners: BTreeMap::new(),
-        http_routes: BTreeMap::new(),
-        stream_routes: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        certificates: BTreeMap::new(),
-        backend_client_certificate: None,
-        tracing: None,
-    };
+    let mut balancer = LoadBalancer::bare(gateway(), "software", "gatewright.dev/software");
     for set in 0..args.sets.max(1) {
         let listener = Listener {
             key: listener_key(args, set),
@@ -377,25 +360,11 @@ fn balancer(args: &Args) -> LoadBalancer {
             .listeners
             .insert(listener.key.clone(), Arc::new(listener));
     }
-    let backend = Backend {
-        key: echo(),
-        protocol: BackendProtocol::Auto,
-        tls: None,
-        endpoints: Endpoints::Static(vec![Endpoint {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            // Nothing listens on the discard port.
-            port: 9,
-            for_zones: Vec::new(),
-            for_nodes: Vec::new(),
-            zone: None,
-            node: None,
-        }]),
-        node_port: None,
-        distribution: TrafficDistribution::Any,
-        session_persistence: None,
-        retry_budget: None,
-        fault: None,
-    };
+    // Nothing listens on the discard port.
+    let backend = Backend::bare(
+        echo(),
+        Endpoints::Static(vec![Endpoint::at(IpAddr::V4(Ipv4Addr::LOCALHOST), 9)]),
+    );
     balancer.backends.insert(backend.key.clone(), Arc::new(backend));
     balancer
 }
@@ -426,14 +395,6 @@ fn route(args: &Args, number: usize, change: usize) -> HttpRoute {
             (format!("/path-{index}"), BackendTarget::Backend(echo()))
         };
         Arc::new(HttpRule {
-            index,
-            name: None,
-            matches: vec![HttpMatch {
-                path: PathMatch::Prefix(path.into()),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }],
             filters: vec![HttpFilter::RequestHeaders(
                 HeaderModifier {
                     set: vec![("x-route".into(), format!("{name}-{change}").into())],
@@ -446,10 +407,7 @@ fn route(args: &Args, number: usize, change: usize) -> HttpRoute {
                 weight: 1,
                 filters: Vec::new(),
             }],
-            timeouts: Timeouts::default(),
-            retry: None,
-            session_persistence: None,
-            fault: None,
+            ..HttpRule::bare(index, vec![HttpMatch::of_path(PathMatch::Prefix(path.into()))])
         })
     });
     HttpRoute {

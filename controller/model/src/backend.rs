@@ -59,6 +59,23 @@ pub struct Backend {
     pub fault: Option<Str>,
 }
 
+impl Backend {
+    /// A backend with these instances, of which nothing else is said.
+    pub const fn bare(key: BackendKey, endpoints: Endpoints) -> Self {
+        Self {
+            key,
+            protocol: BackendProtocol::Auto,
+            tls: None,
+            endpoints,
+            node_port: None,
+            distribution: TrafficDistribution::Any,
+            session_persistence: None,
+            retry_budget: None,
+            fault: None,
+        }
+    }
+}
+
 /// What a backend speaks. TLS is told by [`Backend::tls`], not here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendProtocol {
@@ -135,6 +152,20 @@ pub struct Endpoint {
     /// Node of the endpoint itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<Str>,
+}
+
+impl Endpoint {
+    /// An instance of which nothing is known but where it is.
+    pub const fn at(address: IpAddr, port: u16) -> Self {
+        Self {
+            address,
+            port,
+            for_zones: Vec::new(),
+            for_nodes: Vec::new(),
+            zone: None,
+            node: None,
+        }
+    }
 }
 
 /// `Service.spec.trafficDistribution`.

@@ -51,6 +51,26 @@ pub struct LoadBalancer {
     pub tracing: Option<Arc<Tracing>>,
 }
 
+impl LoadBalancer {
+    /// The load balancer of a Gateway without listeners, and so without all that hangs on them.
+    pub fn bare(gateway: ObjectName, class: &str, controller: &str) -> Self {
+        Self {
+            gateway,
+            class: class.into(),
+            controller: controller.into(),
+            addresses: Vec::new(),
+            infrastructure: Infrastructure::default(),
+            listeners: BTreeMap::new(),
+            http_routes: BTreeMap::new(),
+            stream_routes: BTreeMap::new(),
+            backends: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            backend_client_certificate: None,
+            tracing: None,
+        }
+    }
+}
+
 /// `spec.addresses[]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressRequest {

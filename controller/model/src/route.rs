@@ -82,6 +82,23 @@ pub struct HttpRule {
     pub fault: Option<Str>,
 }
 
+impl HttpRule {
+    /// A rule with these matches, that does nothing yet.
+    pub fn bare(index: u32, matches: Vec<HttpMatch>) -> Self {
+        Self {
+            index,
+            name: None,
+            matches,
+            filters: Vec::new(),
+            backends: Vec::new(),
+            timeouts: Timeouts::default(),
+            retry: None,
+            session_persistence: None,
+            fault: None,
+        }
+    }
+}
+
 /// All conditions of one match must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpMatch {
@@ -96,6 +113,18 @@ pub struct HttpMatch {
     /// Query conditions, names unique (first entry of a repeated name counts).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub query: Vec<QueryMatch>,
+}
+
+impl HttpMatch {
+    /// A condition on the path alone.
+    pub const fn of_path(path: PathMatch) -> Self {
+        Self {
+            path,
+            method: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+        }
+    }
 }
 
 /// Path conditions. The query is never part of the path.

@@ -1,12 +1,12 @@
 //! What the admin server shows of a serving process.
 
+use super::readiness::Readiness;
 use crate::admin::Inspect;
 use crate::{logging, objects};
 use gatewright_core::Engine;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::observe::dump;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// State shared with the admin server. What is shown is read from the engine when it is asked for: nothing is
@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct State {
     proxy: Arc<Proxy>,
     engine: Mutex<Engine>,
-    serving: AtomicBool,
-    draining: AtomicBool,
+    readiness: Readiness,
 }
 
 impl State {
@@ -24,8 +23,7 @@ impl State {
         Self {
             proxy,
             engine: Mutex::new(engine),
-            serving: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            readiness: Readiness::new(),
         }
     }
 
@@ -36,24 +34,18 @@ impl State {
 
     /// Traffic is served.
     pub fn serving(&self) {
-        self.serving.store(true, Ordering::Release);
+        self.readiness.serving();
     }
 
     /// Not ready any more.
     pub fn draining(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.readiness.draining();
     }
 }
 
 impl Inspect for State {
     fn ready(&self) -> Result<(), String> {
-        if self.draining.load(Ordering::Acquire) {
-            return Err("draining: the process ends".to_owned());
-        }
-        if !self.serving.load(Ordering::Acquire) {
-            return Err("starting: no configuration is served yet".to_owned());
-        }
-        Ok(())
+        self.readiness.check("no configuration is served yet")
     }
 
     fn metrics(&self) -> String {

@@ -4,6 +4,7 @@ pub mod inspect;
 pub mod parameters;
 pub mod place;
 pub mod program;
+pub mod readiness;
 pub mod remote;
 pub mod report;
 pub mod sample;

@@ -2,12 +2,11 @@
 
 use futures_util::future::BoxFuture;
 use gatewright_model::LoadBalancer;
-use gatewright_model::balancer::Infrastructure;
 use gatewright_model::filter::{HttpFilter, Redirect};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind};
 use gatewright_model::listener::{Listener, Protocol};
-use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
+use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost};
 use gatewright_stream::server::{Admission, ConfigServer, Denied, Identity, ServerOptions};
 use gatewright_stream::settings::PortMapping;
 use gatewright_stream::{GatewaySettings, Scope, Transport, tls};
@@ -114,14 +113,6 @@ fn balancer(path: &str) -> Arc<LoadBalancer> {
             }],
         }],
         rules: vec![Arc::new(HttpRule {
-            index: 0,
-            name: None,
-            matches: vec![HttpMatch {
-                path: PathMatch::Prefix("/".into()),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }],
             filters: vec![HttpFilter::Redirect(
                 Redirect {
                     scheme: None,
@@ -134,26 +125,13 @@ fn balancer(path: &str) -> Arc<LoadBalancer> {
                 }
                 .into(),
             )],
-            backends: Vec::new(),
-            timeouts: Timeouts::default(),
-            retry: None,
-            session_persistence: None,
-            fault: None,
+            ..HttpRule::bare(0, vec![HttpMatch::of_path(PathMatch::Prefix("/".into()))])
         })],
     };
     Arc::new(LoadBalancer {
-        gateway,
-        class: "software".into(),
-        controller: "gatewright.dev/software".into(),
-        addresses: Vec::new(),
-        infrastructure: Infrastructure::default(),
         listeners: BTreeMap::from([(key, Arc::new(listener))]),
         http_routes: BTreeMap::from([(route.key.clone(), Arc::new(route))]),
-        stream_routes: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        certificates: BTreeMap::new(),
-        backend_client_certificate: None,
-        tracing: None,
+        ..LoadBalancer::bare(gateway, "software", "gatewright.dev/software")
     })
 }
 

@@ -2,18 +2,17 @@
 
 use crate::admin::Inspect;
 use crate::logging;
+use crate::serve::readiness::Readiness;
 use gatewright_model::LoadBalancer;
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::observe::dump;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// State shared with the admin server.
 pub struct State {
     proxy: Arc<Proxy>,
-    serving: AtomicBool,
-    draining: AtomicBool,
+    readiness: Readiness,
     balancers: Mutex<Vec<Arc<LoadBalancer>>>,
 }
 
@@ -22,8 +21,7 @@ impl State {
     pub const fn new(proxy: Arc<Proxy>) -> Self {
         Self {
             proxy,
-            serving: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            readiness: Readiness::new(),
             balancers: Mutex::new(Vec::new()),
         }
     }
@@ -31,26 +29,19 @@ impl State {
     /// Traffic is served by these.
     pub fn serving(&self, balancers: Vec<Arc<LoadBalancer>>) {
         *self.balancers.lock().unwrap_or_else(PoisonError::into_inner) = balancers;
-        self.serving.store(true, Ordering::Release);
+        self.readiness.serving();
     }
 
     /// Not ready any more.
     pub fn draining(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.readiness.draining();
     }
 }
 
 impl Inspect for State {
     fn ready(&self) -> Result<(), String> {
-        if self.draining.load(Ordering::Acquire) {
-            return Err("draining: the process ends".to_owned());
-        }
-        if !self.serving.load(Ordering::Acquire) {
-            return Err(
-                "starting: no configuration has come from the controller, and none is kept".to_owned(),
-            );
-        }
-        Ok(())
+        self.readiness
+            .check("no configuration has come from the controller, and none is kept")
     }
 
     fn metrics(&self) -> String {

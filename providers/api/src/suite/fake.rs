@@ -12,7 +12,6 @@ use crate::contract::{
 use gatewright_core::status::programming::AssignedAddress;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::{BackendTarget, WeightedBackend};
-use gatewright_model::balancer::Infrastructure;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
@@ -379,20 +378,7 @@ impl World for Arc<Cloud> {
 /// labels; and none at all.
 pub fn stages() -> Vec<Arc<LoadBalancer>> {
     let gateway = ObjectName::new("infra", "edge");
-    let bare = LoadBalancer {
-        gateway,
-        class: "gatewright".into(),
-        controller: "gatewright.dev/software".into(),
-        addresses: Vec::new(),
-        infrastructure: Infrastructure::default(),
-        listeners: BTreeMap::new(),
-        http_routes: BTreeMap::new(),
-        stream_routes: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        certificates: BTreeMap::new(),
-        backend_client_certificate: None,
-        tracing: None,
-    };
+    let bare = LoadBalancer::bare(gateway, "gatewright", "gatewright.dev/software");
     let small = with_port(bare.clone(), 80, Protocol::Tcp, &[("a", 1)]);
     let mut large = with_port(small.clone(), 53, Protocol::Udp, &[("b", 1)]);
     large = with_port(large, 80, Protocol::Tcp, &[("a", 2), ("c", 1)]);

@@ -256,14 +256,7 @@ fn watch(model: &Backend, runtime: &Arc<BackendRuntime>, workshop: &Workshop) ->
     Some(workshop.dns.watch(name, move |addresses| {
         let endpoints: Vec<Endpoint> = addresses
             .iter()
-            .map(|address| Endpoint {
-                address: *address,
-                port,
-                for_zones: Vec::new(),
-                for_nodes: Vec::new(),
-                zone: None,
-                node: None,
-            })
+            .map(|address| Endpoint::at(*address, port))
             .collect();
         let next = endpoint_set(&runtime.endpoints(), &endpoints, distribution);
         runtime.set_endpoints(next);

@@ -8,7 +8,7 @@ use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
 };
-use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
+use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost};
 use gatewright_model::router::{ListenerRouter, RoutePayload};
 use gatewright_proxy::http::serve_connection;
 use gatewright_proxy::observe::Observer;
@@ -126,16 +126,7 @@ pub fn backend(endpoints: &[SocketAddr], protocol: BackendProtocol) -> CompiledB
     };
     let endpoints = endpoints
         .iter()
-        .map(|address| {
-            Arc::new(EndpointRuntime::new(Endpoint {
-                address: address.ip(),
-                port: address.port(),
-                for_zones: Vec::new(),
-                for_nodes: Vec::new(),
-                zone: None,
-                node: None,
-            }))
-        })
+        .map(|address| Arc::new(EndpointRuntime::new(Endpoint::at(address.ip(), address.port()))))
         .collect();
     let settings = BackendSettings {
         protocol,
@@ -190,22 +181,10 @@ fn port(rule: CompiledRule, port: u16) -> HttpPort {
                 original: HostPattern::Any,
             }],
         }],
-        rules: vec![Arc::new(HttpRule {
-            index: 0,
-            name: None,
-            matches: vec![HttpMatch {
-                path: PathMatch::Prefix("/".into()),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }],
-            filters: Vec::new(),
-            backends: Vec::new(),
-            timeouts: Timeouts::default(),
-            retry: None,
-            session_persistence: None,
-            fault: None,
-        })],
+        rules: vec![Arc::new(HttpRule::bare(
+            0,
+            vec![HttpMatch::of_path(PathMatch::Prefix("/".into()))],
+        ))],
     };
     let rule = Arc::new(rule);
     let payload = RoutePayload::new(Arc::new(route), |_| Arc::clone(&rule));

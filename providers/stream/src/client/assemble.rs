@@ -96,20 +96,7 @@ struct Gateway {
 
 impl Gateway {
     fn new(name: &ObjectName) -> Self {
-        let balancer = LoadBalancer {
-            gateway: name.clone(),
-            class: "".into(),
-            controller: "".into(),
-            addresses: Vec::new(),
-            infrastructure: gatewright_model::balancer::Infrastructure::default(),
-            listeners: BTreeMap::new(),
-            http_routes: BTreeMap::new(),
-            stream_routes: BTreeMap::new(),
-            backends: BTreeMap::new(),
-            certificates: BTreeMap::new(),
-            backend_client_certificate: None,
-            tracing: None,
-        };
+        let balancer = LoadBalancer::bare(name.clone(), "", "");
         Self {
             balancer: Arc::new(balancer),
             settings: Arc::default(),

@@ -3,24 +3,22 @@
 use futures_util::future::BoxFuture;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::{
-    Backend, BackendProtocol, BackendTarget, Endpoint as BackendEndpoint, Endpoints, TrafficDistribution,
-    WeightedBackend,
+    Backend, BackendTarget, Endpoint as BackendEndpoint, Endpoints, WeightedBackend,
 };
-use gatewright_model::balancer::Infrastructure;
 use gatewright_model::certificate::{Certificate, Secret};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, CertificateKey, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
 };
 use gatewright_model::listener::{Listener, Protocol};
-use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, Timeouts};
+use gatewright_model::route::{Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost};
 use gatewright_stream::client::{
     Assigned, Client, ClientLimits, ClientOptions, ClientTimes, Endpoint, Report, Resolve, RunError, Sink,
     Stage,
 };
 use gatewright_stream::server::{Admission, ConfigServer, Denied, Identity, Revision, ServerOptions};
 use gatewright_stream::{GatewaySettings, Scope, tls};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -313,20 +311,11 @@ pub fn route_key(name: &str) -> RouteKey {
 
 /// A load balancer with one listener, a certificate, a backend, and so many routes.
 pub fn balancer(gateway: &str, routes: usize) -> LoadBalancer {
-    let mut balancer = LoadBalancer {
-        gateway: ObjectName::new("a", gateway),
-        class: "software".into(),
-        controller: "gatewright.dev/software".into(),
-        addresses: Vec::new(),
-        infrastructure: Infrastructure::default(),
-        listeners: BTreeMap::new(),
-        http_routes: BTreeMap::new(),
-        stream_routes: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        certificates: BTreeMap::new(),
-        backend_client_certificate: None,
-        tracing: None,
-    };
+    let mut balancer = LoadBalancer::bare(
+        ObjectName::new("a", gateway),
+        "software",
+        "gatewright.dev/software",
+    );
     let listener = Listener {
         key: listener_key(gateway),
         port: 80,
@@ -338,24 +327,10 @@ pub fn balancer(gateway: &str, routes: usize) -> LoadBalancer {
     balancer
         .listeners
         .insert(listener.key.clone(), Arc::new(listener));
-    let backend = Backend {
-        key: backend_key(),
-        protocol: BackendProtocol::Auto,
-        tls: None,
-        endpoints: Endpoints::Static(vec![BackendEndpoint {
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 9000,
-            for_zones: Vec::new(),
-            for_nodes: Vec::new(),
-            zone: None,
-            node: None,
-        }]),
-        node_port: None,
-        distribution: TrafficDistribution::Any,
-        session_persistence: None,
-        retry_budget: None,
-        fault: None,
-    };
+    let backend = Backend::bare(
+        backend_key(),
+        Endpoints::Static(vec![BackendEndpoint::at(IpAddr::V4(Ipv4Addr::LOCALHOST), 9000)]),
+    );
     balancer.backends.insert(backend.key.clone(), Arc::new(backend));
     let certificate = Certificate {
         key: CertificateKey(ObjectName::new("a", gateway)),
@@ -395,24 +370,12 @@ pub fn put_route(balancer: &mut LoadBalancer, gateway: &str, name: &str, path: &
             }],
         }],
         rules: vec![Arc::new(HttpRule {
-            index: 0,
-            name: None,
-            matches: vec![HttpMatch {
-                path: PathMatch::Prefix(path.into()),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }],
-            filters: Vec::new(),
             backends: vec![WeightedBackend {
                 target: BackendTarget::Backend(backend_key()),
                 weight: 1,
                 filters: Vec::new(),
             }],
-            timeouts: Timeouts::default(),
-            retry: None,
-            session_persistence: None,
-            fault: None,
+            ..HttpRule::bare(0, vec![HttpMatch::of_path(PathMatch::Prefix(path.into()))])
         })],
     };
     balancer.http_routes.insert(route.key.clone(), Arc::new(route));

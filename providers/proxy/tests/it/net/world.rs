@@ -4,18 +4,14 @@
 
 pub use super::pki::{Authority, Issued};
 use gatewright_model::LoadBalancer;
-use gatewright_model::backend::{
-    Backend, BackendProtocol, BackendTarget, BackendTls, Endpoint, Endpoints, TrafficDistribution,
-    WeightedBackend,
-};
-use gatewright_model::balancer::Infrastructure;
+use gatewright_model::backend::{Backend, BackendTarget, BackendTls, Endpoint, Endpoints, WeightedBackend};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{
     BackendKey, BackendKind, CertificateKey, ListenerKey, ListenerParent, ObjectName, RouteKey, RouteKind,
 };
 use gatewright_model::listener::{ClientValidation, Listener, ListenerTls, Protocol, TlsTermination};
 use gatewright_model::route::{
-    Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, StreamRoute, Timeouts,
+    Attachment, HttpMatch, HttpRoute, HttpRule, PathMatch, RouteHost, StreamRoute,
 };
 use gatewright_proxy::listen::Proxy;
 use gatewright_proxy::runtime::{ApplyReport, Placement, ProxyOptions};
@@ -57,20 +53,11 @@ pub struct World(pub LoadBalancer);
 
 impl World {
     pub fn new(gateway: &str) -> Self {
-        Self(LoadBalancer {
-            gateway: ObjectName::new("test", gateway),
-            class: "test".into(),
-            controller: "gatewright.dev/software".into(),
-            addresses: Vec::new(),
-            infrastructure: Infrastructure::default(),
-            listeners: BTreeMap::new(),
-            http_routes: BTreeMap::new(),
-            stream_routes: BTreeMap::new(),
-            backends: BTreeMap::new(),
-            certificates: BTreeMap::new(),
-            backend_client_certificate: None,
-            tracing: None,
-        })
+        Self(LoadBalancer::bare(
+            ObjectName::new("test", gateway),
+            "test",
+            "gatewright.dev/software",
+        ))
     }
 
     pub fn key(&self, listener: &str) -> ListenerKey {
@@ -127,15 +114,8 @@ impl World {
         let mut endpoints: Vec<Endpoint> = endpoints.iter().map(|address| endpoint(*address)).collect();
         endpoints.sort();
         let backend = Backend {
-            key: key.clone(),
-            protocol: BackendProtocol::Auto,
             tls: tls.map(Arc::new),
-            endpoints: Endpoints::Static(endpoints),
-            distribution: TrafficDistribution::Any,
-            session_persistence: None,
-            retry_budget: None,
-            node_port: None,
-            fault: None,
+            ..Backend::bare(key.clone(), Endpoints::Static(endpoints))
         };
         self.0.backends.insert(key.clone(), Arc::new(backend));
         key
@@ -155,20 +135,8 @@ impl World {
             object: ObjectName::new("test", name),
         };
         let rule = HttpRule {
-            index: 0,
-            name: None,
-            matches: vec![HttpMatch {
-                path,
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }],
-            filters: Vec::new(),
             backends: weighted(backends),
-            timeouts: Timeouts::default(),
-            retry: None,
-            session_persistence: None,
-            fault: None,
+            ..HttpRule::bare(0, vec![HttpMatch::of_path(path)])
         };
         let route = HttpRoute {
             key: key.clone(),
@@ -261,14 +229,7 @@ fn weighted(backends: &[(&str, u32)]) -> Vec<WeightedBackend> {
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint {
-        address: address.ip(),
-        port: address.port(),
-        for_zones: Vec::new(),
-        for_nodes: Vec::new(),
-        zone: None,
-        node: None,
-    }
+    Endpoint::at(address.ip(), address.port())
 }
 
 /// Starts a proxy with one load balancer, all of whose listeners must come up.

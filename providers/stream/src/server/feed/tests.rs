@@ -4,27 +4,13 @@ use crate::part::{Content, Digests};
 use crate::settings::GatewaySettings;
 use crate::wire;
 use gatewright_model::LoadBalancer;
-use gatewright_model::balancer::Infrastructure;
 use gatewright_model::key::{ObjectName, RouteKey, RouteKind};
 use gatewright_model::route::HttpRoute;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn balancer(gateway: &str) -> LoadBalancer {
-    LoadBalancer {
-        gateway: ObjectName::new("a", gateway),
-        class: "c".into(),
-        controller: "gatewright.dev/software".into(),
-        addresses: Vec::new(),
-        infrastructure: Infrastructure::default(),
-        listeners: BTreeMap::new(),
-        http_routes: BTreeMap::new(),
-        stream_routes: BTreeMap::new(),
-        backends: BTreeMap::new(),
-        certificates: BTreeMap::new(),
-        backend_client_certificate: None,
-        tracing: None,
-    }
+    LoadBalancer::bare(ObjectName::new("a", gateway), "c", "gatewright.dev/software")
 }
 
 fn route(number: u64, created: i64) -> Arc<HttpRoute> {
