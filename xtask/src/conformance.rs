@@ -191,7 +191,22 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
     } else {
         line.extend(["--report-output", &report]);
     }
-    cluster.inside(&line)?;
+    let mut outcome = Outcome::default();
+    let result = cluster.lines(&line, |text| {
+        println!("{text}");
+        outcome.count(text);
+        Ok(())
+    });
+    let Outcome {
+        passed,
+        failed,
+        skipped,
+    } = outcome;
+    eprintln!(
+        "    {}: {passed} tests passed, {failed} failed, {skipped} skipped",
+        args.title()
+    );
+    result?;
     if args.run_test.is_none() {
         eprintln!("    report: {report}");
     }

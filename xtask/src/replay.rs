@@ -2,11 +2,11 @@
 //! verdicts must be the same. Results are kept in `docs/development/replay.md`.
 
 use crate::cluster::{self, Cluster};
-use crate::run::{cargo, root, run};
+use crate::run::root;
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Bundles and channels, one cluster each.
@@ -100,7 +100,7 @@ pub fn run_all(args: &Args) -> Result<()> {
         bail!("there is no such bundle and channel; there are {COMBINATIONS:?}");
     }
     cluster::require()?;
-    let program = build()?;
+    let program = cluster::scenario_program("gatewright-replay")?;
     let unpacked = tempfile::tempdir()?;
     let manifests = manifests(unpacked.path())?;
     let cluster = Cluster {
@@ -144,21 +144,6 @@ fn replay(
         line.extend(["--manifests", named]);
     }
     cluster.inside(&line)
-}
-
-/// The program that compares.
-fn build() -> Result<String> {
-    let mut build = cargo(&[
-        "build",
-        "--locked",
-        "-p",
-        "gatewright-scenarios",
-        "--bin",
-        "gatewright-replay",
-    ]);
-    run(&mut build)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("debug/gatewright-replay").display().to_string())
 }
 
 /// `NAME=FOLDER` of all manifests; those of releases are unpacked into `unpacked`.

@@ -1,8 +1,8 @@
 //! `cargo xtask scenarios`: the scenarios of `e2e/scenarios` against our own Helm chart in a cluster of its own.
 
-use crate::cluster::{self, After, Cluster, Installation};
+use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE};
 use crate::run::{cargo, run};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,15 +13,23 @@ const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask scenarios
+  cargo xtask scenarios --mode shared
   cargo xtask scenarios --ecosystem cert_manager
+  cargo xtask scenarios --full mode_change
   cargo xtask scenarios --keep limits_of_a_route
   cargo xtask scenarios --reuse limits_of_a_route")]
 pub struct Args {
     /// Only scenarios whose name has one of these parts.
     filters: Vec<String>,
+    /// How Gateways are served.
+    #[arg(long, value_enum, default_value_t = Mode::Dedicated)]
+    mode: Mode,
     /// Also those with programs of others, which are built from their Go modules.
     #[arg(long)]
     ecosystem: bool,
+    /// Those that wait for something at their full length.
+    #[arg(long)]
+    full: bool,
     /// Name of the cluster.
     #[arg(long, default_value = "scenarios")]
     name: String,
@@ -43,12 +51,14 @@ pub struct Args {
 }
 
 impl Args {
-    /// Every scenario, once; those with programs of others where everything is to run.
-    pub fn all(ecosystem: bool) -> Self {
+    /// Every scenario with proxies of each Gateway's own.
+    fn first() -> Self {
         Self {
             filters: Vec::new(),
-            ecosystem,
-            name: "scenarios".to_owned(),
+            mode: Mode::Dedicated,
+            ecosystem: false,
+            full: false,
+            name: "scenarios-step".to_owned(),
             bundle: "1.6.3".to_owned(),
             channel: "experimental".to_owned(),
             keep: false,
@@ -56,12 +66,39 @@ impl Args {
             profile: "quick-release".to_owned(),
         }
     }
+
+    /// Whether everything runs that uses a right of the controller.
+    fn uses_all_rights(&self) -> bool {
+        self.filters.is_empty() && self.mode == Mode::Dedicated && self.channel == "experimental"
+    }
 }
 
-/// Runs the scenarios, one after the other.
+/// The scenarios as a step of the tests: with `full` at full length and with programs of others, and then with shared
+/// proxies, too.
 ///
 /// # Errors
 /// When one fails.
+pub fn run_step(full: bool) -> Result<()> {
+    let first = Args {
+        ecosystem: full,
+        full,
+        ..Args::first()
+    };
+    run_all(&first).context("dedicated proxies")?;
+    if full {
+        let shared = Args {
+            mode: Mode::Shared,
+            ..Args::first()
+        };
+        run_all(&shared).context("shared proxies")?;
+    }
+    Ok(())
+}
+
+/// Runs the scenarios, one after the other, and compares what the controller may do with what it did.
+///
+/// # Errors
+/// When one fails, a call of the controller was refused, or it has rights that nothing used.
 pub fn run_all(args: &Args) -> Result<()> {
     cluster::require()?;
     let test = [
@@ -76,6 +113,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     let scenarios = Scenarios {
         args,
         test: &test,
+        rights: cluster::scenario_program("gatewright-rights")?,
         ecosystem: args.ecosystem.then(cluster::ecosystem).transpose()?,
     };
     let cluster = Cluster {
@@ -86,11 +124,13 @@ pub fn run_all(args: &Args) -> Result<()> {
     }
     let authorization = cluster::authorization_server()?.display().to_string();
     let installation = Installation::build(&args.profile)?;
-    let up = ["--bundle", args.bundle.as_str(), "--channel", &args.channel];
+    let mut up = vec!["--bundle", args.bundle.as_str(), "--channel", &args.channel];
+    up.extend(["--audit", NAMESPACE]);
     cluster.during(&up, After::of(args.keep), |cluster| {
         cluster.run(&["load-image", &authorization, "--tag", AUTHORIZATION_SERVER])?;
-        installation.install(cluster, &[])?;
-        scenarios.run(cluster)
+        installation.install(cluster, &[args.mode.setting()])?;
+        scenarios.run(cluster)?;
+        scenarios.compare_rights(cluster)
     })
 }
 
@@ -98,6 +138,8 @@ pub fn run_all(args: &Args) -> Result<()> {
 struct Scenarios<'a> {
     args: &'a Args,
     test: &'a [&'a str],
+    /// Program that compares rights with calls.
+    rights: String,
     /// Folder with the programs of others.
     ecosystem: Option<PathBuf>,
 }
@@ -111,6 +153,7 @@ impl Scenarios<'_> {
         let variable = folder.map(|folder| format!("GATEWRIGHT_ECOSYSTEM={}", folder.display()));
         let mut line = vec!["env"];
         line.extend(variable.as_deref());
+        line.extend(self.args.full.then_some("GATEWRIGHT_FULL=1"));
         line.push(&program);
         line.extend(self.test);
         // One at a time: some of them take things away from the whole cluster.
@@ -122,5 +165,14 @@ impl Scenarios<'_> {
         let result = cluster.inside(&line);
         eprintln!("    the scenarios took {} s", begun.elapsed().as_secs());
         result
+    }
+
+    /// Every right of the controller was used, and no call of it refused.
+    fn compare_rights(&self, cluster: &Cluster) -> Result<()> {
+        let log = cluster.audit_log().display().to_string();
+        let account = format!("{NAMESPACE}/gatewright-controller");
+        let mut line = vec![self.rights.as_str(), "--audit", &log, "--account", &account];
+        line.extend((!self.args.uses_all_rights()).then_some("--partial"));
+        cluster.inside(&line)
     }
 }

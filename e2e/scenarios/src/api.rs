@@ -101,6 +101,14 @@ impl Api {
         }
     }
 
+    /// Whether the server has a resource of a group, in any version.
+    pub fn serves(&self, group: &str, plural: &str) -> bool {
+        self.resources.iter().any(|((api_version, _), resource)| {
+            let of = api_version.split_once('/').map_or("", |(group, _)| group);
+            of == group && resource.plural == plural
+        })
+    }
+
     /// Where objects of a kind live; `None` when the server has no such kind. Without a namespace, objects of namespaced
     /// kinds live in `default`.
     pub fn collection(&self, api_version: &str, kind: &str, namespace: &str) -> Option<String> {

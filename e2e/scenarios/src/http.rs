@@ -1,7 +1,12 @@
-//! One request on a connection of its own: nothing is retried, so that every fault is seen.
+//! One request on a connection of its own, or on one that is kept: nothing is retried, so that every fault is seen.
 
 use crate::tls;
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -67,6 +72,58 @@ pub async fn get_tls(address: SocketAddr, host: &str, path: &str) -> Result<Answ
     timeout(LIMIT, exchange)
         .await
         .with_context(|| format!("no answer from {address} in {} s", LIMIT.as_secs()))?
+}
+
+/// A connection for one request after the other.
+pub struct Kept(SendRequest<Empty<Bytes>>);
+
+impl Kept {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When there is no connection within five seconds.
+    pub async fn connect(address: SocketAddr) -> Result<Self> {
+        let connect = async {
+            let stream = TcpStream::connect(address).await.context("connecting")?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            Ok(Self(sender))
+        };
+        timeout(LIMIT, connect)
+            .await
+            .with_context(|| format!("no connection to {address} in {} s", LIMIT.as_secs()))?
+    }
+
+    /// Whether the server takes no more requests on it: it said so with an answer, or has closed it since.
+    pub async fn is_closed(&mut self) -> bool {
+        self.0.ready().await.is_err()
+    }
+
+    /// As [`get`].
+    ///
+    /// # Errors
+    /// As [`get`], and when the connection ends in place of an answer.
+    pub async fn get(&mut self, host: &str, path: &str) -> Result<Answer> {
+        let request = Request::get(path).header("host", host).body(Empty::new())?;
+        let exchange = async {
+            let response = self.0.send_request(request).await.context("sending")?;
+            let status = response.status().as_u16();
+            let fields = response.headers().iter().map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.as_str().to_owned(), value.into_owned())
+            });
+            let fields = fields.collect();
+            let body = response.into_body().collect().await.context("reading")?;
+            Ok(Answer {
+                status,
+                fields,
+                body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            })
+        };
+        timeout(LIMIT, exchange)
+            .await
+            .with_context(|| format!("no answer in {} s", LIMIT.as_secs()))?
+    }
 }
 
 async fn exchange<S>(mut stream: S, host: &str, path: &str, headers: &[String]) -> Result<Answer>

@@ -9,5 +9,6 @@
 pub mod api;
 pub mod http;
 pub mod replay;
+pub mod rights;
 pub mod tls;
 pub mod world;

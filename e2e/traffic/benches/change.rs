@@ -98,7 +98,7 @@ impl Site {
                 controller: "gatewright.dev/software".into(),
                 features: Vec::new(),
                 parameters: ParametersKind::Software,
-            reach: Reach::Everything,
+                reach: Reach::Everything,
             }],
             bundle: BundleVersion::Known("v1.7.0".into()),
             routability: true,

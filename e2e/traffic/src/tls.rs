@@ -34,9 +34,10 @@ pub async fn connect_as(
         Some(own) => config.with_client_auth_cert(vec![own.der.clone()], own.private_key()?)?,
     };
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await.context("connecting")?;
     let name = ServerName::try_from(name.to_owned())?;
-    Ok(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect(name, stream).await.context("handshake")
 }
 
 /// The certificate that the server showed, DER.

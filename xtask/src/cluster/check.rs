@@ -30,6 +30,7 @@ pub(super) fn run_checks() -> Result<()> {
         bundle: "1.6.3".to_owned(),
         channel: "experimental".to_owned(),
         no_dns: false,
+        audit: None,
         foreground: false,
     };
     let began = Instant::now();

@@ -1,8 +1,9 @@
 //! A cluster as other parts of the automation use it.
 
-use crate::run::{command, run};
+use crate::run::{cache_dir, command, run};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A cluster of `cargo xtask cluster`, by its name.
@@ -81,6 +82,14 @@ impl Cluster {
             }
         }
         result
+    }
+
+    /// The API server's record of the requests that `up --audit` asks for.
+    pub fn audit_log(&self) -> PathBuf {
+        cache_dir()
+            .join("clusters")
+            .join(&self.name)
+            .join("logs/audit.log")
     }
 
     fn shell(&self, line: &[&str]) -> Result<Command> {

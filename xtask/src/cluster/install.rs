@@ -8,7 +8,7 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// Namespace of the controller.
-const NAMESPACE: &str = "gatewright-system";
+pub const NAMESPACE: &str = "gatewright-system";
 
 /// Tag of the images that are installed.
 const TAG: &str = "dev";

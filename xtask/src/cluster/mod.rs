@@ -12,9 +12,9 @@ mod packages;
 mod tests;
 
 pub use handle::{After, Cluster};
-pub use install::{Installation, Mode};
+pub use install::{Installation, Mode, NAMESPACE};
 
-use crate::run::{cache_dir, command, root, run};
+use crate::run::{cache_dir, cargo, command, root, run};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -103,6 +103,10 @@ struct Up {
     /// Leave out the cluster's DNS server.
     #[arg(long)]
     no_dns: bool,
+    /// Record what the service accounts of a namespace ask the API server for, in logs/audit.log of the
+    /// cluster's folder.
+    #[arg(long, value_name = "NAMESPACE", conflicts_with = "kind")]
+    audit: Option<String>,
     /// Stay, and end the cluster with this command (this machine's namespaces only).
     #[arg(long, conflicts_with = "kind")]
     foreground: bool,
@@ -221,6 +225,23 @@ pub fn authorization_server() -> Result<PathBuf> {
     build::ensure_authz()
 }
 
+/// Builds a program of the scenarios that runs inside a cluster, and answers its path.
+///
+/// # Errors
+/// When the build fails.
+pub fn scenario_program(name: &str) -> Result<String> {
+    run(&mut cargo(&[
+        "build",
+        "--locked",
+        "--package",
+        "gatewright-scenarios",
+        "--bin",
+        name,
+    ]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("debug").join(name).display().to_string())
+}
+
 /// Builds programs of others that work with Gateways, and answers their folder.
 ///
 /// # Errors
@@ -276,6 +297,9 @@ fn start(up: &Up) -> Result<()> {
     }
     if !up.no_dns {
         command.args(["--dns-image", build::DNS_IMAGE]);
+    }
+    if let Some(namespace) = &up.audit {
+        command.args(["--audit", namespace]);
     }
     command.args(up.foreground.then_some("--foreground"));
     run(&mut command)

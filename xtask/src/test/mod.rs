@@ -1,19 +1,28 @@
 //! `cargo xtask test`: what CI runs, step by step.
 
 mod full;
+mod record;
+mod report;
 
-use crate::run::{cargo, run};
+use crate::run::{cargo, run, this_program};
 use crate::{aws, charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, tools};
 use anyhow::{Context, Result, bail};
+use record::Tells;
+use report::{Done, Start};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run also what takes long (long fuzz runs, heavy load); results are in
-    /// docs/development/full-run.md.
+    /// Run also what takes long (long fuzz runs, heavy load), everything whatever fails, and write a report below
+    /// docs/development/full-runs.
     #[arg(long)]
     full: bool,
+    /// Write the report there, whatever runs.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Run only the named steps (repeatable); `--list` shows them.
     #[arg(long = "step", value_name = "NAME")]
     steps: Vec<String>,
@@ -36,6 +45,8 @@ struct Step {
     full: bool,
     /// Runs a cluster in namespaces of this machine, which takes root.
     cluster: bool,
+    /// What of its output is kept in a report.
+    tells: Tells,
     run: fn(&Args) -> Result<()>,
 }
 
@@ -45,6 +56,7 @@ const STEPS: &[Step] = &[
         about: "formatting",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| run(&mut cargo(&["fmt", "--all", "--check"])),
     },
     Step {
@@ -52,6 +64,7 @@ const STEPS: &[Step] = &[
         about: "dependencies between crates run one way",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| layers::check(),
     },
     Step {
@@ -59,6 +72,7 @@ const STEPS: &[Step] = &[
         about: "generated files of crds/ are as generated",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| crds::check(),
     },
     Step {
@@ -66,6 +80,7 @@ const STEPS: &[Step] = &[
         about: "charts are right, and what is rendered from them is current",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| charts::check(),
     },
     Step {
@@ -73,6 +88,7 @@ const STEPS: &[Step] = &[
         about: "lints, warnings denied",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| {
             run(&mut cargo(&[
                 "clippy",
@@ -90,6 +106,7 @@ const STEPS: &[Step] = &[
         about: "generated pages are current",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| crate::docs::run(&crate::docs::Args::check()),
     },
     Step {
@@ -97,6 +114,7 @@ const STEPS: &[Step] = &[
         about: "licences and sources of dependencies",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| deny(),
     },
     Step {
@@ -104,6 +122,7 @@ const STEPS: &[Step] = &[
         about: "lock files of the fuzz targets are current",
         full: false,
         cluster: false,
+        tells: Tells::Nothing,
         run: |_| fuzz::check_locks(),
     },
     Step {
@@ -111,6 +130,7 @@ const STEPS: &[Step] = &[
         about: "unit, property, golden and traffic tests of all crates",
         full: false,
         cluster: false,
+        tells: Tells::Tests,
         run: |_| unit(),
     },
     Step {
@@ -118,6 +138,7 @@ const STEPS: &[Step] = &[
         about: "boto3 and the AWS CLI drive every operation of the AWS simulator",
         full: false,
         cluster: false,
+        tells: Tells::Only(&[" checks ", " passed"]),
         run: |_| aws::check_clients(),
     },
     Step {
@@ -125,6 +146,7 @@ const STEPS: &[Step] = &[
         about: "a Kubernetes cluster of this machine's namespaces starts, works and leaves nothing",
         full: false,
         cluster: true,
+        tells: Tells::Only(&["--- PASS: Test", "one kill ended", "up in "]),
         run: |_| cluster::check(),
     },
     Step {
@@ -132,6 +154,7 @@ const STEPS: &[Step] = &[
         about: "the official conformance suite, dedicated proxies; with --full in every mode",
         full: false,
         cluster: true,
+        tells: Tells::Only(&["tests passed, ", "the suite took"]),
         run: |args| conformance::run_step(args.full),
     },
     Step {
@@ -139,6 +162,7 @@ const STEPS: &[Step] = &[
         about: "validation and a real API server say the same of every manifest",
         full: false,
         cluster: true,
+        tells: Tells::Only(&[" documents", " took "]),
         run: |args| {
             replay::run_all(&if args.full {
                 replay::Args::all()
@@ -152,6 +176,7 @@ const STEPS: &[Step] = &[
         about: "no request is lost while everything changes or restarts; with --full at full length",
         full: false,
         cluster: true,
+        tells: Tells::Only(&["--- PASS: Test", "_test.go:", "load.go:"]),
         run: |args| deployment::stay_step(args.full),
     },
     Step {
@@ -159,20 +184,23 @@ const STEPS: &[Step] = &[
         about: "the charts installed, upgraded under load, used and removed in a cluster",
         full: true,
         cluster: true,
+        tells: Tells::Only(&["--- PASS: Test", "_test.go:", "load.go:"]),
         run: |_| deployment::run_tests(&deployment::Args::all()),
     },
     Step {
         name: "scenarios",
-        about: "bad input, and what the suite does not test; with --full also with programs of others",
+        about: "bad input, and what the suite does not test; with --full longer, with programs of others, and shared proxies",
         full: false,
         cluster: true,
-        run: |args| scenarios::run_all(&scenarios::Args::all(args.full)),
+        tells: Tells::Lines,
+        run: |args| scenarios::run_step(args.full),
     },
     Step {
         name: "mutated",
         about: "1,000,000 mutated manifests",
         full: true,
         cluster: false,
+        tells: Tells::Lines,
         run: |_| full::mutated(),
     },
     Step {
@@ -180,6 +208,7 @@ const STEPS: &[Step] = &[
         about: "10,000 routes and thousands of idle connections in one process",
         full: true,
         cluster: false,
+        tells: Tells::Lines,
         run: |_| full::scale(),
     },
     Step {
@@ -187,6 +216,7 @@ const STEPS: &[Step] = &[
         about: "one change among 10,000 routes on 500 connected proxies",
         full: true,
         cluster: false,
+        tells: Tells::Lines,
         run: |_| full::fan_out(),
     },
     Step {
@@ -194,6 +224,7 @@ const STEPS: &[Step] = &[
         about: "10,000 changes under load, 10,000 idle connections, hostile files",
         full: true,
         cluster: false,
+        tells: Tells::Lines,
         run: |_| full::long(),
     },
     Step {
@@ -201,6 +232,7 @@ const STEPS: &[Step] = &[
         about: "coverage-guided fuzzing, five minutes for each target",
         full: true,
         cluster: false,
+        tells: Tells::Only(&["==> fuzzing", "stat::number_of_executed_units"]),
         run: |_| fuzz::run_targets(&fuzz::Args::all(300)),
     },
 ];
@@ -235,9 +267,17 @@ pub fn run_steps(args: &Args) -> Result<()> {
         }
         return Ok(());
     }
+    let steps: Vec<&Step> = STEPS.iter().filter(chosen).collect();
+    let everything = args.full && args.steps.is_empty();
+    if let Some(place) = &args.report {
+        return run_recorded(args, &steps, Some(place));
+    }
+    if everything {
+        return run_recorded(args, &steps, None);
+    }
     let started = Instant::now();
     let mut times = Vec::new();
-    for step in STEPS.iter().filter(chosen) {
+    for step in steps {
         eprintln!("==> {}: {}", step.name, step.about);
         let begin = Instant::now();
         (step.run)(args).with_context(|| format!("step `{}`", step.name))?;
@@ -245,10 +285,64 @@ pub fn run_steps(args: &Args) -> Result<()> {
     }
     eprintln!("==> all steps passed in {} s", started.elapsed().as_secs());
     for (name, time) in &times {
-        eprintln!("    {name:<10} {:>5} s", time.as_secs());
+        eprintln!("    {name:<11} {:>5} s", time.as_secs());
     }
     println!("{} passed, 0 failed", times.len());
     Ok(())
+}
+
+/// Runs each step as a command of its own, to the last whatever fails, and writes down what they said: again after
+/// each, so that a run that is cut short leaves a report as well.
+fn run_recorded(args: &Args, steps: &[&Step], place: Option<&Path>) -> Result<()> {
+    let start = Start::now()?;
+    let place = place.map_or_else(|| start.place(), Path::to_path_buf);
+    let mut done = Vec::new();
+    for step in steps {
+        let begin = Instant::now();
+        let mut one = Command::new(this_program()?);
+        one.args(["test", "--step", step.name]);
+        one.args(args.full.then_some("--full"));
+        let (status, lines) = record::tee(&mut one)?;
+        done.push(Done {
+            name: step.name,
+            about: step.about,
+            took: begin.elapsed(),
+            passed: status.success(),
+            lines,
+            tells: step.tells,
+        });
+        report::write(&place, &line(args), &start, &done)?;
+    }
+    for step in &done {
+        let verdict = if step.passed { "passed" } else { "FAILED" };
+        eprintln!("    {:<11} {:>5} s  {verdict}", step.name, step.took.as_secs());
+    }
+    let failed = done.iter().filter(|step| !step.passed).count();
+    println!("{} passed, {failed} failed", done.len() - failed);
+    if failed > 0 {
+        bail!("{failed} steps failed; the report is {}", place.display());
+    }
+    Ok(())
+}
+
+/// The command that runs these steps.
+fn line(args: &Args) -> String {
+    let mut line = "cargo xtask test".to_owned();
+    let mut add = |word: &str| {
+        line.push(' ');
+        line.push_str(word);
+    };
+    if args.full {
+        add("--full");
+    }
+    if args.no_cluster {
+        add("--no-cluster");
+    }
+    args.steps.iter().for_each(|name| add(&format!("--step {name}")));
+    args.without
+        .iter()
+        .for_each(|name| add(&format!("--without {name}")));
+    line
 }
 
 fn unit() -> Result<()> {

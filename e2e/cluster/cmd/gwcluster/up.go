@@ -55,6 +55,7 @@ func upCommand(flags *common) *cobra.Command {
 	command.Flags().StringArrayVar(&settings.Bundles, "bundle", nil, "file of Gateway API definitions to install (repeatable, in order)")
 	command.Flags().StringArrayVar(&settings.Archives, "image", nil, "docker-archive to load (repeatable)")
 	command.Flags().StringVar(&settings.DNSImage, "dns-image", "", "CoreDNS image of the cluster's DNS server")
+	command.Flags().StringVar(&settings.AuditNamespace, "audit", "", "record the requests of this namespace's service accounts (logs/audit.log)")
 	command.Flags().BoolVar(&foreground, "foreground", false, "stay, and end the cluster with this command")
 	for _, name := range []string{"kube", "pod-network"} {
 		if err := command.MarkFlagRequired(name); err != nil {

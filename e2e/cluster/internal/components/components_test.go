@@ -20,7 +20,7 @@ func written(t *testing.T) (layout.Cluster, Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := Options{Kube: "/kube", Snapshotter: "overlayfs", CNIDir: filepath.Join(root, "cni"), PodNetwork: filepath.Join(root, "cni", "own")}
+	options := Options{Kube: "/kube", Snapshotter: "overlayfs", CNIDir: filepath.Join(root, "cni"), PodNetwork: filepath.Join(root, "cni", "own"), AuditNamespace: "system"}
 	if err := os.MkdirAll(options.CNIDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestEveryFileOnACommandLineIsWritten(t *testing.T) {
 			if !found {
 				value = word
 			}
-			if !strings.HasPrefix(value, cluster.Dir) || strings.HasPrefix(word, "--data-dir") {
+			if !strings.HasPrefix(value, cluster.Dir) || strings.HasPrefix(word, "--data-dir") || strings.HasPrefix(word, "--audit-log-path") {
 				continue
 			}
 			seen++
@@ -59,6 +59,36 @@ func TestEveryFileOnACommandLineIsWritten(t *testing.T) {
 	}
 	if seen < 20 {
 		t.Errorf("only %d files are named", seen)
+	}
+}
+
+func TestRequestsAreRecordedForOneNamespaceIfAtAll(t *testing.T) {
+	cluster, options := written(t)
+	text, err := os.ReadFile(cluster.Config("audit-policy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Rules []struct {
+			Level      string
+			UserGroups []string
+		}
+	}
+	if err := json.Unmarshal(text, &policy); err != nil {
+		t.Fatal(err)
+	}
+	if len(policy.Rules) != 2 || policy.Rules[0].Level != "Metadata" ||
+		!slices.Equal(policy.Rules[0].UserGroups, []string{"system:serviceaccounts:system"}) ||
+		policy.Rules[1].Level != "None" {
+		t.Errorf("policy %s", text)
+	}
+	audits := func(word string) bool { return strings.HasPrefix(word, "--audit-") }
+	if !slices.ContainsFunc(apiServerFlags(cluster, options), audits) {
+		t.Error("nothing is recorded")
+	}
+	options.AuditNamespace = ""
+	if slices.ContainsFunc(apiServerFlags(cluster, options), audits) {
+		t.Error("something is recorded although nobody asked")
 	}
 }
 

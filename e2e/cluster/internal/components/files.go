@@ -27,6 +27,9 @@ func Write(cluster layout.Cluster, options Options, authority *pki.Authority) er
 		"kube-proxy.json":         proxyConfig(cluster),
 		"cni/10-cluster.conflist": cniConfig(),
 	}
+	if options.AuditNamespace != "" {
+		files[auditPolicyFile] = auditPolicy(options.AuditNamespace)
+	}
 	for name, content := range files {
 		text, err := json.MarshalIndent(content, "", "  ")
 		if err != nil {
@@ -158,6 +161,20 @@ func proxyConfig(cluster layout.Cluster) object {
 		"oomScoreAdj": 0,
 		// A change reaches the rules at once instead of within a second.
 		"iptables": object{"minSyncPeriod": "100ms", "syncPeriod": "30s"},
+	}
+}
+
+// auditPolicy records who asked for what and whether it was allowed, without any content, for the service
+// accounts of one namespace. A watch is recorded when it begins: it may outlast the cluster.
+func auditPolicy(namespace string) object {
+	return object{
+		"apiVersion": "audit.k8s.io/v1",
+		"kind":       "Policy",
+		"omitStages": []string{"RequestReceived"},
+		"rules": []object{
+			{"level": "Metadata", "userGroups": []string{"system:serviceaccounts:" + namespace}},
+			{"level": "None"},
+		},
 	}
 }
 

@@ -25,6 +25,9 @@ const ContainerdSocket = "/run/containerd/containerd.sock"
 // podNetwork is the name under which containerd finds our own CNI plugin.
 const podNetwork = "gatewright-ptp"
 
+// auditPolicyFile says which requests are recorded.
+const auditPolicyFile = "audit-policy.json"
+
 // PauseImage holds the namespaces of a pod.
 const PauseImage = "registry.k8s.io/pause:3.10"
 
@@ -37,6 +40,9 @@ type Options struct {
 	// CNIDir holds the CNI plugins of Debian, and PodNetwork is our own.
 	CNIDir     string
 	PodNetwork string
+	// AuditNamespace is the namespace whose service accounts' requests the API server records; empty for
+	// no record.
+	AuditNamespace string
 }
 
 // Spec is one supervised program.
@@ -55,7 +61,7 @@ func Specs(cluster layout.Cluster, options Options) []Spec {
 	return []Spec{
 		{Name: Containerd, Command: []string{"containerd", "--config", cluster.Config("containerd.toml")}},
 		kube(Etcd, etcdFlags(cluster)...),
-		kube(APIServer, apiServerFlags(cluster)...),
+		kube(APIServer, apiServerFlags(cluster, options)...),
 		kube(ControllerManager, controllerManagerFlags(cluster)...),
 		kube(Scheduler,
 			"--kubeconfig="+cluster.Config("scheduler.kubeconfig"),
@@ -90,8 +96,8 @@ func etcdFlags(cluster layout.Cluster) []string {
 	}
 }
 
-func apiServerFlags(cluster layout.Cluster) []string {
-	return []string{
+func apiServerFlags(cluster layout.Cluster, options Options) []string {
+	flags := []string{
 		"--etcd-servers=http://127.0.0.1:2379",
 		"--advertise-address=" + layout.NodeIPv4,
 		"--bind-address=::",
@@ -118,6 +124,15 @@ func apiServerFlags(cluster layout.Cluster) []string {
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 	}
+	if options.AuditNamespace != "" {
+		flags = append(flags,
+			"--audit-policy-file="+cluster.Config(auditPolicyFile),
+			"--audit-log-path="+cluster.AuditLog(),
+			// In megabytes: more than any test writes, so that the record stays one file.
+			"--audit-log-maxsize=4096",
+		)
+	}
+	return flags
 }
 
 func controllerManagerFlags(cluster layout.Cluster) []string {

@@ -99,5 +99,8 @@ func (c Cluster) Config(file string) string { return c.Path("config", file) }
 // Log is the log of one component.
 func (c Cluster) Log(component string) string { return c.Path("logs", component+".log") }
 
+// AuditLog is the API server's record of requests, one JSON object a line.
+func (c Cluster) AuditLog() string { return c.Log("audit") }
+
 // Cgroup is the path, below each hierarchy's root, of the control group that holds the cluster.
 func (c Cluster) Cgroup() string { return "/gatewright-" + c.Name }

@@ -144,6 +144,7 @@ func (n *node) configure() error {
 	n.options = components.Options{
 		Kube: n.settings.Kube, Snapshotter: snapshotter,
 		CNIDir: n.settings.CNIDir, PodNetwork: n.settings.PodNetwork,
+		AuditNamespace: n.settings.AuditNamespace,
 	}
 	authority, err := pki.WriteCluster(n.cluster)
 	if err != nil {

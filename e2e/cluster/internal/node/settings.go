@@ -21,6 +21,8 @@ type Settings struct {
 	Archives []string `json:"archives,omitempty"`
 	// DNSImage is the image of the cluster's DNS server; empty for a cluster without one.
 	DNSImage string `json:"dnsImage,omitempty"`
+	// AuditNamespace is the namespace whose service accounts' requests are recorded.
+	AuditNamespace string `json:"auditNamespace,omitempty"`
 }
 
 // Save records the settings in the cluster's folder.

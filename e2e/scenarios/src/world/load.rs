@@ -1,6 +1,7 @@
 //! Requests without a pause, counted.
 
-use crate::http::get;
+use crate::http::{Answer, Kept, get};
+use crate::tls;
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,6 +12,40 @@ use tokio::task::JoinHandle;
 
 /// Pause between two requests: the machine is small, and what is looked for is a fault, not a limit.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How a client connects.
+enum Client {
+    /// Anew for every request.
+    Fresh,
+    /// Again only when the server has closed the connection.
+    Kept(Option<Kept>),
+    /// For a handshake of TLS alone.
+    Handshake,
+}
+
+impl Client {
+    /// Asks once; a handshake has no answer.
+    async fn ask(&mut self, at: SocketAddr, host: &str, path: &str) -> Result<Option<Answer>> {
+        match self {
+            Self::Fresh => get(at, host, path, &[]).await.map(Some),
+            Self::Kept(kept) => Self::ask_on(kept, at, (host, path)).await.map(Some),
+            Self::Handshake => tls::served(at, host).await.map(|_| None),
+        }
+    }
+
+    async fn ask_on(kept: &mut Option<Kept>, at: SocketAddr, (host, path): (&str, &str)) -> Result<Answer> {
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => Kept::connect(at).await?,
+        };
+        if connection.is_closed().await {
+            connection = Kept::connect(at).await?;
+        }
+        let answer = connection.get(host, path).await?;
+        *kept = Some(connection);
+        Ok(answer)
+    }
+}
 
 /// A client that asks all the time.
 pub struct Load {
@@ -25,7 +60,7 @@ pub struct Seen {
     pub count: usize,
     /// Requests answered by each Deployment of echo servers.
     pub by: BTreeMap<String, usize>,
-    /// What was no answer of 200.
+    /// What was no answer of 200, and no handshake.
     pub faults: Vec<String>,
 }
 
@@ -43,8 +78,22 @@ fn deployment(pod: &str) -> &str {
 }
 
 impl Load {
-    /// Starts to ask.
+    /// Starts to ask, with a connection for each request.
     pub fn start(at: SocketAddr, host: &str, path: &str) -> Self {
+        Self::with(Client::Fresh, at, host, path)
+    }
+
+    /// Starts to ask on one connection, and on another when the server ends it between two requests.
+    pub fn kept(at: SocketAddr, host: &str, path: &str) -> Self {
+        Self::with(Client::Kept(None), at, host, path)
+    }
+
+    /// Starts to shake hands, with this server name.
+    pub fn handshakes(at: SocketAddr, host: &str) -> Self {
+        Self::with(Client::Handshake, at, host, "")
+    }
+
+    fn with(mut client: Client, at: SocketAddr, host: &str, path: &str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (until, host, path) = (Arc::clone(&stop), host.to_owned(), path.to_owned());
         let task = tokio::spawn(async move {
@@ -52,12 +101,13 @@ impl Load {
             while !until.load(Ordering::Relaxed) {
                 seen.count += 1;
                 let count = seen.count;
-                match get(at, &host, &path, &[]).await {
-                    Ok(answer) if answer.status == 200 => {
+                match client.ask(at, &host, &path).await {
+                    Ok(None) => {}
+                    Ok(Some(answer)) if answer.status == 200 => {
                         let pod = answer.pod();
                         *seen.by.entry(deployment(&pod).to_owned()).or_default() += 1;
                     }
-                    Ok(answer) => seen.faults.push(format!("request {count}: {answer:?}")),
+                    Ok(Some(answer)) => seen.faults.push(format!("request {count}: {answer:?}")),
                     Err(error) => seen.faults.push(format!("request {count}: {error:#}")),
                 }
                 tokio::time::sleep(PAUSE).await;

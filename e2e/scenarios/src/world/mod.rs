@@ -6,6 +6,7 @@ pub mod program;
 mod proxies;
 
 pub use load::{Load, Seen};
+pub use proxies::{PARAMETERS, Proxy};
 
 use crate::api::{APPLY, Api, JSON, MERGE};
 use crate::http::{Answer, get, get_tls};
@@ -286,6 +287,19 @@ impl World {
         }))
         .await?;
         self.address(name).await
+    }
+
+    /// A world that serves: an echo server `web`, a Gateway `gw` and a route `web` for this host. Answers where.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn serving(&self, host: &str) -> Result<SocketAddr> {
+        self.backend("web").await?;
+        let address = self.gateway("gw", json!([http_listener("http", 80)])).await?;
+        let at = SocketAddr::new(address, 80);
+        self.apply(&http_route("web", "gw", host, "web")).await?;
+        self.answers(at, (host, "/"), 200).await?;
+        Ok(at)
     }
 
     /// The address of a Gateway, once it is programmed.

@@ -112,13 +112,7 @@ async fn definitions_go_and_come_back() -> Result<()> {
     let name = format!("{DEFINITIONS}/gateways.gateway.networking.k8s.io");
     let (_, gateways) = world.api.ask(Method::GET, &name, JSON, Vec::new()).await?;
     let all = bundle(&gateways)?;
-    world.backend("web").await?;
-    let address = world.gateway("gw", json!([http_listener("http", 80)])).await?;
-    let at = SocketAddr::new(address, 80);
-    world
-        .apply(&http_route("web", "gw", "web.example", "web"))
-        .await?;
-    world.answers(at, ("web.example", "/"), 200).await?;
+    let at = world.serving("web.example").await?;
 
     let optional: Vec<&Value> = all
         .iter()

@@ -4,9 +4,7 @@
 
 use anyhow::Result;
 use gatewright_scenarios::api::JSON;
-use gatewright_scenarios::world::{
-    CLASS, GATEWAY_API, World, has_condition, http_listener, http_route, until,
-};
+use gatewright_scenarios::world::{GATEWAY_API, World, has_condition, http_listener, http_route, until};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,20 +169,9 @@ async fn names_follow_routes_and_gateways() -> Result<()> {
     has(&world, "nothing of a route that is gone", &[new]).await?;
 
     // A Gateway of one family.
+    let family = json!({"service": {"ipFamilyPolicy": "SingleStack"}});
     world
-        .apply(&json!({
-            "apiVersion": "gatewright.dev/v1alpha1", "kind": "SoftwareGatewayParameters", "metadata": {"name": "single"},
-            "spec": {"service": {"ipFamilyPolicy": "SingleStack"}},
-        }))
-        .await?;
-    world
-        .apply(&json!({
-            "apiVersion": GATEWAY_API, "kind": "Gateway", "metadata": {"name": "single"},
-            "spec": {
-                "gatewayClassName": CLASS, "listeners": [http_listener("http", 80)],
-                "infrastructure": {"parametersRef": {"group": "gatewright.dev", "kind": "SoftwareGatewayParameters", "name": "single"}},
-            },
-        }))
+        .gateway_with_parameters("single", json!([http_listener("http", 80)]), family)
         .await?;
     world
         .apply(&http_route("single", "single", "single.dns.example", "web"))

@@ -1,10 +1,33 @@
 //! A namespace with a Gateway, routes and backends is deleted under load: it goes, and nobody else notices.
+//!
+//! How long it takes is Kubernetes' choice: its namespace controller begins 5 s after the deletion, and when pods are
+//! left then, looks again after half of their longest `terminationGracePeriodSeconds`, whenever they end
+//! (`pkg/controller/namespace/namespace_controller.go`).
 
 use anyhow::Result;
-use gatewright_scenarios::world::{Load, World, http_listener, http_route};
+use gatewright_scenarios::api::JSON;
+use gatewright_scenarios::world::{Load, World, http_listener, http_route, until};
+use http::Method;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+/// Waits until no pod is left in a namespace, and answers how long that took.
+async fn pods_end(world: &World) -> Result<Duration> {
+    let begun = Instant::now();
+    let path = format!("/api/v1/namespaces/{}/pods", world.namespace);
+    let look = async || {
+        let (_, found) = world.api.ask(Method::GET, &path, JSON, Vec::new()).await?;
+        let left = found["items"].as_array().map_or(0, Vec::len);
+        Ok(if left == 0 {
+            Ok(())
+        } else {
+            Err(format!("{left} pods"))
+        })
+    };
+    until("the pods to end", look).await?;
+    Ok(begun.elapsed())
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster: cargo xtask scenarios"]
@@ -46,8 +69,13 @@ async fn a_namespace_deleted_under_load_goes_alone() -> Result<()> {
     let ends = Load::start(other, "h0.example", "/");
     tokio::time::sleep(Duration::from_millis(300)).await;
     let begun = Instant::now();
-    doomed.remove_namespace().await?;
-    println!("the namespace was gone after {} ms", begun.elapsed().as_millis());
+    let (ended, gone) = tokio::join!(pods_end(&doomed), doomed.remove_namespace());
+    gone?;
+    println!(
+        "its pods had ended after {} ms, the namespace was gone after {} ms",
+        ended?.as_millis(),
+        begun.elapsed().as_millis()
+    );
     world.answers(at, ("guest.example", "/"), 404).await?;
     drop((guest.end().await, ends.end().await));
     println!(
@@ -58,14 +86,7 @@ async fn a_namespace_deleted_under_load_goes_alone() -> Result<()> {
 
     // Once more, from nothing.
     let again = World::new(&doomed.namespace).await?;
-    again.backend("web").await?;
-    let address = again.gateway("gw", json!([http_listener("http", 80)])).await?;
-    again
-        .apply(&http_route("again", "gw", "again.example", "web"))
-        .await?;
-    again
-        .answers(SocketAddr::new(address, 80), ("again.example", "/"), 200)
-        .await?;
+    again.serving("again.example").await?;
     assert_eq!(
         world.controller_restarts().await?,
         before,

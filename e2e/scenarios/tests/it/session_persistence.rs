@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use gatewright_scenarios::http::{Answer, get};
-use gatewright_scenarios::world::{GATEWAY_API, World, http_listener, route_is, until};
+use gatewright_scenarios::world::{GATEWAY_API, Proxy, World, http_listener, route_is, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -24,10 +24,10 @@ fn persistence(bundle: &str, kind: &str, name: &str) -> Value {
 }
 
 /// Pods that answer so many requests with these fields, through all proxies in turn.
-async fn pods(proxies: &[(String, SocketAddr)], path: &str, fields: &[String]) -> Result<BTreeSet<String>> {
+async fn pods(proxies: &[Proxy], path: &str, fields: &[String]) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    for (_, at) in proxies.iter().cycle().take(REQUESTS) {
-        let answer = get(*at, HOST, path, fields).await?;
+    for proxy in proxies.iter().cycle().take(REQUESTS) {
+        let answer = get(proxy.at, HOST, path, fields).await?;
         ensure!(answer.status == 200, "{answer:?}");
         found.insert(answer.pod());
     }
@@ -76,26 +76,25 @@ async fn sticks(world: &World, kind: &str, path: &str) -> Result<()> {
         spread.len() > 1,
         "without a session one pod answers everything: {spread:?}"
     );
-    let (_, at) = proxies.first().context("two proxies")?;
-    let begun = get(*at, HOST, path, &[]).await?;
+    let gone = proxies.first().context("two proxies")?;
+    let begun = get(gone.at, HOST, path, &[]).await?;
     let field = session(kind, &begun)?;
     let home = BTreeSet::from([begun.pod()]);
     let found = pods(&proxies, path, std::slice::from_ref(&field)).await?;
     ensure!(found == home, "{kind}: begun at {home:?}, then at {found:?}");
 
     for wrong in made_up(kind, &field) {
-        let answer = get(*at, HOST, path, std::slice::from_ref(&wrong)).await?;
+        let answer = get(gone.at, HOST, path, std::slice::from_ref(&wrong)).await?;
         let shown: String = wrong.chars().take(80).collect();
         ensure!(answer.status == 200, "{shown}: {answer:?}");
         session(kind, &answer).with_context(|| format!("{shown}: no new session"))?;
     }
 
     // A proxy that never saw the session takes over.
-    let (gone, _) = proxies.first().context("two proxies")?;
-    world.delete("v1", "Pod", gone).await?;
+    world.delete_proxy(gone).await?;
     let replaced = async || {
         let now = world.proxies("gw", 2).await?;
-        let replaced = now.iter().all(|(pod, _)| pod != gone);
+        let replaced = now.iter().all(|proxy| proxy.pod != gone.pod);
         Ok(if replaced {
             Ok(now)
         } else {
@@ -116,22 +115,10 @@ async fn sticks(world: &World, kind: &str, path: &str) -> Result<()> {
 async fn a_session_stays_with_its_pod() -> Result<()> {
     let world = World::new("session-persistence").await?;
     world.backends("web", PODS).await?;
-    world
-        .apply(&json!({
-            "apiVersion": "gatewright.dev/v1alpha1", "kind": "SoftwareGatewayParameters", "metadata": {"name": "two"},
-            "spec": {"deployment": {"replicas": 2}},
-        }))
+    let address = world
+        .gateway_with_proxies("gw", json!([http_listener("http", 80)]), 2)
         .await?;
-    world
-        .apply(&json!({
-            "apiVersion": GATEWAY_API, "kind": "Gateway", "metadata": {"name": "gw"},
-            "spec": {
-                "gatewayClassName": gatewright_scenarios::world::CLASS, "listeners": [http_listener("http", 80)],
-                "infrastructure": {"parametersRef": {"group": "gatewright.dev", "kind": "SoftwareGatewayParameters", "name": "two"}},
-            },
-        }))
-        .await?;
-    let at = SocketAddr::new(world.address("gw").await?, 80);
+    let at = SocketAddr::new(address, 80);
     let bundle = world.bundle("httproutes").await?;
     let rule = |path: &str, kind: &str, name: &str| {
         json!({
@@ -187,5 +174,6 @@ async fn a_session_stays_with_its_pod() -> Result<()> {
     let answer = until("the session to go on elsewhere", moved).await?;
     let found = pods(&proxies, "/cookie", &[session("Cookie", &answer)?]).await?;
     assert_eq!(found, BTreeSet::from([answer.pod()]));
+    world.one_proxy().await?;
     world.leave().await
 }

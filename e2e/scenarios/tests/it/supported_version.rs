@@ -2,9 +2,8 @@
 //! known, and everything is served on best effort meanwhile.
 
 use anyhow::Result;
-use gatewright_scenarios::world::{Load, World, condition, has_condition, http_listener, http_route};
+use gatewright_scenarios::world::{Load, World, condition, has_condition, http_route};
 use serde_json::json;
-use std::net::SocketAddr;
 
 /// A release that does not exist, and that the release's own admission policy lets pass.
 const UNKNOWN: &str = "v1.99.0";
@@ -13,13 +12,7 @@ const UNKNOWN: &str = "v1.99.0";
 #[ignore = "needs a cluster: cargo xtask scenarios"]
 async fn an_unknown_release_is_told_and_served() -> Result<()> {
     let world = World::new("supported-version").await?;
-    world.backend("web").await?;
-    let address = world.gateway("gw", json!([http_listener("http", 80)])).await?;
-    let at = SocketAddr::new(address, 80);
-    world
-        .apply(&http_route("web", "gw", "web.example", "web"))
-        .await?;
-    world.answers(at, ("web.example", "/"), 200).await?;
+    let at = world.serving("web.example").await?;
     let supported = world
         .class("to be supported", |found| {
             has_condition(found.get("status"), "SupportedVersion", "True")
