@@ -6,7 +6,7 @@ use gatewright_aws_core::alb::settings::{
 use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
 use gatewright_aws_core::target_group::TargetKind;
 use gatewright_core::backend::BackendOptions;
-use gatewright_core::graph::class::{BundleVersion, ClassProfile};
+use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
@@ -52,6 +52,8 @@ pub(crate) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName,
         controller: controller.into(),
         features: vec!["Gateway".into(), "HTTPRoute".into()],
         parameters: ParametersKind::None,
+        // The core refuses what the class cannot have before it is lowered; here it is shown what lowering makes of it.
+        reach: Reach::Everything,
     };
     let mut engine = Engine::new(EngineOptions {
         profiles: vec![
