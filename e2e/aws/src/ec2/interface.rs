@@ -1,5 +1,6 @@
 //! Network interfaces and instances.
 
+use super::address::Address;
 use super::describe::{ById, Kind, describe as describe_rows};
 use super::{Tags, tags};
 use crate::error::ApiError;
@@ -168,7 +169,7 @@ impl super::State {
                 "PublicDnsName": public_name(ip, &self.region),
                 "IpOwnerId": if address.is_some() { &self.account } else if balanced { "amazon-elb" } else { "amazon" },
                 "AllocationId": address.map(|address| address.id.clone()),
-                "AssociationId": address.map(|address| address.association()),
+                "AssociationId": address.map(Address::association),
             })
         });
         let attachment = match &interface.holder {

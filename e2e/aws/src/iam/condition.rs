@@ -69,7 +69,7 @@ impl<'a> Condition<'a> {
             "Null" => (Comparison::Null, false),
             other => return Err(format!("the operator {other} is not known here")),
         };
-        let known = |known: &&str| {
+        let known = |known: &str| {
             if known.ends_with('/') {
                 key.get(..known.len())
                     .is_some_and(|start| start.eq_ignore_ascii_case(known))
@@ -77,7 +77,7 @@ impl<'a> Condition<'a> {
                 key.eq_ignore_ascii_case(known)
             }
         };
-        if !KEYS.iter().any(|key| known(&key)) {
+        if !KEYS.iter().any(|key| known(key)) {
             return Err(format!(
                 "the condition key {key} is not known here; known are {}",
                 KEYS.join(", ")

@@ -238,11 +238,11 @@ fn head(wire: &mut Vec<u8>, major: u8, argument: u64) {
     let [.., b4, b5, b6, b7] = bytes;
     match argument {
         0..=23 => wire.push(major | b7),
-        24..=0xff => wire.extend([major | 24, b7]),
-        0x100..=0xffff => wire.extend([major | 25, b6, b7]),
-        0x1_0000..=0xffff_ffff => wire.extend([major | 26, b4, b5, b6, b7]),
+        24..=0xff => wire.extend([major | 0x18, b7]),
+        0x100..=0xffff => wire.extend([major | 0x19, b6, b7]),
+        0x1_0000..=0xffff_ffff => wire.extend([major | 0x1a, b4, b5, b6, b7]),
         _ => {
-            wire.push(major | 27);
+            wire.push(major | 0x1b);
             wire.extend(bytes);
         }
     }
