@@ -104,20 +104,26 @@ def prune(model, operations):
     }
 
 
+def models(source):
+    """Paths of the models and what they should be, from a wheel or from the folder that botocore is installed in."""
+    here = pathlib.Path(__file__).parent
+    path = pathlib.Path(source)
+    root = path if path.is_dir() else zipfile.Path(path)
+    for name, (folder, operations) in SERVICES.items():
+        packed = (root / "botocore" / "data" / folder / "service-2.json.gz").read_bytes()
+        model = prune(json.loads(gzip.decompress(packed)), operations.split())
+        yield here / f"{name}.json", json.dumps(model, indent=1, ensure_ascii=False) + "\n"
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    here = pathlib.Path(__file__).parent
     check = "--check" in sys.argv
-    with zipfile.ZipFile(sys.argv[1]) as wheel:
-        for name, (folder, operations) in SERVICES.items():
-            source = json.loads(gzip.decompress(wheel.read(f"botocore/data/{folder}/service-2.json.gz")))
-            text = json.dumps(prune(source, operations.split()), indent=1, ensure_ascii=False) + "\n"
-            path = here / f"{name}.json"
-            if not check:
-                path.write_text(text)
-            elif not path.exists() or path.read_text() != text:
-                sys.exit(f"{path} differs from what this script makes")
+    for path, text in models(sys.argv[1]):
+        if not check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path} differs from what this script makes")
 
 
 if __name__ == "__main__":

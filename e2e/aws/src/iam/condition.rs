@@ -31,8 +31,9 @@ enum Quantity {
     Any,
 }
 
-/// Keys whose values are known here; those that end in `/` stand for all that begin so.
-const KEYS: [&str; 11] = [
+/// Keys whose values are known here; those that end in `/` stand for all that begin so. That of IAM is there
+/// because policies for load balancing have it; no call of IAM is served, so that it never has a value.
+const KEYS: [&str; 12] = [
     "aws:ResourceTag/",
     "aws:RequestTag/",
     "aws:TagKeys",
@@ -44,6 +45,7 @@ const KEYS: [&str; 11] = [
     "ec2:Vpc",
     "elasticloadbalancing:ResourceTag/",
     "elasticloadbalancing:CreateAction",
+    "iam:AWSServiceName",
 ];
 
 impl<'a> Condition<'a> {
