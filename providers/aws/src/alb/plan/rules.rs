@@ -72,9 +72,10 @@ impl Planner<'_> {
         for plan in &mut plans {
             excess -= plan.matching.pair_rest(excess);
         }
+        let crowded = self.is_crowded();
         for plan in plans {
             for rule in plan.matching.gone() {
-                let phase = if excess > 0 {
+                let phase = if excess > 0 || crowded {
                     Phase::Room
                 } else {
                     Phase::DeleteRules
@@ -86,6 +87,34 @@ impl Planner<'_> {
             }
             self.listener_rules(&plan);
         }
+    }
+
+    /// Whether the load balancer has no room for the wanted target groups beside those that it uses now.
+    fn is_crowded(&self) -> bool {
+        let balancer = self.observed.balancer(&self.target.balancer.name);
+        let listeners = balancer.into_iter().flat_map(|balancer| &balancer.listeners);
+        let actions = listeners.flat_map(|listener| {
+            let rules = listener
+                .rules
+                .iter()
+                .filter_map(|rule| match &rule.rule.settings {
+                    Seen::Known(settings) => Some(&settings.action),
+                    Seen::Other(_) => None,
+                });
+            rules.chain(match &listener.listener.default {
+                Seen::Known(action) => Some(action),
+                Seen::Other(_) => None,
+            })
+        });
+        let mut used: BTreeSet<&Arn> = actions.flat_map(forwards_to).collect();
+        used.extend(self.groups.values());
+        let made = self
+            .target
+            .target_groups
+            .keys()
+            .filter(|id| !self.groups.contains_key(*id));
+        let most = usize::try_from(self.observed.limits.target_groups).unwrap_or(usize::MAX);
+        used.len() + made.count() > most
     }
 
     fn listener_rules(&mut self, plan: &RulePlan<'_>) {
@@ -165,7 +194,7 @@ impl Planner<'_> {
         );
         self.release_rule(seen, &of);
         let why = if phase == Phase::Room {
-            "no route has it; it goes first, because the quota of rules has no room beside it"
+            "no route has it; it goes first, because a quota has no room for others beside it"
         } else {
             "no route has it"
         };

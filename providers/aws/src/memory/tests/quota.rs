@@ -75,6 +75,31 @@ fn more_rules_than_the_quota_allows_are_told_and_the_others_serve() {
     assert!(!outcome.addresses.assigned.is_empty());
 }
 
+/// kubernetes-sigs/aws-load-balancer-controller#4848: at the limit of target groups nothing could recover.
+#[test]
+fn at_the_quota_of_target_groups_one_backend_takes_the_place_of_another() {
+    let limits = AlbLimits {
+        target_groups: 3,
+        ..AlbLimits::default()
+    };
+    let memory = Arc::new(Memory::new(limits, Delays::default()));
+    let backends = |names: &[&str]| {
+        let mut target = http(&[]);
+        for name in names {
+            let rule = forward(&mut target, &format!("/{name}/*"), &[(name, 1)]);
+            target.listeners.get_mut(&80).unwrap().rules.push(rule);
+        }
+        target
+    };
+    settle(&memory, &backends(&["a", "b", "c"]));
+    let outcome = run(&memory, &backends(&["a", "b", "d"]));
+    assert!(outcome.is_converged(), "{outcome:?}");
+    settle(&memory, &backends(&["a", "b", "d"]));
+    let outcome = run(&memory, &backends(&["e"]));
+    assert!(outcome.is_converged(), "{outcome:?}");
+    settle(&memory, &backends(&["x", "y", "z"]));
+}
+
 fn told(outcome: &Outcome) -> Vec<(ErrorKind, String)> {
     outcome
         .errors()
