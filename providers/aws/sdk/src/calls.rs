@@ -4,9 +4,11 @@
 //! "Actions, resources, and condition keys" of each service in the Service Authorization Reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
 
+mod policy;
 mod table;
 
 use crate::limiter::Bucket;
+pub use policy::policy;
 pub use table::{ALL, IMPLIED};
 pub(crate) use table::{ec2, quotas, sts};
 
@@ -160,15 +162,19 @@ impl Kind {
 }
 
 /// Condition under which an action is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// None: reads, and what knows no tags.
     Always,
     /// The request marks what it makes as ours: `aws:RequestTag/gatewright.dev/cluster` is there.
-    MarksAsOurs,
+    Marks,
+    /// The same, and what it is made in is marked as ours.
+    MarksWithin,
     /// What it is done to is marked as ours: `aws:ResourceTag/gatewright.dev/cluster` is there.
     Ours,
-    /// Tags what is being made by these actions, or what is marked as ours already.
+    /// The request marks as ours, or what it is done to is marked already.
+    MarksOrOurs,
+    /// Tags what is just being made by these actions, or what is marked as ours already.
     Tags(&'static [&'static str]),
 }
 

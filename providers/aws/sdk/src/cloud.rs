@@ -17,7 +17,7 @@ use crate::error::cloud_error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use gatewright_aws::cloud::{Answer, Cloud, CloudError};
+use gatewright_aws::cloud::{Answer, Arn, Cloud, CloudError, Tagging};
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_provider_api::contract::ErrorKind;
 use std::error::Error;
@@ -91,10 +91,28 @@ fn odd(operation: &'static str, what: impl fmt::Display) -> CloudError {
 }
 
 /// Something that is gone needs no deletion.
-fn gone_is_fine<T>(answer: Answer<T>) -> Answer<()> {
+///
+/// Policies allow deletions of what is marked as ours; what is gone has no mark any more, so that AWS may answer that
+/// we lack the permission. Then it is looked up, which is always allowed.
+async fn gone_is_fine<T, F>(answer: Answer<T>, exists: impl FnOnce() -> F) -> Answer<()>
+where
+    F: Future<Output = Answer<bool>>,
+{
     match answer {
-        Err(error) if error.kind != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind == ErrorKind::Forbidden => match exists().await {
+            Ok(false) => Ok(()),
+            _ => Err(error),
+        },
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    }
+}
+
+impl Account {
+    /// Whether a resource of Elastic Load Balancing exists.
+    async fn elb_exists(&self, arn: &Arn) -> Answer<bool> {
+        Ok(!self.tags(std::slice::from_ref(arn)).await?.is_empty())
     }
 }
 

@@ -1,7 +1,9 @@
 //! A server on this machine that answers as told, and an account that talks to it.
 
 mod account;
+mod life;
 mod secrets;
+mod simulator;
 
 use crate::limiter::{Bucket, Figures};
 use crate::transport::{Attempt, AttemptOutcome, Observer};

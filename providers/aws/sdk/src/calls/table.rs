@@ -3,7 +3,7 @@
 use super::{Call, Implied, Kind, Scope, Service};
 use crate::limiter::Bucket;
 use Kind::{Certificate, Listener, LoadBalancer, Rule, SecurityGroup, TargetGroup, Vpc};
-use Scope::{MarksAsOurs, Ours, Tags};
+use Scope::{Marks, MarksOrOurs, MarksWithin, Ours, Tags};
 
 /// Every call.
 pub static ALL: &[&Call] = &[
@@ -25,7 +25,7 @@ pub static ALL: &[&Call] = &[
     &elb(
         "CreateLoadBalancer",
         &[LoadBalancer],
-        MarksAsOurs,
+        Marks,
         "the load balancer of a Gateway",
     ),
     &elb(
@@ -60,8 +60,8 @@ pub static ALL: &[&Call] = &[
     ),
     &elb(
         "CreateListener",
-        &[LoadBalancer, Listener],
-        MarksAsOurs,
+        &[LoadBalancer],
+        MarksWithin,
         "a port of a Gateway",
     ),
     &elb(
@@ -89,16 +89,11 @@ pub static ALL: &[&Call] = &[
         Ours,
         "certificates that are not wanted any more",
     ),
-    &elb("CreateRule", &[Listener, Rule], MarksAsOurs, "a rule of a route"),
+    &elb("CreateRule", &[Listener], MarksWithin, "a rule of a route"),
     &elb("ModifyRule", &[Rule], Ours, "an edit of a route"),
     &elb("DeleteRule", &[Rule], Ours, "a rule of a route is gone"),
     &elb("SetRulePriorities", &[Rule], Ours, "precedence of routes"),
-    &elb(
-        "CreateTargetGroup",
-        &[TargetGroup],
-        MarksAsOurs,
-        "a backend of a route",
-    ),
+    &elb("CreateTargetGroup", &[TargetGroup], Marks, "a backend of a route"),
     &elb(
         "ModifyTargetGroup",
         &[TargetGroup],
@@ -158,13 +153,13 @@ pub static ALL: &[&Call] = &[
     ),
     &acm(
         "ImportCertificate",
-        Tags(&[]),
+        MarksOrOurs,
         Bucket::AcmImport,
         "certificates of Secrets, and their rotation",
     ),
     &acm(
         "AddTagsToCertificate",
-        Tags(&[]),
+        MarksOrOurs,
         Bucket::AcmWrite,
         "marks of ownership, and the fingerprint that shows a rotation",
     ),
@@ -199,7 +194,7 @@ pub static IMPLIED: &[Implied] = &[Implied {
 
 /// EC2.
 pub(crate) mod ec2 {
-    use super::{Bucket, Call, MarksAsOurs, Ours, Scope, SecurityGroup, Service, Tags, Vpc};
+    use super::{Bucket, Call, Marks, Ours, Scope, SecurityGroup, Service, Tags, Vpc};
 
     const fn describe(operation: &'static str, why: &'static str) -> Call {
         super::read(Service::Ec2, operation, Bucket::Ec2Read, why)
@@ -233,7 +228,7 @@ pub(crate) mod ec2 {
         on: &[SecurityGroup, Vpc],
         ..group(
             "CreateSecurityGroup",
-            MarksAsOurs,
+            Marks,
             "the security group of a load balancer",
         )
     };

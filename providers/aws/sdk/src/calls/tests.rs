@@ -1,4 +1,4 @@
-use super::{ALL, Kind, Scope, find};
+use super::{ALL, IMPLIED, Kind, Scope, find, policy};
 use crate::limiter::Bucket;
 use std::collections::BTreeSet;
 
@@ -43,4 +43,50 @@ fn a_call_is_found_by_the_names_of_the_sdk() {
     );
     assert_eq!(find("Elastic Load Balancing v2", "DeleteTrustStore"), None);
     assert_eq!(find("EC2", "RunInstances"), None);
+}
+
+fn allowed(policy: &serde_json::Value) -> BTreeSet<&str> {
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    statements
+        .flat_map(|one| one["Action"].as_array().unwrap())
+        .map(|action| action.as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_policy_allows_what_is_called_and_nothing_else() {
+    let policy = policy(None);
+    let mut called: BTreeSet<String> = ALL.iter().filter_map(|call| call.action()).collect();
+    called.extend(IMPLIED.iter().map(|one| one.action.to_owned()));
+    assert_eq!(allowed(&policy), called.iter().map(String::as_str).collect());
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow");
+        for action in statement["Action"].as_array().unwrap() {
+            let (_, operation) = action.as_str().unwrap().split_once(':').unwrap();
+            let call = ALL.iter().find(|call| call.operation == operation);
+            // The VPC of a new security group has no tag of ours.
+            let only_vpc = statement["Resource"] == serde_json::json!([Kind::Vpc.arn()]);
+            if call.is_some_and(|call| call.writes()) && !only_vpc {
+                assert!(statement["Condition"].is_object(), "{action}");
+            }
+        }
+    }
+}
+
+/// "The size of each managed policy can't exceed 6,144 characters"; white space is not counted:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
+#[test]
+fn the_policy_fits_into_one() {
+    let longest = "c".repeat(100);
+    assert!(policy(Some(&longest)).to_string().len() <= 6144);
+}
+
+#[test]
+fn a_clusters_name_narrows_the_policy() {
+    let narrow = policy(Some("green")).to_string();
+    assert!(
+        narrow.contains(r#""aws:ResourceTag/gatewright.dev/cluster":"green""#),
+        "{narrow}"
+    );
+    assert!(!narrow.contains("Null"), "{narrow}");
 }

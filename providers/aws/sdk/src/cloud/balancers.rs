@@ -140,6 +140,7 @@ impl Balancers for Account {
 
     async fn delete_balancer(&self, arn: &Arn) -> Answer<()> {
         let request = self.elb.delete_load_balancer().load_balancer_arn(&*arn.0);
-        gone_is_fine(request.send().await.map_err(failed(ELB, "DeleteLoadBalancer")))
+        let answer = request.send().await.map_err(failed(ELB, "DeleteLoadBalancer"));
+        gone_is_fine(answer, || self.elb_exists(arn)).await
     }
 }

@@ -90,7 +90,8 @@ impl Certificates for Account {
 
     async fn delete_certificate(&self, arn: &Arn) -> Answer<()> {
         let request = self.acm.delete_certificate().certificate_arn(&*arn.0);
-        gone_is_fine(request.send().await.map_err(failed(ACM, "DeleteCertificate")))
+        let answer = request.send().await.map_err(failed(ACM, "DeleteCertificate"));
+        gone_is_fine(answer, || async { Ok(self.certificate(arn).await?.is_some()) }).await
     }
 }
 

@@ -131,6 +131,7 @@ impl Listeners for Account {
 
     async fn delete_listener(&self, listener: &Arn) -> Answer<()> {
         let request = self.elb.delete_listener().listener_arn(&*listener.0);
-        gone_is_fine(request.send().await.map_err(failed(ELB, "DeleteListener")))
+        let answer = request.send().await.map_err(failed(ELB, "DeleteListener"));
+        gone_is_fine(answer, || self.elb_exists(listener)).await
     }
 }

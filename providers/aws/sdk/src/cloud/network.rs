@@ -93,7 +93,14 @@ impl Network for Account {
     }
 
     async fn delete_security_group(&self, group: &Arn) -> Answer<()> {
-        super::gone_is_fine(self.ec2.delete_security_group(&group.0).await)
+        let answer = self.ec2.delete_security_group(&group.0).await;
+        let exists = || async {
+            Ok(!self
+                .security_groups(std::slice::from_ref(group))
+                .await?
+                .is_empty())
+        };
+        super::gone_is_fine(answer, exists).await
     }
 }
 

@@ -87,6 +87,7 @@ impl Rules for Account {
 
     async fn delete_rule(&self, rule: &Arn) -> Answer<()> {
         let request = self.elb.delete_rule().rule_arn(&*rule.0);
-        gone_is_fine(request.send().await.map_err(failed(ELB, "DeleteRule")))
+        let answer = request.send().await.map_err(failed(ELB, "DeleteRule"));
+        gone_is_fine(answer, || self.elb_exists(rule)).await
     }
 }

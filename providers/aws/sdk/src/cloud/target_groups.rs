@@ -193,6 +193,7 @@ impl TargetGroups for Account {
 
     async fn delete_target_group(&self, arn: &Arn) -> Answer<()> {
         let request = self.elb.delete_target_group().target_group_arn(&*arn.0);
-        gone_is_fine(request.send().await.map_err(failed(ELB, "DeleteTargetGroup")))
+        let answer = request.send().await.map_err(failed(ELB, "DeleteTargetGroup"));
+        gone_is_fine(answer, || self.elb_exists(arn)).await
     }
 }

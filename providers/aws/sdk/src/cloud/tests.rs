@@ -45,12 +45,28 @@ async fn another_error_ends_the_listing() {
     assert_eq!(existing(&[], fails).await, Ok(Vec::new()));
 }
 
-#[test]
-fn only_absence_is_fine() {
-    assert_eq!(gone_is_fine::<()>(Err(error(ErrorKind::NotFound))), Ok(()));
-    assert_eq!(gone_is_fine(Ok(7)), Ok(()));
+#[tokio::test]
+async fn only_absence_is_fine() {
+    let never = || async { panic!("nobody should look") };
     assert_eq!(
-        gone_is_fine::<()>(Err(error(ErrorKind::InUse))),
+        gone_is_fine::<(), _>(Err(error(ErrorKind::NotFound)), never).await,
+        Ok(())
+    );
+    assert_eq!(gone_is_fine(Ok(7), never).await, Ok(()));
+    assert_eq!(
+        gone_is_fine::<(), _>(Err(error(ErrorKind::InUse)), never).await,
         Err(error(ErrorKind::InUse))
+    );
+    // What is gone has no tag that would allow its deletion.
+    let refused = || Err::<(), _>(error(ErrorKind::Forbidden));
+    assert_eq!(gone_is_fine(refused(), || ready(Ok(false))).await, Ok(()));
+    assert_eq!(
+        gone_is_fine(refused(), || ready(Ok(true))).await,
+        Err(error(ErrorKind::Forbidden))
+    );
+    let unknown = || ready(Err(error(ErrorKind::Timeout)));
+    assert_eq!(
+        gone_is_fine(refused(), unknown).await,
+        Err(error(ErrorKind::Forbidden))
     );
 }

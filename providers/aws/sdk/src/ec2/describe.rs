@@ -6,11 +6,12 @@ use crate::wire::unreadable;
 use gatewright_aws::cloud::Answer;
 use serde::de::DeserializeOwned;
 
-/// Values of a page; AWS takes from 5 to 1000. Unpaged listings are throttled more strictly
+/// Entries of a page: the most that every listing takes (`DescribeRouteTables` takes 5 to 100, others up to 1000).
+/// Unpaged listings are throttled more strictly
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>).
-const PAGE: &str = "500";
+const PAGE: &str = "100";
 
-/// Pages of one listing: half a million entries. More would be a listing that never ends.
+/// Pages of one listing: a hundred thousand entries. More would be a listing that never ends.
 const MOST_PAGES: usize = 1000;
 
 /// `Filter`: entries of which a property has one of the values.

@@ -106,7 +106,11 @@ async fn a_missing_permission_is_named() {
     assert!(error.message.contains("(request ea966190)"), "{error}");
     assert_eq!(
         seen.attempts(),
-        [("DeleteRule", Refused), ("DescribeSubnets", Refused)]
+        [
+            ("DeleteRule", Refused),
+            ("DescribeTags", Refused),
+            ("DescribeSubnets", Refused)
+        ]
     );
 }
 
@@ -269,7 +273,7 @@ async fn all_pages_are_read_and_each_is_paced() {
     assert_eq!(seen.attempts().len(), 3);
     for request in server.received() {
         let value = |name: &str| request.parameter(name).unwrap();
-        assert_eq!(value("MaxResults"), "500");
+        assert_eq!(value("MaxResults"), "100");
         assert_eq!(
             (value("Filter.1.Name"), value("Filter.1.Value.1")),
             ("tag:a*b".into(), r"x\\y\?".into())
