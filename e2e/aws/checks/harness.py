@@ -131,11 +131,12 @@ class Case(unittest.TestCase):
         self.account = f"{Case.accounts:012}"
         self.session = self.session_of(self.account)
 
-    def session_of(self, key, secret="secret", token=None):
+    def session_of(self, key, secret="secret", token=None, held=True):
         session = boto3.Session(
             aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=self.region
         )
-        session.events.register("after-call", hold_against_model)
+        if held:
+            session.events.register("after-call", hold_against_model)
         return session
 
     def client(self, service, session=None):

@@ -135,7 +135,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "aws-clients",
-        about: "boto3 and the AWS CLI drive every operation of the AWS simulator",
+        about: "boto3 and the AWS CLI drive every operation of the AWS simulator; moto as a second opinion",
         full: false,
         cluster: false,
         tells: Tells::Only(&[" checks ", " passed"]),
