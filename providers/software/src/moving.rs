@@ -3,7 +3,7 @@
 //!
 //! | phase | configuration goes to | addresses are those of | what is done |
 //! |---|---|---|---|
-//! | preparing | both, the former ones count | the former | the new ones are made; nothing of the former changes |
+//! | preparing | both, the former ones count | the former | the new ones are made, until one is ready and has the configuration; nothing of the former changes |
 //! | lingering | both, the new ones count | the new | nothing: clients still come to the addresses they know |
 //! | leaving | both, the new ones count | the new | the former are deleted, and finish what they began |
 //!
@@ -16,7 +16,7 @@ use crate::driver::SoftwareDriver;
 use crate::kind::{Key, Kind, Observed};
 use crate::lower::{self, Part, Request};
 use crate::names;
-use crate::plan::is_going;
+use crate::plan::{self, is_going, is_workload};
 use crate::settings::{Input, Settings};
 use gatewright_crds::own::parameters::Mode;
 use gatewright_provider_api::contract::{Outcome, converge};
@@ -131,11 +131,17 @@ fn is_left(input: &Input, observed: &Observed, settings: &Settings) -> bool {
 /// The workload of a Gateway's own proxies.
 pub fn workload<'a>(input: &Input, observed: &'a Observed) -> Option<&'a serde_json::Value> {
     let home = home(input);
-    let mut found = observed.objects.iter().filter(|(key, object)| {
-        let runs = matches!(key.kind, Kind::Deployment | Kind::DaemonSet);
-        runs && key.name == home.name && !is_going(object)
-    });
+    let mut found = observed
+        .objects
+        .iter()
+        .filter(|(key, object)| is_workload(key.kind) && key.name == home.name && !is_going(object));
     found.next().map(|(_, object)| &**object)
+}
+
+/// Whether proxies are ready, so that a Service leads to them: an address that was named before would not answer yet.
+pub fn has_ready(observed: &Observed) -> bool {
+    let mut objects = observed.objects.iter();
+    objects.any(|(key, object)| is_workload(key.kind) && plan::has_ready(object) && !is_going(object))
 }
 
 /// The Service in the Gateway's own namespace: the way to its own proxies, or the name of the one below.

@@ -178,26 +178,24 @@ fn replacements(key: &Key, wanted: &Objects) -> Vec<Resource> {
     others.map(Key::resource).collect()
 }
 
-const fn is_workload(kind: Kind) -> bool {
+/// Whether a kind runs proxies.
+pub const fn is_workload(kind: Kind) -> bool {
     matches!(kind, Kind::Deployment | Kind::DaemonSet)
 }
 
 /// Whether a workload that nobody wants still carries the traffic: the one in its place has no ready pod yet.
 fn keeps_serving(key: &Key, object: &Value, wanted: &Objects, found: &Objects) -> bool {
-    let ready = |object: &Value| {
-        ["/status/readyReplicas", "/status/numberReady"]
-            .iter()
-            .any(|path| {
-                object
-                    .pointer(path)
-                    .and_then(Value::as_u64)
-                    .is_some_and(|ready| ready > 0)
-            })
-    };
     let mut successors = wanted.keys().filter(|other| is_workload(other.kind));
     is_workload(key.kind)
-        && ready(object)
-        && successors.any(|successor| !found.get(successor).is_some_and(|object| ready(object)))
+        && has_ready(object)
+        && successors.any(|successor| !found.get(successor).is_some_and(|object| has_ready(object)))
+}
+
+/// Whether a Deployment or DaemonSet has a pod that is ready.
+pub fn has_ready(workload: &Value) -> bool {
+    let counts = ["/status/readyReplicas", "/status/numberReady"];
+    let count = |path: &&str| workload.pointer(path).and_then(Value::as_u64);
+    counts.iter().filter_map(count).any(|ready| ready > 0)
 }
 
 /// Whether an object is being deleted.

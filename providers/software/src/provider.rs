@@ -167,8 +167,9 @@ impl SoftwareProvider {
         let own = match self.way(input) {
             None => converge(&self.driver, &request).await,
             Some(phase) => {
-                let serves =
-                    outcome.is_converged() && self.served.by_proxies_of(&scope(input, mode), gateway);
+                let serves = outcome.is_converged()
+                    && self.served.by_proxies_of(&scope(input, mode), gateway)
+                    && self.has_ready(input, mode);
                 let now = Instant::now();
                 let (own, next) = moving::step(&self.driver, request, (phase, serves), now).await;
                 self.go_on(input, (phase, next), now);
@@ -182,6 +183,15 @@ impl SoftwareProvider {
             self.leave_fleet(input, &mut outcome).await;
         }
         outcome
+    }
+
+    /// Whether proxies that a mode means are ready.
+    fn has_ready(&self, input: &Input, mode: Mode) -> bool {
+        let owner = match mode {
+            Mode::Dedicated => input.balancer.gateway.clone(),
+            Mode::Shared => ObjectName::new("", &input.balancer.class),
+        };
+        moving::has_ready(&self.driver.cluster.store().of(&owner))
     }
 
     /// Notes how far a Gateway that changes over has come, and when to look at it again.

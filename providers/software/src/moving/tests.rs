@@ -1,13 +1,14 @@
-use super::{LEAVE, LINGER, LOOK, Move, Phase, find, step};
+use super::{LEAVE, LINGER, LOOK, Move, Phase, find, has_ready, step};
 use crate::cluster::Cluster as _;
 use crate::contract_tests::{Dedicated, InMemory};
-use crate::kind::{Kind, text};
+use crate::kind::{Key, Kind, Observed, text};
 use crate::lower::Part;
 use crate::testing::{balancers, input, request, settings};
 use gatewright_provider_api::contract::{Outcome, converge};
 use gatewright_provider_api::suite::{World as _, drive};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A Gateway that changes over to other proxies, step by step.
@@ -220,5 +221,29 @@ fn a_restart_on_the_way_takes_nothing_away() {
         let (phase, outcome) = journey.step(Part::Tenant, false);
         assert_eq!((phase, address(&outcome)), (Some(Phase::Preparing), "10.96.0.1"));
         assert_eq!((journey.exists(), journey.writes()), (before, 0));
+    }
+}
+
+/// An address is named when somebody answers there: the workload that counts has a ready pod and is not going.
+#[test]
+fn proxies_are_ready_when_a_pod_of_a_workload_that_stays_is() {
+    let of = |kind: Kind, object: Value| {
+        let mut observed = Observed::default();
+        let key = Key::new(kind, "infra", "edge");
+        observed.objects.insert(key, Arc::new(object));
+        has_ready(&observed)
+    };
+    assert!(of(Kind::Deployment, json!({"status": {"readyReplicas": 1}})));
+    assert!(of(Kind::DaemonSet, json!({"status": {"numberReady": 2}})));
+    for (kind, object) in [
+        (Kind::Deployment, json!({"status": {"replicas": 2}})),
+        (Kind::DaemonSet, json!({"status": {"numberReady": 0}})),
+        (
+            Kind::Deployment,
+            json!({"metadata": {"deletionTimestamp": "now"}, "status": {"readyReplicas": 1}}),
+        ),
+        (Kind::Service, json!({"status": {"readyReplicas": 1}})),
+    ] {
+        assert!(!of(kind, object.clone()), "{kind:?} {object}");
     }
 }
