@@ -2,6 +2,7 @@
 
 mod account;
 mod drive;
+mod faults;
 mod life;
 mod secrets;
 mod simulator;

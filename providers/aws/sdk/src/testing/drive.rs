@@ -151,7 +151,7 @@ fn rules(cart: &TargetGroupId, next: &TargetGroupId) -> Vec<Rule> {
     vec![rewritten, queried, redirected, sources]
 }
 
-async fn target(cloud: &Account) -> Target {
+pub(super) async fn target(cloud: &Account) -> Target {
     let vpc: Str = cloud.ec2().vpcs(&[] as &[Filter]).await.unwrap()[0]
         .id
         .as_str()
@@ -226,7 +226,7 @@ async fn target(cloud: &Account) -> Target {
 }
 
 /// Runs until nothing is left to do, nothing is on its way, and the wanted load balancer has taken over.
-async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
+pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
     let deadline = Instant::now() + FOR;
     let request = Request {
         target: target.clone(),
@@ -248,8 +248,47 @@ async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
     }
 }
 
+/// What there is of the Gateway's, by kind.
+pub(super) async fn inventory(cloud: &Account) -> [usize; 4] {
+    let marks = BTreeMap::from([(Str::from(gatewright_aws::owner::CLUSTER), Str::from("test"))]);
+    let mut counts = [0; 4];
+    let kinds = [
+        Kind::Balancer,
+        Kind::TargetGroup,
+        Kind::Certificate,
+        Kind::SecurityGroup,
+    ];
+    for (count, kind) in counts.iter_mut().zip(kinds) {
+        *count = cloud.find(kind, &marks).await.unwrap().len();
+    }
+    counts
+}
+
+/// Removes the Gateway: nothing is left.
+pub(super) async fn take_away(driver: &AlbDriver<Account>, cloud: &Account, target: &Target) {
+    let deadline = Instant::now() + FOR;
+    loop {
+        let outcome = remove(driver, &target.gateway).await;
+        if outcome.is_converged() && outcome.changes.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{outcome:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(inventory(cloud).await, [0; 4]);
+}
+
+/// The driver of a cluster `test`.
+pub(super) fn driver(cloud: &Account) -> AlbDriver<Account> {
+    let settings = Settings {
+        cluster: "test".into(),
+        drain: Duration::ZERO,
+    };
+    AlbDriver::new(cloud.clone(), settings, now)
+}
+
 /// Attempts of calls that write.
-fn writes(seen: &Seen) -> Vec<&'static str> {
+pub(super) fn writes(seen: &Seen) -> Vec<&'static str> {
     let attempts = seen.attempts().into_iter().map(|(operation, _)| operation);
     attempts
         .filter(|operation| {
@@ -273,11 +312,7 @@ async fn a_gateway_settles_changes_is_replaced_and_leaves_nothing() {
     };
     let (cloud, seen): (Account, Arc<Seen>) = account(&format!("http://{}", simulator.services), setup);
     let mut target = target(&cloud).await;
-    let settings = Settings {
-        cluster: "test".into(),
-        drain: Duration::ZERO,
-    };
-    let driver = AlbDriver::new(cloud.clone(), settings, now);
+    let driver = driver(&cloud);
 
     let outcome = settle(&driver, &target).await;
     assert_eq!(&*outcome.addresses.assigned[0].kind, "Hostname");
@@ -319,23 +354,6 @@ async fn a_gateway_settles_changes_is_replaced_and_leaves_nothing() {
             .contains("gw-shop-web-internal")
     );
 
-    let deadline = Instant::now() + FOR;
-    loop {
-        let outcome = remove(&driver, &target.gateway).await;
-        if outcome.is_converged() && outcome.changes.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let marks = BTreeMap::from([(Str::from(gatewright_aws::owner::CLUSTER), Str::from("test"))]);
-    for kind in [
-        Kind::Balancer,
-        Kind::TargetGroup,
-        Kind::Certificate,
-        Kind::SecurityGroup,
-    ] {
-        assert_eq!(cloud.find(kind, &marks).await, Ok(Vec::new()), "{kind:?}");
-    }
+    take_away(&driver, &cloud, &target).await;
     simulator.stop().await.unwrap();
 }

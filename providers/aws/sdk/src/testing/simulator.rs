@@ -5,6 +5,9 @@ use gatewright_aws_simulator::iam::Policy;
 use gatewright_aws_simulator::run::{self, Options, Running};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+static NETWORK: AtomicU8 = AtomicU8::new(71);
 
 /// The simulator has no service-linked roles, and refuses policies that it does not wholly know.
 fn readable(policy: &serde_json::Value) -> Policy {
@@ -16,12 +19,14 @@ fn readable(policy: &serde_json::Value) -> Policy {
 
 /// One of its own for a test. It refuses what a policy does not allow.
 pub(super) async fn simulator(policy: Option<&serde_json::Value>) -> Running {
+    // Load balancers of tests that run at the same time do not want the same addresses and ports.
+    let network = NETWORK.fetch_add(1, Ordering::Relaxed);
     let options = Options {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin: "127.0.0.1:0".parse().unwrap(),
         dns: None,
         policy: policy.map(readable),
-        network: "127.71.0.0/16".parse().unwrap(),
+        network: format!("127.{network}.0.0/16").parse().unwrap(),
         state: None,
         settings: gatewright_aws_simulator::service::Settings::default(),
     };

@@ -1,0 +1,125 @@
+//! Answers that are lost, and AWS's own buckets, between the driver and the simulator.
+
+use super::drive::{driver, inventory, settle, take_away, target};
+use super::simulator::simulator;
+use super::{Seen, Setup, account};
+use crate::Account;
+use crate::calls::policy;
+use crate::limiter::{Bucket, Figures};
+use crate::transport::AttemptOutcome;
+use gatewright_aws_simulator::faults::throttle::Throttling;
+use gatewright_aws_simulator::faults::{Effect, Fault};
+use gatewright_aws_simulator::run::Running;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An account that gives up on an answer soon, and is not paced.
+fn impatient(simulator: &Running) -> (Account, Arc<Seen>) {
+    let wide = Figures {
+        burst: 10_000,
+        per_second: 10_000.0,
+    };
+    let setup = Setup {
+        answer: Duration::from_secs(1),
+        raised: Bucket::ALL.map(|bucket| (bucket, wide)).into(),
+        ..Setup::default()
+    };
+    account(&format!("http://{}", simulator.services), setup)
+}
+
+/// The call takes effect, but its answer never comes: the SDK tries again, and what must not be made twice is not, or
+/// is found and taken away.
+async fn lose(operation: &str) {
+    let simulator = simulator(Some(&policy(Some("test")))).await;
+    let (cloud, seen) = impatient(&simulator);
+    let target = target(&cloud).await;
+    simulator.simulator.inner().faults.add(Fault {
+        service: "*".into(),
+        operation: operation.into(),
+        account: None,
+        region: None,
+        skip: 0,
+        count: Some(1),
+        effect: Effect::TimeoutAfter { after_ms: 60_000 },
+    });
+    let driver = driver(&cloud);
+    settle(&driver, &target).await;
+    let lost = (seen.attempts().into_iter()).filter(|(_, outcome)| *outcome == AttemptOutcome::Unanswered);
+    assert_eq!(lost.map(|(name, _)| name).collect::<Vec<_>>(), [operation]);
+    assert_eq!(inventory(&cloud).await, [1, 2, 1, 1], "{operation}");
+    take_away(&driver, &cloud, &target).await;
+    simulator.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_nothing_twice() {
+    for operation in [
+        "CreateSecurityGroup",
+        "AuthorizeSecurityGroupIngress",
+        "ImportCertificate",
+        "CreateTargetGroup",
+        "RegisterTargets",
+        "CreateLoadBalancer",
+        "CreateListener",
+        "CreateRule",
+    ] {
+        lose(operation).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_deletion_is_no_error() {
+    for operation in [
+        "DeleteLoadBalancer",
+        "DeleteTargetGroup",
+        "DeleteCertificate",
+        "DeleteSecurityGroup",
+    ] {
+        lose_at_the_end(operation).await;
+    }
+}
+
+async fn lose_at_the_end(operation: &str) {
+    let simulator = simulator(Some(&policy(Some("test")))).await;
+    let (cloud, _) = impatient(&simulator);
+    let target = target(&cloud).await;
+    let driver = driver(&cloud);
+    settle(&driver, &target).await;
+    simulator.simulator.inner().faults.add(Fault {
+        service: "*".into(),
+        operation: operation.into(),
+        account: None,
+        region: None,
+        skip: 0,
+        count: Some(1),
+        effect: Effect::TimeoutAfter { after_ms: 60_000 },
+    });
+    take_away(&driver, &cloud, &target).await;
+    assert!(
+        simulator.simulator.inner().faults.waiting().is_empty(),
+        "{operation} was never called"
+    );
+    simulator.stop().await.unwrap();
+}
+
+/// With the figures that we take and those that AWS documents, nobody is ever throttled.
+#[tokio::test]
+async fn our_pace_stays_within_awss_buckets() {
+    let simulator = simulator(None).await;
+    simulator
+        .simulator
+        .inner()
+        .faults
+        .buckets
+        .set(Throttling::documented());
+    let (cloud, seen) = account(&format!("http://{}", simulator.services), Setup::default());
+    let target = target(&cloud).await;
+    let driver = driver(&cloud);
+    settle(&driver, &target).await;
+    let throttled = seen
+        .attempts()
+        .into_iter()
+        .filter(|(_, outcome)| *outcome == AttemptOutcome::Throttled);
+    assert_eq!(throttled.count(), 0);
+    simulator.stop().await.unwrap();
+}
