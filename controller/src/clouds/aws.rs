@@ -21,7 +21,12 @@ use tokio::sync::OnceCell;
 #[command(next_help_heading = "AWS")]
 pub struct AwsOptions {
     /// Name of this cluster, in the tags of everything that is made: different for each cluster that uses an account.
-    #[arg(long, env = "GATEWRIGHT_CLUSTER_NAME", value_name = "NAME", default_value = "")]
+    #[arg(
+        long,
+        env = "GATEWRIGHT_CLUSTER_NAME",
+        value_name = "NAME",
+        default_value = ""
+    )]
     pub cluster_name: String,
     /// Controller name of GatewayClasses whose Gateways become Application Load Balancers; none are served when empty.
     #[arg(long, value_name = "DOMAIN/PATH", default_value = "gatewright.dev/aws-alb")]
@@ -69,7 +74,12 @@ impl Alb {
             };
             let account = self.connector.connect(&place).await.map_err(told)?;
             let identity = account.identity();
-            tracing::info!(account = identity.account, arn = identity.arn, region = account.region(), "AWS is reached");
+            tracing::info!(
+                account = identity.account,
+                arn = identity.arn,
+                region = account.region(),
+                "AWS is reached"
+            );
             let settings = Settings {
                 cluster: self.options.cluster_name.as_str().into(),
                 drain: self.options.aws_drain,

@@ -1,11 +1,14 @@
 //! The clouds that this program reaches, for the controller and for `gatewright plan`.
 
-use anyhow::Result;
+#[cfg(feature = "aws")]
+mod aws;
+
 use clap::Args;
 use gatewright_model::Str;
 use gatewright_provider_api::contract::{Reconcile, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+#[cfg(test)]
 use std::time::Duration;
 
 /// A provider without its types.
@@ -39,19 +42,24 @@ impl Registry {
 
 /// How clouds are reached.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Clouds")]
-pub struct CloudOptions {}
+pub struct CloudOptions {
+    /// AWS.
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    pub aws: aws::AwsOptions,
+}
 
 impl CloudOptions {
     /// The providers.
-    ///
-    /// # Errors
-    /// When options contradict each other.
-    #[allow(clippy::unused_async, reason = "each cloud is a feature of its own")]
-    pub async fn registry(&self) -> Result<Registry> {
-        Ok(Registry::default())
+    pub fn registry(&self) -> Registry {
+        #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "there is no cloud to add"))]
+        let mut registry = Registry::default();
+        #[cfg(feature = "aws")]
+        self.aws.register(&mut registry);
+        registry
     }
 }
 
-/// Time between two looks at a Gateway of which nothing is known to have changed.
+/// Time between two looks at a Gateway of which nothing is known to have changed, in tests.
+#[cfg(test)]
 pub const RESYNC: Duration = Duration::from_secs(600);

@@ -155,7 +155,7 @@ async fn start(
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
-    let registry = args.clouds.registry().await?;
+    let registry = args.clouds.registry();
     let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
     let gateway = ApiResource::erase::<Gateway>(&());
     let keeper = Keeper::start(client.clone(), gateway, is_leading.clone());

@@ -105,7 +105,7 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        let registry = args.clouds.registry().await?;
+        let registry = args.clouds.registry();
         plan(args, &registry, out).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));

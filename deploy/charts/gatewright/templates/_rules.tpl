@@ -62,8 +62,17 @@
   resources: [xbackends/status, xbackendtrafficpolicies/status, xtelemetrypolicies/status]
   verbs: [patch]
 - apiGroups: [gatewright.dev]
-  resources: [softwaregatewayparameters]
+  resources: [awsloadbalancerparameters, awstargetgroupparameters, softwaregatewayparameters]
   verbs: [list, watch]
+{{- if .Values.aws.clusterName }}
+- apiGroups: [gatewright.dev]
+  resources: [awstargetgroupparameters/status]
+  verbs: [patch]
+# The finalizer gatewright.dev/cloud-resources.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [gateways]
+  verbs: [patch]
+{{- end }}
 # Certificates, authorities and backends.
 - apiGroups: [""]
   resources: [configmaps, secrets, services]

@@ -2,6 +2,7 @@
 
 use super::observed::Observed;
 use super::plan::{self, Manner};
+use super::prepare::Networks;
 use super::step::Step;
 use super::{addresses, apply, observe};
 use crate::cloud::{Cloud, CloudError, Kind};
@@ -11,7 +12,9 @@ use gatewright_aws_core::alb::Target;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
-use gatewright_provider_api::contract::{Addresses, Change, Driver, Lowered, Plan, ProviderError, Resource};
+use gatewright_provider_api::contract::{
+    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Resource,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -23,6 +26,8 @@ pub struct Settings {
     /// How long a replaced load balancer stays after its successor took over. Clients know the new address by
     /// then: names of load balancers are valid for 60 s, and what follows the Gateway's status takes its time.
     pub drain: Duration,
+    /// VPC of load balancers whose parameters name none.
+    pub vpc: Option<Str>,
 }
 
 /// A Gateway, lowered with what surrounds it.
@@ -32,6 +37,8 @@ pub struct Request {
     pub target: Target,
     /// What cannot be expressed.
     pub unsupported: Vec<Unsupported>,
+    /// What it needs of the account's quotas.
+    pub quotas: Vec<Quota>,
 }
 
 /// The driver.
@@ -39,6 +46,8 @@ pub struct AlbDriver<C> {
     cloud: C,
     manner: Manner,
     clock: fn() -> u64,
+    vpc: Option<Str>,
+    networks: Networks,
 }
 
 impl<C: Cloud> AlbDriver<C> {
@@ -51,7 +60,29 @@ impl<C: Cloud> AlbDriver<C> {
                 drain_s: settings.drain.as_secs(),
             },
             clock,
+            vpc: settings.vpc,
+            networks: Networks::default(),
         }
+    }
+
+    /// The cluster's name.
+    pub(super) fn cluster(&self) -> &str {
+        &self.manner.cluster
+    }
+
+    /// VPC of load balancers whose parameters name none.
+    pub(super) fn vpc(&self) -> Option<&str> {
+        self.vpc.as_deref()
+    }
+
+    /// What was read of VPCs.
+    pub(super) const fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        (self.clock)()
     }
 
     /// The account and region.
@@ -131,5 +162,17 @@ impl<C: Cloud> Driver for AlbDriver<C> {
 
     fn addresses(&self, request: &Request, observed: &Observed) -> Addresses {
         addresses::addresses(&request.target, observed)
+    }
+
+    fn recheck(&self, request: &Request, observed: &Observed) -> Option<Duration> {
+        addresses::recheck(&request.target, observed, self.manner.drain_s)
+    }
+
+    fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {
+        request.quotas.clone()
+    }
+
+    async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {
+        self.gateways().await
     }
 }

@@ -12,6 +12,7 @@ pub mod driver;
 pub mod observe;
 pub mod observed;
 pub mod plan;
+pub mod prepare;
 pub mod step;
 
 pub use driver::{AlbDriver, Request, Settings};

@@ -174,6 +174,7 @@ pub fn request(target: Target) -> Request {
     Request {
         target,
         unsupported: Vec::new(),
+        quotas: Vec::new(),
     }
 }
 
@@ -194,6 +195,7 @@ pub fn pass(seconds: u64) {
 pub fn driver(memory: &Arc<Memory>, drain: u64) -> AlbDriver<Connection> {
     let settings = Settings {
         cluster: "blue".into(),
+        vpc: None,
         drain: Duration::from_secs(drain),
     };
     AlbDriver::new(Connection(Arc::clone(memory)), settings, now)

@@ -1,0 +1,171 @@
+//! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
+//! and the lowering of both.
+
+mod settings;
+mod subnets;
+#[cfg(test)]
+mod tests;
+
+pub use settings::settings;
+pub use subnets::{Place, choose};
+
+use super::driver::{AlbDriver, Request};
+use crate::cloud::{Cloud, CloudError, SubnetDetails, Vpc};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::fit::fit;
+use gatewright_aws_core::alb::lower::lower;
+use gatewright_aws_core::alb::settings::Surroundings;
+use gatewright_core::graph::parameters::{AwsAlb, Parameters};
+use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Seconds for which what was read of a VPC is used again: many Gateways stand in one.
+const FRESH: u64 = 60;
+
+/// What was read of VPCs, and when, in seconds since 1970.
+#[derive(Debug, Default)]
+pub struct Networks(Mutex<BTreeMap<Str, (u64, Arc<Network>)>>);
+
+#[derive(Debug)]
+struct Network {
+    vpc: Vpc,
+    subnets: Vec<SubnetDetails>,
+}
+
+impl Networks {
+    fn get(&self, vpc: &str, now: u64) -> Option<Arc<Network>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, network) = known.get(vpc)?;
+        (now < read.saturating_add(FRESH)).then(|| Arc::clone(network))
+    }
+
+    fn put(&self, network: Network, now: u64) -> Arc<Network> {
+        let network = Arc::new(network);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (read, _)| now < read.saturating_add(FRESH));
+        known.insert(network.vpc.id.clone(), (now, Arc::clone(&network)));
+        network
+    }
+}
+
+impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
+    async fn prepare(&self, request: &contract::Request) -> Result<Request, ProviderError> {
+        let nothing = AwsAlb::default();
+        let parameters = match &request.parameters {
+            Parameters::AwsAlb(parameters) => parameters,
+            _ => &nothing,
+        };
+        let balancer = &request.balancer;
+        let cluster = self.cluster();
+        if cluster.is_empty() {
+            let message = "the controller knows no name of its cluster, by which it would know its own resources: set \
+                           --cluster-name (clusterName of the Helm chart)";
+            return Err(invalid(
+                "Gateway",
+                &balancer.gateway.to_string(),
+                message.to_owned(),
+            ));
+        }
+        let settings = settings(cluster, balancer, parameters)
+            .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
+        let vpc = parameters.balancer.vpc.as_deref().or(self.vpc());
+        let Some(vpc) = vpc else {
+            let message = "its VPC is not known: set vpc in AwsLoadBalancerParameters, or --aws-vpc-id of the controller";
+            return Err(invalid(
+                "Gateway",
+                &balancer.gateway.to_string(),
+                message.to_owned(),
+            ));
+        };
+        let network = self.network(vpc).await?;
+        let place = Place {
+            cluster,
+            scheme: settings.scheme,
+            ip_address_type: settings.ip_address_type,
+            choice: parameters.balancer.subnets.as_ref(),
+        };
+        let subnets =
+            choose(&network.subnets, &place).map_err(|message| invalid("subnets of", vpc, message))?;
+        let limits = self
+            .cloud()
+            .limits()
+            .await
+            .map_err(|error| about(error, "quotas of", vpc))?;
+        let surroundings = Surroundings {
+            vpc: network.vpc.id.clone(),
+            blocks: network
+                .vpc
+                .blocks
+                .iter()
+                .filter_map(|block| block.parse().ok())
+                .collect(),
+            subnets,
+            nodes: BTreeMap::new(),
+            limits,
+        };
+        let lowered = lower(balancer, &settings, &surroundings);
+        let fitted = fit(lowered.target, balancer, &surroundings.limits);
+        let mut unsupported = lowered.unsupported;
+        unsupported.extend(fitted.left_out);
+        let quotas = fitted.needs.iter().map(|need| Quota {
+            name: need.quota.into(),
+            scope: "load balancer".into(),
+            used: need.needed,
+            limit: need.limit,
+        });
+        Ok(Request {
+            target: fitted.target,
+            unsupported,
+            quotas: quotas.collect(),
+        })
+    }
+}
+
+impl<C: Cloud> AlbDriver<C> {
+    async fn network(&self, id: &str) -> Result<Arc<Network>, ProviderError> {
+        let now = self.now();
+        if let Some(known) = self.networks().get(id, now) {
+            return Ok(known);
+        }
+        let vpc = self
+            .cloud()
+            .vpc(id)
+            .await
+            .map_err(|error| about(error, "VPC", id))?;
+        let Some(vpc) = vpc else {
+            let message = "does not exist in this account and region".to_owned();
+            return Err(invalid("VPC", id, message));
+        };
+        let subnets = self
+            .cloud()
+            .subnets(id)
+            .await
+            .map_err(|error| about(error, "subnets of", id))?;
+        Ok(self.networks().put(Network { vpc, subnets }, now))
+    }
+}
+
+fn about(error: CloudError, kind: &'static str, id: &str) -> ProviderError {
+    error.about(Resource { kind, id: id.into() })
+}
+
+fn invalid(kind: &'static str, id: &str, message: String) -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Invalid,
+        resource: Resource { kind, id: id.into() },
+        message,
+    }
+}
+
+/// Texts as a set.
+fn set(texts: &[String]) -> BTreeSet<Str> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+/// Texts as a map.
+fn map(texts: Option<&BTreeMap<String, String>>) -> BTreeMap<Str, Str> {
+    let all = texts.into_iter().flatten();
+    all.map(|(key, value)| (key.as_str().into(), value.as_str().into()))
+        .collect()
+}

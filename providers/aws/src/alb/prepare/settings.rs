@@ -1,0 +1,153 @@
+//! Parameters of users as settings of the lowering.
+
+use super::{map, set};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::settings::{
+    Approximations, ClientCertificates, PortSettings, Settings, TargetSettings,
+};
+use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_aws_core::target_group::{self, TargetKind};
+use gatewright_core::graph::parameters::AwsAlb;
+use gatewright_crds::own::aws;
+use gatewright_crds::own::aws::{ListenerParameters, MutualTls, TargetGroupSettings};
+use gatewright_model::LoadBalancer;
+use gatewright_model::listener::Protocol;
+use std::collections::BTreeMap;
+
+/// Settings of a Gateway.
+///
+/// # Errors
+/// A value that the CRD's validation would have refused, in words: objects may be older than the CRD.
+pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> Result<Settings, String> {
+    let aws::AwsLoadBalancerParametersSpec {
+        vpc: _,
+        scheme,
+        ip_address_type,
+        subnets: _,
+        security_groups,
+        source_ranges,
+        attributes,
+        ssl_policy,
+        listeners,
+        target_groups,
+        tags,
+        strict,
+    } = &parameters.balancer;
+    let base = target_groups.clone().unwrap_or_default();
+    let services = parameters.target_groups.iter().map(|(service, own)| {
+        let merged = own.settings.clone().over(&base);
+        (service.clone(), targets(&merged))
+    });
+    let mut sources = std::collections::BTreeSet::new();
+    for range in source_ranges.iter().flatten() {
+        let network = range.parse().map_err(|_| {
+            format!("sourceRanges: found `{range}`, accepted is a network such as 10.0.0.0/8")
+        })?;
+        sources.insert(network);
+    }
+    Ok(Settings {
+        scheme: match scheme.unwrap_or_default() {
+            aws::Scheme::Internal => Scheme::Internal,
+            aws::Scheme::InternetFacing => Scheme::InternetFacing,
+        },
+        ip_address_type: match ip_address_type.unwrap_or_default() {
+            aws::IpAddressType::Ipv4 => IpAddressType::Ipv4,
+            aws::IpAddressType::Dualstack => IpAddressType::Dualstack,
+            aws::IpAddressType::DualstackWithoutPublicIpv4 => IpAddressType::DualstackWithoutPublicIpv4,
+        },
+        attributes: map(attributes.as_ref()),
+        tags: map(tags.as_ref()),
+        security_groups: security_groups.as_deref().map(set),
+        sources,
+        ports: ports(
+            balancer,
+            ssl_policy.as_deref(),
+            listeners.as_deref().unwrap_or_default(),
+        ),
+        approximations: if strict.unwrap_or_default() {
+            Approximations::Refuse
+        } else {
+            Approximations::Serve
+        },
+        targets: targets(&base),
+        services: services.collect(),
+        ..Settings::new(cluster)
+    })
+}
+
+/// Settings of the ports that are named, and of all HTTPS listeners when there is a policy for them.
+fn ports(
+    balancer: &LoadBalancer,
+    policy: Option<&str>,
+    listeners: &[ListenerParameters],
+) -> BTreeMap<u16, PortSettings> {
+    let policy: Option<Str> = policy.map(Into::into);
+    let https = balancer
+        .listeners
+        .values()
+        .filter(|listener| policy.is_some() && listener.protocol == Protocol::Https);
+    let mut ports: BTreeMap<u16, PortSettings> = https
+        .map(|listener| {
+            let settings = PortSettings {
+                ssl_policy: policy.clone(),
+                ..PortSettings::default()
+            };
+            (listener.port, settings)
+        })
+        .collect();
+    for own in listeners {
+        let ListenerParameters {
+            port,
+            ssl_policy,
+            certificates,
+            mutual_tls,
+            attributes,
+        } = own;
+        let certificates = certificates.iter().flatten();
+        let settings = PortSettings {
+            ssl_policy: ssl_policy.as_deref().map(Into::into).or_else(|| policy.clone()),
+            certificates: certificates.map(|arn| arn.as_str().into()).collect(),
+            clients: match mutual_tls.unwrap_or_default() {
+                MutualTls::Off => ClientCertificates::Off,
+                MutualTls::Passthrough => ClientCertificates::Passthrough,
+            },
+            attributes: map(attributes.as_ref()),
+        };
+        ports.insert(*port, settings);
+    }
+    ports
+}
+
+fn targets(settings: &TargetGroupSettings) -> TargetSettings {
+    let TargetGroupSettings {
+        health_check,
+        attributes,
+    } = settings;
+    let health = health_check.as_ref().map(|check| {
+        let aws::HealthCheck {
+            protocol,
+            port,
+            path,
+            codes,
+            interval_seconds,
+            timeout_seconds,
+            healthy_threshold,
+            unhealthy_threshold,
+        } = check;
+        target_group::HealthCheck {
+            protocol: protocol.map(|protocol| protocol.as_str().into()),
+            port: port.map(|port| port.to_string().into()),
+            path: path.as_deref().map(Into::into),
+            codes: codes.as_deref().map(Into::into),
+            interval_s: *interval_seconds,
+            timeout_s: *timeout_seconds,
+            healthy: *healthy_threshold,
+            unhealthy: *unhealthy_threshold,
+        }
+    });
+    TargetSettings {
+        kind: TargetKind::Ip,
+        health: health.unwrap_or_default(),
+        attributes: map(attributes.as_ref()),
+    }
+}

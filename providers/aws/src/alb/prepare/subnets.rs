@@ -1,0 +1,157 @@
+//! Where a load balancer stands: one subnet for each zone.
+//!
+//! "Application Load Balancers", "Subnets for your load balancer":
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html>: at least two
+//! zones, one subnet for each, with a block of at least /27 and eight free addresses.
+
+use crate::cloud::SubnetDetails;
+use gatewright_aws_core::Str;
+use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
+use gatewright_crds::own::aws::SubnetChoice;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tag of subnets for internet-facing load balancers, as EKS and its guides set it.
+const PUBLIC: &str = "kubernetes.io/role/elb";
+
+/// Tag of subnets for internal load balancers.
+const INTERNAL: &str = "kubernetes.io/role/internal-elb";
+
+/// Beginning of the tag that says whose cluster a subnet is for.
+const CLUSTER: &str = "kubernetes.io/cluster/";
+
+/// Free addresses that a load balancer needs in a subnet.
+const FREE: u32 = 8;
+
+/// What decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Name of the cluster.
+    pub cluster: &'a str,
+    /// Who can reach the load balancer.
+    pub scheme: Scheme,
+    /// Its address families.
+    pub ip_address_type: IpAddressType,
+    /// What users chose.
+    pub choice: Option<&'a SubnetChoice>,
+}
+
+/// Chooses of the subnets of a VPC.
+///
+/// # Errors
+/// Why there are not two zones, with what was found, in words.
+pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<Subnet>, String> {
+    if let Some(ids) = place.choice.and_then(|choice| choice.ids.as_deref()) {
+        return named(subnets, ids);
+    }
+    let tags = place.choice.and_then(|choice| choice.tags.as_ref());
+    let candidates: Vec<&SubnetDetails> = match tags {
+        Some(tags) => subnets.iter().filter(|subnet| has(subnet, tags)).collect(),
+        None => discovered(subnets, place),
+    };
+    let what = match (tags, place.scheme) {
+        (Some(_), _) => "with the tags of spec.subnets.tags".to_owned(),
+        (None, Scheme::InternetFacing) => format!("tagged {PUBLIC}, or with a route to an internet gateway,"),
+        (None, Scheme::Internal) => format!("tagged {INTERNAL}, or without a route to an internet gateway,"),
+    };
+    let found = candidates.len();
+    let wants_ipv6 = place.ip_address_type != IpAddressType::Ipv4;
+    let usable = candidates
+        .into_iter()
+        .filter(|subnet| subnet.free_addresses >= FREE && (subnet.ipv6 || !wants_ipv6));
+    let mut zones: BTreeMap<&str, &SubnetDetails> = BTreeMap::new();
+    for subnet in usable {
+        let best = zones.entry(&subnet.zone).or_insert(subnet);
+        if rank(subnet, place.cluster) < rank(best, place.cluster) {
+            *best = subnet;
+        }
+    }
+    if zones.len() < 2 {
+        let ipv6 = if wants_ipv6 {
+            " and a block of IPv6 addresses"
+        } else {
+            ""
+        };
+        return Err(format!(
+            "a load balancer needs subnets in two zones with {FREE} free addresses{ipv6}; of {found} {what} such ones \
+             are in {} (of {} subnets in the VPC): name them in spec.subnets.ids of AwsLoadBalancerParameters, or tag \
+             them",
+            match zones.keys().next() {
+                Some(zone) => format!("zone {zone} alone"),
+                None => "no zone".to_owned(),
+            },
+            subnets.len()
+        ));
+    }
+    Ok(zones.into_values().map(subnet).collect())
+}
+
+/// Those that users name.
+fn named(subnets: &[SubnetDetails], ids: &[String]) -> Result<BTreeSet<Subnet>, String> {
+    let mut zones: BTreeMap<&str, &SubnetDetails> = BTreeMap::new();
+    for id in ids {
+        let Some(found) = subnets.iter().find(|subnet| *subnet.id == **id) else {
+            return Err(format!("spec.subnets.ids: {id} is not in the VPC"));
+        };
+        if let Some(other) = zones.insert(&found.zone, found) {
+            return Err(format!(
+                "spec.subnets.ids: {} and {id} are both in zone {}; accepted is one subnet for each zone",
+                other.id, found.zone
+            ));
+        }
+    }
+    if zones.len() < 2 {
+        return Err("spec.subnets.ids: a load balancer needs subnets in two zones".to_owned());
+    }
+    Ok(zones.into_values().map(subnet).collect())
+}
+
+/// Those with the role's tag; where no subnet has it, those that are reached as the scheme wants.
+fn discovered<'a>(subnets: &'a [SubnetDetails], place: &Place<'_>) -> Vec<&'a SubnetDetails> {
+    let role = match place.scheme {
+        Scheme::InternetFacing => PUBLIC,
+        Scheme::Internal => INTERNAL,
+    };
+    let free = || subnets.iter().filter(|subnet| !is_others(subnet, place.cluster));
+    let is_set = |subnet: &&SubnetDetails| {
+        subnet
+            .tags
+            .get(role)
+            .is_some_and(|value| matches!(&**value, "" | "1"))
+    };
+    let tagged: Vec<_> = free().filter(is_set).collect();
+    if !tagged.is_empty() {
+        return tagged;
+    }
+    let public = place.scheme == Scheme::InternetFacing;
+    free().filter(|subnet| subnet.public == public).collect()
+}
+
+/// Whether a subnet is for other clusters alone.
+fn is_others(subnet: &SubnetDetails, cluster: &str) -> bool {
+    let mut clusters = subnet
+        .tags
+        .keys()
+        .filter_map(|key| key.strip_prefix(CLUSTER))
+        .peekable();
+    clusters.peek().is_some() && clusters.all(|name| name != cluster)
+}
+
+/// Those for this cluster first, then by id, so that the choice stays.
+fn rank<'a>(subnet: &'a SubnetDetails, cluster: &str) -> (bool, &'a Str) {
+    let ours = subnet.tags.contains_key(&*format!("{CLUSTER}{cluster}"));
+    (!ours, &subnet.id)
+}
+
+fn has(subnet: &SubnetDetails, tags: &BTreeMap<String, Vec<String>>) -> bool {
+    tags.iter().all(|(key, values)| {
+        let found = subnet.tags.get(key.as_str());
+        found.is_some_and(|found| values.is_empty() || values.iter().any(|value| **value == **found))
+    })
+}
+
+fn subnet(details: &SubnetDetails) -> Subnet {
+    Subnet {
+        id: details.id.clone(),
+        zone: details.zone.clone(),
+    }
+}

@@ -1,0 +1,192 @@
+use super::*;
+use gatewright_aws_core::alb::settings::Approximations;
+use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_crds::own::AwsTargetGroupParametersSpec;
+use gatewright_crds::own::aws::SubnetChoice;
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
+use serde_json::json;
+
+fn subnet(id: &str, zone: &str, tags: &[(&str, &str)]) -> SubnetDetails {
+    SubnetDetails {
+        id: id.into(),
+        vpc: "vpc-1".into(),
+        zone: zone.into(),
+        free_addresses: 100,
+        ipv6: false,
+        public: id.starts_with("public"),
+        tags: tags
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect(),
+    }
+}
+
+fn place(scheme: Scheme, choice: Option<&SubnetChoice>) -> Place<'_> {
+    Place {
+        cluster: "blue",
+        scheme,
+        ip_address_type: IpAddressType::Ipv4,
+        choice,
+    }
+}
+
+fn chosen(subnets: &[SubnetDetails], place: &Place<'_>) -> Vec<String> {
+    let found = choose(subnets, place).unwrap();
+    found.iter().map(|subnet| subnet.id.to_string()).collect()
+}
+
+#[test]
+fn tagged_subnets_come_before_those_that_are_merely_reachable() {
+    let role = [("kubernetes.io/role/internal-elb", "1")];
+    let subnets = [
+        subnet("private-1", "a", &[]),
+        subnet("private-2", "b", &[]),
+        subnet("tagged-1", "a", &role),
+        subnet("tagged-2", "b", &role),
+        subnet("public-1", "a", &[]),
+        subnet("public-2", "b", &[]),
+    ];
+    assert_eq!(
+        chosen(&subnets, &place(Scheme::Internal, None)),
+        ["tagged-1", "tagged-2"]
+    );
+    let public = chosen(&subnets, &place(Scheme::InternetFacing, None));
+    assert_eq!(public, ["public-1", "public-2"]);
+}
+
+#[test]
+fn subnets_of_other_clusters_are_left_alone_and_our_own_come_first() {
+    let ours = [("kubernetes.io/cluster/blue", "owned")];
+    let theirs = [("kubernetes.io/cluster/green", "owned")];
+    let subnets = [
+        subnet("a-1", "a", &[]),
+        subnet("a-2", "a", &ours),
+        subnet("b-0", "b", &theirs),
+        subnet("b-1", "b", &[]),
+        subnet("b-2", "b", &[]),
+    ];
+    assert_eq!(chosen(&subnets, &place(Scheme::Internal, None)), ["a-2", "b-1"]);
+}
+
+/// "Subnets for your load balancer": two zones, eight free addresses.
+#[test]
+fn too_few_zones_are_told_with_what_there_is() {
+    let mut subnets = [subnet("private-1", "a", &[]), subnet("private-2", "b", &[])];
+    subnets[1].free_addresses = 7;
+    let error = choose(&subnets, &place(Scheme::Internal, None)).unwrap_err();
+    assert!(
+        error.contains("zone a alone") && error.contains("spec.subnets.ids"),
+        "{error}"
+    );
+    let dual = Place {
+        ip_address_type: IpAddressType::Dualstack,
+        ..place(Scheme::Internal, None)
+    };
+    let error = choose(&subnets, &dual).unwrap_err();
+    assert!(error.contains("no zone") && error.contains("IPv6"), "{error}");
+}
+
+#[test]
+fn what_users_choose_counts() {
+    let subnets = [
+        subnet("s-1", "a", &[("tier", "edge")]),
+        subnet("s-2", "b", &[("tier", "core")]),
+        subnet("s-3", "b", &[("tier", "edge")]),
+    ];
+    let choice = |value| serde_json::from_value::<SubnetChoice>(value).unwrap();
+    let ids = choice(json!({"ids": ["s-1", "s-2"]}));
+    assert_eq!(
+        chosen(&subnets, &place(Scheme::Internal, Some(&ids))),
+        ["s-1", "s-2"]
+    );
+    let tags = choice(json!({"tags": {"tier": ["edge"]}}));
+    assert_eq!(
+        chosen(&subnets, &place(Scheme::Internal, Some(&tags))),
+        ["s-1", "s-3"]
+    );
+    let any = choice(json!({"tags": {"tier": []}}));
+    assert_eq!(
+        chosen(&subnets, &place(Scheme::Internal, Some(&any))),
+        ["s-1", "s-2"]
+    );
+    let error = |value| {
+        let choice = choice(value);
+        choose(&subnets, &place(Scheme::Internal, Some(&choice))).unwrap_err()
+    };
+    assert!(error(json!({"ids": ["s-1", "s-9"]})).contains("s-9 is not in the VPC"));
+    assert!(error(json!({"ids": ["s-2", "s-3"]})).contains("both in zone b"));
+}
+
+fn balancer() -> LoadBalancer {
+    LoadBalancer {
+        gateway: ObjectName::new("n", "g"),
+        class: "c".into(),
+        controller: "gatewright.dev/aws-alb".into(),
+        addresses: Vec::new(),
+        infrastructure: gatewright_model::balancer::Infrastructure::default(),
+        listeners: BTreeMap::new(),
+        http_routes: BTreeMap::new(),
+        stream_routes: BTreeMap::new(),
+        backends: BTreeMap::new(),
+        certificates: BTreeMap::new(),
+        backend_client_certificate: None,
+        tracing: None,
+    }
+}
+
+/// The order of precedence that the reference of the parameters promises.
+#[test]
+fn settings_of_a_service_win_over_those_of_the_load_balancer() {
+    let spec = serde_json::from_value(json!({
+        "scheme": "InternetFacing",
+        "sourceRanges": ["10.0.0.0/8"],
+        "listeners": [{"port": 443, "sslPolicy": "ELBSecurityPolicy-X", "mutualTls": "Passthrough"}],
+        "targetGroups": {"healthCheck": {"path": "/all", "codes": "200"}, "attributes": {"a": "1", "b": "1"}},
+        "strict": true,
+    }))
+    .unwrap();
+    let service: AwsTargetGroupParametersSpec = serde_json::from_value(json!({
+        "targetRefs": [{"name": "cart"}],
+        "settings": {"healthCheck": {"path": "/cart"}, "attributes": {"b": "2"}},
+    }))
+    .unwrap();
+    let cart = ObjectName::new("shop", "cart");
+    let parameters = AwsAlb {
+        balancer: spec,
+        target_groups: BTreeMap::from([(cart.clone(), Arc::new(service))]),
+    };
+    let found = settings("blue", &balancer(), &parameters).unwrap();
+    assert_eq!((found.scheme, &*found.cluster), (Scheme::InternetFacing, "blue"));
+    assert_eq!(found.approximations, Approximations::Refuse);
+    assert_eq!(found.sources.len(), 1);
+    assert_eq!(found.targets.health.path.as_deref(), Some("/all"));
+    let own = &found.services[&cart];
+    assert_eq!(own.health.path.as_deref(), Some("/cart"));
+    assert_eq!(
+        own.health.codes.as_deref(),
+        Some("200"),
+        "what it does not set is the Gateway's"
+    );
+    let attributes: Vec<(&str, &str)> = own
+        .attributes
+        .iter()
+        .map(|(key, value)| (&**key, &**value))
+        .collect();
+    assert_eq!(attributes, [("a", "1"), ("b", "2")]);
+    assert_eq!(
+        found.ports[&443].ssl_policy.as_deref(),
+        Some("ELBSecurityPolicy-X")
+    );
+}
+
+#[test]
+fn a_value_that_the_crd_would_refuse_is_named() {
+    let mut parameters = AwsAlb::default();
+    parameters.balancer.source_ranges = Some(vec!["everybody".to_owned()]);
+    let error = settings("blue", &balancer(), &parameters).unwrap_err();
+    assert!(
+        error.contains("everybody") && error.contains("10.0.0.0/8"),
+        "{error}"
+    );
+}
