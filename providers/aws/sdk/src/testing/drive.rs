@@ -231,6 +231,7 @@ pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outc
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
+        quotas: Vec::new(),
     };
     loop {
         let outcome = converge(driver, &request).await;
@@ -283,6 +284,7 @@ pub(super) fn driver(cloud: &Account) -> AlbDriver<Account> {
     let settings = Settings {
         cluster: "test".into(),
         drain: Duration::ZERO,
+        vpc: None,
     };
     AlbDriver::new(cloud.clone(), settings, now)
 }
