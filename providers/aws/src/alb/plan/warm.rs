@@ -32,10 +32,11 @@ pub fn warming(target: &Target, observed: &Observed) -> BTreeMap<TargetGroupId, 
     pairs.collect()
 }
 
-/// All its targets are checked, and one is well.
+/// None of its targets is still to be checked for the first time, and one is well. Those in zones that are not
+/// enabled are never checked.
 fn is_warm(wanted: &TargetGroup, seen: Option<&SeenGroup>) -> bool {
     seen.is_some_and(|seen| {
-        let checked = |health: &Health| !matches!(health, Health::Initial | Health::Unused);
+        let checked = |health: &Health| *health != Health::Initial;
         seen.is_healthy()
             && wanted
                 .targets
