@@ -20,6 +20,7 @@ pub struct Registry(BTreeMap<Str, Cloud>);
 
 impl Registry {
     /// Adds a provider, under the controller name of its GatewayClasses.
+    #[cfg(any(feature = "aws", test))]
     pub fn add(&mut self, controller: &str, cloud: Cloud) {
         self.0.insert(controller.into(), cloud);
     }

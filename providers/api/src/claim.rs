@@ -73,7 +73,7 @@ fn takes(name: &str) -> Takes {
         "HTTPRouteMethodMatching" => Takes::Full(&[F::Method]),
         "HTTPRouteQueryParamMatching" => Takes::Full(&[F::QueryExact]),
         "HTTPRoutePathRedirect" => Takes::Full(&[F::Redirect, F::RedirectPrefix]),
-        "HTTPRoutePortRedirect" | "HTTPRouteSchemeRedirect" => Takes::Full(&[F::Redirect]),
+        "HTTPRouteSchemeRedirect" => Takes::Full(&[F::Redirect]),
         "HTTPRouteRequestMirror" | "HTTPRouteRequestMultipleMirrors" => Takes::Full(&[F::Mirror]),
         "HTTPRouteRequestPercentageMirror" => Takes::Full(&[F::MirrorShare]),
         "HTTPRouteResponseHeaderModification" => Takes::Full(&[F::ResponseHeaders]),
@@ -82,7 +82,8 @@ fn takes(name: &str) -> Takes {
         }
         "HTTPRouteRetryBackendTimeout" => Takes::Full(&[F::Retry, F::BackendTimeout]),
         // GatewayInfrastructure (labels of objects in the cluster), misdirected requests (421), routability, mixed TLS
-        // modes, and whatever a later release brings.
+        // modes, redirects from HTTPS to HTTP (HTTPRoutePortRedirect; AWS: RedirectActionConfig), and whatever a later
+        // release brings.
         _ => Takes::Everything,
     }
 }
@@ -111,6 +112,7 @@ mod tests {
             "HTTPRouteQueryParamMatching",
             "GRPCRoute",
             "HTTPRouteRequestMirror",
+            "HTTPRoutePortRedirect",
             "HTTPRoute308RedirectStatusCode",
             "TCPRoute",
             "TLSRoute",
