@@ -143,21 +143,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its ARN in a policy, in any partition, region and account.
-    pub const fn arn(self) -> &'static str {
-        match self {
-            Self::Any => "*",
-            Self::LoadBalancer => "arn:*:elasticloadbalancing:*:*:loadbalancer/app/*/*",
-            Self::Listener => "arn:*:elasticloadbalancing:*:*:listener/app/*/*/*",
-            Self::Rule => "arn:*:elasticloadbalancing:*:*:listener-rule/app/*/*/*/*",
-            Self::TargetGroup => "arn:*:elasticloadbalancing:*:*:targetgroup/*/*",
-            Self::SecurityGroup => "arn:*:ec2:*:*:security-group/*",
-            Self::Vpc => "arn:*:ec2:*:*:vpc/*",
-            Self::Certificate => "arn:*:acm:*:*:certificate/*",
-            Self::ServiceLinkedRole => {
-                "arn:*:iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"
-            }
-        }
+    /// Its ARN in a policy, in any region and account. Policies must name their partition: IAM refuses `*` there.
+    pub fn arn(self, partition: &str) -> String {
+        let rest = match self {
+            Self::Any => return "*".into(),
+            Self::LoadBalancer => "elasticloadbalancing:*:*:loadbalancer/app/*/*",
+            Self::Listener => "elasticloadbalancing:*:*:listener/app/*/*/*",
+            Self::Rule => "elasticloadbalancing:*:*:listener-rule/app/*/*/*/*",
+            Self::TargetGroup => "elasticloadbalancing:*:*:targetgroup/*/*",
+            Self::SecurityGroup => "ec2:*:*:security-group/*",
+            Self::Vpc => "ec2:*:*:vpc/*",
+            Self::Certificate => "acm:*:*:certificate/*",
+            Self::ServiceLinkedRole => "iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*",
+        };
+        format!("arn:{partition}:{rest}")
     }
 }
 

@@ -9,9 +9,9 @@ const MARK: &str = gatewright_aws::owner::CLUSTER;
 
 /// A policy document: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>.
 ///
-/// With the name of a cluster it allows changes of that cluster's resources alone; without, of those of any cluster,
+/// `partition` is `aws`, `aws-cn`, `aws-us-gov` and so on, as in ARNs. With the name of a cluster it allows changes of that cluster's resources alone; without, of those of any cluster,
 /// but of nobody else's.
-pub fn policy(cluster: Option<&str>) -> Value {
+pub fn policy(partition: &str, cluster: Option<&str>) -> Value {
     // Statements of one condition are one statement: an action only ever concerns resources of its own service, and
     // a policy may not be long. What has no condition is kept apart by what it is on.
     let mut grouped: BTreeMap<(String, Option<Kind>), Group> = BTreeMap::new();
@@ -33,7 +33,7 @@ pub fn policy(cluster: Option<&str>) -> Value {
         }
     }
     let groups = grouped.into_values().filter(|group| !group.actions.is_empty());
-    let mut statements: Vec<Value> = groups.map(Group::statement).collect();
+    let mut statements: Vec<Value> = groups.map(|group| group.statement(partition)).collect();
     for implied in IMPLIED {
         let mut conditions = Map::new();
         if let Some((key, value)) = implied.condition {
@@ -44,7 +44,7 @@ pub fn policy(cluster: Option<&str>) -> Value {
             on: implied.on.iter().copied().collect(),
             conditions,
         };
-        statements.push(group.statement());
+        statements.push(group.statement(partition));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
@@ -70,8 +70,8 @@ struct Group {
 }
 
 impl Group {
-    fn statement(self) -> Value {
-        let resources: BTreeSet<&str> = self.on.iter().map(|kind| kind.arn()).collect();
+    fn statement(self, partition: &str) -> Value {
+        let resources: BTreeSet<String> = self.on.iter().map(|kind| kind.arn(partition)).collect();
         let mut statement = Map::new();
         statement.insert("Effect".into(), json!("Allow"));
         statement.insert("Action".into(), json!(self.actions));

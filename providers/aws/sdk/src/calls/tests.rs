@@ -55,7 +55,7 @@ fn allowed(policy: &serde_json::Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_policy_allows_what_is_called_and_nothing_else() {
-    let policy = policy(None);
+    let policy = policy("aws", None);
     let mut called: BTreeSet<String> = ALL.iter().filter_map(|call| call.action()).collect();
     called.extend(IMPLIED.iter().map(|one| one.action.to_owned()));
     assert_eq!(allowed(&policy), called.iter().map(String::as_str).collect());
@@ -65,7 +65,7 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
             let (_, operation) = action.as_str().unwrap().split_once(':').unwrap();
             let call = ALL.iter().find(|call| call.operation == operation);
             // The VPC of a new security group has no tag of ours.
-            let only_vpc = statement["Resource"] == serde_json::json!([Kind::Vpc.arn()]);
+            let only_vpc = statement["Resource"] == serde_json::json!([Kind::Vpc.arn("aws")]);
             if call.is_some_and(|call| call.writes()) && !only_vpc {
                 assert!(statement["Condition"].is_object(), "{action}");
             }
@@ -78,15 +78,30 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
 #[test]
 fn the_policy_fits_into_one() {
     let longest = "c".repeat(100);
-    assert!(policy(Some(&longest)).to_string().len() <= 6144);
+    assert!(policy("aws", Some(&longest)).to_string().len() <= 6144);
 }
 
 #[test]
 fn a_clusters_name_narrows_the_policy() {
-    let narrow = policy(Some("green")).to_string();
+    let narrow = policy("aws", Some("green")).to_string();
     assert!(
         narrow.contains(r#""aws:ResourceTag/gatewright.dev/cluster":"green""#),
         "{narrow}"
     );
     assert!(!narrow.contains("Null"), "{narrow}");
+}
+
+/// `deploy/aws/iam-policy.json` is what users install. With `WRITE_POLICY=1` in the environment it is written anew.
+#[test]
+fn the_policy_in_the_repository_is_this_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/aws/iam-policy.json");
+    let text = format!("{:#}\n", policy("aws", None));
+    if std::env::var_os("WRITE_POLICY").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        found == text,
+        "{path} is not up to date: run this test with WRITE_POLICY=1"
+    );
 }

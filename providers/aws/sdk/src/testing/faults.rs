@@ -30,7 +30,7 @@ fn impatient(simulator: &Running) -> (Account, Arc<Seen>) {
 /// The call takes effect, but its answer never comes: the SDK tries again, and what must not be made twice is not, or
 /// is found and taken away.
 async fn lose(operation: &str) {
-    let simulator = simulator(Some(&policy(Some("test")))).await;
+    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
     let (cloud, seen) = impatient(&simulator);
     let target = target(&cloud).await;
     simulator.simulator.inner().faults.add(Fault {
@@ -80,7 +80,7 @@ async fn a_lost_answer_to_a_deletion_is_no_error() {
 }
 
 async fn lose_at_the_end(operation: &str) {
-    let simulator = simulator(Some(&policy(Some("test")))).await;
+    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
     let (cloud, _) = impatient(&simulator);
     let target = target(&cloud).await;
     let driver = driver(&cloud);
