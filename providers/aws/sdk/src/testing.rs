@@ -6,6 +6,7 @@ mod faults;
 mod life;
 mod secrets;
 mod simulator;
+mod tls;
 
 use crate::limiter::{Bucket, Figures};
 use crate::transport::{Attempt, AttemptOutcome, Observer};
