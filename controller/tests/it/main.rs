@@ -7,4 +7,6 @@
     clippy::panic
 )]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod remote;

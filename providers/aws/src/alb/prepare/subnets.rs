@@ -73,13 +73,17 @@ pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<S
         };
         return Err(format!(
             "a load balancer needs subnets in two zones with {FREE} free addresses{ipv6}; of {found} {what} such ones \
-             are in {} (of {} subnets in the VPC): name them in spec.subnets.ids of AwsLoadBalancerParameters, or tag \
+             are in {} (of {} subnets in the VPC, {} of them tagged for other clusters): name them in spec.subnets.ids of AwsLoadBalancerParameters, or tag \
              them",
             match zones.keys().next() {
                 Some(zone) => format!("zone {zone} alone"),
                 None => "no zone".to_owned(),
             },
-            subnets.len()
+            subnets.len(),
+            subnets
+                .iter()
+                .filter(|subnet| is_others(subnet, place.cluster))
+                .count()
         ));
     }
     Ok(zones.into_values().map(subnet).collect())

@@ -59,6 +59,9 @@ fn tagged_subnets_come_before_those_that_are_merely_reachable() {
 fn subnets_of_other_clusters_are_left_alone_and_our_own_come_first() {
     let ours = [("kubernetes.io/cluster/blue", "owned")];
     let theirs = [("kubernetes.io/cluster/green", "owned")];
+    let alone = [subnet("b-0", "b", &theirs)];
+    let error = choose(&alone, &place(Scheme::Internal, None)).unwrap_err();
+    assert!(error.contains("1 of them tagged for other clusters"), "{error}");
     let subnets = [
         subnet("a-1", "a", &[]),
         subnet("a-2", "a", &ours),
