@@ -102,6 +102,35 @@ async fn lose_at_the_end(operation: &str) {
     simulator.stop().await.unwrap();
 }
 
+/// Reads that show the world of two seconds ago, as tags and listings do: what was made meanwhile seems not to be there.
+#[tokio::test]
+async fn stale_answers_make_nothing_twice() {
+    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let (cloud, _) = impatient(&simulator);
+    let target = target(&cloud).await;
+    for operation in ["Describe*", "GetResources"] {
+        simulator.simulator.inner().faults.add(Fault {
+            service: "*".into(),
+            operation: operation.into(),
+            account: None,
+            region: None,
+            skip: 0,
+            count: Some(60),
+            effect: Effect::Stale { ms: 2_000 },
+        });
+    }
+    let driver = driver(&cloud);
+    settle(&driver, &target).await;
+    assert_eq!(inventory(&cloud).await, [1, 2, 1, 1]);
+    let struck = |fault: &Fault| fault.count.is_none_or(|left| left < 60);
+    assert!(simulator.simulator.inner().faults.waiting().iter().all(struck));
+    simulator.simulator.inner().faults.clear();
+    settle(&driver, &target).await;
+    assert_eq!(inventory(&cloud).await, [1, 2, 1, 1]);
+    take_away(&driver, &cloud, &target).await;
+    simulator.stop().await.unwrap();
+}
+
 /// With the figures that we take and those that AWS documents, nobody is ever throttled.
 #[tokio::test]
 async fn our_pace_stays_within_awss_buckets() {
