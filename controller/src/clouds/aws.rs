@@ -25,7 +25,8 @@ pub struct AwsOptions {
         long,
         env = "GATEWRIGHT_CLUSTER_NAME",
         value_name = "NAME",
-        default_value = ""
+        default_value = "",
+        value_parser = cluster_name
     )]
     pub cluster_name: String,
     /// Controller name of GatewayClasses whose Gateways become Application Load Balancers; none are served when empty.
@@ -67,6 +68,9 @@ struct Alb {
 
 impl Alb {
     async fn driver(&self) -> Result<&dyn Reconcile<Request>, ProviderError> {
+        if self.options.cluster_name.is_empty() {
+            return Err(nameless());
+        }
         let connect = async || {
             let place = Place {
                 region: self.options.aws_region.clone(),
@@ -89,6 +93,30 @@ impl Alb {
         };
         let driver = self.driver.get_or_try_init(connect).await?;
         Ok(driver)
+    }
+}
+
+/// Without a name two clusters of one account would take each other's load balancers for their own.
+fn nameless() -> ProviderError {
+    ProviderError {
+        kind: ErrorKind::Invalid,
+        resource: Resource {
+            kind: "account",
+            id: "AWS".into(),
+        },
+        message: "the cluster has no name by which its own resources are known: set --cluster-name (aws.clusterName of \
+                  the Helm chart)"
+            .to_owned(),
+    }
+}
+
+/// What can be a tag's value (`API_Tag`), with room for what else is in names.
+fn cluster_name(text: &str) -> Result<String, String> {
+    let sound = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
+    if text.len() <= 100 && text.chars().all(sound) {
+        Ok(text.to_owned())
+    } else {
+        Err("accepted are at most 100 letters, digits and _.-".to_owned())
     }
 }
 

@@ -42,6 +42,17 @@ struct Held {
     until: Instant,
 }
 
+/// What a status is held back by.
+#[derive(Clone, Copy)]
+pub struct Waits<'a> {
+    /// Where the data plane of a Gateway is.
+    pub reached: &'a dyn Fn(&ObjectName) -> Reached,
+    /// What time it is.
+    pub now: Instant,
+    /// How long it is held back at most.
+    pub patience: Duration,
+}
+
 /// The waiting statuses.
 #[derive(Debug, Default)]
 pub struct Gate {
@@ -58,8 +69,13 @@ impl Gate {
         key: ObjectKey,
         status: Arc<Status>,
         mut needs: BTreeMap<ObjectName, Revision>,
-        (reached, now, patience): (&dyn Fn(&ObjectName) -> Reached, Instant, Duration),
+        waits: Waits<'_>,
     ) -> Option<Free> {
+        let Waits {
+            reached,
+            now,
+            patience,
+        } = waits;
         let origin = traces::context();
         // What the older status waited for is in the newer one as well.
         let mut until = now + patience;
@@ -190,6 +206,14 @@ mod tests {
         Arc::new(Status::Route(RouteStatus::default()))
     }
 
+    fn waits(reached: &dyn Fn(&ObjectName) -> Reached, now: Instant) -> Waits<'_> {
+        Waits {
+            reached,
+            now,
+            patience: PATIENCE,
+        }
+    }
+
     fn keys(found: Vec<Free>) -> Vec<ObjectKey> {
         found.into_iter().map(|(key, ..)| key).collect()
     }
@@ -199,10 +223,7 @@ mod tests {
         let (mut gate, now) = (Gate::default(), Instant::now());
         let at = |_: &ObjectName| Reached::Revision(1);
         let needs = BTreeMap::from([(gateway("a"), 2), (gateway("b"), 3), (gateway("c"), 1)]);
-        assert!(
-            gate.hold(route("r"), status(), needs, (&at, now, PATIENCE))
-                .is_none()
-        );
+        assert!(gate.hold(route("r"), status(), needs, waits(&at, now)).is_none());
         assert_eq!(keys(gate.reached(&gateway("a"), Reached::Revision(2))), []);
         assert_eq!(keys(gate.reached(&gateway("b"), Reached::Revision(2))), []);
         assert_eq!(
@@ -217,7 +238,7 @@ mod tests {
     fn nobody_is_waited_for_when_no_proxy_is_ready() {
         let (mut gate, now) = (Gate::default(), Instant::now());
         let needs = BTreeMap::from([(gateway("a"), 2)]);
-        let free = gate.hold(route("r"), status(), needs, (&|_| Reached::Nobody, now, PATIENCE));
+        let free = gate.hold(route("r"), status(), needs, waits(&|_| Reached::Nobody, now));
         assert!(free.is_some());
     }
 
@@ -229,14 +250,14 @@ mod tests {
             route("r"),
             status(),
             BTreeMap::from([(gateway("a"), 5)]),
-            (&at, now, PATIENCE),
+            waits(&at, now),
         );
         let later = now + Duration::from_secs(1);
         gate.hold(
             route("r"),
             status(),
             BTreeMap::from([(gateway("a"), 2)]),
-            (&at, later, PATIENCE),
+            waits(&at, later),
         );
         assert_eq!(keys(gate.reached(&gateway("a"), Reached::Revision(2))), []);
         assert_eq!(gate.deadline(), Some(now + PATIENCE));

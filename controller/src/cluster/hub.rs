@@ -8,7 +8,7 @@ use super::catalog::{Catalog, Release};
 use super::clock::Clock;
 use super::cloud::{self, Clouds};
 use super::events::{About, Events, Notice, notices};
-use super::gate::{self, Free, Gate, Reached};
+use super::gate::{self, Free, Gate, Reached, Waits};
 use super::metrics::Metrics;
 use super::options;
 use super::protect::Protector;
@@ -351,11 +351,11 @@ impl Hub {
             };
             let judged = key.route().is_some() && concerned.keys().any(|name| clouds.reached(name).is_some());
             let patience = if judged { gate::JUDGED } else { gate::PATIENCE };
-            let waits = (
-                &reached as &dyn Fn(&ObjectName) -> Reached,
-                Instant::now(),
+            let waits = Waits {
+                reached: &reached,
+                now: Instant::now(),
                 patience,
-            );
+            };
             if let Some(free) = self.gate.hold(key, status, concerned, waits) {
                 self.write(free);
             }

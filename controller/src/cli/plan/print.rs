@@ -16,8 +16,11 @@ impl Report {
     pub fn print(&self, output: PlanOutput, out: &mut dyn Write) -> io::Result<()> {
         match output {
             PlanOutput::Json => {
-                let mut document = serde_json::to_value(self)?;
-                document["summary"] = serde_json::to_value(self.summary())?;
+                let document = serde_json::json!({
+                    "gateways": self.gateways,
+                    "refused": self.refused,
+                    "summary": self.summary(),
+                });
                 writeln!(out, "{document:#}")
             }
             PlanOutput::Summary => writeln!(out, "{}", self.summary()),

@@ -58,15 +58,6 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
         };
         let balancer = &request.balancer;
         let cluster = self.cluster();
-        if cluster.is_empty() {
-            let message = "the controller knows no name of its cluster, by which it would know its own resources: set \
-                           --cluster-name (clusterName of the Helm chart)";
-            return Err(invalid(
-                "Gateway",
-                &balancer.gateway.to_string(),
-                message.to_owned(),
-            ));
-        }
         let settings = settings(cluster, balancer, parameters)
             .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
         let vpc = parameters.balancer.vpc.as_deref().or(self.vpc());
