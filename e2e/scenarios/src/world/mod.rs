@@ -98,32 +98,6 @@ impl World {
         until(&format!("namespace {} to be gone", self.namespace), gone).await
     }
 
-    /// Waits until no namespace is going: while Services of others come and go, the node's address translation has gaps
-    /// of its own ("no route to host"), which would look like the proxies'.
-    ///
-    /// # Errors
-    /// When something keeps one, after two minutes.
-    pub async fn undisturbed(&self) -> Result<()> {
-        let look = async || {
-            let (_, found) = self
-                .api
-                .ask(Method::GET, "/api/v1/namespaces", JSON, Vec::new())
-                .await?;
-            let namespaces = found["items"].as_array().into_iter().flatten();
-            let going: Vec<&Value> = namespaces
-                .map(|found| &found["metadata"])
-                .filter(|metadata| !metadata["deletionTimestamp"].is_null())
-                .map(|metadata| &metadata["name"])
-                .collect();
-            Ok(if going.is_empty() {
-                Ok(())
-            } else {
-                Err(format!("{going:?}"))
-            })
-        };
-        until("namespaces of other scenarios to be gone", look).await
-    }
-
     /// Where an object is, from its `apiVersion` and kind.
     fn path(&self, api_version: &str, kind: &str, name: &str) -> Result<String> {
         let collection = self.api.collection(api_version, kind, &self.namespace);

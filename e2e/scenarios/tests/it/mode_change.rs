@@ -126,7 +126,6 @@ async fn a_change_of_mode_loses_no_request() -> Result<()> {
     world.answers(SocketAddr::new(own, 80), (HOST, "/"), 200).await?;
 
     let full = std::env::var_os("GATEWRIGHT_FULL").is_some();
-    world.undisturbed().await?;
     let first = Clients::start(&world, own).await?;
     let shared = change(&world, "Shared", own).await?;
     let second = Clients::start(&world, shared).await?;
