@@ -34,6 +34,7 @@ pub fn routability(bundle: Bundle, channel: Channel) -> bool {
 }
 
 /// What a class of a cloud claims, takes as parameters, and lets its Gateways ask for.
+#[cfg(feature = "controller")]
 pub fn cloud(controller: &str, provider: Provider, (bundle, channel): (Bundle, Channel)) -> ClassProfile {
     let mut features = claimed(bundle, channel);
     features.retain(|feature| gatewright_provider_api::claims(provider, feature));

@@ -52,6 +52,10 @@ pub struct CloudOptions {
 
 impl CloudOptions {
     /// The providers.
+    #[cfg_attr(
+        not(feature = "aws"),
+        allow(clippy::unused_self, reason = "there is no option to look at")
+    )]
     pub fn registry(&self) -> Registry {
         #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "there is no cloud to add"))]
         let mut registry = Registry::default();

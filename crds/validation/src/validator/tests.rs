@@ -172,17 +172,59 @@ fn versions_and_bundles_decide_what_is_served() {
     assert!(shown(&load(text))[0].contains("is not known by Gateway API v1.7.0 (experimental channel); served: gateway.networking.k8s.io/v1, gateway.networking.k8s.io/v1beta1"), "{:?}", shown(&load(text)));
 }
 
+/// Rules of the CRDs of AWS, as the API server runs them.
+#[test]
+fn contradictions_in_parameters_of_aws_are_refused() {
+    let refused = |kind: &str, spec: &str| {
+        let text = format!(
+            "apiVersion: gatewright.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n"
+        );
+        shown(&load(&text)).join("; ")
+    };
+    for (spec, part) in [
+        (
+            "{securityGroups: [sg-0123456789abcdef0], sourceRanges: [10.0.0.0/8]}",
+            "exclude each other",
+        ),
+        ("{sourceRanges: [everybody]}", "IP networks"),
+        ("{subnets: {}}", "exactly one of ids and tags"),
+        ("{subnets: {ids: [subnet-0123456789abcdef0]}}", "spec.subnets.ids"),
+        ("{tags: {\"aws:team\": a}}", "not yours to set"),
+        ("{vpc: vpc}", "spec.vpc"),
+        ("{listeners: [{port: 0}]}", "spec.listeners[0].port"),
+        ("{scheme: Public}", "spec.scheme"),
+    ] {
+        let found = refused("AwsLoadBalancerParameters", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
+    for (spec, part) in [
+        ("{targetRefs: []}", "spec.targetRefs"),
+        (
+            "{targetRefs: [{kind: Gateway, name: a}]}",
+            "kind Service of the core group",
+        ),
+        (
+            "{targetRefs: [{name: a}], settings: {healthCheck: {timeoutSeconds: 30}}}",
+            "less than intervalSeconds",
+        ),
+    ] {
+        let found = refused("AwsTargetGroupParameters", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
+}
+
 #[test]
 fn own_kinds_and_former_groups_are_known() {
-    let text = gatewright_crds::own::document::EXAMPLE;
-    let loaded = load(text);
-    assert_eq!(shown(&loaded), Vec::<String>::new());
-    assert!(
-        loaded
-            .objects
-            .iter()
-            .any(|object| object.gvk.group == "gatewright.dev")
-    );
+    for kind in gatewright_crds::own::KINDS {
+        let loaded = load(gatewright_crds::own::document::example(kind.kind));
+        assert_eq!(shown(&loaded), Vec::<String>::new());
+        assert!(
+            loaded
+                .objects
+                .iter()
+                .any(|object| object.gvk.group == "gatewright.dev" && object.gvk.kind == kind.kind)
+        );
+    }
     let loaded = load("apiVersion: networking.x-k8s.io/v1alpha1\nkind: HTTPRoute\nmetadata: {name: a}\n");
     assert_eq!(loaded.diagnostics[0].code, Code::UnknownKind);
     assert!(
