@@ -5,7 +5,9 @@ mod record;
 mod report;
 
 use crate::run::{cargo, run, this_program};
-use crate::{aws, charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, tools};
+use crate::{
+    aws, charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, sim, tools,
+};
 use anyhow::{Context, Result, bail};
 use record::Tells;
 use report::{Done, Start};
@@ -140,6 +142,14 @@ const STEPS: &[Step] = &[
         cluster: false,
         tells: Tells::Only(&[" checks ", " passed"]),
         run: |_| aws::check_clients(),
+    },
+    Step {
+        name: "aws-quickstart",
+        about: "AWS from manifests to curl, as the documentation shows it",
+        full: false,
+        cluster: false,
+        tells: Tells::Nothing,
+        run: |_| sim::check(),
     },
     Step {
         name: "cluster",
