@@ -320,6 +320,29 @@ impl World {
             .with_context(|| format!("Gateway {name} has no address: {gateway}"))
     }
 
+    /// The address inside the cluster of the Service that a Gateway's address belongs to: for clients that make very many
+    /// connections. The address itself refuses one of some thousands in this cluster while nothing changes
+    /// (`docs/development/scenarios.md`), a plain Service none.
+    ///
+    /// # Errors
+    /// When the Gateway is not programmed in time, or no Service has its address.
+    pub async fn inside(&self, name: &str) -> Result<IpAddr> {
+        let address = self.address(name).await?.to_string();
+        let (_, found) = self
+            .api
+            .ask(Method::GET, "/api/v1/services", JSON, Vec::new())
+            .await?;
+        let services = found["items"].as_array().into_iter().flatten();
+        let service = services.into_iter().find(|service| {
+            let ingress = service["status"]["loadBalancer"]["ingress"].as_array();
+            ingress.is_some_and(|all| all.iter().any(|one| one["ip"] == address.as_str()))
+        });
+        service
+            .and_then(|service| service["spec"]["clusterIP"].as_str())
+            .and_then(|inside| inside.parse().ok())
+            .with_context(|| format!("no Service has the address {address}"))
+    }
+
     /// Waits until requests are answered as wanted.
     ///
     /// # Errors

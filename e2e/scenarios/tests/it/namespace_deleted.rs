@@ -63,7 +63,8 @@ async fn a_namespace_deleted_under_load_goes_alone() -> Result<()> {
     world.answers(other, ("h199.example", "/"), 200).await?;
 
     let stays = Load::start(world.proxy("gw").await?, "stays.example", "/");
-    let through = Load::start(at, "stays.example", "/");
+    let inside = SocketAddr::new(world.inside("gw").await?, 80);
+    let through = Load::start(inside, "stays.example", "/");
     // Whatever these get: the connections keep both proxies busy.
     let guest = Load::start(at, "guest.example", "/");
     let ends = Load::start(other, "h0.example", "/");

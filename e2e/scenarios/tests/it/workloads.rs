@@ -128,7 +128,8 @@ async fn another_workload_loses_no_request_and_leaves_nothing() -> Result<()> {
     let scaled = ["deployments", "horizontalpodautoscalers", "poddisruptionbudgets"];
     runs(&world, deployment, &plain).await?;
 
-    let loads = [Load::start(at, HOST, "/"), Load::kept(at, HOST, "/")];
+    let inside = SocketAddr::new(world.inside("gw").await?, 80);
+    let loads = [Load::start(inside, HOST, "/"), Load::kept(at, HOST, "/")];
     let parameters = (PARAMETERS.0, PARAMETERS.1, NAME);
     for (spec, workload, kinds) in [
         (
