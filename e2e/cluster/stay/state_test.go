@@ -79,6 +79,12 @@ func normalise(value any, generation any) any {
 		if kind := value["kind"]; kind == "Deployment" || kind == "PodDisruptionBudget" {
 			delete(value, "status")
 		}
+		// A route whose Gateway has gone has an empty list of parents, or no status at all if no controller saw it before.
+		if status, ok := value["status"].(map[string]any); ok && len(status) == 1 {
+			if parents, ok := status["parents"].([]any); ok && len(parents) == 0 {
+				delete(value, "status")
+			}
+		}
 		// Which address a Gateway gets is the cluster's choice, that it has one is ours.
 		if addresses, ok := value["addresses"].([]any); ok {
 			value["addresses"] = len(addresses)
