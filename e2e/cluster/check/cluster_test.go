@@ -5,16 +5,17 @@ package check
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"gatewright.dev/e2e/cluster/internal/layout"
-	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,18 +52,7 @@ func get(ctx context.Context, address string) (string, error) {
 func TestAServiceBalancesRestrictedPodsOverBothFamilies(t *testing.T) {
 	const replicas = 3
 	namespace(t, "balanced")
-	labels := map[string]string{"app": "echo"}
-	_, err := client(t).AppsV1().Deployments("balanced").Create(t.Context(), &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "echo"},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To[int32](replicas),
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: echoPod()},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	echo(t, "balanced", replicas)
 	balanced(t, "balanced", "echo", func(spec *v1.ServiceSpec) {
 		spec.IPFamilyPolicy = ptr.To(v1.IPFamilyPolicyRequireDualStack)
 	})
@@ -109,6 +99,42 @@ func TestAStaticAddressIsGivenIfThePoolHasIt(t *testing.T) {
 	// The event comes from a look at all Services, so the others have been looked at as well.
 	addresses(t, "static", "unusable", 0)
 	addresses(t, "static", "foreign", 0)
+}
+
+// A client that tried an address before a Service had it is refused at once, and nothing of that stands in the way of a
+// later connection from the same port.
+func TestAnAddressWithoutAServiceRefusesAndForgets(t *testing.T) {
+	early := []string{"172.30.1.201", "fd31::c9"}
+	dial := func(address string) (net.Conn, error) {
+		port := 29990 + slices.Index(early, address) // below those that the kernel chooses
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}, Timeout: 10 * time.Second}
+		return dialer.DialContext(t.Context(), "tcp", net.JoinHostPort(address, "80"))
+	}
+	for _, address := range early {
+		if _, err := dial(address); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s without a Service: %v, want a refusal", address, err)
+		}
+	}
+	namespace(t, "late")
+	echo(t, "late", 1)
+	balanced(t, "late", "echo", func(spec *v1.ServiceSpec) {
+		spec.IPFamilyPolicy = ptr.To(v1.IPFamilyPolicyRequireDualStack)
+		spec.LoadBalancerIP = strings.Join(early, ",")
+	})
+	for _, address := range early {
+		until(t, func(ctx context.Context) error {
+			_, err := get(ctx, address)
+			return err
+		})
+		connection, err := dial(address)
+		if err != nil {
+			t.Errorf("%s with a Service, from the same port as before: %v", address, err)
+			continue
+		}
+		if err := connection.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestNamesOfServicesResolve(t *testing.T) {

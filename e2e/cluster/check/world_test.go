@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
@@ -117,6 +118,23 @@ func echoPod() v1.PodSpec {
 				Capabilities:             &v1.Capabilities{Drop: []v1.Capability{"ALL"}},
 			},
 		}},
+	}
+}
+
+// echo makes so many pods of the echo server, labelled app=echo.
+func echo(t *testing.T, namespace string, replicas int32) {
+	t.Helper()
+	labels := map[string]string{"app": "echo"}
+	_, err := client(t).AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "echo"},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: ptr.To(replicas),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: echoPod()},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -159,6 +159,9 @@ func (n *node) configure() error {
 	if err := network(); err != nil {
 		return err
 	}
+	if err := refuse(); err != nil {
+		return err
+	}
 	if err := mountCgroups(); err != nil {
 		return err
 	}
