@@ -321,8 +321,7 @@ impl World {
     }
 
     /// The address inside the cluster of the Service that a Gateway's address belongs to: for clients that make very many
-    /// connections. The address itself refuses one of some thousands in this cluster while nothing changes
-    /// (`docs/development/scenarios.md`), a plain Service none.
+    /// connections, and have nothing to do with load balancers.
     ///
     /// # Errors
     /// When the Gateway is not programmed in time, or no Service has its address.

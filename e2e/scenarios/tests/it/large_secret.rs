@@ -1,42 +1,55 @@
-//! A Secret of 1 MiB, the most that the API server stores.
+//! A Secret of 1 MiB, the most that the API server stores. A certificate in it is served, whatever text stands around it
+//! (RFC 7468 section 2 allows that, and whoever may write a Secret may write one of this size); what is no certificate is
+//! refused, alone.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use gatewright_scenarios::tls::{self, certificate_for};
 use gatewright_scenarios::world::{
-    GATEWAY_API, World, has_condition, http_listener, http_route, listener_of,
+    GATEWAY_API, World, condition, http_listener, http_route, listener_is, listener_of, until,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::net::SocketAddr;
 
 /// Limit of the API server on all values together.
 const MOST: usize = 1 << 20;
 
+const GATEWAY: (&str, &str, &str) = (GATEWAY_API, "Gateway", "gw");
+
+/// Waits until a handshake for this name shows this certificate.
+async fn shows(at: SocketAddr, name: &str, wanted: &[u8]) -> Result<()> {
+    let look = async || {
+        Ok(match tls::served(at, name).await {
+            Ok(seen) if seen == wanted => Ok(()),
+            Ok(_) => Err("another certificate".to_owned()),
+            Err(error) => Err(format!("{error:#}")),
+        })
+    };
+    until(&format!("a handshake for {name}"), look).await
+}
+
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask scenarios"]
-async fn a_secret_of_a_mebibyte_hurts_nobody() -> Result<()> {
+async fn a_certificate_in_a_mebibyte_is_served() -> Result<()> {
     let world = World::new("large-secret").await?;
     world.backend("web").await?;
     let before = world.controller_restarts().await?;
-    let made = rcgen::generate_simple_self_signed(vec!["large.example".to_owned()])?;
-    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let room = MOST - key.len() - certificate.len();
-    // Text before a PEM block is allowed (RFC 7468 section 2): a certificate that can be used in a Secret that is full.
-    let padded = format!(
-        "{}\n{certificate}",
-        "x".repeat(63)
-            .chars()
-            .chain(['\n'])
-            .collect::<String>()
-            .repeat(room / 64 - 1)
-    );
+    let padded = certificate_for("padded.example")?;
+    let room = MOST - padded.key.len() - padded.chain.len();
+    let line = format!("{}\n", "x".repeat(63));
+    let text = format!("{}\n{}", line.repeat(room / 64 - 1), padded.chain);
     let tls = |name: &str, certificate: &str| {
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": certificate, "tls.key": key},
+            "stringData": {"tls.crt": certificate, "tls.key": padded.key},
         })
     };
-    world.apply(&tls("padded", &padded)).await?;
+    ensure!(
+        text.len() + padded.key.len() > MOST - 200,
+        "the Secret is not full"
+    );
+    world.apply(&tls("padded", &text)).await?;
     world
-        .apply(&tls("rubbish", &"y".repeat(MOST - key.len())))
+        .apply(&tls("rubbish", &"y".repeat(MOST - padded.key.len())))
         .await?;
     let listener = |name: &str| {
         json!({
@@ -50,47 +63,49 @@ async fn a_secret_of_a_mebibyte_hurts_nobody() -> Result<()> {
             json!([http_listener("http", 80), listener("padded"), listener("rubbish")]),
         )
         .await?;
-    world
-        .apply(&http_route("plain", "gw", "plain.example", "web"))
-        .await?;
-    world
-        .answers(SocketAddr::new(address, 80), ("plain.example", "/"), 200)
-        .await?;
-    let gateway = world
-        .wait(
-            (GATEWAY_API, "Gateway", "gw"),
-            "all listeners to be judged",
-            |found| has_condition(listener_of(found, "rubbish"), "ResolvedRefs", "False"),
-        )
-        .await?;
-    assert!(
-        has_condition(listener_of(&gateway, "http"), "Programmed", "True"),
-        "{}",
-        gateway["status"]
-    );
-    // Whether so much text around a certificate is read is the program's choice; it says so either way.
-    let padded = listener_of(&gateway, "padded");
-    println!("padded: {}", padded.unwrap_or(&Value::Null));
-    assert!(
-        has_condition(padded, "Programmed", "True") || has_condition(padded, "ResolvedRefs", "False"),
-        "{}",
-        gateway["status"]
-    );
-    // Mended, both serve.
-    for name in ["padded", "rubbish"] {
-        world.apply(&tls(name, &certificate)).await?;
+    let (plain, secure) = (SocketAddr::new(address, 80), SocketAddr::new(address, 443));
+    for name in ["plain", "padded", "rubbish"] {
+        world
+            .apply(&http_route(name, "gw", &format!("{name}.example"), "web"))
+            .await?;
     }
-    world
-        .wait(
-            (GATEWAY_API, "Gateway", "gw"),
-            "all listeners to be programmed",
-            |found| {
-                ["padded", "rubbish"]
-                    .iter()
-                    .all(|name| has_condition(listener_of(found, name), "Programmed", "True"))
-            },
-        )
+    world.answers(plain, ("plain.example", "/"), 200).await?;
+    let gateway = world
+        .wait(GATEWAY, "all listeners to be judged", |found| {
+            let is = |name, kind, status| listener_is(found, name, kind, status);
+            is("http", "Programmed", "True")
+                && is("padded", "Programmed", "True")
+                && is("padded", "ResolvedRefs", "True")
+                && is("rubbish", "Programmed", "False")
+                && is("rubbish", "ResolvedRefs", "False")
+        })
         .await?;
+    let why = condition(listener_of(&gateway, "rubbish"), "ResolvedRefs")
+        .cloned()
+        .unwrap_or_default();
+    assert_eq!(why["reason"], "InvalidCertificateRef", "{why}");
+    let message = why["message"].as_str().unwrap_or_default();
+    assert!(message.contains("rubbish") && message.len() < 500, "{message}");
+    shows(secure, "padded.example", &padded.der).await?;
+    let answer = world.answers_tls(secure, "padded.example", 200).await?;
+    assert!(answer.pod().starts_with("web-"), "{answer:?}");
+    assert!(
+        tls::served(secure, "rubbish.example").await.is_err(),
+        "a handshake without a certificate"
+    );
+
+    // Mended, it serves too; the other stays as it is.
+    world.apply(&tls("rubbish", &padded.chain)).await?;
+    world
+        .wait(GATEWAY, "all listeners to be programmed", |found| {
+            ["padded", "rubbish"]
+                .iter()
+                .all(|name| listener_is(found, name, "Programmed", "True"))
+        })
+        .await?;
+    for name in ["padded.example", "rubbish.example"] {
+        shows(secure, name, &padded.der).await?;
+    }
     assert_eq!(
         world.controller_restarts().await?,
         before,

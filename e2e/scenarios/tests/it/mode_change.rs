@@ -22,8 +22,7 @@ const REMEMBERED: Duration = Duration::from_secs(345);
 const BOTH: Duration = Duration::from_secs(8);
 
 /// Clients of an address: one that keeps its connection to it, and one that connects to a proxy behind it for each
-/// request. Of 21,000 connections to the address itself, through the node's address translation, three met "no route
-/// to host" while nobody wrote anything; why is not known (docs/development/scenarios.md).
+/// request, which is about the proxy alone.
 struct Clients {
     at: IpAddr,
     loads: [Load; 2],
