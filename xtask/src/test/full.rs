@@ -82,7 +82,8 @@ pub fn fan_out() -> Result<()> {
     for name in FAN_OUT {
         let mut one = cargo(&test);
         one.args([*name, "--", "--ignored", "--nocapture"])
-            .env("GATEWRIGHT_BIN", &program);
+            .env("GATEWRIGHT_BIN", &program)
+            .env("GATEWRIGHT_SOURCE", super::report::source());
         run(&mut with_all_files(&one))?;
     }
     Ok(())

@@ -134,6 +134,11 @@ fn last(lines: &[String]) -> Vec<String> {
     last
 }
 
+/// What a figure was measured of, and where, for a step that runs without a report too.
+pub fn source() -> String {
+    format!("{}; {}", commit(), machine())
+}
+
 fn commit() -> String {
     let ask = |args: &[&str]| output(&mut command("git", args)).map(|text| text.trim().to_owned());
     match (ask(&["rev-parse", "HEAD"]), ask(&["status", "--porcelain"])) {

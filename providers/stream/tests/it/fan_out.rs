@@ -25,7 +25,7 @@ const LIGHT: usize = 495;
 const ROUTES: usize = 10_000;
 /// Changes, one after the other.
 const CHANGES: usize = 40;
-/// From the publication to the last acknowledgement.
+/// From the publication to the last acknowledgement, of every change.
 const TARGET: Duration = Duration::from_millis(250);
 
 /// 500 proxies, 10,000 routes, one change: each proxy has decoded it, has it in use and said so. Five are whole: with
@@ -92,6 +92,7 @@ async fn one_change_reaches_500_proxies() {
     patiently(WHOLE + LIGHT, revision).await;
     println!("{LIGHT} more are connected after {:?}", begun.elapsed());
 
+    let load = load_average();
     let mut took = Vec::new();
     for number in 0..CHANGES {
         let name = format!("route-{}", number * 97);
@@ -105,13 +106,30 @@ async fn one_change_reaches_500_proxies() {
     took.sort();
     let (best, median, worst) = (took[0], took[CHANGES / 2], took[CHANGES - 1]);
     // What else the machine does counts in every time here, so that times are told and not judged: this fails when a
-    // change does not reach every proxy.
+    // change does not reach every proxy. The target is for each change: the worst of them decides.
+    let late = took.iter().filter(|took| **took >= TARGET).count();
     println!(
-        "one of {ROUTES} routes changed on {} proxies: best {best:?}, median {median:?}, worst {worst:?}; target of the median {TARGET:?}: {}",
-        WHOLE + LIGHT,
-        if median < TARGET { "reached" } else { "missed" }
+        "one of {ROUTES} routes changed on {} proxies, {CHANGES} times: best {best:.1?}, median {median:.1?}, worst {worst:.1?}",
+        WHOLE + LIGHT
     );
+    println!(
+        "target {TARGET:?} for every change: {}, {late} of {CHANGES} took longer",
+        if worst < TARGET { "reached" } else { "missed" }
+    );
+    println!(
+        "load average of the machine {load} before the changes, {} after them",
+        load_average()
+    );
+    if let Ok(source) = std::env::var("GATEWRIGHT_SOURCE") {
+        println!("{source}");
+    }
     assert!(light.iter().all(|task| !task.is_finished()), "a client gave up");
+}
+
+/// Of one, five and fifteen minutes.
+fn load_average() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 /// A proxy with the whole configuration.
