@@ -133,6 +133,8 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder)?;
     // The other part's program has the same name.
     let program = folder.join("gatewright");
+    // Cargo's own name of the profile's folder.
+    let profile = if profile == "dev" { "debug" } else { profile };
     let built = target.join(&host).join(profile).join("gatewright");
     std::fs::copy(&built, &program).with_context(|| format!("copying {}", built.display()))?;
     Ok(program)

@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod scenarios;
 mod sim;
+mod simulated;
 mod test;
 mod tools;
 

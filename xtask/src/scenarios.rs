@@ -1,19 +1,46 @@
 //! `cargo xtask scenarios`: the scenarios of `e2e/scenarios` against our own Helm chart in a cluster of its own.
 
 use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE};
+use crate::image::Part;
 use crate::run::{cargo, run};
-use anyhow::{Context, Result};
+use crate::simulated::{self, Aws, Pace};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Image of the server that decides who may pass.
 const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 
+/// Class of Application Load Balancers.
+const ALB_CLASS: &str = "aws-alb";
+
+/// Folder of the scenarios on AWS, as part of their names.
+const AWS_TESTS: &str = "aws::";
+
+/// Settings of the chart for scenarios on AWS: Gateways are looked at, and replaced load balancers go, in the time that a
+/// test may take.
+const AWS_SETTINGS: &[&str] = &[
+    "gatewayClass.create=false",
+    "extraArgs[0]=--cloud-resync=6s",
+    "extraArgs[1]=--aws-drain=10s",
+];
+
+/// Who serves the Gateways of the scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Provider {
+    /// The bundled proxy.
+    Software,
+    /// The AWS simulator, inside the cluster.
+    Aws,
+}
+
 /// Arguments of `cargo xtask scenarios`.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask scenarios
   cargo xtask scenarios --mode shared
+  cargo xtask scenarios --provider aws
   cargo xtask scenarios --ecosystem cert_manager
   cargo xtask scenarios --full mode_change
   cargo xtask scenarios --keep limits_of_a_route
@@ -21,6 +48,9 @@ const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 pub struct Args {
     /// Only scenarios whose name has one of these parts.
     filters: Vec<String>,
+    /// Who serves Gateways: each provider has scenarios of its own.
+    #[arg(long, value_enum, default_value_t = Provider::Software)]
+    provider: Provider,
     /// How Gateways are served.
     #[arg(long, value_enum, default_value_t = Mode::Dedicated)]
     mode: Mode,
@@ -48,6 +78,9 @@ pub struct Args {
     /// Cargo profile of the images.
     #[arg(long, default_value = "quick-release")]
     profile: String,
+    /// A static program of the controller, in place of a new build (AWS alone).
+    #[arg(long, value_name = "FILE")]
+    controller: Option<PathBuf>,
 }
 
 impl Args {
@@ -55,6 +88,7 @@ impl Args {
     fn first() -> Self {
         Self {
             filters: Vec::new(),
+            provider: Provider::Software,
             mode: Mode::Dedicated,
             ecosystem: false,
             full: false,
@@ -64,12 +98,16 @@ impl Args {
             keep: false,
             reuse: false,
             profile: "quick-release".to_owned(),
+            controller: None,
         }
     }
 
     /// Whether everything runs that uses a right of the controller.
     fn uses_all_rights(&self) -> bool {
-        self.filters.is_empty() && self.mode == Mode::Dedicated && self.channel == "experimental"
+        self.provider == Provider::Software
+            && self.filters.is_empty()
+            && self.mode == Mode::Dedicated
+            && self.channel == "experimental"
     }
 }
 
@@ -93,6 +131,18 @@ pub fn run_step(full: bool) -> Result<()> {
         run_all(&shared).context("shared proxies")?;
     }
     Ok(())
+}
+
+/// The scenarios on AWS as a step of the tests.
+///
+/// # Errors
+/// When one fails.
+pub fn run_aws_step() -> Result<()> {
+    run_all(&Args {
+        provider: Provider::Aws,
+        name: "scenarios-aws".to_owned(),
+        ..Args::first()
+    })
 }
 
 /// Runs the scenarios, one after the other, and compares what the controller may do with what it did.
@@ -119,8 +169,12 @@ pub fn run_all(args: &Args) -> Result<()> {
     let cluster = Cluster {
         name: args.name.clone(),
     };
+    if args.provider == Provider::Aws {
+        return scenarios.on_aws(&cluster);
+    }
+    ensure!(args.controller.is_none(), "--controller is for --provider aws");
     if args.reuse {
-        return scenarios.run(&cluster);
+        return scenarios.run(&cluster, &[]);
     }
     let authorization = cluster::authorization_server()?.display().to_string();
     let installation = Installation::build(&args.profile)?;
@@ -129,7 +183,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     cluster.during(&up, After::of(args.keep), |cluster| {
         cluster.run(&["load-image", &authorization, "--tag", AUTHORIZATION_SERVER])?;
         installation.install(cluster, &[args.mode.setting()])?;
-        scenarios.run(cluster)?;
+        scenarios.run(cluster, &[])?;
         scenarios.compare_rights(cluster)
     })
 }
@@ -145,8 +199,34 @@ struct Scenarios<'a> {
 }
 
 impl Scenarios<'_> {
+    /// Brings AWS to a cluster, and runs the scenarios on it.
+    fn on_aws(&self, cluster: &Cluster) -> Result<()> {
+        let args = self.args;
+        let simulator = simulated::build()?;
+        if args.reuse {
+            let aws = Aws::start(cluster, &simulator, Pace::Quick)?;
+            return self.run(cluster, &aws.environment());
+        }
+        let installation = match &args.controller {
+            Some(program) => Installation::of_program(Part::Controller, program)?,
+            None => Installation::build_part(Part::Controller, &args.profile)?,
+        };
+        let mut up = vec!["--bundle", args.bundle.as_str(), "--channel", &args.channel];
+        up.extend(["--audit", NAMESPACE]);
+        cluster.during(&up, After::of(args.keep), |cluster| {
+            let aws = Aws::start(cluster, &simulator, Pace::Quick)?;
+            let mut settings = aws.chart();
+            settings.extend(AWS_SETTINGS.iter().map(|setting| (*setting).to_owned()));
+            let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+            installation.install(cluster, &settings)?;
+            aws.class(cluster, ALB_CLASS, &parameters())?;
+            self.run(cluster, &aws.environment())?;
+            self.compare_rights(cluster)
+        })
+    }
+
     /// Runs the tests inside the cluster's network, where Gateways can be reached.
-    fn run(&self, cluster: &Cluster) -> Result<()> {
+    fn run(&self, cluster: &Cluster, environment: &[String]) -> Result<()> {
         let begun = Instant::now();
         let program = cargo(&[]).get_program().to_string_lossy().into_owned();
         let folder = self.ecosystem.as_ref();
@@ -154,6 +234,7 @@ impl Scenarios<'_> {
         let mut line = vec!["env"];
         line.extend(variable.as_deref());
         line.extend(self.args.full.then_some("GATEWRIGHT_FULL=1"));
+        line.extend(environment.iter().map(String::as_str));
         line.push(&program);
         line.extend(self.test);
         // One at a time: some of them take things away from the whole cluster.
@@ -161,10 +242,27 @@ impl Scenarios<'_> {
         if self.ecosystem.is_none() {
             line.extend(["--skip", "ecosystem::"]);
         }
-        line.extend(self.args.filters.iter().map(String::as_str));
+        let filters = self.filters();
+        line.extend(filters.iter().map(String::as_str));
+        if self.args.provider == Provider::Software {
+            line.extend(["--skip", AWS_TESTS]);
+        }
         let result = cluster.inside(&line);
         eprintln!("    the scenarios took {} s", begun.elapsed().as_secs());
         result
+    }
+
+    /// Parts of names, as the tests take them.
+    fn filters(&self) -> Vec<String> {
+        let filters = &self.args.filters;
+        match self.args.provider {
+            Provider::Software => filters.clone(),
+            Provider::Aws if filters.is_empty() => vec![AWS_TESTS.to_owned()],
+            Provider::Aws => filters
+                .iter()
+                .map(|filter| format!("{AWS_TESTS}{filter}"))
+                .collect(),
+        }
     }
 
     /// Every right of the controller was used, and no call of it refused.
@@ -175,4 +273,15 @@ impl Scenarios<'_> {
         line.extend((!self.args.uses_all_rights()).then_some("--partial"));
         cluster.inside(&line)
     }
+}
+
+/// Parameters of the class: targets are checked as often as AWS allows, and drain for some seconds.
+fn parameters() -> serde_json::Value {
+    json!({
+        "scheme": "InternetFacing",
+        "targetGroups": {
+            "healthCheck": {"intervalSeconds": 5, "timeoutSeconds": 2, "healthyThreshold": 2, "unhealthyThreshold": 2},
+            "attributes": {"deregistration_delay.timeout_seconds": "20"},
+        },
+    })
 }

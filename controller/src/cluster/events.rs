@@ -1,6 +1,7 @@
 //! Kubernetes Events on the guilty object: what a condition says, where `kubectl describe` shows it.
 
-use super::metrics::LEASE;
+mod recorder;
+
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use gatewright_core::status::shortfall::{APPROXIMATED, UNSUPPORTED};
@@ -8,7 +9,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::core::ApiResource;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use recorder::Recorder;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 const QUEUE: usize = 1024;
 
 /// What an Event says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Notice {
     /// `Warning` instead of `Normal`.
     pub warning: bool,
@@ -47,26 +48,10 @@ impl Events {
     /// Starts the task that sends.
     pub fn start(client: Client, instance: String) -> Self {
         let (sender, mut receiver) = mpsc::channel::<(About, Notice)>(QUEUE);
-        let reporter = Reporter {
-            controller: LEASE.to_owned(),
-            instance: Some(instance),
-        };
-        let recorder = Recorder::new(client, reporter);
+        let mut recorder = Recorder::new(client, instance);
         tokio::spawn(async move {
             while let Some((about, notice)) = receiver.recv().await {
-                let reference = reference(&about);
-                let event = Event {
-                    type_: if notice.warning {
-                        EventType::Warning
-                    } else {
-                        EventType::Normal
-                    },
-                    reason: notice.reason,
-                    note: Some(notice.note),
-                    action: notice.action,
-                    secondary: None,
-                };
-                if let Err(error) = recorder.publish(&event, &reference).await {
+                if let Err(error) = recorder.publish(reference(&about), notice).await {
                     tracing::debug!(object = %about.key, %error, "Event not written");
                 }
             }

@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing)]
 
 pub mod api;
+pub mod aws;
 pub mod http;
 pub mod replay;
 pub mod rights;

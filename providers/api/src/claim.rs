@@ -71,9 +71,10 @@ fn takes(name: &str) -> Takes {
         "HTTPRouteHostRewrite" => Takes::Full(&[F::RewriteHost]),
         "HTTPRoutePathRewrite" => Takes::Full(&[F::RewritePath]),
         "HTTPRouteMethodMatching" => Takes::Full(&[F::Method]),
-        "HTTPRouteQueryParamMatching" => Takes::Full(&[F::QueryExact]),
+        // As exact headers, which are core: values without regard to case are told route by route.
+        "HTTPRouteQueryParamMatching" => Takes::Roughly(&[F::QueryExact]),
         "HTTPRoutePathRedirect" => Takes::Full(&[F::Redirect, F::RedirectPrefix]),
-        "HTTPRouteSchemeRedirect" => Takes::Full(&[F::Redirect]),
+        "HTTPRoutePortRedirect" | "HTTPRouteSchemeRedirect" => Takes::Full(&[F::Redirect]),
         "HTTPRouteRequestMirror" | "HTTPRouteRequestMultipleMirrors" => Takes::Full(&[F::Mirror]),
         "HTTPRouteRequestPercentageMirror" => Takes::Full(&[F::MirrorShare]),
         "HTTPRouteResponseHeaderModification" => Takes::Full(&[F::ResponseHeaders]),
@@ -82,8 +83,7 @@ fn takes(name: &str) -> Takes {
         }
         "HTTPRouteRetryBackendTimeout" => Takes::Full(&[F::Retry, F::BackendTimeout]),
         // GatewayInfrastructure (labels of objects in the cluster), misdirected requests (421), routability, mixed TLS
-        // modes, redirects from HTTPS to HTTP (HTTPRoutePortRedirect; AWS: RedirectActionConfig), and whatever a later
-        // release brings.
+        // modes, and whatever a later release brings.
         _ => Takes::Everything,
     }
 }
@@ -104,15 +104,16 @@ mod tests {
             "HTTPRouteHostRewrite",
             "HTTPRouteSchemeRedirect",
             "HTTPRouteBackendProtocolWebSocket",
+            "HTTPRoutePortRedirect",
+            // Approximated as exact headers are: values without regard to case.
+            "HTTPRouteQueryParamMatching",
         ] {
             assert!(alb(name), "{name}");
         }
         for name in [
-            // Approximated: values without regard to case, gRPC on HTTPS listeners alone.
-            "HTTPRouteQueryParamMatching",
+            // Approximated: gRPC on HTTPS listeners alone.
             "GRPCRoute",
             "HTTPRouteRequestMirror",
-            "HTTPRoutePortRedirect",
             "HTTPRoute308RedirectStatusCode",
             "TCPRoute",
             "TLSRoute",

@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::image::{self, Part, REGISTRY};
 use crate::run::root;
 use crate::tools;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// Namespace of the controller.
@@ -62,10 +62,35 @@ impl Installation {
     /// # Errors
     /// When a build fails.
     pub fn build(profile: &str) -> Result<Self> {
+        Self::of_parts(&Part::ALL, profile)
+    }
+
+    /// Builds Helm and the program of one image: of the controller alone where no Gateway has proxies.
+    ///
+    /// # Errors
+    /// When a build fails.
+    pub fn build_part(part: Part, profile: &str) -> Result<Self> {
+        Self::of_parts(&[part], profile)
+    }
+
+    /// Takes a static program for an image.
+    ///
+    /// # Errors
+    /// When Helm cannot be built, or there is no such file.
+    pub fn of_program(part: Part, program: &Path) -> Result<Self> {
+        let program = std::path::absolute(program)?;
+        ensure!(program.is_file(), "{} is no file", program.display());
+        Ok(Self {
+            helm: tools::helm()?,
+            images: Images::Programs(vec![(part, program)]),
+        })
+    }
+
+    fn of_parts(parts: &[Part], profile: &str) -> Result<Self> {
         let helm = tools::helm()?;
         let mut programs = Vec::new();
-        for part in Part::ALL {
-            programs.push((part, image::program(part, profile)?));
+        for part in parts {
+            programs.push((*part, image::program(*part, profile)?));
         }
         let images = Images::Programs(programs);
         Ok(Self { helm, images })

@@ -26,6 +26,7 @@ pub(super) const NEEDS: &[Need] = &[
     need("ip6tables", "iptables"),
     need("conntrack", "conntrack"),
     need("nsenter", "util-linux"),
+    need("ip", "iproute2"),
 ];
 
 /// Checks for root, and installs the packages that are missing.

@@ -168,6 +168,22 @@ const STEPS: &[Step] = &[
         run: |args| conformance::run_step(args.full),
     },
     Step {
+        name: "conformance-alb",
+        about: "the conformance suite against simulated Application Load Balancers; with --full all of it",
+        full: false,
+        cluster: true,
+        tells: Tells::Only(&["tests passed, ", "the suite took"]),
+        run: |args| conformance::run_alb_step(args.full),
+    },
+    Step {
+        name: "scenarios-aws",
+        about: "the controller in a cluster with simulated AWS: drift, refusals, deletion, and no request lost",
+        full: false,
+        cluster: true,
+        tells: Tells::Lines,
+        run: |_| scenarios::run_aws_step(),
+    },
+    Step {
         name: "replay",
         about: "validation and a real API server say the same of every manifest",
         full: false,

@@ -133,10 +133,13 @@ impl State {
         };
         self.reached = self.reached.max(Some(revision));
         if news {
-            self.word = Some(Word {
-                fault: outcome.fault(),
-                addresses: outcome.addresses.assigned,
-            });
+            let fault = outcome.fault();
+            // Whoever cannot ask the cloud does not know that it stopped to serve: the addresses stay.
+            let addresses = match self.word.take() {
+                Some(word) if outcome.unread.is_some() => word.addresses,
+                _ => outcome.addresses.assigned,
+            };
+            self.word = Some(Word { addresses, fault });
             // Without an answer of the cloud nobody could say what it cannot express.
             if outcome.unread.is_none() || !outcome.unsupported.is_empty() {
                 self.shortfall = Shortfall::of(outcome.unsupported);

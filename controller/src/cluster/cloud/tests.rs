@@ -270,6 +270,44 @@ async fn drift_is_repaired_and_told() {
         note.contains("update listener") && note.contains("settings"),
         "{note}"
     );
+
+    // Another drift is another Event, with what differed this time.
+    let balancer = cloud
+        .resources()
+        .into_iter()
+        .find(|found| found.kind == "balancer")
+        .unwrap();
+    assert!(cloud.0.damage(&balancer));
+    until("a second Event tells of the load balancer", || {
+        let paths = api.paths("/events/").into_iter();
+        let mut events = paths.filter_map(|path| api.get(&path));
+        events.find(|event| {
+            let note = event["note"].as_str().unwrap_or_default();
+            event["reason"] == "Drift" && note.contains("update balancer")
+        })
+    })
+    .await;
+}
+
+/// Who cannot be asked may well serve: without an answer of the cloud, the addresses that were told before stay.
+#[tokio::test]
+async fn addresses_stay_while_the_cloud_cannot_be_asked() {
+    let (api, cloud) = (with_class(), TestCloud::default());
+    api.put_gateway("edge", json!({}));
+    let hub = start_with(&api, &cloud, Duration::from_millis(50));
+    until("it is programmed", || is_programmed(&hub, "edge")).await;
+    let failing = Injected::Error {
+        kind: ErrorKind::Forbidden,
+        carried_out: false,
+    };
+    cloud.0.calls().inject(0, failing);
+    until("it is told", || {
+        let (status, reason, _) = hub.condition("edge", "Programmed");
+        (status == "False" && reason == "Invalid").then_some(())
+    })
+    .await;
+    let gateway = api.get(&gateway_path("edge")).unwrap();
+    assert_eq!(gateway["status"]["addresses"][0]["value"], "192.0.2.1");
 }
 
 /// Nothing leaks: what was made for a Gateway that went while nobody looked is removed, what is other people's stays.

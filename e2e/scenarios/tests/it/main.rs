@@ -5,6 +5,7 @@
 
 mod argo_rollouts;
 mod authority_completed;
+mod aws;
 mod conflicting_kinds;
 mod cross_namespace;
 mod dangling_references;

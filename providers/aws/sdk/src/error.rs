@@ -2,6 +2,7 @@
 
 mod codes;
 
+use codes::is_of_credentials;
 pub use codes::kind_of_code;
 pub(crate) use codes::throttles;
 
@@ -21,6 +22,13 @@ use std::time::Duration;
 
 /// The part of AWS's message that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 600;
+
+/// What to do when AWS does not know the caller.
+const CREDENTIALS: &str = "AWS does not accept the credentials; check what gives them (environment, profile, IRSA, Pod \
+                           Identity) and the controller's clock: ";
+
+/// What to do at a quota.
+const QUOTA: &str = "a quota is used up; raise it in Service Quotas, or remove what is not needed: ";
 
 /// What went wrong with a call.
 pub(crate) fn cloud_error<E>(call: &'static Call, error: &SdkError<E, HttpResponse>) -> CloudError
@@ -105,12 +113,12 @@ where
             .extra(REQUEST_ID)
             .map(str::to_owned)
     });
-    let mut message = String::new();
-    if kind == ErrorKind::Forbidden
-        && let Some(action) = call.action()
-    {
-        message = format!("needs the permission `{action}`: ");
-    }
+    let mut message = match (kind, call.action()) {
+        (ErrorKind::Forbidden, _) if is_of_credentials(code) => CREDENTIALS.to_owned(),
+        (ErrorKind::Forbidden, Some(action)) => format!("needs the permission `{action}`: "),
+        (ErrorKind::QuotaExceeded, _) => QUOTA.to_owned(),
+        _ => String::new(),
+    };
     match error.message() {
         // What AWS says about a request with a private key is not repeated.
         Some(said) if !call.confidential() => message.extend(said.chars().take(LONGEST_MESSAGE)),

@@ -316,6 +316,29 @@ pub fn kind_of_code(service: Service, operation: &str, code: &str) -> Option<Err
     known(own).or_else(|| known(ANYWHERE))
 }
 
+/// Codes that are about who calls, not about what is called.
+pub(super) const CREDENTIALS: &[&str] = &[
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// Whether a code says that AWS does not accept the caller's credentials.
+pub(super) fn is_of_credentials(code: &str) -> bool {
+    CREDENTIALS.contains(&code)
+}
+
 /// Whether a code says that there were too many calls.
 pub(crate) fn throttles(service: Service, code: &str) -> bool {
     matches!(kind_of_code(service, "", code), Some(ErrorKind::Throttled { .. }))

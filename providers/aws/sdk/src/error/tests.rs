@@ -16,6 +16,15 @@ fn each_code_has_one_kind() {
     }
 }
 
+/// What is told to check the credentials is told of refusals alone.
+#[test]
+fn codes_about_the_caller_are_refusals() {
+    for code in super::codes::CREDENTIALS {
+        let kind = kind_of_code(Service::ElasticLoadBalancing, "CreateRule", code);
+        assert_eq!(kind, Some(ErrorKind::Forbidden), "{code}");
+    }
+}
+
 /// `ListOfErrors` of each operation in the API references, as botocore's models have them (July 2026).
 #[test]
 fn every_documented_error_of_every_call_is_known() {

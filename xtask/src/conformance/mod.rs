@@ -1,9 +1,16 @@
 //! `cargo xtask conformance`: the official Gateway API conformance suite, as published, against our own
 //! Helm chart in a cluster of its own.
 
+mod alb;
+mod outcome;
+
+pub use alb::run_step as run_alb_step;
+pub use outcome::Outcome;
+
 use crate::cluster::{self, After, Cluster, Installation, Mode};
 use crate::run::{cache_dir, command, root, run};
-use anyhow::{Context, Result};
+use crate::simulated::Pace;
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,14 +20,35 @@ const CLASS: &str = "gateway-conformance";
 /// All profiles of Gateways.
 const PROFILES: &str = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
 
+/// An address of the cluster's load balancers, and one that no load balancer there has.
+const USABLE: &str = "172.30.1.200";
+const UNUSABLE: &str = "203.0.113.99";
+
+/// Who serves the suite's Gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Provider {
+    /// The bundled proxy.
+    Software,
+    /// Application Load Balancers of the AWS simulator: evidence for us, never a report on AWS.
+    AwsAlb,
+}
+
 /// Arguments of `cargo xtask conformance`.
 #[derive(clap::Args, Clone)]
 #[command(after_help = "Examples:
   cargo xtask conformance
   cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep
+  cargo xtask conformance --provider aws-alb
+  cargo xtask conformance --provider aws-alb --pace aws
   cargo xtask conformance --preview")]
 pub struct Args {
-    /// How Gateways are served.
+    /// Who serves Gateways.
+    #[arg(long, value_enum, default_value_t = Provider::Software)]
+    provider: Provider,
+    /// How long states last on the simulated cloud.
+    #[arg(long, value_enum, default_value_t = Pace::Quick)]
+    pace: Pace,
+    /// How Gateways are served by the bundled proxy.
     #[arg(long, value_enum, default_value_t = Mode::Dedicated)]
     mode: Mode,
     /// Channel of the Gateway API's definitions.
@@ -39,12 +67,18 @@ pub struct Args {
     /// Leave the cluster running.
     #[arg(long)]
     keep: bool,
+    /// Take a cluster that runs, as it is, with Gatewright installed, and leave it running.
+    #[arg(long)]
+    reuse: bool,
     /// Where the report goes; by default below the cache folder.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Cargo profile of the images.
     #[arg(long, default_value = "quick-release")]
     profile: String,
+    /// A static program of the controller, in place of a new build (clouds alone).
+    #[arg(long, value_name = "FILE")]
+    controller: Option<PathBuf>,
 }
 
 /// The suite as a step of the tests: dedicated proxies, with `full` also shared ones, and the standard channel.
@@ -79,25 +113,28 @@ impl Args {
     /// The official suite in a cluster of its own, with dedicated proxies.
     fn first() -> Self {
         Self {
+            provider: Provider::Software,
+            pace: Pace::Quick,
             mode: Mode::Dedicated,
             channel: "experimental".to_owned(),
             preview: false,
             run_test: None,
             name: "conformance-step".to_owned(),
             keep: false,
+            reuse: false,
             report: None,
             profile: "quick-release".to_owned(),
+            controller: None,
         }
     }
 
     /// What runs, in a few words.
     fn title(&self) -> String {
-        format!(
-            "{} proxies, {} channel, suite {}",
-            self.mode.name(),
-            self.channel,
-            self.suite()
-        )
+        let who = match self.provider {
+            Provider::Software => format!("{} proxies", self.mode.name()),
+            Provider::AwsAlb => format!("simulated ALB, {} pace", self.pace.name()),
+        };
+        format!("{who}, {} channel, suite {}", self.channel, self.suite())
     }
 
     /// The suite's version.
@@ -109,6 +146,24 @@ impl Args {
     const fn bundle(&self) -> &'static str {
         if self.preview { "1.7.0" } else { "1.6.3" }
     }
+
+    /// Where the report goes.
+    fn report(&self) -> Result<PathBuf> {
+        if let Some(report) = &self.report {
+            return Ok(std::path::absolute(report)?);
+        }
+        let how = match self.provider {
+            Provider::Software => self.mode.name().to_owned(),
+            Provider::AwsAlb => format!("aws-alb-{}", self.pace.name()),
+        };
+        let name = format!("{}-{how}-{}.yaml", self.suite(), self.channel);
+        Ok(cache_dir().join("conformance").join(name))
+    }
+
+    /// How a cluster is started.
+    fn up(&self) -> [&str; 4] {
+        ["--bundle", self.bundle(), "--channel", &self.channel]
+    }
 }
 
 /// Runs the suite.
@@ -118,24 +173,35 @@ impl Args {
 pub fn run_suite(args: &Args) -> Result<()> {
     let begun = Instant::now();
     let suite = build_suite(args)?;
-    let installation = Installation::build(&args.profile)?;
-    eprintln!("    built in {} s", begun.elapsed().as_secs());
+    match args.provider {
+        Provider::Software => {
+            if args.reuse || args.controller.is_some() {
+                bail!("--reuse and --controller are for the suite on clouds: --provider aws-alb");
+            }
+            let installation = Installation::build(&args.profile)?;
+            eprintln!("    built in {} s", begun.elapsed().as_secs());
+            on_proxies(args, &suite, &installation)
+        }
+        Provider::AwsAlb => alb::run_suite(args, &suite),
+    }
+}
+
+fn on_proxies(args: &Args, suite: &Path, installation: &Installation) -> Result<()> {
     let begun = Instant::now();
     let cluster = Cluster {
         name: args.name.clone(),
     };
-    let up = ["--bundle", args.bundle(), "--channel", &args.channel];
-    cluster.during(&up, After::of(args.keep), |cluster| {
+    cluster.during(&args.up(), After::of(args.keep), |cluster| {
         let class = format!("gatewayClass.name={CLASS}");
         installation.install(cluster, &[&class, args.mode.setting()])?;
         eprintln!(
             "    cluster with Gatewright after {} s",
             begun.elapsed().as_secs()
         );
-        let begun = Instant::now();
-        let result = test(cluster, &suite, args);
-        eprintln!("    the suite took {} s", begun.elapsed().as_secs());
-        result
+        let suite = suite.display().to_string();
+        let mut line = line(&suite, CLASS);
+        line.extend(["--mode", args.mode.name()]);
+        test(cluster, args, &line).map(drop)
     })
 }
 
@@ -159,19 +225,11 @@ fn build_suite(args: &Args) -> Result<PathBuf> {
     Ok(program)
 }
 
-fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
-    let report = match &args.report {
-        Some(report) => std::path::absolute(report)?,
-        None => cache_dir().join("conformance").join(format!(
-            "{}-{}-{}.yaml",
-            args.suite(),
-            args.mode.name(),
-            args.channel
-        )),
-    };
-    let suite = suite.display().to_string();
-    let report = report.display().to_string();
-    let mut line = line(&suite, CLASS);
+/// Runs the suite in a cluster, with what a report needs.
+fn test(cluster: &Cluster, args: &Args, line: &[&str]) -> Result<Outcome> {
+    let begun = Instant::now();
+    let report = args.report()?.display().to_string();
+    let mut line = line.to_vec();
     line.extend([
         "--organization",
         "gatewright",
@@ -183,8 +241,6 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
         env!("CARGO_PKG_VERSION"),
         "--contact",
         "https://gatewright.dev/contact",
-        "--mode",
-        args.mode.name(),
     ]);
     if let Some(test) = &args.run_test {
         line.extend(["--run-test", test]);
@@ -206,60 +262,34 @@ fn test(cluster: &Cluster, suite: &Path, args: &Args) -> Result<()> {
         "    {}: {passed} tests passed, {failed} failed, {skipped} skipped",
         args.title()
     );
+    eprintln!("    the suite took {} s", begun.elapsed().as_secs());
     result?;
     if args.run_test.is_none() {
         eprintln!("    report: {report}");
     }
-    Ok(())
+    Ok(outcome)
 }
 
-/// The suite against any class, without what only a report needs.
+/// The suite against any class of the bundled proxy, without what only a report needs.
 fn line<'a>(suite: &'a str, class: &'a str) -> Vec<&'a str> {
+    let mut line = common(suite, class, "TestConformance");
+    line.extend(["--conformance-profiles", PROFILES]);
+    line.extend(["--usable-address", USABLE, "--unusable-address", UNUSABLE]);
+    line
+}
+
+/// The beginning of every line: which of Go's tests, and which class.
+fn common<'a>(suite: &'a str, class: &'a str, tests: &'a str) -> Vec<&'a str> {
     vec![
         suite,
         "-test.v",
         "-test.run",
-        "TestConformance",
+        tests,
         "-test.timeout",
-        "60m",
+        "180m",
         "--gateway-class",
         class,
-        "--conformance-profiles",
-        PROFILES,
-        "--usable-address",
-        USABLE,
-        "--unusable-address",
-        UNUSABLE,
     ]
-}
-
-/// How a whole run of the official suite went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Tests that passed.
-    pub passed: usize,
-    /// Tests that failed.
-    pub failed: usize,
-    /// Tests that the suite left out, such as those of features that are not claimed.
-    pub skipped: usize,
-}
-
-impl Outcome {
-    /// Counts a line of the suite's output that says how a test ended; a test's own parts do not count.
-    fn count(&mut self, line: &str) {
-        let of = |verdict: &str| {
-            let rest = line.strip_prefix("    --- ")?.strip_prefix(verdict)?;
-            let name = rest.strip_prefix(": TestConformance/")?;
-            (!name.contains('/')).then_some(())
-        };
-        if of("PASS").is_some() {
-            self.passed += 1;
-        } else if of("FAIL").is_some() {
-            self.failed += 1;
-        } else if of("SKIP").is_some() {
-            self.skipped += 1;
-        }
-    }
 }
 
 /// Builds the official suite.
@@ -285,34 +315,4 @@ pub fn counted(cluster: &Cluster, suite: &Path, class: &str) -> Result<Outcome> 
         result?;
     }
     Ok(outcome)
-}
-
-/// An address of the cluster's load balancers, and one that no load balancer there has.
-const USABLE: &str = "172.30.1.200";
-const UNUSABLE: &str = "203.0.113.99";
-
-#[cfg(test)]
-mod tests {
-    use super::Outcome;
-
-    #[test]
-    fn tests_count_once_and_their_parts_do_not() {
-        let mut outcome = Outcome::default();
-        for line in [
-            "--- FAIL: TestConformance (600.00s)",
-            "    --- PASS: TestConformance/GatewayModifyListeners (2.00s)",
-            "        --- PASS: TestConformance/GatewayModifyListeners/one_part (1.00s)",
-            "    --- FAIL: TestConformance/HTTPRouteRetry (60.00s)",
-            "    --- SKIP: TestConformance/MeshBasic (0.00s)",
-            "    suite.go:400: --- PASS: no verdict",
-        ] {
-            outcome.count(line);
-        }
-        let wanted = Outcome {
-            passed: 1,
-            failed: 1,
-            skipped: 1,
-        };
-        assert_eq!(outcome, wanted);
-    }
 }

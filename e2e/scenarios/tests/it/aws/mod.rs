@@ -1,0 +1,12 @@
+//! Application Load Balancers of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
+//! brings both.
+
+mod certificates;
+mod grpc_route;
+mod protected;
+mod refused;
+mod rollout;
+mod routes_added;
+mod scheme;
+mod served;
+mod weights;

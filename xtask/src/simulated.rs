@@ -1,0 +1,346 @@
+//! AWS, simulated inside a cluster: its APIs where pods reach them, its load balancers on addresses that everything in the
+//! cluster reaches, their names in the cluster's DNS, and the policy of `deploy/aws` enforced.
+
+use crate::cluster::{Cluster, NAMESPACE};
+use crate::run::{cache_dir, cargo, root, run};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// The node's address, which pods reach: AWS's APIs, the admin API, and the DNS server of load balancers.
+const ENDPOINT: &str = "172.30.0.1:4566";
+/// The admin API.
+const ADMIN: &str = "172.30.0.1:4567";
+const DNS: &str = "172.30.0.1:4553";
+/// Load balancers get addresses of this network, which is the node's own.
+const BALANCERS: &str = "172.31.0.0/16";
+/// The cluster's pods, and so the VPC's range: as with the VPC CNI, pods have addresses of the VPC.
+const PODS: &str = "10.244.0.0/16";
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "eu-central-1";
+/// Name of the cluster in tags.
+const CLUSTER_NAME: &str = "gatewright";
+/// Controller name of the classes.
+const CONTROLLER: &str = "gatewright.dev/aws-alb";
+/// Zone of the names of load balancers.
+const ZONE: &str = "amazonaws.com";
+
+/// How long states last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pace {
+    /// Half a second until a load balancer is active, health checks ten times as often: for tests that run often.
+    Quick,
+    /// As on AWS, as far as it is documented or known: minutes.
+    Aws,
+}
+
+impl Pace {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Aws => "aws",
+        }
+    }
+
+    /// Settings of the simulator, in milliseconds.
+    pub fn settings(self) -> Value {
+        match self {
+            Self::Quick => json!({
+                "load_balancer_provisioning_ms": 500,
+                "interface_release_ms": 500,
+                "security_group_visible_ms": 100,
+                "certificate_validation_ms": 500,
+                "second_ms": 100,
+            }),
+            // None of these is documented but the seconds. Load balancers take "a few minutes" to become active.
+            Self::Aws => json!({
+                "load_balancer_provisioning_ms": 90_000,
+                "interface_release_ms": 15_000,
+                "security_group_visible_ms": 2_000,
+                "certificate_validation_ms": 5_000,
+                "second_ms": 1000,
+            }),
+        }
+    }
+
+    /// Limits of requests, as the admin API takes them.
+    const fn throttling(self) -> &'static str {
+        match self {
+            Self::Quick => "off",
+            Self::Aws => "documented",
+        }
+    }
+
+    /// How old answers to searches by tags are, in milliseconds.
+    const fn stale_ms(self) -> Option<u64> {
+        match self {
+            Self::Quick => None,
+            Self::Aws => Some(3_000),
+        }
+    }
+
+    /// In words, for reports.
+    pub fn told(self) -> String {
+        let stale = match self.stale_ms() {
+            None => "answers to searches by tags at once".to_owned(),
+            Some(ms) => format!("answers to searches by tags {ms} ms old"),
+        };
+        format!(
+            "settings of the simulator {}; limits of requests: {}; {stale}",
+            self.settings(),
+            self.throttling()
+        )
+    }
+}
+
+/// A simulator that runs in a cluster.
+pub struct Aws {
+    vpc: String,
+    folder: PathBuf,
+}
+
+/// Builds the simulator; answers its path.
+///
+/// # Errors
+/// When the build fails.
+pub fn build() -> Result<PathBuf> {
+    let arguments = ["build", "--locked", "--package", "gatewright-aws-simulator"];
+    run(&mut cargo(&arguments))?;
+    let folder = crate::run::this_program()?;
+    let folder = folder.parent().context("where this program is")?;
+    let program = folder.join("gatewright-aws-simulator");
+    ensure!(program.exists(), "{} was not built", program.display());
+    Ok(program)
+}
+
+impl Aws {
+    /// Starts a simulator in a cluster, or takes the one that runs there, with a fresh account.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(cluster: &Cluster, program: &Path, pace: Pace) -> Result<Self> {
+        let mut aws = Self {
+            vpc: String::new(),
+            folder: cache_dir().join("clusters").join(&cluster.name),
+        };
+        let policy = aws.policy();
+        std::fs::write(&policy, served_policy()?)
+            .with_context(|| format!("cannot write {}", policy.display()))?;
+        let log = aws.folder.join("logs/aws.log");
+        // Every address of the network is the node's own: no interface has to have it.
+        cluster.inside(&["ip", "route", "replace", "local", BALANCERS, "dev", "lo"])?;
+        let script = format!(
+            "curl --silent --fail http://{ADMIN}/ready >/dev/null && exit 0
+             setsid {program} --listen {ENDPOINT} --admin {ADMIN} --dns {DNS} --network {BALANCERS} --policy {policy} \
+                 </dev/null >{log} 2>&1 &
+             for _ in $(seq 100); do
+                 curl --silent --fail http://{ADMIN}/ready >/dev/null && exit 0
+                 sleep 0.1
+             done
+             cat {log}
+             exit 1",
+            program = program.display(),
+            policy = policy.display(),
+            log = log.display(),
+        );
+        cluster.inside(&["sh", "-c", &script])?;
+        aws.set(cluster, "PUT", "settings", &pace.settings())?;
+        aws.set(cluster, "DELETE", "faults", &json!({}))?;
+        aws.set(cluster, "PUT", "throttling", &json!(pace.throttling()))?;
+        if let Some(ms) = pace.stale_ms() {
+            let fault = json!({
+                "service": "tagging", "operation": "GetResources", "effect": {"kind": "stale", "ms": ms},
+            });
+            aws.set(cluster, "POST", "faults", &fault)?;
+        }
+        aws.vpc = aws.network(cluster)?;
+        aws.names(cluster)?;
+        Ok(aws)
+    }
+
+    /// Settings of the chart for it (`PATH=VALUE`).
+    pub fn chart(&self) -> Vec<String> {
+        let mut settings = vec![
+            format!("aws.clusterName={CLUSTER_NAME}"),
+            format!("aws.albControllerName={CONTROLLER}"),
+            format!("aws.vpcId={}", self.vpc),
+            format!("aws.region={REGION}"),
+        ];
+        let environment = [
+            ("AWS_ENDPOINT_URL", format!("http://{ENDPOINT}")),
+            ("AWS_ACCESS_KEY_ID", "simulated".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "simulated".to_owned()),
+        ];
+        for (index, (name, value)) in environment.iter().enumerate() {
+            settings.push(format!("extraEnv[{index}].name={name}"));
+            settings.push(format!("extraEnv[{index}].value={value}"));
+        }
+        settings
+    }
+
+    /// What the scenarios have to know of it (`NAME=VALUE`).
+    pub fn environment(&self) -> Vec<String> {
+        vec![
+            format!("GATEWRIGHT_AWS_SERVICES={ENDPOINT}"),
+            format!("GATEWRIGHT_AWS_ADMIN={ADMIN}"),
+            format!("GATEWRIGHT_AWS_POLICY={}", self.policy().display()),
+        ]
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.folder.join("aws-policy.json")
+    }
+
+    /// Makes a class of Application Load Balancers, with parameters.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub fn class(&self, cluster: &Cluster, name: &str, parameters: &Value) -> Result<()> {
+        let reference = json!({
+            "group": "gatewright.dev", "kind": "AwsLoadBalancerParameters", "name": name, "namespace": NAMESPACE,
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+            {
+                "apiVersion": "gatewright.dev/v1alpha1", "kind": "AwsLoadBalancerParameters",
+                "metadata": {"name": name, "namespace": NAMESPACE}, "spec": parameters,
+            },
+            {
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": name},
+                "spec": {"controllerName": CONTROLLER, "parametersRef": reference},
+            },
+        ]});
+        let file = self.file("class.json", &list)?;
+        cluster.inside(&["kubectl", "apply", "--filename", &file])
+    }
+
+    /// A VPC whose subnets the pods are in, as the VPC CNI has it; answers its identifier.
+    fn network(&self, cluster: &Cluster) -> Result<String> {
+        if let Some(vpc) = vpc_of_pods(cluster)? {
+            return Ok(vpc);
+        }
+        let world = json!({"change": "rebuild", "range": PODS, "cluster": CLUSTER_NAME, "zones": 3});
+        self.set(cluster, "POST", &format!("ec2/{ACCOUNT}/{REGION}"), &world)?;
+        vpc_of_pods(cluster)?.context("the simulator made no VPC")
+    }
+
+    /// Has the cluster's DNS server ask the simulator for the names of load balancers.
+    fn names(&self, cluster: &Cluster) -> Result<()> {
+        let map = [
+            "kubectl",
+            "--namespace",
+            "kube-system",
+            "get",
+            "configmap",
+            "coredns",
+        ];
+        let found = captured(cluster, &[&map[..], &["--output", "json"]].concat())?;
+        let found: Value = serde_json::from_str(&found).context("the DNS server's configuration")?;
+        let Some(corefile) = found.pointer("/data/Corefile").and_then(Value::as_str) else {
+            bail!("ConfigMap kube-system/coredns has no Corefile");
+        };
+        if corefile.contains(ZONE) {
+            return Ok(());
+        }
+        let corefile = format!("{corefile}\n{ZONE}:53 {{\n    errors\n    forward . {DNS}\n}}\n");
+        let file = self.file("dns.json", &json!({"data": {"Corefile": corefile}}))?;
+        let kubectl = ["kubectl", "--namespace", "kube-system"];
+        let patch = [
+            "patch",
+            "configmap",
+            "coredns",
+            "--type",
+            "merge",
+            "--patch-file",
+            &file,
+        ];
+        cluster.inside(&[&kubectl[..], &patch].concat())?;
+        cluster.inside(&[&kubectl[..], &["rollout", "restart", "deployment/coredns"]].concat())?;
+        let wait = ["rollout", "status", "deployment/coredns", "--timeout", "2m"];
+        cluster.inside(&[&kubectl[..], &wait].concat())
+    }
+
+    /// A call of the admin API.
+    fn set(&self, cluster: &Cluster, method: &str, path: &str, body: &Value) -> Result<()> {
+        let (url, data) = (format!("http://{ADMIN}/{path}"), body.to_string());
+        let line = [
+            "curl",
+            "--silent",
+            "--show-error",
+            "--fail-with-body",
+            "--output",
+            "/dev/null",
+        ];
+        cluster.inside(&[&line[..], &["--request", method, "--data", &data, &url]].concat())
+    }
+
+    fn file(&self, name: &str, content: &Value) -> Result<String> {
+        let path = self.folder.join(format!("aws-{name}"));
+        std::fs::write(&path, content.to_string())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path.display().to_string())
+    }
+}
+
+/// The VPC with the pods' range.
+fn vpc_of_pods(cluster: &Cluster) -> Result<Option<String>> {
+    let url = format!("http://{ADMIN}/inventory");
+    let found = captured(cluster, &["curl", "--silent", "--fail", &url])?;
+    let found: Value = serde_json::from_str(&found).context("the simulator's inventory")?;
+    let vpcs = found
+        .get(format!("{ACCOUNT}/{REGION}"))
+        .and_then(|account| account.pointer("/ec2/vpcs"))
+        .and_then(Value::as_object);
+    let mut vpcs = vpcs.into_iter().flatten();
+    let found = vpcs.find(|(_, vpc)| vpc.get("cidr").and_then(Value::as_str) == Some(PODS));
+    Ok(found.map(|(id, _)| id.clone()))
+}
+
+/// The policy that the documentation tells to grant, without what has no meaning for the simulator: it has no
+/// service-linked roles.
+fn served_policy() -> Result<String> {
+    let path = root().join("deploy/aws/iam-policy.json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut policy: Value = serde_json::from_str(&text)?;
+    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
+    let statements = statements.with_context(|| format!("{} has no statements", path.display()))?;
+    let roles = json!(["iam:CreateServiceLinkedRole"]);
+    statements.retain(|statement| statement.get("Action") != Some(&roles));
+    Ok(policy.to_string())
+}
+
+/// What a command inside a cluster prints.
+fn captured(cluster: &Cluster, line: &[&str]) -> Result<String> {
+    let mut text = String::new();
+    cluster.lines(line, |line| {
+        text.push_str(line);
+        text.push('\n');
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pace, served_policy};
+
+    /// What the simulator cannot know is left out, and nothing else.
+    #[test]
+    fn the_policy_is_the_documented_one_without_roles() {
+        let policy = served_policy().unwrap();
+        assert!(policy.contains("elasticloadbalancing:CreateRule"), "{policy}");
+        assert!(!policy.contains("iam:"), "{policy}");
+    }
+
+    #[test]
+    fn reports_tell_every_delay() {
+        let told = Pace::Aws.told();
+        for part in [
+            "\"load_balancer_provisioning_ms\":90000",
+            "documented",
+            "3000 ms old",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
