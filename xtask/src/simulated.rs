@@ -145,16 +145,16 @@ impl Aws {
             log = log.display(),
         );
         cluster.inside(&["sh", "-c", &script])?;
-        aws.set(cluster, "PUT", "settings", &pace.settings())?;
-        aws.set(cluster, "DELETE", "faults", &json!({}))?;
-        aws.set(cluster, "PUT", "throttling", &json!(pace.throttling()))?;
+        set(cluster, "PUT", "settings", &pace.settings())?;
+        set(cluster, "DELETE", "faults", &json!({}))?;
+        set(cluster, "PUT", "throttling", &json!(pace.throttling()))?;
         if let Some(ms) = pace.stale_ms() {
             let fault = json!({
                 "service": "tagging", "operation": "GetResources", "effect": {"kind": "stale", "ms": ms},
             });
-            aws.set(cluster, "POST", "faults", &fault)?;
+            set(cluster, "POST", "faults", &fault)?;
         }
-        aws.vpc = aws.network(cluster)?;
+        aws.vpc = Self::network(cluster)?;
         aws.names(cluster)?;
         Ok(aws)
     }
@@ -215,12 +215,12 @@ impl Aws {
     }
 
     /// A VPC whose subnets the pods are in, as the VPC CNI has it; answers its identifier.
-    fn network(&self, cluster: &Cluster) -> Result<String> {
+    fn network(cluster: &Cluster) -> Result<String> {
         if let Some(vpc) = vpc_of_pods(cluster)? {
             return Ok(vpc);
         }
         let world = json!({"change": "rebuild", "range": PODS, "cluster": CLUSTER_NAME, "zones": 3});
-        self.set(cluster, "POST", &format!("ec2/{ACCOUNT}/{REGION}"), &world)?;
+        set(cluster, "POST", &format!("ec2/{ACCOUNT}/{REGION}"), &world)?;
         vpc_of_pods(cluster)?.context("the simulator made no VPC")
     }
 
@@ -260,26 +260,26 @@ impl Aws {
         cluster.inside(&[&kubectl[..], &wait].concat())
     }
 
-    /// A call of the admin API.
-    fn set(&self, cluster: &Cluster, method: &str, path: &str, body: &Value) -> Result<()> {
-        let (url, data) = (format!("http://{ADMIN}/{path}"), body.to_string());
-        let line = [
-            "curl",
-            "--silent",
-            "--show-error",
-            "--fail-with-body",
-            "--output",
-            "/dev/null",
-        ];
-        cluster.inside(&[&line[..], &["--request", method, "--data", &data, &url]].concat())
-    }
-
     fn file(&self, name: &str, content: &Value) -> Result<String> {
         let path = self.folder.join(format!("aws-{name}"));
         std::fs::write(&path, content.to_string())
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path.display().to_string())
     }
+}
+
+/// A call of the admin API.
+fn set(cluster: &Cluster, method: &str, path: &str, body: &Value) -> Result<()> {
+    let (url, data) = (format!("http://{ADMIN}/{path}"), body.to_string());
+    let line = [
+        "curl",
+        "--silent",
+        "--show-error",
+        "--fail-with-body",
+        "--output",
+        "/dev/null",
+    ];
+    cluster.inside(&[&line[..], &["--request", method, "--data", &data, &url]].concat())
 }
 
 /// The VPC with the pods' range.

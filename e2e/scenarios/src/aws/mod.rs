@@ -16,6 +16,7 @@ use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -83,7 +84,7 @@ impl Aws {
     pub async fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
         let mut form = format!("Action={action}&Version=2015-12-01");
         for (name, value) in parameters {
-            form.push_str(&format!("&{name}={}", escape(value)));
+            write!(form, "&{name}={}", escape(value))?;
         }
         let scope = format!("simulated/20260101/{REGION}/elasticloadbalancing/aws4_request");
         let request = Request::post("/")
@@ -246,15 +247,17 @@ async fn send(at: SocketAddr, request: Request<Full<Bytes>>) -> Result<(StatusCo
 
 /// A value in a form (`application/x-www-form-urlencoded`).
 fn escape(value: &str) -> String {
-    let mut text = String::new();
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    value
+        .bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

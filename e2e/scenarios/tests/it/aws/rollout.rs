@@ -38,7 +38,7 @@ async fn a_rolling_update_loses_no_request() -> Result<()> {
     println!(
         "{count} requests through {ROLLOUTS} rolling updates and two changes of scale, none failed; {writes:?}"
     );
-    for (operation, _) in &writes {
+    for operation in writes.keys() {
         ensure!(
             ["RegisterTargets", "DeregisterTargets"].contains(operation),
             "{operation} changes more than targets: {writes:?}"
