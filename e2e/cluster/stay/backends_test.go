@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,24 +80,35 @@ func readyBackends(t *testing.T, client dynamic.Interface) []string {
 	return names
 }
 
-// A route changes its backend and its filter every 200 ms, as gateway-api-bench's routechange does.
+// A route changes its backend and its filter every 200 ms, as gateway-api-bench's routechange does. The two backends
+// have pods of their own: an answer by the pods of one with the filter of the other is a mixture of two states.
 func TestARouteFlips(t *testing.T) {
 	address := world(t)
+	const other = "other"
+	inside.Apply(t, space, fmt.Sprintf(backend, other))
+	available(t, space, other)
+	// Deferred calls run in reverse: nothing leads to these pods any more when they go.
+	defer inside.Kubectl(t, "delete", "--namespace", space, "deployment,service", other)
 	defer reset(t)
-	inside.Kubectl(t, "patch", "--namespace", space, "service", "hello", "--type", "merge", "--patch",
-		`{"spec":{"ports":[{"name":"http","port":80,"targetPort":3000},{"name":"alternative","port":8080,"targetPort":3000}]}}`)
 	client := objects(t)
 	seen := map[string]int{}
 	started := make(chan struct{})
 	load := inside.Watch(plain(address), func(answer inside.Answer) error {
-		port := answer.Header.Get("x-port")
-		seen[port]++
+		var echo struct{ Pod string }
+		if err := json.Unmarshal(answer.Body, &echo); err != nil {
+			return err
+		}
+		filter, answered := answer.Header.Get("x-backend"), deployment(echo.Pod)
+		seen[answered]++
+		// Before the first change there is no filter.
+		early := filter == "" && answered == "hello"
 		select {
 		case <-started:
-			if port != "80" && port != "8080" {
-				return fmt.Errorf("an answer of neither form: %q", port)
-			}
+			early = false
 		default:
+		}
+		if filter != answered && !early {
+			return fmt.Errorf("the filter is that of %q, the pod %s", filter, echo.Pod)
 		}
 		return nil
 	})
@@ -105,17 +117,23 @@ func TestARouteFlips(t *testing.T) {
 	flips := either(300, 50)
 	for flip := range flips {
 		<-ticks.C
-		port := []int{80, 8080}[flip%2]
-		set := []any{map[string]any{"name": "x-port", "value": fmt.Sprint(port)}}
+		name := []string{"hello", other}[flip%2]
+		set := []any{map[string]any{"name": "x-backend", "value": name}}
 		filter := map[string]any{"type": "ResponseHeaderModifier", "responseHeaderModifier": map[string]any{"set": set}}
-		rule := map[string]any{"filters": []any{filter}, "backendRefs": []any{map[string]any{"name": "hello", "port": port}}}
+		rule := map[string]any{"filters": []any{filter}, "backendRefs": []any{map[string]any{"name": name, "port": 80}}}
 		merge(t, client, routes, "hello", map[string]any{"spec": map[string]any{"rules": []any{rule}}})
 		if flip == 9 {
 			close(started)
 		}
 	}
-	load.End(t, fmt.Sprintf("%d flips, answers by port %v", flips, seen))
-	if seen["80"] < 100 || seen["8080"] < 100 {
-		t.Errorf("answers by port: %v", seen)
+	load.End(t, fmt.Sprintf("%d flips, answers by backend %v", flips, seen))
+	if seen["hello"] < 100 || seen[other] < 100 {
+		t.Errorf("answers by backend: %v", seen)
 	}
+}
+
+// deployment is the name of a pod's Deployment: its own without the two last parts.
+func deployment(pod string) string {
+	parts := strings.Split(pod, "-")
+	return strings.Join(parts[:max(len(parts)-2, 0)], "-")
 }

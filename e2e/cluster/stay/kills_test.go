@@ -25,8 +25,11 @@ const (
 	routeCount   = 6
 )
 
+// sharedClass is a class whose Gateways share their proxies.
+const sharedClass = "kills-shared"
+
 // A controller that is killed at random moments while objects change leaves the cluster as one that was never
-// interrupted does, with nothing missing and nothing left over.
+// interrupted does, with nothing missing and nothing left over; and neither leaves anything of what was deleted.
 func TestControllersAreKilledAtRandom(t *testing.T) {
 	world(t)
 	// One controller that needs no lease is back as soon as its process runs; what a lease does is checked by
@@ -34,44 +37,78 @@ func TestControllersAreKilledAtRandom(t *testing.T) {
 	inside.Kubectl(t, "patch", "--namespace", inside.System, "deployment", controller, "--type", "json", "--patch",
 		`[{"op":"replace","path":"/spec/replicas","value":1},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--no-leader-election"}]`)
 	available(t, inside.System, controller)
-	client := objects(t)
-	const seed = 20261121
+	inside.Apply(t, inside.System, sharedManifests)
+	t.Run("dedicated", func(t *testing.T) { changes{t, objects(t), "gatewright"}.compared(either(200, 8)) })
+	t.Run("shared", func(t *testing.T) { changes{t, objects(t), sharedClass}.compared(either(60, 4)) })
+	inside.Kubectl(t, "delete", "gatewayclass", sharedClass, "--timeout=60s")
+	inside.Kubectl(t, "delete", "--namespace", inside.System, "softwaregatewayparameters", sharedClass)
+	// The fleet belongs to its class.
+	inside.Gone(t, stateKinds, "--namespace", inside.System, "--selector=gateway.networking.k8s.io/gateway-class-name="+sharedClass)
+	inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
+}
 
+// sharedManifests make the class of shared proxies.
+const sharedManifests = `
+apiVersion: gatewright.dev/v1alpha1
+kind: SoftwareGatewayParameters
+metadata: {name: kills-shared}
+spec: {mode: Shared, deployment: {replicas: 1}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: kills-shared}
+spec:
+  controllerName: gatewright.dev/software
+  parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: kills-shared, namespace: gatewright-system}
+`
+
+// changes are made to Gateways of a class and their routes.
+type changes struct {
+	t      *testing.T
+	client dynamic.Interface
+	class  string
+}
+
+// compared makes changes without an interruption, and then among so many kills.
+func (changes changes) compared(count int) {
+	t := changes.t
+	const seed = 20261121
 	emptied(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for range 200 {
-		change(t, client, random)
+		changes.change(random)
 		time.Sleep(20 * time.Millisecond)
 	}
-	last(t, client)
-	want := settledState(t)
+	changes.last()
+	want := settledState(t, changes.class)
+	inside.Until(t, func() error { return remains(t, changes.class, deleted) })
 
 	emptied(t)
 	random = rand.New(rand.NewPCG(seed, 1))
-	count := either(200, 10)
-	changes := 0
+	made := 0
 	for kill := range count {
-		for until := time.Now().Add(time.Duration(random.IntN(3000)) * time.Millisecond); time.Now().Before(until); changes++ {
-			change(t, client, random)
+		for until := time.Now().Add(time.Duration(random.IntN(3000)) * time.Millisecond); time.Now().Before(until); made++ {
+			changes.change(random)
 			time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 		}
 		if kill == count-1 {
 			// The last controller is killed in the middle of the last changes.
-			last(t, client)
+			changes.last()
 			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
 		}
 		killController(t)
 	}
 	available(t, inside.System, controller)
 	inside.Until(t, func() error {
-		if difference := compare(want, state(t)); difference != "" {
-			return fmt.Errorf("after %d kills among %d changes the cluster differs:\n%s", count, changes, difference)
+		if difference := compare(want, state(t, changes.class)); difference != "" {
+			return fmt.Errorf("after %d kills among %d changes the cluster differs:\n%s", count, made, difference)
 		}
-		return nil
+		return remains(t, changes.class, deleted)
 	})
-	t.Logf("%d kills among %d changes: %d objects as after a run without any", count, changes, len(want))
 	inside.Kubectl(t, "delete", "namespace", kills, "--timeout=100s")
-	inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
+	inside.Until(t, func() error { return remains(t, changes.class, every) })
+	t.Logf("%d kills among %d changes: %d objects as after a run without any, none of the Gateway that was deleted, and none when the namespace had gone",
+		count, made, len(want))
 }
 
 // killController kills the process, then has its pod replaced at once: the kubelet itself would wait longer
@@ -90,7 +127,7 @@ func killController(t *testing.T) {
 	})
 }
 
-// emptied begins with an empty namespace. Its Gateways have no proxies but the first: what counts here is objects.
+// emptied begins with an empty namespace.
 func emptied(t *testing.T) {
 	t.Helper()
 	inside.Kubectl(t, "delete", "namespace", kills, "--ignore-not-found", "--timeout=100s")
@@ -109,41 +146,40 @@ spec: {ports: [{port: 80}]}
 }
 
 // change makes, changes or deletes one object.
-func change(t *testing.T, client dynamic.Interface, random *rand.Rand) {
-	t.Helper()
+func (changes changes) change(random *rand.Rand) {
 	kind, name, manifest := routes, fmt.Sprintf("route-%d", random.IntN(routeCount)), ""
 	if random.IntN(4) == 0 {
 		number := random.IntN(gatewayCount)
 		kind, name = gateways, fmt.Sprintf("gateway-%d", number)
-		manifest = gatewayManifest(number, 80+random.IntN(3), random.IntN(3))
+		manifest = changes.gateway(number, 80+random.IntN(3), random.IntN(3))
 	} else {
 		manifest = routeManifest(name, random.IntN(gatewayCount), random.IntN(4))
 	}
 	if random.IntN(5) == 0 {
-		remove(t, client, kind, name)
+		changes.remove(kind, name)
 		return
 	}
-	put(t, client, kind, manifest)
+	changes.put(kind, manifest)
 }
 
 // last brings everything to the same end: two Gateways, and routes to three.
-func last(t *testing.T, client dynamic.Interface) {
-	t.Helper()
+func (changes changes) last() {
 	for number := range gatewayCount {
 		if number == gatewayCount-1 {
-			remove(t, client, gateways, fmt.Sprintf("gateway-%d", number))
+			changes.remove(gateways, fmt.Sprintf("gateway-%d", number))
 			continue
 		}
-		put(t, client, gateways, gatewayManifest(number, 80, number))
+		changes.put(gateways, changes.gateway(number, 80, number))
 	}
 	for number := range routeCount {
-		put(t, client, routes, routeManifest(fmt.Sprintf("route-%d", number), number%gatewayCount, number%4))
+		changes.put(routes, routeManifest(fmt.Sprintf("route-%d", number), number%gatewayCount, number%4))
 	}
 }
 
-func gatewayManifest(number, port, label int) string {
+// gateway is the manifest of one. With proxies of their own, all but the first have none: what counts is objects.
+func (changes changes) gateway(number, port, label int) string {
 	parameters := ""
-	if number > 0 {
+	if number > 0 && changes.class != sharedClass {
 		parameters = "parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: none}, "
 	}
 	return fmt.Sprintf(`
@@ -151,10 +187,10 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: gateway-%d, namespace: kills}
 spec:
-  gatewayClassName: gatewright
+  gatewayClassName: %s
   infrastructure: {%slabels: {example.com/label: "%d"}}
   listeners: [{name: http, port: %d, protocol: HTTP}]
-`, number, parameters, label, port)
+`, number, changes.class, parameters, label, port)
 }
 
 func routeManifest(name string, gateway, form int) string {
@@ -171,20 +207,20 @@ spec:
 }
 
 // put makes an object or replaces its spec.
-func put(t *testing.T, client dynamic.Interface, kind schema.GroupVersionResource, manifest string) {
-	t.Helper()
+func (changes changes) put(kind schema.GroupVersionResource, manifest string) {
+	t := changes.t
 	wanted := object(t, manifest)
 	options := metav1.ApplyOptions{FieldManager: "test", Force: true}
-	_, err := client.Resource(kind).Namespace(kills).Apply(t.Context(), wanted.GetName(), wanted, options)
+	_, err := changes.client.Resource(kind).Namespace(kills).Apply(t.Context(), wanted.GetName(), wanted, options)
 	// One that is being deleted cannot be changed; the next change makes it anew.
 	if err != nil && !apierrors.IsConflict(err) && !strings.Contains(err.Error(), "being deleted") {
 		t.Fatal(err)
 	}
 }
 
-func remove(t *testing.T, client dynamic.Interface, kind schema.GroupVersionResource, name string) {
-	t.Helper()
-	if err := client.Resource(kind).Namespace(kills).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+func (changes changes) remove(kind schema.GroupVersionResource, name string) {
+	t := changes.t
+	if err := changes.client.Resource(kind).Namespace(kills).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
 }

@@ -36,8 +36,8 @@ func either[N any](whole, quick N) N {
 	return quick
 }
 
-// manifests are a Gateway with a route to two backends that end as a backend should: they go on answering for
-// as long as somebody may still send to them.
+// manifests are a Gateway with a route to a backend of two pods that end as a backend should: they go on answering
+// for as long as somebody may still send to them.
 const manifests = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -53,27 +53,30 @@ spec:
   parentRefs: [{name: edge}]
   hostnames: [hello.example.com]
   rules: [{backendRefs: [{name: hello, port: 80}]}]
----
+`
+
+// backend is a Service and the pods behind it, which answer with their names.
+const backend = `
 apiVersion: v1
 kind: Service
-metadata: {name: hello}
+metadata: {name: %[1]s}
 spec:
-  selector: {app: hello}
+  selector: {app: %[1]s}
   ports: [{port: 80, targetPort: 3000}]
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: hello}
+metadata: {name: %[1]s}
 spec:
   replicas: 2
-  selector: {matchLabels: {app: hello}}
+  selector: {matchLabels: {app: %[1]s}}
   template:
-    metadata: {labels: {app: hello}}
+    metadata: {labels: {app: %[1]s}}
     spec:
       terminationGracePeriodSeconds: 10
       securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
       containers:
-        - name: hello
+        - name: %[1]s
           image: registry.k8s.io/gateway-api/echo-basic:v1.5.1
           env:
             - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
@@ -97,6 +100,7 @@ func world(t *testing.T) string {
 		inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
 		inside.Namespace(t, space, "restricted")
 		inside.Apply(t, space, manifests)
+		inside.Apply(t, space, fmt.Sprintf(backend, "hello"))
 		available(t, space, "hello")
 		installed = inside.Programmed(t, space)
 	})
