@@ -8,8 +8,8 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Tags of the images: what is installed, and the release that an upgrade brings.
-const TAGS: [&str; 2] = ["dev", "next"];
+/// Tags of the images: what is installed, the release that an upgrade brings, and that of the plain manifests.
+const TAGS: [&str; 3] = ["dev", "next", concat!("v", env!("CARGO_PKG_VERSION"))];
 
 /// Arguments of `cargo xtask deployment`.
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ struct Common {
     /// Cargo profile of the images.
     #[arg(long, default_value = "quick-release")]
     profile: String,
-    /// Folder with finished images, controller.tar and proxy.tar with the tags dev and next, in place of new ones.
+    /// Folder with finished images, controller.tar and proxy.tar with the tags dev, next and that of the release, in place of new ones.
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
 }

@@ -1,0 +1,124 @@
+//go:build cluster
+
+package deploy
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatewright.dev/e2e/cluster/inside"
+)
+
+// release is where the documents take the Gateway API's definitions from. There is no way out of the cluster: the same
+// definitions come from a file.
+const release = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.6.3/experimental-install.yaml"
+
+// What newcomers are told to type leads to an answer, line by line.
+func TestDocumentsLeadFromNothingToAnAnswer(t *testing.T) {
+	node := inside.Field(t, "{.status.addresses[?(@.type=='InternalIP')].address}", "node", "node")
+	node, _, _ = strings.Cut(node, " ")
+	definitions := definitions(t)
+	for _, one := range []struct {
+		document string
+		// Commands that are somebody else's: of kind, and for images, which are in the cluster.
+		without []string
+		// What is different here: names of nodes, and where the nodes' ports are.
+		different []string
+	}{
+		{"bare-metal.md", nil, []string{"worker-1 worker-2", "node"}},
+		{"kind.md", []string{"kind ", "cargo "}, []string{"127.0.0.1:8080", node}},
+	} {
+		t.Run(one.document, func(t *testing.T) {
+			replace := strings.NewReplacer(append(one.different, release, definitions)...)
+			script := "set -euo pipefail\n"
+			for _, line := range commands(t, one.document) {
+				skipped := false
+				for _, start := range one.without {
+					skipped = skipped || strings.HasPrefix(line, start)
+				}
+				if !skipped {
+					script += replace.Replace(line) + "\n"
+				}
+			}
+			command := exec.CommandContext(t.Context(), "bash", "-x", "-c", script)
+			command.Dir = inside.Repository(t)
+			command.Env = append(os.Environ(), "PATH="+helm(t)+":"+os.Getenv("PATH"))
+			output, err := command.CombinedOutput()
+			t.Logf("%s", output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(output), `"pod": "hello-`) {
+				t.Fatal("the last command's answer is not the backend's")
+			}
+			inside.Kubectl(t, "label", "node", "node", "gatewright.dev/edge-")
+			// One of the documents has a namespace of its own, the other takes the default one.
+			inside.Kubectl(t, "delete", "--ignore-not-found", "--namespace", "default", "--filename", inside.Repository(t, "docs", "install", "first.yaml"))
+			inside.Namespace(t, "web", "privileged")
+			clean(t, "web")
+		})
+	}
+}
+
+// commands are the lines of the block below a document's heading for newcomers.
+func commands(t *testing.T, document string) []string {
+	t.Helper()
+	text, err := os.ReadFile(inside.Repository(t, "docs", "install", document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n## From nothing to an answer\n")
+	_, rest, opened := strings.Cut(rest, "\n```\n")
+	block, _, closed := strings.Cut(rest, "\n```\n")
+	if !found || !opened || !closed {
+		t.Fatalf("%s has no block of commands for newcomers", document)
+	}
+	return strings.Split(block, "\n")
+}
+
+// helm is a folder with Helm under its own name.
+func helm(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.Symlink(os.Getenv("HELM"), filepath.Join(folder, "helm")); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// definitions is a file with the definitions of the release.
+func definitions(t *testing.T) string {
+	t.Helper()
+	const name = "v1.6.3-experimental"
+	packed, err := os.Open(inside.Repository(t, "crds", "bundles", name+".jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	reader, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := os.Open(inside.Repository(t, "crds", "bundles", name+".policies.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer policies.Close()
+	text, err := io.ReadAll(io.MultiReader(reader, policies))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A document a line.
+	all := strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n---\n")
+	place := filepath.Join(t.TempDir(), fmt.Sprintf("%s.yaml", name))
+	if err := os.WriteFile(place, []byte(all), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return place
+}
