@@ -1,7 +1,7 @@
 //! PEM: blocks of certificates and keys, with words for what is wrong.
 
 use super::error::KeyError;
-use rustls_pki_types::pem::{PemObject, SectionKind};
+use rustls_pki_types::pem::{Error, PemObject, SectionKind};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
@@ -20,7 +20,7 @@ const MAX_CERTIFICATES: usize = 1024;
 pub(super) fn certificates(text: &[u8]) -> Result<Vec<Arc<[u8]>>, String> {
     let mut found = Vec::new();
     for block in CertificateDer::pem_slice_iter(text) {
-        let der = block.map_err(|error| format!("is not valid PEM ({error})"))?;
+        let der = block.map_err(|error| format!("is not valid PEM ({})", words(&error)))?;
         if found.len() == MAX_CERTIFICATES {
             return Err(format!("holds more than {MAX_CERTIFICATES} certificates"));
         }
@@ -30,6 +30,18 @@ pub(super) fn certificates(text: &[u8]) -> Result<Vec<Arc<[u8]>>, String> {
         Err("holds no PEM certificate".to_owned())
     } else {
         Ok(found)
+    }
+}
+
+/// What is wrong with a text. The reader's own words quote lines as they are, and whoever writes all of a file in one line
+/// has the key in it.
+const fn words(error: &Error) -> &'static str {
+    match error {
+        Error::MissingSectionEnd { .. } => "a block has no END line",
+        Error::IllegalSectionStart { .. } => "a BEGIN line is malformed",
+        Error::Base64Decode(_) => "a block holds what is not base64",
+        Error::SectionTooLarge => "a block is too large",
+        _ => "it cannot be read",
     }
 }
 
@@ -74,4 +86,30 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
     haystack
         .windows(needle.len())
         .any(|window| window == needle.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::certificates;
+
+    #[test]
+    fn what_is_wrong_is_said_without_quoting() {
+        for (text, words) in [
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n",
+                "is not valid PEM (a block has no END line)",
+            ),
+            (
+                "-----BEGIN PRIVATE KEY MIIEsecret END PRIVATE KEY\n",
+                "is not valid PEM (a BEGIN line is malformed)",
+            ),
+            (
+                "-----BEGIN CERTIFICATE-----\nsecret!\n-----END CERTIFICATE-----\n",
+                "is not valid PEM (a block holds what is not base64)",
+            ),
+            ("secret", "holds no PEM certificate"),
+        ] {
+            assert_eq!(certificates(text.as_bytes()).unwrap_err(), words);
+        }
+    }
 }
