@@ -59,11 +59,17 @@ func killPodCommand(flags *common) *cobra.Command {
 			if len(containers) == 0 {
 				return fmt.Errorf("pod %s has no container", args[0])
 			}
+			killed := 0
 			for _, container := range containers {
-				// A container that has ended before has no process to kill.
-				if err := runInside(cluster, ctr("tasks", "kill", "--signal", "SIGKILL", container)...); err != nil {
-					return fmt.Errorf("killing container %s: %w", container, err)
+				// One that has ended before, of a pod that has been started again, has no process to kill.
+				if failed := runInside(cluster, ctr("tasks", "kill", "--signal", "SIGKILL", container)...); failed != nil {
+					err = fmt.Errorf("killing container %s: %w", container, failed)
+					continue
 				}
+				killed++
+			}
+			if killed == 0 {
+				return err
 			}
 			return nil
 		},
