@@ -3,11 +3,14 @@
 use super::{Cloud, Registry};
 use clap::Args;
 use gatewright_aws::alb::{AlbDriver, Settings};
-use gatewright_aws_sdk::{Account, ConnectError, Connector, Settings as Place, Timing};
+use gatewright_aws_sdk::{
+    Account, Attempt, AttemptOutcome, ConnectError, Connector, Observer, Settings as Place, Timing,
+};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    BoxFuture, Erased, ErrorKind, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
+    Around, BoxFuture, Call, Calls, Erased, ErrorKind, Leave, Outcome, Preview, ProviderError, Reconcile,
+    Request, Resource,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,13 +48,18 @@ pub struct AwsOptions {
 
 impl AwsOptions {
     /// Adds the providers of AWS.
-    pub fn register(&self, registry: &mut Registry) {
+    pub fn register(&self, registry: &mut Registry, around: &Around) {
         if self.aws_alb_controller_name.is_empty() {
             return;
         }
+        let attempts = Attempts {
+            provider: Provider::AwsAlb,
+            calls: Arc::clone(&around.calls),
+        };
         let cloud: Cloud = Arc::new(Alb {
             options: self.clone(),
-            connector: Connector::new(Timing::default(), BTreeMap::new(), Arc::new(())),
+            connector: Connector::new(Timing::default(), BTreeMap::new(), Arc::new(attempts)),
+            leave: around.leave.clone(),
             driver: OnceCell::new(),
         });
         registry.add(&self.aws_alb_controller_name, cloud);
@@ -63,6 +71,7 @@ impl AwsOptions {
 struct Alb {
     options: AwsOptions,
     connector: Connector,
+    leave: Leave,
     driver: OnceCell<Erased<AlbDriver<Account>>>,
 }
 
@@ -89,10 +98,33 @@ impl Alb {
                 drain: self.options.aws_drain,
                 vpc: self.options.aws_vpc_id.as_deref().map(Into::into),
             };
-            Ok(Erased::new(AlbDriver::new(account, settings, now)))
+            Ok(Erased::new(
+                AlbDriver::new(account, settings, now),
+                self.leave.clone(),
+            ))
         };
         let driver = self.driver.get_or_try_init(connect).await?;
         Ok(driver)
+    }
+}
+
+/// Tells of the attempts at calls, without the time in which they waited for their turn.
+struct Attempts {
+    provider: Provider,
+    calls: Arc<dyn Calls>,
+}
+
+impl Observer for Attempts {
+    fn attempt(&self, attempt: &Attempt) {
+        self.calls.called(Call {
+            provider: self.provider,
+            operation: attempt.call.operation,
+            outcome: match attempt.outcome {
+                AttemptOutcome::Done => "success",
+                outcome => outcome.label(),
+            },
+            took: attempt.took.saturating_sub(attempt.waited),
+        });
     }
 }
 

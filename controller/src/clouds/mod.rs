@@ -5,7 +5,7 @@ mod aws;
 
 use clap::Args;
 use gatewright_model::Str;
-use gatewright_provider_api::contract::{Reconcile, Request};
+use gatewright_provider_api::contract::{Around, Reconcile, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 #[cfg(test)]
@@ -51,16 +51,20 @@ pub struct CloudOptions {
 }
 
 impl CloudOptions {
-    /// The providers.
+    /// The providers, which change things by the leave of `around` alone, and tell it of their calls.
     #[cfg_attr(
         not(feature = "aws"),
-        allow(clippy::unused_self, reason = "there is no option to look at")
+        allow(
+            clippy::unused_self,
+            unused_variables,
+            reason = "there is no option to look at"
+        )
     )]
-    pub fn registry(&self) -> Registry {
+    pub fn registry(&self, around: &Around) -> Registry {
         #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "there is no cloud to add"))]
         let mut registry = Registry::default();
         #[cfg(feature = "aws")]
-        self.aws.register(&mut registry);
+        self.aws.register(&mut registry, around);
         registry
     }
 }

@@ -11,7 +11,7 @@ use kube::Client;
 use kube::core::ApiResource;
 use recorder::Recorder;
 use std::collections::BTreeMap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Events that wait to be sent; more are dropped, the conditions say the same.
 const QUEUE: usize = 1024;
@@ -45,12 +45,15 @@ pub struct About {
 pub struct Events(mpsc::Sender<(About, Notice)>);
 
 impl Events {
-    /// Starts the task that sends.
-    pub fn start(client: Client, instance: String) -> Self {
+    /// Starts the task that sends; what waits when this process leads no more is another one's to tell.
+    pub fn start(client: Client, instance: String, leads: watch::Receiver<bool>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<(About, Notice)>(QUEUE);
         let mut recorder = Recorder::new(client, instance);
         tokio::spawn(async move {
             while let Some((about, notice)) = receiver.recv().await {
+                if !*leads.borrow() {
+                    continue;
+                }
                 if let Err(error) = recorder.publish(reference(&about), notice).await {
                     tracing::debug!(object = %about.key, %error, "Event not written");
                 }

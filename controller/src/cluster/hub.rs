@@ -1,6 +1,7 @@
 //! The one loop that owns the engine: what watches, proxies and providers tell goes in; configurations,
 //! provisioning and statuses come out.
 
+mod lane;
 mod serving;
 mod told;
 
@@ -8,10 +9,10 @@ use super::catalog::{Catalog, Release};
 use super::clock::Clock;
 use super::cloud::{self, Clouds};
 use super::events::{About, Events, Notice, notices};
+use super::finalizers::Finalizers;
 use super::gate::{self, Free, Gate, Reached, Waits};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, WorkQueue};
 use super::options;
-use super::protect::Protector;
 use super::provision::{Provisioned, Provisioner};
 use super::status::Writer;
 use super::traces::TRACES;
@@ -65,7 +66,7 @@ pub struct Outbox {
     /// Events.
     pub events: Events,
     /// Finalizers of GatewayClasses.
-    pub protector: Protector,
+    pub finalizers: Finalizers,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Whether everything that exists is known.
@@ -96,6 +97,8 @@ pub struct Hub {
     infrastructure: BTreeMap<ObjectName, Provisioned>,
     /// Gateways of ours that are not accepted: what serves them stays as it is.
     kept: BTreeSet<ObjectName>,
+    /// Metrics of the runs of the engine, one at a time.
+    work: WorkQueue,
 }
 
 impl Hub {
@@ -113,8 +116,10 @@ impl Hub {
         ));
         out.writer.set_kinds(catalog.kinds.clone());
         let leading = *leads.borrow();
+        let work = out.metrics.queue("engine", 1);
         Self {
             engine,
+            work,
             clock,
             controller,
             backends,
@@ -145,6 +150,8 @@ impl Hub {
                     if count == 0 {
                         return;
                     }
+                    self.work.added();
+                    self.work.depth(inbox.inputs.len());
                     self.take(std::mem::take(&mut batch));
                 }
                 () = self.out.server.changed() => self.take_outcomes(),
@@ -267,6 +274,7 @@ impl Hub {
             span.record("changed", named(&batch));
         }
         let begun = Instant::now();
+        let _running = self.work.taken(Duration::ZERO);
         let mut upserted = Vec::new();
         let mut classes = false;
         let mut gateways = BTreeSet::new();
@@ -284,6 +292,7 @@ impl Hub {
                     self.touched(&key, &mut gateways);
                     self.versions.remove(&key);
                     self.out.writer.cancel(&key);
+                    self.out.finalizers.are_right(&key);
                     self.gate.cancel(&key);
                     changes.push(Change::Delete(key));
                 }
@@ -366,7 +375,8 @@ impl Hub {
 
     fn write(&self, (key, status, origin): Free) {
         let version = self.versions.get(&key).cloned().unwrap_or_default();
-        self.out.writer.put(key, (status, version), origin);
+        let lane = self.lane(&key, &status);
+        self.out.writer.put((key, lane), (status, version), origin);
     }
 
     /// Sends an Event about a Gateway that no condition says.

@@ -2,8 +2,10 @@
 //! it writes, everybody else keeps warm and waits.
 //!
 //! Clocks of other machines are not trusted: a lease is taken over when it has not changed for its duration
-//! by *our* clock, the one that never jumps; the time of day is only written. A leader that cannot renew stops writing [`Terms::deadline`] after its last renewal,
-//! which is before anybody else may take over.
+//! by *our* clock, the one that never jumps; the time of day is only written. A leader that cannot renew stops writing
+//! [`Terms::deadline`] after its last renewal, counted from when it began to ask for it, whatever it is waiting for at
+//! that moment; nobody else may take over before [`Terms::duration`] after that renewal. The time between is for what is
+//! under way.
 
 use super::clock::Clock;
 use jiff::Timestamp;
@@ -13,7 +15,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 /// Times of an election (client-go's defaults: 15 s, 10 s, 2 s).
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +127,7 @@ impl Candidate {
         let mut ticks = interval(self.terms.retry);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewed: Option<Instant> = None;
+        let mut cut_short = false;
         loop {
             let deadline = renewed.map(|at| at + self.terms.deadline);
             tokio::select! {
@@ -138,12 +141,24 @@ impl Candidate {
                 _ = ticks.tick() => {
                     let begun = Instant::now();
                     // An attempt that hangs must not outlive the deadline.
-                    match timeout(self.terms.retry * 2, self.attempt()).await {
+                    let patience = begun + self.terms.retry * 2;
+                    let patience = deadline.map_or(patience, |deadline| deadline.min(patience));
+                    let attempt = timeout_at(patience, self.attempt());
+                    let attempted = tokio::select! {
+                        biased;
+                        () = stopped(&mut stop) => {
+                            cut_short = true;
+                            break;
+                        }
+                        attempted = attempt => attempted,
+                    };
+                    match attempted {
                         Ok(Ok(true)) => {
                             if renewed.replace(begun).is_none() {
                                 tracing::info!(lease = self.name, identity = self.me, "leading");
                             }
-                            leads.send_replace(true);
+                            // Of a process that stood still meanwhile the renewal is an old one.
+                            leads.send_replace(begun.elapsed() < self.terms.deadline);
                         }
                         Ok(Ok(false)) => {
                             if renewed.take().is_some() {
@@ -158,7 +173,7 @@ impl Candidate {
             }
         }
         leads.send_replace(false);
-        if renewed.is_some() {
+        if renewed.is_some() || cut_short {
             let _ = timeout(self.terms.retry, self.release()).await;
         }
     }

@@ -15,9 +15,11 @@ mod catalog;
 mod clock;
 mod cloud;
 mod events;
+mod finalizers;
 mod gate;
 mod hub;
 pub mod inspect;
+mod leadership;
 mod lease;
 mod metrics;
 mod options;
@@ -31,6 +33,7 @@ pub mod testing;
 mod traces;
 mod watch;
 mod work;
+mod writes;
 
 use crate::cli;
 use crate::cli::exit::Exit;
@@ -42,17 +45,18 @@ use catalog::Catalog;
 use clock::Clock;
 use cloud::{CloudWork, Clouds, Keeper};
 use events::Events;
+use finalizers::Finalizers;
 use gatewright_core::backend::{BackendOptions, Location};
-use gatewright_crds::api::{Gateway, GatewayClass};
+use gatewright_provider_api::contract::{Around, Calls, Leave};
 use gatewright_proxy::observe::trace::OwnTraces;
 use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
 use hub::{Hub, Inbox, Outbox};
-use kube::Client;
-use kube::core::ApiResource;
+use kube::client::ClientBuilder;
+use kube::{Client, Config};
+use leadership::Leadership;
 use lease::{Candidate, Terms};
 use metrics::{LEASE, Metrics};
-use protect::Protector;
 use provision::Provisioner;
 use status::Writer;
 use std::net::SocketAddr;
@@ -82,13 +86,13 @@ pub fn run(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<Exit>
 }
 
 async fn serve(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<Exit> {
-    let client = Client::try_default()
+    let metrics = Arc::new(Metrics::new(traces));
+    let client = client(&metrics)
         .await
         .context("no way to the API server: neither a service account nor a kubeconfig can be used")?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stop, stopped) = cell::channel(false);
-    let metrics = Arc::new(Metrics::new(traces));
     let started = start(args, client, metrics, stopped);
     let tasks = tokio::select! {
         started = started => started?,
@@ -104,6 +108,13 @@ async fn serve(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<E
     // Gives the lease back, so that another process goes on at once.
     let _ = tokio::time::timeout(Duration::from_secs(5), tasks).await;
     Ok(Exit::Success)
+}
+
+/// A client whose requests are counted.
+async fn client(metrics: &Metrics) -> Result<Client> {
+    let config = Config::infer().await?;
+    let layer = metrics.requests(&config.cluster_url);
+    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
 }
 
 /// Starts everything; the answer ends when the lease is given back after `stopped`.
@@ -133,6 +144,10 @@ async fn start(
     let authorities = Authorities::load(&client, &args, clock.clone()).await?;
     let grants = Grants::default();
     let server = ConfigServer::new(ServerOptions::default());
+    let around = Around {
+        leave: Leave::of(Leadership::new(is_leading.clone())),
+        calls: Arc::clone(&metrics) as Arc<dyn Calls>,
+    };
     let provider = SoftwareProvider::new(
         client.clone(),
         Settings {
@@ -152,17 +167,18 @@ async fn start(
                 outcome.is_some_and(|outcome| outcome.is_current())
             }
         }),
+        around.clone(),
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
-    let registry = args.clouds.registry();
+    let registry = args.clouds.registry(&around);
     let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
-    let gateway = ApiResource::erase::<Gateway>(&());
-    let keeper = Keeper::start(client.clone(), gateway, is_leading.clone());
+    let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
+    let keeper = Keeper::new(finalizers.clone());
     let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);
     let told_by_clouds = clouds.start(is_leading.clone(), is_synced.clone(), INPUTS);
     let identity = identity(&args);
-    let events = Events::start(client.clone(), identity.clone());
+    let events = Events::start(client.clone(), identity.clone(), is_leading.clone());
 
     let (inputs, inputs_of_hub) = mpsc::channel(INPUTS);
     let (provisioned, provisioned_of_hub) = mpsc::channel(INPUTS);
@@ -190,8 +206,6 @@ async fn start(
         external_names: cli::external_names(args.allow_external_name),
         location: Location::Cluster,
     };
-    let class = ApiResource::erase::<GatewayClass>(&());
-    let protector = Protector::start(client.clone(), class, is_leading.clone());
     let placing = provisioner.clone();
     let outbox = Outbox {
         server,
@@ -199,7 +213,7 @@ async fn start(
         clouds,
         writer,
         events,
-        protector,
+        finalizers,
         metrics: Arc::clone(&metrics),
         synced,
     };

@@ -1,31 +1,25 @@
 //! Finalizer of GatewayClasses that are in use: a class is not deleted under its Gateways
 //! (`GatewayClassFinalizerGatewaysExist`, `apis/v1/gatewayclass_types.go`).
 
-use super::status::FIELD_MANAGER;
 use gatewright_core::Engine;
-use gatewright_core::snapshot::{Kind, Object, ObjectKey};
-use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::core::ApiResource;
-use kube::{Api, Client};
-use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::{mpsc, watch};
+use gatewright_core::snapshot::{Kind, Object};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeSet;
 
 /// The finalizer.
-const FINALIZER: &str = "gateway-exists-finalizer.gateway.networking.k8s.io";
+pub const FINALIZER: &str = "gateway-exists-finalizer.gateway.networking.k8s.io";
 
-/// Changes that wait to be written; what does not fit is found again at the next change of the class.
-const QUEUE: usize = 256;
-
-/// Finalizers that a class should have and has not.
+/// Whether a class' finalizers are as they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Protection {
-    class: String,
-    finalizers: Vec<String>,
+    /// Name of the class.
+    pub class: String,
+    /// The finalizers that it should have; `None`: it has them.
+    pub wanted: Option<Vec<String>>,
 }
 
-/// The classes of controller names that are ours whose finalizers are not what they should be.
-pub fn wanted(engine: &Engine, ours: impl Fn(&str) -> bool) -> Vec<Protection> {
+/// The finalizers of all classes of controller names that are ours.
+pub fn look(engine: &Engine, ours: impl Fn(&str) -> bool) -> Vec<Protection> {
     let snapshot = engine.snapshot();
     let used: BTreeSet<&str> = snapshot
         .all(Kind::Gateway)
@@ -42,82 +36,67 @@ pub fn wanted(engine: &Engine, ours: impl Fn(&str) -> bool) -> Vec<Protection> {
         });
     classes
         .filter_map(|metadata| {
-            let name = metadata.name.clone()?;
-            let before = metadata.finalizers.clone().unwrap_or_default();
-            let finalizers = finalizers(&before, used.contains(name.as_str()));
-            (finalizers != before).then_some(Protection {
-                class: name,
-                finalizers,
-            })
+            let class = metadata.name.clone()?;
+            let wanted = finalizers(metadata, used.contains(class.as_str()));
+            Some(Protection { class, wanted })
         })
         .collect()
 }
 
-fn finalizers(before: &[String], used: bool) -> Vec<String> {
-    let mut after = before.to_vec();
-    if !used {
-        after.retain(|found| found != FINALIZER);
-    } else if !before.iter().any(|found| found == FINALIZER) {
-        after.push(FINALIZER.to_owned());
+/// The finalizers that a class should have, when they differ from those it has.
+fn finalizers(class: &ObjectMeta, used: bool) -> Option<Vec<String>> {
+    let mut finalizers = class.finalizers.clone().unwrap_or_default();
+    let has = finalizers.iter().any(|found| found == FINALIZER);
+    if has && !used {
+        finalizers.retain(|found| found != FINALIZER);
+        return Some(finalizers);
     }
-    after
-}
-
-/// Writes finalizers in the background.
-#[derive(Clone)]
-pub struct Protector(mpsc::Sender<(Protection, String)>);
-
-impl Protector {
-    /// Starts the task that writes.
-    pub fn start(client: Client, resource: ApiResource, leads: watch::Receiver<bool>) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(Protection, String)>(QUEUE);
-        let api: Api<DynamicObject> = Api::all_with(client, &resource);
-        tokio::spawn(async move {
-            while let Some((protection, version)) = receiver.recv().await {
-                if !*leads.borrow() {
-                    continue;
-                }
-                let body = json!({"metadata": {
-                    "finalizers": protection.finalizers,
-                    // Others' finalizers are in the list: it must not have changed.
-                    "resourceVersion": version,
-                }});
-                let params = PatchParams {
-                    field_manager: Some(FIELD_MANAGER.to_owned()),
-                    ..PatchParams::default()
-                };
-                if let Err(error) = api.patch(&protection.class, &params, &Patch::Merge(body)).await {
-                    // The watch brings the newer object, and with it the next attempt.
-                    tracing::debug!(class = protection.class, %error, "finalizer not written");
-                }
-            }
-        });
-        Self(sender)
+    // An object that is being deleted takes no new ones (Kubernetes, "Finalizers").
+    if !has && used && class.deletion_timestamp.is_none() {
+        finalizers.push(FINALIZER.to_owned());
+        return Some(finalizers);
     }
-
-    /// Writes what `wanted` found.
-    pub fn put(&self, protections: Vec<Protection>, versions: &BTreeMap<ObjectKey, String>) {
-        for protection in protections {
-            let key = ObjectKey {
-                kind: Kind::GatewayClass,
-                name: gatewright_model::key::ObjectName::new("", &protection.class),
-            };
-            if let Some(version) = versions.get(&key) {
-                let _ = self.0.try_send((protection, version.clone()));
-            }
-        }
-    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn class(finalizers: &[&str], more: serde_json::Value) -> ObjectMeta {
+        let mut metadata = json!({"name": "a", "finalizers": finalizers});
+        for (field, value) in more.as_object().unwrap() {
+            metadata[field] = value.clone();
+        }
+        serde_json::from_value(metadata).unwrap()
+    }
 
     #[test]
     fn a_used_class_has_the_finalizer_and_others_stay() {
-        let other = || "example.com/other".to_owned();
-        assert_eq!(finalizers(&[other()], true), [other(), FINALIZER.to_owned()]);
-        assert_eq!(finalizers(&[FINALIZER.to_owned(), other()], false), [other()]);
-        assert_eq!(finalizers(&[FINALIZER.to_owned()], true), [FINALIZER.to_owned()]);
+        const OTHER: &str = "example.com/other";
+        let owned = |all: &[&str]| Some(all.iter().map(|found| (*found).to_owned()).collect::<Vec<_>>());
+        let none = json!({});
+        for (has, used, wanted) in [
+            (vec![], true, owned(&[FINALIZER])),
+            (vec![OTHER], true, owned(&[OTHER, FINALIZER])),
+            (vec![FINALIZER, OTHER], false, owned(&[OTHER])),
+            (vec![FINALIZER], true, None),
+            (vec![OTHER], false, None),
+        ] {
+            assert_eq!(finalizers(&class(&has, none.clone()), used), wanted, "{has:?}");
+        }
+        let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z"});
+        assert_eq!(
+            finalizers(&class(&[OTHER], going.clone()), true),
+            None,
+            "it is too late"
+        );
+        assert_eq!(finalizers(&class(&[FINALIZER], going.clone()), false), owned(&[]));
+        assert_eq!(
+            finalizers(&class(&[FINALIZER], going), true),
+            None,
+            "it is still used"
+        );
     }
 }

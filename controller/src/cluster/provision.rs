@@ -7,6 +7,7 @@ use super::work::{Done, Line, Provide};
 use futures_util::StreamExt;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_model::key::ObjectName;
+use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::Outcome;
 use gatewright_software::SoftwareProvider;
 use gatewright_stream::Scope;
@@ -33,7 +34,20 @@ pub struct Provisioned {
     pub origin: Option<traces::Context>,
 }
 
-impl Provide for SoftwareProvider {
+/// The provider, watched.
+struct Proxies {
+    provider: SoftwareProvider,
+    metrics: Arc<Metrics>,
+}
+
+impl Proxies {
+    fn count(&self, outcome: Outcome) -> Outcome {
+        self.metrics.provided(Provider::Software, &outcome);
+        outcome
+    }
+}
+
+impl Provide for Proxies {
     type Request = Request;
     /// Whether it was changing over to other proxies.
     type Note = bool;
@@ -42,15 +56,15 @@ impl Provide for SoftwareProvider {
     const CONTROLLER: &'static str = "gateway";
 
     fn note(&self, gateway: &ObjectName) -> bool {
-        self.is_moving(gateway)
+        self.provider.is_moving(gateway)
     }
 
     async fn reconcile(&self, request: &Request) -> Outcome {
-        Self::reconcile(self, request).await
+        self.count(self.provider.reconcile(request).await)
     }
 
     async fn remove(&self, gateway: &ObjectName) -> Outcome {
-        Self::remove(self, gateway).await
+        self.count(self.provider.remove(gateway).await)
     }
 
     /// It says itself what changed.
@@ -64,7 +78,7 @@ impl Provide for SoftwareProvider {
         }
         let fault = done.outcome.fault();
         Some(Provisioned {
-            moved: done.note || self.is_moving(&done.gateway),
+            moved: done.note || self.provider.is_moving(&done.gateway),
             origin: done.origin,
             gateway: done.gateway,
             addresses: done.outcome.addresses.assigned,
@@ -76,7 +90,7 @@ impl Provide for SoftwareProvider {
 /// Takes wishes.
 #[derive(Clone)]
 pub struct Provisioner {
-    line: Line<SoftwareProvider>,
+    line: Line<Proxies>,
     grants: Grants,
     /// Gateways of ours without a request, whose objects stay as they are.
     kept: Arc<Mutex<BTreeSet<ObjectName>>>,
@@ -85,8 +99,12 @@ pub struct Provisioner {
 impl Provisioner {
     /// A provisioner; nothing is made before [`Provisioner::run`].
     pub fn new(provider: SoftwareProvider, grants: Grants, metrics: Arc<Metrics>) -> Self {
+        let proxies = Proxies {
+            provider,
+            metrics: Arc::clone(&metrics),
+        };
         Self {
-            line: Line::new(provider, metrics),
+            line: Line::new(proxies, metrics),
             grants,
             kept: Arc::default(),
         }
@@ -95,7 +113,7 @@ impl Provisioner {
     /// Decides which proxies serve a Gateway, each with what they need to know beside the load balancer, and lets
     /// these, and nobody else, receive its configuration. The first ones are those that count.
     pub fn place(&self, request: &Request) -> Vec<(Scope, Arc<GatewaySettings>)> {
-        let places = self.line.provider().place(request).into_iter();
+        let places = self.provider().place(request).into_iter();
         places
             .map(|place| {
                 self.grants.grant(place.scope.clone(), place.service_account);
@@ -106,7 +124,7 @@ impl Provisioner {
 
     /// Waits until everything that exists is known.
     pub async fn synced(&self) {
-        self.line.provider().synced().await;
+        self.provider().synced().await;
     }
 
     /// Wants a Gateway's infrastructure as the request says.
@@ -137,7 +155,7 @@ impl Provisioner {
         if synced.wait_for(|synced| *synced).await.is_err() {
             return;
         }
-        let provider = self.line.provider();
+        let provider = self.provider();
         provider.synced().await;
         let mut known = self.line.known();
         known.extend(self.kept().iter().cloned());
@@ -148,13 +166,17 @@ impl Provisioner {
         tokio::join!(self.follow(), self.line.clone().run(leads, out));
     }
 
+    fn provider(&self) -> &SoftwareProvider {
+        &self.line.provider().provider
+    }
+
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeSet<ObjectName>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks again at Gateways whose objects changed.
     async fn follow(&self) {
-        let mut changes = std::pin::pin!(self.line.provider().changes());
+        let mut changes = std::pin::pin!(self.provider().changes());
         while let Some(gateway) = changes.next().await {
             self.line.look(gateway);
         }

@@ -15,6 +15,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as start};
 use kube::{Api, ResourceExt};
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 /// What a watch tells.
@@ -49,10 +50,35 @@ pub struct Source {
     pub namespace: Option<String>,
 }
 
-/// Watches until the receiver is gone.
+/// Names of the objects that a watch has told of, and has not told the end of. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<Mutex<BTreeSet<ObjectName>>>);
+
+impl Known {
+    fn names(&self) -> MutexGuard<'_, BTreeSet<ObjectName>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, name: ObjectName) {
+        self.names().insert(name);
+    }
+
+    fn remove(&self, name: &ObjectName) {
+        self.names().remove(name);
+    }
+
+    /// Those that are not in a whole list.
+    fn without(&self, listed: &BTreeSet<ObjectName>) -> Vec<ObjectName> {
+        self.names().difference(listed).cloned().collect()
+    }
+}
+
+/// Watches until the receiver is gone. A watch that takes another one's place is given what that one knew, and tells
+/// what was deleted between them.
 pub async fn watch(
     source: Source,
     (api, resource): (Api<DynamicObject>, ApiResource),
+    known: Known,
     out: mpsc::Sender<Input>,
 ) {
     let kind = source.kind;
@@ -71,7 +97,6 @@ pub async fn watch(
     }
     let stream = start(api, config).default_backoff();
     pin_mut!(stream);
-    let mut known: BTreeSet<ObjectName> = BTreeSet::new();
     let mut listed: BTreeSet<ObjectName> = BTreeSet::new();
     while let Some(event) = stream.next().await {
         let told = match event {
@@ -90,13 +115,16 @@ pub async fn watch(
                 out.send(read(object)).await
             }
             Ok(Event::InitDone) => {
-                let listed = std::mem::take(&mut listed);
-                let gone: Vec<ObjectName> = known.difference(&listed).cloned().collect();
-                known = listed;
-                for name in gone {
-                    if out.send(Input::Delete(ObjectKey { kind, name })).await.is_err() {
+                for name in known.without(&std::mem::take(&mut listed)) {
+                    let key = ObjectKey {
+                        kind,
+                        name: name.clone(),
+                    };
+                    if out.send(Input::Delete(key)).await.is_err() {
                         return;
                     }
+                    // Not before it is told: this watch may end while it waits.
+                    known.remove(&name);
                 }
                 out.send(Input::Synced(source.clone())).await
             }
@@ -106,8 +134,13 @@ pub async fn watch(
             }
             Ok(Event::Delete(object)) => {
                 let name = object_name(&object);
+                let key = ObjectKey {
+                    kind,
+                    name: name.clone(),
+                };
+                let told = out.send(Input::Delete(key)).await;
                 known.remove(&name);
-                out.send(Input::Delete(ObjectKey { kind, name })).await
+                told
             }
         };
         if told.is_err() {
@@ -142,38 +175,4 @@ pub fn read(kind: Kind, mut object: DynamicObject) -> Input {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn object(value: serde_json::Value) -> DynamicObject {
-        serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn an_older_version_is_read_in_the_present_shape() {
-        let route = object(json!({
-            "apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "HTTPRoute",
-            "metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"},
-            "spec": {},
-        }));
-        let Input::Upsert { object, version } = read(Kind::HttpRoute, route) else {
-            panic!("an HTTPRoute of v1beta1 is readable");
-        };
-        assert_eq!((object.kind(), version.as_str()), (Kind::HttpRoute, "7"));
-    }
-
-    #[test]
-    fn an_object_of_another_shape_is_named_with_the_reason() {
-        let route = object(json!({
-            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-            "metadata": {"name": "a", "namespace": "n"},
-            "spec": {"rules": "none"},
-        }));
-        let Input::Unreadable { key, message } = read(Kind::HttpRoute, route) else {
-            panic!("rules must be a list");
-        };
-        assert_eq!(key.to_string(), "HTTPRoute n/a");
-        assert!(message.contains("HTTPRoute"), "{message}");
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Work on the infrastructure of Gateways: one run at a time for each Gateway, several Gateways at once, the newest
 //! wish counts. The same for all providers.
 
-use super::metrics::Metrics;
+use super::metrics::{Metrics, WorkQueue};
 use super::traces::{self, TRACES};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::Outcome;
@@ -116,8 +116,22 @@ impl<R> Queue<R> {
         self.due.insert((at, gateway));
     }
 
-    /// The next wish that is due, or when to look again.
-    fn next(&mut self, now: Instant) -> Result<(ObjectName, Wish<R>), Option<Instant>> {
+    /// A run that ended because somebody else is to go on: once more when this process may, unless something newer is
+    /// wanted by then.
+    fn resume(&mut self, gateway: ObjectName, wish: Wish<R>, now: Instant) {
+        self.busy.remove(&gateway);
+        if !self.wishes.contains_key(&gateway) {
+            self.put(gateway, wish, now);
+        }
+    }
+
+    /// How many wishes are due.
+    fn depth(&self, now: Instant) -> usize {
+        self.due.iter().take_while(|(at, _)| *at <= now).count()
+    }
+
+    /// The next wish that is due, with the time that it has been, or when to look again.
+    fn next(&mut self, now: Instant) -> Result<(ObjectName, Wish<R>, Duration), Option<Instant>> {
         let found = self
             .due
             .iter()
@@ -128,7 +142,7 @@ impl<R> Queue<R> {
                 self.due.remove(&(at, gateway.clone()));
                 self.busy.insert(gateway.clone());
                 match self.wishes.remove(&gateway) {
-                    Some(wish) => Ok((gateway, wish)),
+                    Some(wish) => Ok((gateway, wish, now - at)),
                     None => Err(Some(now)),
                 }
             }
@@ -152,6 +166,7 @@ struct Inner<P: Provide> {
     queue: Mutex<Queue<P::Request>>,
     wake: Notify,
     metrics: Arc<Metrics>,
+    watched: WorkQueue,
 }
 
 impl<P: Provide> Line<P> {
@@ -161,6 +176,7 @@ impl<P: Provide> Line<P> {
             provider,
             queue: Mutex::default(),
             wake: Notify::new(),
+            watched: metrics.queue(P::CONTROLLER, WORKERS),
             metrics,
         }))
     }
@@ -176,7 +192,7 @@ impl<P: Provide> Line<P> {
             queue.known.insert(gateway.clone(), request.clone());
             queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
         });
-        self.0.wake.notify_one();
+        self.added();
     }
 
     /// Wants nothing left of a Gateway.
@@ -185,18 +201,26 @@ impl<P: Provide> Line<P> {
             queue.known.remove(gateway);
             queue.put(gateway.clone(), Wish::Remove, Instant::now());
         });
-        self.0.wake.notify_one();
+        self.added();
     }
 
     /// Looks at a Gateway again, unless something is wanted of it anyway.
     pub fn look(&self, gateway: ObjectName) {
-        self.queue(|queue| {
-            if let Some(request) = queue.known.get(&gateway).cloned()
-                && !queue.wishes.contains_key(&gateway)
-            {
-                queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
-            }
+        let added = self.queue(|queue| {
+            let known = queue.known.get(&gateway).cloned();
+            let Some(request) = known.filter(|_| !queue.wishes.contains_key(&gateway)) else {
+                return false;
+            };
+            queue.put(gateway, Wish::Make(Box::new(request)), Instant::now());
+            true
         });
+        if added {
+            self.added();
+        }
+    }
+
+    fn added(&self) {
+        self.0.watched.added();
         self.0.wake.notify_one();
     }
 
@@ -212,7 +236,10 @@ impl<P: Provide> Line<P> {
     }
 
     fn queue<T>(&self, with: impl FnOnce(&mut Queue<P::Request>) -> T) -> T {
-        with(&mut self.0.queue.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = with(&mut queue);
+        self.0.watched.depth(queue.depth(Instant::now()));
+        result
     }
 
     async fn work(self, mut leads: watch::Receiver<bool>, out: mpsc::Sender<P::Told>) {
@@ -221,10 +248,13 @@ impl<P: Provide> Line<P> {
                 return;
             }
             match self.queue(|queue| queue.next(Instant::now())) {
-                Ok((gateway, wish)) => {
+                Ok((gateway, wish, waited)) => {
                     self.0.wake.notify_one();
-                    let done = self.grant(gateway, wish).await;
-                    if let Some(told) = self.0.provider.told(done) {
+                    let running = self.0.watched.taken(waited);
+                    let done = self.grant(gateway, wish, &leads).await;
+                    drop(running);
+                    let told = done.and_then(|done| self.0.provider.told(done));
+                    if let Some(told) = told {
                         let _ = out.send(told).await;
                     }
                 }
@@ -239,7 +269,13 @@ impl<P: Provide> Line<P> {
         }
     }
 
-    async fn grant(&self, gateway: ObjectName, wish: Wish<P::Request>) -> Done<P::Request, P::Note> {
+    /// One run. `None`: it did not come to its end, because this process leads no more.
+    async fn grant(
+        &self,
+        gateway: ObjectName,
+        wish: Wish<P::Request>,
+        leads: &watch::Receiver<bool>,
+    ) -> Option<Done<P::Request, P::Note>> {
         let begun = Instant::now();
         let provider = &self.0.provider;
         let note = provider.note(&gateway);
@@ -266,10 +302,15 @@ impl<P: Provide> Line<P> {
         // Another attempt, if one is needed, is part of the same trace.
         let within = span.enter();
         let origin = traces::context();
+        if !*leads.borrow() && !outcome.is_converged() {
+            tracing::info!(%gateway, "this process does not lead any more: another one goes on");
+            self.queue(|queue| queue.resume(gateway, wish, Instant::now()));
+            return None;
+        }
         let made = self.queue(|queue| self.note_outcome(queue, (&gateway, &wish), &outcome, begun));
         drop(within);
         self.0.wake.notify_one();
-        Done {
+        Some(Done {
             gateway,
             request: match wish {
                 Wish::Make(request) => Some(request),
@@ -279,7 +320,7 @@ impl<P: Provide> Line<P> {
             made,
             note,
             origin,
-        }
+        })
     }
 
     /// Notes what became of a run and when the next one is due. Answers whether an earlier run made the Gateway.
@@ -313,6 +354,7 @@ impl<P: Provide> Line<P> {
                 tracing::warn!(%gateway, %error, kind, failures = *failures, "provisioning failed, trying again");
             }
             metrics.reconciled(P::CONTROLLER, "error", begun.elapsed());
+            self.0.watched.retried();
             Some(pause)
         };
         if let Some(pause) = pause
@@ -337,12 +379,26 @@ mod tests {
         let (mut queue, now) = (Queue::<()>::default(), Instant::now());
         queue.put(name("a"), Wish::Remove, now);
         queue.put(name("a"), Wish::Remove, now);
-        assert!(matches!(queue.next(now), Ok((gateway, Wish::Remove)) if gateway == name("a")));
+        assert!(matches!(queue.next(now), Ok((gateway, Wish::Remove, _)) if gateway == name("a")));
         queue.put(name("a"), Wish::Remove, now);
         queue.put(name("b"), Wish::Remove, now + Duration::from_secs(1));
         assert_eq!(queue.next(now).unwrap_err(), Some(now + Duration::from_secs(1)));
         queue.busy.clear();
         assert!(queue.next(now).is_ok());
         assert_eq!(queue.due.len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_comes_back_unless_something_newer_is_wanted() {
+        let (mut queue, now) = (Queue::<()>::default(), Instant::now());
+        queue.put(name("a"), Wish::Make(Box::new(())), now);
+        let (gateway, wish, _) = queue.next(now).unwrap();
+        queue.resume(gateway, wish, now);
+        assert!(matches!(queue.next(now), Ok((_, Wish::Make(_), _))));
+        queue.put(name("a"), Wish::Remove, now);
+        queue.resume(name("a"), Wish::Make(Box::new(())), now);
+        assert_eq!(queue.depth(now), 1);
+        assert!(matches!(queue.next(now), Ok((_, Wish::Remove, _))));
+        assert_eq!(queue.depth(now), 0);
     }
 }

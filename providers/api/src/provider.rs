@@ -57,6 +57,19 @@ impl Provider {
             .find(|provider| provider.controller_name() == name)
     }
 
+    /// Label of metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::AwsAlb => "aws-alb",
+            Self::AwsNlb => "aws-nlb",
+            Self::AwsLattice => "aws-lattice",
+            Self::Gcp => "gcp",
+            Self::AzureAppGateway => "azure-appgw",
+            Self::AzureLoadBalancer => "azure-lb",
+        }
+    }
+
     /// Name in texts.
     pub const fn title(self) -> &'static str {
         match self {

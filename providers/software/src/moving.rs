@@ -19,7 +19,7 @@ use crate::names;
 use crate::plan::{self, is_going, is_workload};
 use crate::settings::{Input, Settings};
 use gatewright_crds::own::parameters::Mode;
-use gatewright_provider_api::contract::{Outcome, converge};
+use gatewright_provider_api::contract::{Leave, Outcome};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -185,17 +185,17 @@ fn held(
 
 /// One step: makes what the phase allows. Answers the outcome, with the addresses that count, and the phase that
 /// follows. `request` is the Gateway's in its new mode; `serves` says whether the proxies of that have its
-/// configuration in use.
+/// configuration in use. Changes are made by `leave` alone.
 pub async fn step<C: Cluster>(
     driver: &SoftwareDriver<C>,
     request: Request,
     (phase, serves): (Phase, bool),
-    now: Instant,
+    (now, leave): (Instant, &Leave),
 ) -> (Outcome, Option<Phase>) {
     let phase = match phase {
         Phase::Lingering(until) if now >= until => Phase::Leaving(now + LEAVE),
         Phase::Leaving(until) if now >= until => {
-            return (converge(driver, &request).await, None);
+            return (leave.converge(driver, &request).await, None);
         }
         phase => phase,
     };
@@ -213,7 +213,7 @@ pub async fn step<C: Cluster>(
         held: held(phase, &request.input, (&observed, serves), &driver.settings),
         ..request
     };
-    let mut outcome = converge(driver, &request).await;
+    let mut outcome = leave.converge(driver, &request).await;
     let reached = serves && outcome.is_converged() && outcome.addresses.fault.is_none();
     match phase {
         Phase::Preparing if reached => (outcome, Some(Phase::Lingering(now + LINGER))),

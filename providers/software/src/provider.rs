@@ -12,7 +12,7 @@ use crate::settings::{Input, Place, Served, Settings};
 use futures_util::Stream;
 use gatewright_crds::own::parameters::Mode;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, converge, remove};
+use gatewright_provider_api::contract::{Around, Leave, Outcome};
 use gatewright_stream::Scope;
 use gatewright_stream::settings::GatewaySettings;
 use kube::Client;
@@ -33,16 +33,18 @@ pub struct SoftwareProvider {
     /// Gateways that change over from one mode to the other.
     moves: Mutex<BTreeMap<ObjectName, Move>>,
     again: Again,
+    leave: Leave,
 }
 
 impl SoftwareProvider {
     /// Starts watching what exists.
-    pub fn new(client: Client, settings: Settings, served: Served) -> Self {
+    pub fn new(client: Client, settings: Settings, served: Served, around: Around) -> Self {
         let mut namespaces: BTreeSet<String> = settings.namespaces.iter().cloned().collect();
         if !namespaces.is_empty() {
             namespaces.insert(settings.namespace.clone());
         }
-        let (cluster, changes) = LiveCluster::start(client, &settings.controller, &namespaces);
+        let (cluster, changes) =
+            LiveCluster::start(client, (&settings.controller, &namespaces), around.clone());
         Self {
             driver: SoftwareDriver { cluster, settings },
             served,
@@ -51,6 +53,7 @@ impl SoftwareProvider {
             fleets: tokio::sync::Mutex::new(()),
             moves: Mutex::new(BTreeMap::new()),
             again: Again::default(),
+            leave: around.leave,
         }
     }
 
@@ -161,17 +164,21 @@ impl SoftwareProvider {
         let mut outcome = Outcome::default();
         if part == Part::Tenant {
             let _one = self.fleets.lock().await;
-            outcome = converge(&self.driver, &self.request(input, Part::Fleet)).await;
+            outcome = self
+                .leave
+                .converge(&self.driver, &self.request(input, Part::Fleet))
+                .await;
         }
         let request = self.request(input, part);
         let own = match self.way(input) {
-            None => converge(&self.driver, &request).await,
+            None => self.leave.converge(&self.driver, &request).await,
             Some(phase) => {
                 let serves = outcome.is_converged()
                     && self.served.by_proxies_of(&scope(input, mode), gateway)
                     && self.has_ready(input, mode);
                 let now = Instant::now();
-                let (own, next) = moving::step(&self.driver, request, (phase, serves), now).await;
+                let (own, next) =
+                    moving::step(&self.driver, request, (phase, serves), (now, &self.leave)).await;
                 self.go_on(input, (phase, next), now);
                 own
             }
@@ -217,7 +224,7 @@ impl SoftwareProvider {
     pub async fn remove(&self, gateway: &ObjectName) -> Outcome {
         self.given().remove(gateway);
         self.moves().remove(gateway);
-        remove(&self.driver, gateway).await
+        self.leave.remove(&self.driver, gateway).await
     }
 
     /// A fleet that the last Gateway left, because the class gives each its own proxies now, goes.
@@ -228,7 +235,8 @@ impl SoftwareProvider {
         let empty = store.tenants(&self.driver.settings.namespace, class).is_empty();
         if empty && outcome.is_converged() && !store.of(&owner).objects.is_empty() {
             let _one = self.fleets.lock().await;
-            outcome.changes.extend(remove(&self.driver, &owner).await.changes);
+            let left = self.leave.remove(&self.driver, &owner).await;
+            outcome.changes.extend(left.changes);
         }
     }
 

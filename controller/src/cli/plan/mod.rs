@@ -17,7 +17,7 @@ use crate::output::problems;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::Request;
+use gatewright_provider_api::contract::{Around, Request};
 use report::{Entry, Refused, Report};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -105,7 +105,7 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        let registry = args.clouds.registry();
+        let registry = args.clouds.registry(&Around::default());
         plan(args, &registry, out).await
     });
     runtime.shutdown_timeout(Duration::from_millis(100));

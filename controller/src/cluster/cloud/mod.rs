@@ -115,6 +115,7 @@ impl Clouds {
         if !ours && !kept {
             // Its resources, if there were any, are gone: nobody else takes the finalizer away.
             self.gateways.remove(gateway);
+            self.keeper.is_right(gateway);
             return;
         }
         let state = self.gateways.entry(gateway.clone()).or_default();
@@ -126,13 +127,18 @@ impl Clouds {
             }
             if state.is_removed() && kept {
                 self.keeper.release(gateway, about);
+            } else {
+                self.keeper.is_right(gateway);
             }
             return;
         }
         state.stay();
         if !kept {
             self.keeper.keep(gateway, about);
-        } else if let Some(request) = state.take_waiting() {
+            return;
+        }
+        self.keeper.is_right(gateway);
+        if let Some(request) = state.take_waiting() {
             self.line.put(gateway.clone(), request);
         }
     }
@@ -153,6 +159,7 @@ impl Clouds {
     /// The Gateway object is gone.
     pub fn forget(&mut self, gateway: &ObjectName) {
         self.expected.remove(gateway);
+        self.keeper.is_right(gateway);
         // Somebody took the finalizer away: nothing must be left all the same.
         if self
             .gateways

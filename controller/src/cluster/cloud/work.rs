@@ -1,6 +1,6 @@
 //! The work of clouds.
 
-use crate::clouds::Registry;
+use crate::clouds::{Cloud, Registry};
 use crate::cluster::metrics::Metrics;
 use crate::cluster::traces;
 use crate::cluster::work::{Done, Provide};
@@ -63,7 +63,8 @@ impl CloudWork {
         self.resync
     }
 
-    fn count(&self, controller: &str, outcome: &Outcome) {
+    fn count(&self, controller: &str, cloud: &Cloud, outcome: &Outcome) {
+        self.metrics.provided(cloud.provider(), outcome);
         for change in &outcome.changes {
             let result = match &change.verdict {
                 Verdict::Done => "success",
@@ -90,7 +91,7 @@ impl Provide for CloudWork {
             return Outcome::default();
         };
         let outcome = cloud.reconcile(&request.request).await;
-        self.count(controller, &outcome);
+        self.count(controller, cloud, &outcome);
         outcome
     }
 
@@ -99,7 +100,7 @@ impl Provide for CloudWork {
         let mut all = Outcome::default();
         for (controller, cloud) in self.registry.all() {
             let outcome = cloud.remove(gateway).await;
-            self.count(controller, &outcome);
+            self.count(controller, cloud, &outcome);
             all.changes.extend(outcome.changes);
             all.unread = all.unread.or(outcome.unread);
         }

@@ -15,8 +15,16 @@ use std::sync::Arc;
 impl Hub {
     pub(super) fn protect(&self) {
         let ours = |name: &str| name == self.controller || self.out.clouds.serve(name);
-        let wanted = protect::wanted(&self.engine, ours);
-        self.out.protector.put(wanted, &self.versions);
+        for protect::Protection { class, wanted } in protect::look(&self.engine, ours) {
+            let key = ObjectKey {
+                kind: Kind::GatewayClass,
+                name: ObjectName::new("", &class),
+            };
+            match (wanted, self.versions.get(&key)) {
+                (Some(wanted), Some(version)) => self.out.finalizers.want(key, wanted, version),
+                _ => self.out.finalizers.are_right(&key),
+            }
+        }
         let classes = self.engine.snapshot().all(Kind::GatewayClass);
         let controllers = classes.filter_map(|(_, object)| match &**object {
             Object::GatewayClass(class) => Some(class.spec.controller_name.as_str()),

@@ -1,9 +1,10 @@
-use crate::cluster::testing::{FakeApi, Pki, TestHub, TestProxy, gateway_path, until};
+use crate::cluster::testing::{Asked, FakeApi, Pki, TestHub, TestProxy, gateway_path, until};
 use axum::http::Method;
 use gatewright_model::key::ObjectName;
 use gatewright_stream::Scope;
 use gatewright_stream::server::ServerOptions;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn edge() -> ObjectName {
@@ -217,4 +218,126 @@ async fn who_does_not_lead_writes_nothing() {
     assert_eq!(writes(&api).len(), before, "{:?}", writes(&api));
     hub.leads.send_replace(true);
     until("it writes", || (!hub.programmed("edge").is_empty()).then_some(())).await;
+}
+
+/// Writes that make what serves Gateways: not those of statuses.
+fn makes(asked: &Asked) -> bool {
+    let path = &asked.path;
+    let other = path.ends_with("/status") || path.contains("/events");
+    asked.method != Method::GET && path.contains("/namespaces/default/") && !other
+}
+
+/// Who loses the lease in the middle of making a Gateway's objects begins no further write, and goes on when it leads
+/// again. At each write that there is.
+#[tokio::test]
+async fn who_loses_the_lease_in_the_middle_of_a_run_stops_there() {
+    let whole = {
+        let api = FakeApi::with_class();
+        api.put_gateway("edge", json!({}));
+        let _hub = TestHub::start(&api, ServerOptions::default());
+        let made = || (!api.paths("/namespaces/default/services/").is_empty()).then_some(());
+        until("it is made", made).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        api.asked().iter().filter(|asked| makes(asked)).count()
+    };
+    assert!(whole >= 3, "{whole}");
+    for last in 1..=whole {
+        let api = FakeApi::with_class();
+        api.put_gateway("edge", json!({}));
+        let hub = TestHub::start(&api, ServerOptions::default());
+        let leads = hub.leads.clone();
+        let begun = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&begun);
+        api.on_write(move |asked| {
+            if makes(asked) {
+                let mut begun = counted.lock().unwrap();
+                *begun += 1;
+                if *begun == last {
+                    leads.send_replace(false);
+                }
+            }
+        });
+        until("it has lost the lease", || {
+            (*begun.lock().unwrap() == last).then_some(())
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(
+            *begun.lock().unwrap(),
+            last,
+            "a write was begun without the lease"
+        );
+        hub.leads.send_replace(true);
+        until("another run makes the rest", || {
+            hub.assign_addresses();
+            let deployments = api.paths("/namespaces/default/deployments/");
+            let services = api.paths("/namespaces/default/services/");
+            (deployments.len() == 1 && services.len() == 1).then_some(())
+        })
+        .await;
+    }
+}
+
+fn put_route(api: &FakeApi, name: &str, gateway: &str) {
+    let route = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": "default", "generation": 1},
+        "spec": {"parentRefs": [{"name": gateway}]},
+    });
+    api.put(
+        &format!("/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/{name}"),
+        route,
+    );
+}
+
+/// "A busy Gateway never starves another": the status of a route is not written after those of the many routes of
+/// another Gateway that came before it.
+#[tokio::test]
+async fn a_busy_gateway_does_not_starve_another() {
+    const ROUTES: usize = 1_000;
+    let api = FakeApi::with_class();
+    for name in ["busy", "quiet"] {
+        api.put_gateway(name, json!({}));
+    }
+    let hub = TestHub::start(&api, ServerOptions::default());
+    for name in ["busy", "quiet"] {
+        until("it has a status", || {
+            (!hub.programmed(name).is_empty()).then_some(())
+        })
+        .await;
+    }
+    // Everything waits before the first one is written.
+    hub.leads.send_replace(false);
+    for number in 0..ROUTES {
+        put_route(&api, &format!("busy-{number:04}"), "busy");
+    }
+    put_route(&api, "quiet", "quiet");
+    let waiting = |text: &str| -> usize {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("workqueue_depth{name=\"status\"} "));
+        line.unwrap().parse().unwrap()
+    };
+    until("all wait", || {
+        (waiting(&hub.metrics.render()) > ROUTES).then_some(())
+    })
+    .await;
+    let before = api.asked().len();
+    hub.leads.send_replace(true);
+    let order = until("all are written", || {
+        let asked = api.asked();
+        let writes = asked[before..]
+            .iter()
+            .filter(|asked| asked.path.contains("/httproutes/"));
+        let names: Vec<String> = writes
+            .filter(|asked| asked.method == Method::PATCH)
+            .filter_map(|asked| Some(asked.path.rsplit('/').nth(1)?.to_owned()))
+            .collect();
+        (names.len() > ROUTES).then_some(names)
+    })
+    .await;
+    let place = order.iter().position(|name| name == "quiet").unwrap();
+    // Eight writers, and three lanes.
+    assert!(place < 30, "after {place} of the other Gateway");
 }

@@ -45,12 +45,6 @@ fn a_takeover_counts_as_a_transition_and_a_renewal_keeps_the_time_of_acquisition
     );
 }
 
-#[test]
-fn writing_stops_before_another_may_take_over() {
-    let terms = Terms::default();
-    assert!(terms.deadline + terms.retry < terms.duration);
-}
-
 /// A time of day that is ahead of one that goes on by so many hours.
 #[derive(Clone, Default)]
 struct Hours(Arc<AtomicI64>);
@@ -79,9 +73,10 @@ fn renewed(api: &FakeApi) -> Option<Timestamp> {
 /// A process that takes part, and whether it leads.
 struct Process {
     hours: Hours,
+    clock: Clock,
     leads: watch::Receiver<bool>,
     task: tokio::task::JoinHandle<()>,
-    _stop: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
 }
 
 impl Process {
@@ -90,20 +85,21 @@ impl Process {
     }
 
     fn start_as(client: Client, me: &str) -> Self {
+        Self::start_by(client, me, Terms::default())
+    }
+
+    fn start_by(client: Client, me: &str, terms: Terms) -> Self {
         let hours = Hours::default();
+        let clock = hours.clock();
         let (leads, seen) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
-        let candidate = Candidate::new(
-            client,
-            ("system", "lease"),
-            me.to_owned(),
-            (Terms::default(), hours.clock()),
-        );
+        let candidate = Candidate::new(client, ("system", "lease"), me.to_owned(), (terms, clock.clone()));
         Self {
             hours,
+            clock,
             leads: seen,
             task: tokio::spawn(candidate.run(leads, stopped)),
-            _stop: stop,
+            stop,
         }
     }
 
@@ -215,4 +211,105 @@ async fn a_leader_that_cannot_renew_stops_before_another_one_begins() {
             assert!(!leader.leads() && other.leads(), "{trouble:?}");
         }
     }
+}
+
+/// No later than the deadline after its last renewal, to the millisecond, whatever it waits for at that moment: answers
+/// that do not come, or refusals. The attempt under way does not count, however long it would be waited for.
+#[tokio::test(start_paused = true)]
+async fn a_leader_stops_at_its_deadline_whatever_it_waits_for() {
+    let terms = |duration: u64, deadline: u64, retry: u64| Terms {
+        duration: Duration::from_secs(duration),
+        deadline: Duration::from_secs(deadline),
+        retry: Duration::from_secs(retry),
+    };
+    let step = Duration::from_millis(1);
+    for terms in [
+        Terms::default(),
+        terms(15, 10, 4),
+        terms(15, 10, 9),
+        terms(6, 4, 1),
+    ] {
+        for trouble in [Line::Refused, Line::Dead, Line::Mute] {
+            // At different moments between two attempts.
+            for moment in [0, 1, 700, 1_999] {
+                let api = FakeApi::default();
+                let (line, lines) = watch::channel(Line::Good);
+                let leader = Process::start_by(api.client_on(lines), "leader", terms);
+                tokio::time::sleep(Duration::from_secs(20) + Duration::from_millis(moment)).await;
+                assert!(leader.leads());
+                line.send_replace(trouble);
+                while leader.leads() {
+                    tokio::time::sleep(step).await;
+                    let now = leader.clock.now();
+                    let since = now.duration_since(renewed(&api).unwrap());
+                    let since = Duration::try_from(since).unwrap();
+                    assert!(
+                        since <= terms.deadline + step * 2,
+                        "{terms:?}, {trouble:?}: leads after {since:?}"
+                    );
+                }
+                let since = leader.clock.now().duration_since(renewed(&api).unwrap());
+                let since = Duration::try_from(since).unwrap();
+                assert!(
+                    since >= terms.deadline,
+                    "{terms:?}, {trouble:?}: ends after {since:?}"
+                );
+            }
+        }
+    }
+}
+
+/// At no moment two lead, and after a leader's end the time that is for what is under way passes before the next one
+/// begins; for each moment at which the leader is cut off.
+#[tokio::test(start_paused = true)]
+async fn between_two_leaders_is_time_for_what_is_under_way() {
+    let terms = Terms::default();
+    for moment in (0..4_000).step_by(250) {
+        let api = FakeApi::default();
+        let (line, lines) = watch::channel(Line::Good);
+        let leader = Process::start_as(api.client_on(lines), "leader");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let other = Process::start(&api, "other");
+        tokio::time::sleep(Duration::from_secs(20) + Duration::from_millis(moment)).await;
+        line.send_replace(Line::Mute);
+        let mut ended = None;
+        while !other.leads() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if ended.is_none() && !leader.leads() {
+                ended = Some(Instant::now());
+            }
+        }
+        let between = ended.expect("the first one ends").elapsed();
+        assert!(
+            between + Duration::from_millis(20) + terms.deadline >= terms.duration,
+            "{between:?}"
+        );
+        assert!(!leader.leads());
+    }
+}
+
+/// A process that is told to stop while it waits for an answer leaves the lease to the next one.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_in_the_middle_of_an_attempt_gives_the_lease_back() {
+    let api = FakeApi::default();
+    let (line, lines) = watch::channel(Line::Good);
+    let leader = Process::start_as(api.client_on(lines), "leader");
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    assert!(leader.leads());
+    line.send_replace(Line::Dead);
+    // The next attempt hangs.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    line.send_replace(Line::Good);
+    let begun = Instant::now();
+    leader.stop.send_replace(true);
+    leader.task.await.unwrap();
+    assert!(
+        begun.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        begun.elapsed()
+    );
+    let lease = api
+        .get("/apis/coordination.k8s.io/v1/namespaces/system/leases/lease")
+        .unwrap();
+    assert_eq!(lease["spec"]["holderIdentity"], "");
 }

@@ -6,20 +6,19 @@
 //! computed from that.
 
 mod patch;
-mod queue;
 
 use super::metrics::Metrics;
 use super::traces::{self, TRACES};
+use super::writes::{Lane, Pace, Turn, Writes};
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
-use queue::{Job, Next, Pace, Queue};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::Instrument;
 
 /// Field manager of everything that the controller writes.
@@ -34,8 +33,17 @@ const GATEWAY_PACE: Pace = Pace {
     most: Duration::from_millis(400),
 };
 
-/// Bounds of the pause after failures.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+/// A status to write.
+#[derive(Clone, Debug)]
+struct Job {
+    status: Arc<Status>,
+    /// Version of the object that it was computed from.
+    version: String,
+    /// What it comes from.
+    origin: Option<traces::Context>,
+    /// Writes of this status that failed.
+    failures: u32,
+}
 
 /// Takes statuses to write.
 #[derive(Clone)]
@@ -43,8 +51,7 @@ pub struct Writer(Arc<Inner>);
 
 struct Inner {
     client: Client,
-    queue: Mutex<Queue>,
-    wake: Notify,
+    writes: Writes<Job>,
     kinds: Mutex<BTreeMap<Kind, (ApiResource, bool)>>,
     /// Kinds whose installed CRD lacks fields of the status: see [`undeclared`].
     lacking: Mutex<BTreeSet<Kind>>,
@@ -56,8 +63,7 @@ impl Writer {
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Inner {
             client,
-            queue: Mutex::new(Queue::default()),
-            wake: Notify::new(),
+            writes: Writes::new(metrics.queue("status", WORKERS)),
             kinds: Mutex::new(BTreeMap::new()),
             lacking: Mutex::new(BTreeSet::new()),
             metrics,
@@ -70,10 +76,11 @@ impl Writer {
         self.lacking().clear();
     }
 
-    /// Wants a status written, with the version of the object it was computed from and what it comes from.
+    /// Wants a status written, in the turn of the lane, with the version of the object it was computed from and what it
+    /// comes from.
     pub fn put(
         &self,
-        key: ObjectKey,
+        (key, lane): (ObjectKey, Lane),
         (status, version): (Arc<Status>, String),
         origin: Option<traces::Context>,
     ) {
@@ -83,13 +90,12 @@ impl Writer {
             origin,
             failures: 0,
         };
-        self.queue(|queue| queue.put(key, job));
-        self.0.wake.notify_one();
+        self.0.writes.put(key, lane, job);
     }
 
     /// The object has the wanted status, or is gone.
     pub fn cancel(&self, key: &ObjectKey) {
-        self.queue(|queue| queue.cancel(key));
+        self.0.writes.cancel(key);
     }
 
     /// Writes while `leads` is true, until the returned future is dropped.
@@ -102,36 +108,18 @@ impl Writer {
         self.0.lacking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue<T>(&self, with: impl FnOnce(&mut Queue) -> T) -> T {
-        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = with(&mut queue);
-        self.0.metrics.status_depth(queue.len());
-        result
-    }
-
     async fn work(self, mut leads: watch::Receiver<bool>) {
-        loop {
-            if leads.wait_for(|leads| *leads).await.is_err() {
-                return;
-            }
-            match self.queue(|queue| queue.next(Instant::now())) {
-                Next::Write(key, job) => {
-                    // More may be waiting: another worker looks.
-                    self.0.wake.notify_one();
-                    self.write(key, job).await;
-                }
-                Next::Wait(until) => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(until.into()) => {}
-                        () = self.0.wake.notified() => {}
-                    }
-                }
-                Next::Idle => self.0.wake.notified().await,
-            }
+        while let Some(turn) = self.0.writes.next(&mut leads).await {
+            self.write(turn).await;
         }
     }
 
-    async fn write(&self, key: ObjectKey, mut job: Job) {
+    async fn write(&self, turn: Turn<Job>) {
+        let Turn {
+            key,
+            mut job,
+            running: _running,
+        } = turn;
         let begun = Instant::now();
         let span = tracing::debug_span!(
             target: TRACES,
@@ -146,30 +134,27 @@ impl Writer {
         if let Err(error) = &result {
             span.record("error", error.to_string());
         }
-        let now = Instant::now();
         self.0
             .metrics
-            .status_write(key.kind, outcome(&result), now - begun);
+            .status_write(key.kind, outcome(&result), begun.elapsed());
         let pace = match key.kind {
             Kind::Gateway | Kind::ListenerSet => GATEWAY_PACE,
             _ => Pace::NONE,
         };
         match result {
-            Ok(()) => self.queue(|queue| queue.done(&key, now, pace)),
+            Ok(()) => self.0.writes.done(&key, pace),
             // Gone, or changed meanwhile: the watch tells.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => {
                 tracing::debug!(object = %key, code = status.code, "status not written: the object changed");
-                self.queue(|queue| queue.done(&key, now, Pace::NONE));
+                self.0.writes.done(&key, Pace::NONE);
             }
             Err(error) => {
-                job.failures += 1;
-                let factor = 1_u32 << job.failures.min(8);
-                let pause = (BACKOFF.0 * factor).min(BACKOFF.1);
+                job.failures = job.failures.saturating_add(1);
                 tracing::warn!(object = %key, %error, "status not written, trying again");
-                self.queue(|queue| queue.again(key, job, (now, pause)));
+                let failures = job.failures;
+                self.0.writes.again(key, job, failures);
             }
         }
-        self.0.wake.notify_one();
     }
 
     async fn send(&self, key: &ObjectKey, job: &Job) -> kube::Result<()> {

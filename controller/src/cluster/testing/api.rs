@@ -17,6 +17,19 @@ use tokio::sync::{mpsc, watch};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
+/// What clients send their requests to.
+pub trait Service:
+    tower::Service<Request<Body>, Response = Answer, Error = Infallible, Future: Send + 'static> + Send + 'static
+{
+}
+
+impl<S> Service for S where
+    S: tower::Service<Request<Body>, Response = Answer, Error = Infallible, Future: Send + 'static>
+        + Send
+        + 'static
+{
+}
+
 /// A request that was answered.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -35,7 +48,13 @@ struct State {
     history: Vec<(Place, u64, Value)>,
     watches: Vec<(Place, mpsc::UnboundedSender<Value>)>,
     asked: Vec<Asked>,
+    /// Answers that the next writes to a path get.
+    failing: Vec<(String, StatusCode)>,
+    /// Is told of each write before it is answered.
+    hook: Option<Hook>,
 }
+
+type Hook = Box<dyn FnMut(&Asked) + Send>;
 
 /// What becomes of a client's requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +66,8 @@ pub enum Line {
     Refused,
     /// They are never answered.
     Dead,
+    /// Those that read are answered, those that write never.
+    Mute,
 }
 
 /// The API server. A clone is the same one.
@@ -112,19 +133,66 @@ impl FakeApi {
 
     /// A client of it, on a line that a test disturbs.
     pub fn client_on(&self, line: watch::Receiver<Line>) -> Client {
+        Client::new(self.service_on(line), "default")
+    }
+
+    /// What a client of it sends its requests to.
+    pub fn service(&self) -> impl Service + use<> {
+        self.service_on(watch::channel(Line::Good).1)
+    }
+
+    fn service_on(&self, line: watch::Receiver<Line>) -> impl Service + use<> {
         let api = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
+        tower::service_fn(move |request: Request<Body>| {
             let api = api.clone();
             let line = *line.borrow();
             async move {
                 Ok::<_, Infallible>(match line {
                     Line::Good => api.answer(request).await,
                     Line::Refused => failure(StatusCode::SERVICE_UNAVAILABLE, "away"),
-                    Line::Dead => std::future::pending().await,
+                    Line::Mute if request.method() == Method::GET => api.answer(request).await,
+                    Line::Dead | Line::Mute => std::future::pending().await,
                 })
             }
+        })
+    }
+
+    /// The next writes to a path are answered with these codes, one after the other, and change nothing.
+    pub fn fail(&self, path: &str, codes: &[u16]) {
+        let codes = codes
+            .iter()
+            .map(|code| (path.to_owned(), StatusCode::from_u16(*code).unwrap()));
+        self.state().failing.extend(codes);
+    }
+
+    /// Calls this with each write, before it is answered.
+    pub fn on_write(&self, hook: impl FnMut(&Asked) + Send + 'static) {
+        self.state().hook = Some(Box::new(hook));
+    }
+
+    /// How many watches of such paths are open.
+    pub fn watches(&self, part: &str) -> usize {
+        let state = self.state();
+        let open = state.watches.iter().filter(|(_, out)| !out.is_closed());
+        open.filter(|(place, _)| place.path("").contains(part)).count()
+    }
+
+    /// Objects are deleted without a word, and all watches are told that what they know is too old (410).
+    pub fn expire(&self, gone: &[&str]) {
+        let mut state = self.state();
+        for path in gone {
+            state.objects.remove(*path).unwrap();
+        }
+        state.version += 1;
+        state.history.clear();
+        let status = json!({
+            "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+            "reason": "Expired", "message": "too old resource version", "code": 410,
         });
-        Client::new(service, "default")
+        let told = json!({"type": "ERROR", "object": status});
+        for (_, out) in state.watches.drain(..) {
+            let _ = out.send(told.clone());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,10 +239,20 @@ impl FakeApi {
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let path = head.uri.path().to_owned();
         let mut state = self.state();
-        state.asked.push(Asked {
+        let asked = Asked {
             method: head.method.clone(),
             path: path.clone(),
-        });
+        };
+        state.asked.push(asked.clone());
+        if asked.method != Method::GET {
+            if let Some(hook) = &mut state.hook {
+                hook(&asked);
+            }
+            if let Some(at) = state.failing.iter().position(|(failing, _)| *failing == path) {
+                let (_, code) = state.failing.remove(at);
+                return failure(code, "as the test wants it");
+            }
+        }
         let Some(place) = Place::of(&path) else {
             return failure(StatusCode::NOT_FOUND, &path);
         };
@@ -301,7 +379,11 @@ impl State {
             return failure(StatusCode::NOT_FOUND, &path);
         }
         merge(&mut object, patch);
-        let stored = self.store(place, &path, object, event);
+        let metadata = &object["metadata"];
+        let finalizers = metadata["finalizers"].as_array().map_or(0, Vec::len);
+        // An object that is being deleted goes with its last finalizer.
+        let ends = !metadata["deletionTimestamp"].is_null() && finalizers == 0 && place.subresource.is_none();
+        let stored = self.store(place, &path, object, if ends { "DELETED" } else { event });
         success(&stored)
     }
 
@@ -309,6 +391,15 @@ impl State {
         let path = place.path(name);
         match self.objects.get(&path).cloned() {
             None => failure(StatusCode::NOT_FOUND, &path),
+            Some(mut object)
+                if object["metadata"]["finalizers"]
+                    .as_array()
+                    .is_some_and(|all| !all.is_empty()) =>
+            {
+                object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+                let stored = self.store(place, &path, object, "MODIFIED");
+                success(&stored)
+            }
             Some(object) => {
                 self.store(place, &path, object, "DELETED");
                 success(&json!({"apiVersion": "v1", "kind": "Status", "status": "Success"}))

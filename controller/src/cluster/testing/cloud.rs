@@ -3,7 +3,7 @@
 use crate::clouds::{Cloud as Erasure, Registry};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    BoxFuture, Erased, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
+    BoxFuture, Erased, Leave, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
 };
 use gatewright_provider_api::suite::World;
 use gatewright_provider_api::suite::fake::{Cloud, FakeDriver};
@@ -21,10 +21,15 @@ pub const CLOUD: &str = "gatewright.dev/aws-alb";
 pub struct TestCloud(pub Arc<Cloud>);
 
 impl TestCloud {
-    /// It alone.
+    /// It alone, without other processes.
     pub fn registry(&self) -> Registry {
+        self.registry_under(Leave::always())
+    }
+
+    /// It alone, whose changes are made by this leave.
+    pub fn registry_under(&self, leave: Leave) -> Registry {
         let mut registry = Registry::default();
-        let cloud: Erasure = Arc::new(Limited(Erased::new(self.0.driver())));
+        let cloud: Erasure = Arc::new(Limited(Erased::new(self.0.driver(), leave)));
         registry.add(CLOUD, cloud);
         registry
     }

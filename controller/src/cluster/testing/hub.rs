@@ -7,17 +7,19 @@ use crate::cluster::catalog::{Catalog, Release};
 use crate::cluster::clock::Clock;
 use crate::cluster::cloud::{CloudWork, Clouds, Keeper};
 use crate::cluster::events::Events;
+use crate::cluster::finalizers::Finalizers;
 use crate::cluster::hub::{Hub, Inbox, Outbox};
+use crate::cluster::leadership::Leadership;
 use crate::cluster::metrics::Metrics;
-use crate::cluster::protect::Protector;
 use crate::cluster::provision::Provisioner;
 use crate::cluster::status::Writer;
-use crate::cluster::watch::watch;
+use crate::cluster::watch::{Known, watch};
 use crate::cluster::work::Line;
 use gatewright_core::backend::{BackendOptions, ExternalNames, Location};
 use gatewright_core::graph::class::BundleVersion;
 use gatewright_core::snapshot::Kind;
 use gatewright_crds::bundle::{Bundle, Channel};
+use gatewright_provider_api::contract::{Around, Calls, Leave};
 use gatewright_software::sessions::SessionSecret;
 use gatewright_software::{Served, Settings, SoftwareProvider};
 use gatewright_stream::server::{ConfigServer, ServerOptions};
@@ -42,6 +44,8 @@ pub struct TestHub {
     pub leads: cell::Sender<bool>,
     /// Whether everything that exists is known.
     pub synced: cell::Receiver<bool>,
+    /// Its metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The kinds that the API server serves.
@@ -108,10 +112,14 @@ impl TestHub {
                 outcome.is_some_and(|outcome| outcome.is_current())
             }
         });
-        let provider = SoftwareProvider::new(client.clone(), settings, served);
+        let (leads, is_leading) = cell::channel(true);
+        let around = Around {
+            leave: Leave::of(Leadership::new(is_leading.clone())),
+            calls: Arc::clone(&metrics) as Arc<dyn Calls>,
+        };
+        let provider = SoftwareProvider::new(client.clone(), settings, served, around);
         let provisioner = Provisioner::new(provider, Grants::default(), Arc::clone(&metrics));
         let writer = Writer::new(client.clone(), Arc::clone(&metrics));
-        let (leads, is_leading) = cell::channel(true);
         let (synced, is_synced) = cell::channel(false);
         let (inputs, inputs_of_hub) = mpsc::channel(1024);
         let (provisioned, provisioned_of_hub) = mpsc::channel(1024);
@@ -120,7 +128,12 @@ impl TestHub {
         for source in catalog.sources(&[]) {
             let (resource, _) = catalog.kinds[&source.kind].clone();
             let objects = Api::all_with(client.clone(), &resource);
-            tokio::spawn(watch(source, (objects, resource), inputs.clone()));
+            tokio::spawn(watch(
+                source,
+                (objects, resource),
+                Known::default(),
+                inputs.clone(),
+            ));
         }
         tokio::spawn(writer.clone().run(is_leading.clone()));
         tokio::spawn(
@@ -129,19 +142,18 @@ impl TestHub {
                 .run(is_leading.clone(), is_synced.clone(), provisioned),
         );
         let work = CloudWork::new(registry, resync, Arc::clone(&metrics));
-        let (gateway, _) = catalog.kinds[&Kind::Gateway].clone();
-        let keeper = Keeper::start(client.clone(), gateway, is_leading.clone());
+        let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
+        let keeper = Keeper::new(finalizers.clone());
         let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);
         let told_by_clouds = clouds.start(is_leading.clone(), is_synced.clone(), 1024);
-        let (class, _) = catalog.kinds[&Kind::GatewayClass].clone();
         let outbox = Outbox {
             server: server.clone(),
             provisioner: provisioner.clone(),
             clouds,
             writer,
-            events: Events::start(client.clone(), "test".to_owned()),
-            protector: Protector::start(client, class, is_leading.clone()),
-            metrics,
+            events: Events::start(client, "test".to_owned(), is_leading.clone()),
+            finalizers,
+            metrics: Arc::clone(&metrics),
             synced,
         };
         let backends = BackendOptions {
@@ -172,6 +184,7 @@ impl TestHub {
             server,
             leads,
             synced: is_synced,
+            metrics,
         }
     }
 

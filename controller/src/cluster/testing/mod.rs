@@ -6,7 +6,7 @@ mod collector;
 mod hub;
 mod proxy;
 
-pub use api::{FakeApi, Line};
+pub use api::{Asked, FakeApi, Line};
 pub use cloud::{CLOUD, TestCloud};
 pub use collector::{Collector, Span};
 pub use hub::{TestHub, gateway_path};

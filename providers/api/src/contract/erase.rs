@@ -1,6 +1,6 @@
 //! One shape for all providers, for the registry.
 
-use super::{Outcome, Prepare, Preview, ProviderError, converge, preview, remove};
+use super::{Leave, Outcome, Prepare, Preview, ProviderError, preview};
 use crate::Provider;
 use gatewright_model::key::ObjectName;
 use std::any::Any;
@@ -16,10 +16,10 @@ pub trait Reconcile<R>: Send + Sync {
     /// Which provider this is.
     fn provider(&self) -> Provider;
 
-    /// [`converge`].
+    /// [`Leave::converge`].
     fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome>;
 
-    /// [`remove`].
+    /// [`Leave::remove`].
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome>;
 
     /// [`preview::preview`].
@@ -36,12 +36,15 @@ pub trait Reconcile<R>: Send + Sync {
 }
 
 /// The adapter.
-pub struct Erased<D>(D);
+pub struct Erased<D> {
+    driver: D,
+    leave: Leave,
+}
 
 impl<D> Erased<D> {
-    /// Wraps a driver.
-    pub const fn new(driver: D) -> Self {
-        Self(driver)
+    /// Wraps a driver, which changes things by this leave alone.
+    pub const fn new(driver: D, leave: Leave) -> Self {
+        Self { driver, leave }
     }
 }
 
@@ -51,13 +54,13 @@ where
     D: Prepare<R> + 'static,
 {
     fn provider(&self) -> Provider {
-        self.0.provider()
+        self.driver.provider()
     }
 
     fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            match self.0.prepare(request).await {
-                Ok(input) => converge(&self.0, &input).await,
+            match self.driver.prepare(request).await {
+                Ok(input) => self.leave.converge(&self.driver, &input).await,
                 Err(error) => Outcome {
                     unread: Some(error),
                     ..Outcome::default()
@@ -67,22 +70,22 @@ where
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
-        Box::pin(remove(&self.0, gateway))
+        Box::pin(self.leave.remove(&self.driver, gateway))
     }
 
     fn preview<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Preview> {
-        Box::pin(preview::preview(&self.0, request))
+        Box::pin(preview::preview(&self.driver, request))
     }
 
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
-        Box::pin(preview::preview_removal(&self.0, gateway))
+        Box::pin(preview::preview_removal(&self.driver, gateway))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
-        Box::pin(self.0.owners())
+        Box::pin(self.driver.owners())
     }
 
     fn as_any(&self) -> &dyn Any {
-        &self.0
+        &self.driver
     }
 }

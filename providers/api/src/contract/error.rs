@@ -56,6 +56,8 @@ pub enum ErrorKind {
     Timeout,
     /// The API is down or cannot be reached.
     Unavailable,
+    /// This process may make no changes any more; the call may have been carried out.
+    Superseded,
     /// An answer that its documentation does not mention.
     Unexpected,
 }
@@ -124,7 +126,7 @@ const fn backoff(first: Duration, most: Duration) -> Retry {
 
 impl ErrorKind {
     /// One of each, for tests and documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Throttled { after: None },
         Self::Conflict,
         Self::NotFound,
@@ -137,6 +139,7 @@ impl ErrorKind {
         Self::Protected,
         Self::Timeout,
         Self::Unavailable,
+        Self::Superseded,
         Self::Unexpected,
     ];
 
@@ -172,6 +175,7 @@ impl ErrorKind {
             Self::Protected => row(Fault::User, LATER, "Invalid", "protected"),
             Self::Timeout => row(Fault::Provider, SOON, "Pending", "timeout"),
             Self::Unavailable => row(Fault::Provider, SOON, "Pending", "unavailable"),
+            Self::Superseded => row(Fault::Provider, SOON, "Pending", "superseded"),
             Self::Unexpected => row(Fault::Provider, LATER, "Pending", "unexpected"),
         }
     }

@@ -15,12 +15,16 @@
 //! providers, and [`Reconcile`] hides the types of one provider from the rest of the program. What a
 //! provider can express is in [`crate::Provider::support`].
 //!
+//! Every change is made by [`Leave`]: a process that leads no more stops between two changes, and within one.
+//!
 //! No state of our own: everything a driver knows about the past is what it observes. So any process can
 //! take over after any call of any other.
 
 mod change;
 mod erase;
 mod error;
+mod leave;
+mod observe;
 mod outcome;
 pub mod preview;
 mod request;
@@ -31,6 +35,8 @@ mod tests;
 pub use change::{Action, Change, FieldChange, Plan, Resource};
 pub use erase::{BoxFuture, Erased, Reconcile};
 pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
+pub use leave::{Lead, Leave};
+pub use observe::{Around, Call, Calls};
 pub use outcome::{Addresses, Applied, Outcome, Verdict};
 pub use preview::{Preview, Quota};
 pub use request::Request;

@@ -1,52 +1,86 @@
 //! From observation to outcome, in one way for all providers.
 
-use super::{Applied, Change, Driver, Outcome, Plan, ProviderError, Verdict};
+use super::{Applied, Change, Driver, Leave, Outcome, Plan, ProviderError, Verdict};
 use crate::TRACES;
 use gatewright_model::key::ObjectName;
 use tracing::Instrument;
 
-/// Makes a Gateway's infrastructure what its input says. Nothing is written when it is already. A change
-/// that fails stops only those that need it: a broken part hurts only itself.
+/// [`Leave::converge`], where there is no other process.
 pub async fn converge<D: Driver>(driver: &D, input: &D::Input) -> Outcome {
-    let lowered = driver.lower(input);
-    let gateway = driver.gateway(input);
-    let mut outcome = Outcome {
-        unsupported: lowered.unsupported,
-        ..Outcome::default()
-    };
-    let observed = match observe(driver, gateway).await {
-        Ok(observed) => observed,
-        Err(error) => {
-            outcome.unread = Some(error);
-            return outcome;
-        }
-    };
-    let plan = plan(driver, Some(&lowered.target), &observed);
-    let observed = if plan.is_empty() {
-        observed
-    } else {
-        outcome.changes = carry_out(driver, plan).await;
-        match observe(driver, gateway).await {
+    Leave::always().converge(driver, input).await
+}
+
+/// [`Leave::remove`], where there is no other process.
+pub async fn remove<D: Driver>(driver: &D, gateway: &ObjectName) -> Outcome {
+    Leave::always().remove(driver, gateway).await
+}
+
+impl Leave {
+    /// Makes a Gateway's infrastructure what its input says. Nothing is written when it is already. A change
+    /// that fails stops only those that need it: a broken part hurts only itself. Without leave nothing is changed any
+    /// more, and what is missing is [`super::ErrorKind::Superseded`].
+    pub async fn converge<D: Driver>(&self, driver: &D, input: &D::Input) -> Outcome {
+        let lowered = driver.lower(input);
+        let gateway = driver.gateway(input);
+        let mut outcome = Outcome {
+            unsupported: lowered.unsupported,
+            ..Outcome::default()
+        };
+        let observed = match observe(driver, gateway).await {
             Ok(observed) => observed,
             Err(error) => {
                 outcome.unread = Some(error);
                 return outcome;
             }
-        }
-    };
-    outcome.addresses = driver.addresses(input, &observed);
-    outcome.again = driver.recheck(input, &observed);
-    outcome
-}
-
-/// Removes everything that was made for a Gateway, and nothing else.
-pub async fn remove<D: Driver>(driver: &D, gateway: &ObjectName) -> Outcome {
-    let mut outcome = Outcome::default();
-    match observe(driver, gateway).await {
-        Ok(observed) => outcome.changes = carry_out(driver, plan(driver, None, &observed)).await,
-        Err(error) => outcome.unread = Some(error),
+        };
+        let plan = plan(driver, Some(&lowered.target), &observed);
+        let observed = if plan.is_empty() {
+            observed
+        } else {
+            outcome.changes = self.carry_out(driver, plan).await;
+            match observe(driver, gateway).await {
+                Ok(observed) => observed,
+                Err(error) => {
+                    outcome.unread = Some(error);
+                    return outcome;
+                }
+            }
+        };
+        outcome.addresses = driver.addresses(input, &observed);
+        outcome.again = driver.recheck(input, &observed);
+        outcome
     }
-    outcome
+
+    /// Removes everything that was made for a Gateway, and nothing else.
+    pub async fn remove<D: Driver>(&self, driver: &D, gateway: &ObjectName) -> Outcome {
+        let mut outcome = Outcome::default();
+        match observe(driver, gateway).await {
+            Ok(observed) => outcome.changes = self.carry_out(driver, plan(driver, None, &observed)).await,
+            Err(error) => outcome.unread = Some(error),
+        }
+        outcome
+    }
+
+    async fn carry_out<D: Driver>(&self, driver: &D, plan: Plan<D::Step>) -> Vec<Applied> {
+        let mut done: Vec<Applied> = Vec::with_capacity(plan.changes.len());
+        for change in plan.changes {
+            let verdict = match blocked(&change, &done) {
+                Some(verdict) => verdict,
+                None => match self.during(apply(driver, &change)).await {
+                    Some(Ok(())) => Verdict::Done,
+                    Some(Err(error)) => Verdict::Failed(error),
+                    None => Verdict::Failed(Self::superseded(change.resource.clone())),
+                },
+            };
+            done.push(Applied {
+                action: change.action,
+                summary: change.to_string(),
+                resource: change.resource,
+                verdict,
+            });
+        }
+        done
+    }
 }
 
 pub(super) async fn observe<D: Driver>(
@@ -88,26 +122,6 @@ fn note<T>(span: &tracing::Span, result: Result<T, ProviderError>) -> Result<T, 
         span.record("error", error.to_string());
     }
     result
-}
-
-async fn carry_out<D: Driver>(driver: &D, plan: Plan<D::Step>) -> Vec<Applied> {
-    let mut done: Vec<Applied> = Vec::with_capacity(plan.changes.len());
-    for change in plan.changes {
-        let verdict = match blocked(&change, &done) {
-            Some(verdict) => verdict,
-            None => match apply(driver, &change).await {
-                Ok(()) => Verdict::Done,
-                Err(error) => Verdict::Failed(error),
-            },
-        };
-        done.push(Applied {
-            action: change.action,
-            summary: change.to_string(),
-            resource: change.resource,
-            verdict,
-        });
-    }
-    done
 }
 
 fn blocked<S>(change: &Change<S>, done: &[Applied]) -> Option<Verdict> {

@@ -9,7 +9,7 @@ mod error;
 mod log;
 mod metrics;
 mod observer;
-mod process;
+pub mod process;
 mod record;
 pub mod trace;
 

@@ -7,7 +7,8 @@ use crate::kind::{Key, Kind, Observed};
 use crate::names;
 use futures_util::StreamExt;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::ProviderError;
+use gatewright_provider_api::Provider;
+use gatewright_provider_api::contract::{Around, Call, Leave, ProviderError};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -18,7 +19,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// Field manager of everything that is made here.
@@ -42,6 +43,7 @@ pub struct LiveCluster {
     store: Arc<Store>,
     synced: watch::Receiver<usize>,
     watches: usize,
+    around: Around,
 }
 
 impl LiveCluster {
@@ -49,8 +51,8 @@ impl LiveCluster {
     /// the runtime; the receiver gets the owners whose objects changed.
     pub fn start(
         client: Client,
-        controller: &str,
-        namespaces: &BTreeSet<String>,
+        (controller, namespaces): (&str, &BTreeSet<String>),
+        around: Around,
     ) -> (Self, mpsc::Receiver<ObjectName>) {
         let (changes, changed) = mpsc::channel(QUEUE);
         let (done, synced) = watch::channel(0);
@@ -90,6 +92,7 @@ impl LiveCluster {
             store,
             synced,
             watches: WATCHES * places.len(),
+            around,
         };
         (cluster, changed)
     }
@@ -109,6 +112,40 @@ impl LiveCluster {
     fn api(&self, key: &Key) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &key.name.namespace, &api_resource(key.kind))
     }
+
+    /// Waits for the answer to a call, not without end, and tells how it went.
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ProviderError> {
+        let begun = Instant::now();
+        let result = match tokio::time::timeout(PATIENCE, call).await {
+            Ok(result) => result.map_err(|source| error::of(key, source)),
+            Err(_) => Err(error::timeout(key, PATIENCE)),
+        };
+        self.around.calls.called(Call {
+            provider: Provider::Software,
+            operation,
+            outcome: Call::outcome(&result),
+            took: begun.elapsed(),
+        });
+        result
+    }
+
+    /// A call that changes something: only while this process may. One change of a plan can be several of them.
+    async fn change<T>(
+        &self,
+        operation: &'static str,
+        key: &Key,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, ProviderError> {
+        if !self.around.leave.holds() {
+            return Err(Leave::superseded(key.resource()));
+        }
+        self.call(operation, key, call).await
+    }
 }
 
 impl Cluster for LiveCluster {
@@ -117,21 +154,24 @@ impl Cluster for LiveCluster {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Arc<Value>>, ProviderError> {
-        let found = patiently(key, self.api(key).get_opt(&key.name.name)).await?;
+        let api = self.api(key);
+        let found = self.call("get", key, api.get_opt(&key.name.name)).await?;
         Ok(found.map(|object| Arc::new(json(&object))))
     }
 
     async fn apply(&self, key: &Key, object: &Value) -> Result<(), ProviderError> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let patch = Patch::Apply(object);
-        let written = patiently(key, self.api(key).patch(&key.name.name, &params, &patch)).await?;
+        let api = self.api(key);
+        let call = api.patch(&key.name.name, &params, &patch);
+        let written = self.change("apply", key, call).await?;
         self.store.put(key.clone(), json(&written));
         Ok(())
     }
 
     async fn leave_replicas(&self, key: &Key) -> Result<(), ProviderError> {
         let api = self.api(key);
-        let Some(found) = patiently(key, api.get_opt(&key.name.name)).await? else {
+        let Some(found) = self.call("get", key, api.get_opt(&key.name.name)).await? else {
             return Ok(());
         };
         let Some(object) = replicas_to_leave(key, &found) else {
@@ -139,7 +179,8 @@ impl Cluster for LiveCluster {
         };
         let params = PatchParams::apply(SCALE_MANAGER);
         let patch = Patch::Apply(&object);
-        let left = patiently(key, api.patch(&key.name.name, &params, &patch)).await?;
+        let call = api.patch(&key.name.name, &params, &patch);
+        let left = self.change("leave_replicas", key, call).await?;
         self.store.put(key.clone(), json(&left));
         Ok(())
     }
@@ -150,24 +191,20 @@ impl Cluster for LiveCluster {
             uid: Some(uid.to_owned()),
             resource_version: None,
         });
-        let result = tokio::time::timeout(PATIENCE, self.api(key).delete(&key.name.name, &params)).await;
-        let gone = match result {
-            Err(_) => return Err(error::timeout(key, PATIENCE)),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => true,
-            Ok(Err(source)) => return Err(error::of(key, source)),
-            // An object that waits for finalizers is answered with, one that is gone is not.
-            Ok(Ok(answer)) => match answer.left() {
-                Some(object) if !object.finalizers().is_empty() => {
-                    self.store.put(key.clone(), json(&object));
-                    false
-                }
-                _ => true,
-            },
+        let api = self.api(key);
+        let call = async {
+            match api.delete(&key.name.name, &params).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+                // An object that waits for finalizers is answered with, one that is gone is not.
+                answer => Ok(answer?.left().filter(|object| !object.finalizers().is_empty())),
+            }
         };
-        if gone {
-            self.store.remove(key, uid);
+        let left = self.change("delete", key, call).await?;
+        match &left {
+            Some(object) => drop(self.store.put(key.clone(), json(object))),
+            None => drop(self.store.remove(key, uid)),
         }
-        Ok(gone)
+        Ok(left.is_none())
     }
 }
 
@@ -190,13 +227,6 @@ fn replicas_to_leave(key: &Key, found: &DynamicObject) -> Option<Value> {
         },
         "spec": {"replicas": replicas},
     }))
-}
-
-async fn patiently<T>(key: &Key, call: impl Future<Output = kube::Result<T>>) -> Result<T, ProviderError> {
-    match tokio::time::timeout(PATIENCE, call).await {
-        Ok(result) => result.map_err(|source| error::of(key, source)),
-        Err(_) => Err(error::timeout(key, PATIENCE)),
-    }
 }
 
 fn api_resource(kind: Kind) -> ApiResource {

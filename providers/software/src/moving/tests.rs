@@ -4,7 +4,7 @@ use crate::contract_tests::{Dedicated, InMemory};
 use crate::kind::{Key, Kind, Observed, text};
 use crate::lower::Part;
 use crate::testing::{balancers, input, request, settings};
-use gatewright_provider_api::contract::{Outcome, converge};
+use gatewright_provider_api::contract::{Leave, Outcome, converge};
 use gatewright_provider_api::suite::{World as _, drive};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -55,7 +55,8 @@ impl Journey {
         let outcome = match self.known {
             None => drive(converge(&driver, &request)).unwrap(),
             Some(Move { to, phase }) => {
-                let step = step(&driver, request, (phase, serves), self.now);
+                let leave = Leave::always();
+                let step = step(&driver, request, (phase, serves), (self.now, &leave));
                 let (outcome, next) = drive(step).unwrap();
                 self.known = next.map(|phase| Move { to, phase });
                 outcome
