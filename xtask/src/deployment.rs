@@ -2,10 +2,10 @@
 //! removed, in a cluster of its own. `cargo xtask stay`: not one request is lost while everything around the
 //! traffic changes, fails or restarts.
 
-use crate::cluster::{self, After, Cluster, Installation, Tests};
+use crate::cluster::{self, After, Cluster, Installation, Place, Tests};
 use crate::run::root;
 use anyhow::Result;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Tags of the images: what is installed, the release that an upgrade brings, and that of the plain manifests.
@@ -42,6 +42,9 @@ struct Common {
     /// Name of the cluster; by default the command's.
     #[arg(long)]
     name: Option<String>,
+    /// Use kind (needs Docker, and a load balancer beside it); what kills parts of the cluster is left out there.
+    #[arg(long)]
+    kind: bool,
     /// Leave the cluster running.
     #[arg(long)]
     keep: bool,
@@ -63,11 +66,35 @@ impl Args {
 }
 
 impl Common {
+    /// Where the cluster is.
+    const fn place(&self) -> Place {
+        Place::of(self.kind)
+    }
+
+    /// The command that runs the tests inside of the cluster.
+    fn line(&self, (tests, helm): (&Path, &Path), environment: &[(&str, &str)]) -> Vec<String> {
+        let mut line = vec![
+            "env".to_owned(),
+            format!("HELM={}", helm.display()),
+            format!("GATEWRIGHT_ROOT={}", root().display()),
+        ];
+        if !self.place().is_ours() {
+            line.push("GATEWRIGHT_NO_FAULTS=1".to_owned());
+        }
+        line.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        line.push(tests.display().to_string());
+        let options = ["-test.v", "-test.failfast", "-test.timeout=60m", "-test.run"];
+        line.extend(options.map(str::to_owned));
+        line.push(self.run_test.clone());
+        line
+    }
+
     /// All tests, with images of this source.
     fn all() -> Self {
         Self {
             run_test: ".".to_owned(),
             name: None,
+            kind: false,
             keep: false,
             profile: "quick-release".to_owned(),
             images: None,
@@ -108,29 +135,47 @@ fn run(args: &Common, kind: Tests, environment: &[(&str, &str)]) -> Result<()> {
         Some(folder) => Installation::of_archives(folder)?,
         None => Installation::build(&args.profile)?,
     };
-    let name = args.name.clone().unwrap_or_else(|| kind.name().to_owned());
-    Cluster { name }.during(&[], After::of(args.keep), |cluster| {
+    let cluster = Cluster {
+        name: args.name.clone().unwrap_or_else(|| kind.name().to_owned()),
+        place: args.place(),
+    };
+    cluster.during(&[], After::of(args.keep), |cluster| {
         installation.load(cluster, &TAGS)?;
         let begun = Instant::now();
-        let mut line = vec![
-            "env".to_owned(),
-            format!("HELM={}", installation.helm().display()),
-            format!("GATEWRIGHT_ROOT={}", root().display()),
-        ];
-        line.extend(environment.iter().map(|(name, value)| format!("{name}={value}")));
-        line.push(tests.display().to_string());
-        line.extend(
-            [
-                "-test.v",
-                "-test.failfast",
-                "-test.timeout=60m",
-                "-test.run",
-                &args.run_test,
-            ]
-            .map(str::to_owned),
-        );
+        let line = args.line((&tests, installation.helm()), environment);
         let result = cluster.inside(&line.iter().map(String::as_str).collect::<Vec<_>>());
         eprintln!("    the tests took {} s", begun.elapsed().as_secs());
         result
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_kind_nothing_is_killed() {
+        let line = |common: &Common| {
+            let programs = (Path::new("/stay.test"), Path::new("/helm"));
+            common.line(programs, &[("GATEWRIGHT_FULL", "1")])
+        };
+        let machine = line(&Common::all());
+        let rest = [
+            "GATEWRIGHT_FULL=1",
+            "/stay.test",
+            "-test.v",
+            "-test.failfast",
+            "-test.timeout=60m",
+            "-test.run",
+            ".",
+        ];
+        assert_eq!(machine[..2], ["env", "HELM=/helm"]);
+        assert_eq!(machine[3..], rest);
+        let kind = line(&Common {
+            kind: true,
+            ..Common::all()
+        });
+        assert_eq!(kind[3], "GATEWRIGHT_NO_FAULTS=1");
+        assert_eq!(kind[4..], rest);
+    }
 }

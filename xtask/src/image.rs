@@ -2,7 +2,7 @@
 
 use crate::cluster;
 use crate::run::{cargo, run};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,31 +32,66 @@ pub struct Args {
 /// # Errors
 /// When a build fails.
 pub fn run_command(args: &Args) -> Result<()> {
+    for part in Part::ALL {
+        write(args, part)?;
+    }
+    Ok(())
+}
+
+/// The image of the proxies must be smaller than this, unpacked, in bytes.
+const MOST: u64 = 25 << 20;
+
+/// The release's image of the proxies is small enough, as a step of the tests.
+///
+/// # Errors
+/// When it is not, or a build fails.
+pub fn check_size() -> Result<()> {
+    let args = Args {
+        registry: REGISTRY.to_owned(),
+        tag: "size".to_owned(),
+        profile: "release".to_owned(),
+    };
+    small_enough(write(&args, Part::Proxy)?)
+}
+
+fn small_enough(size: u64) -> Result<()> {
+    let [found, most] = [size, MOST].map(mebibytes);
+    ensure!(
+        size < MOST,
+        "the image of the proxies has {found:.1} MiB, accepted are less than {most:.0} MiB"
+    );
+    Ok(())
+}
+
+/// Writes the image of a part; answers its size unpacked, in bytes.
+fn write(args: &Args, part: Part) -> Result<u64> {
     let folder = target_dir()?.join("images");
     std::fs::create_dir_all(&folder)?;
     let authorities = folder.join("ca-certificates.crt");
     std::fs::write(&authorities, public_authorities()?)?;
-    for part in Part::ALL {
-        let program = program(part, &args.profile)?;
-        let archive = folder.join(format!("{}.tar", part.name()));
-        let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
-        let image = cluster::Packed {
-            program: &program,
-            at: None,
-            files: &[(AUTHORITIES.to_owned(), authorities.clone())],
-            tag: &tag,
-        };
-        cluster::pack(&image, &archive)?;
-        let size =
-            |file: &Path| Ok::<_, anyhow::Error>(std::fs::metadata(file)?.len() as f64 / f64::from(1 << 20));
-        eprintln!(
-            "    {tag}: {} ({:.1} MiB, unpacked {:.1} MiB)",
-            archive.display(),
-            size(&archive)?,
-            size(&program)? + size(&authorities)?
-        );
-    }
-    Ok(())
+    let program = program(part, &args.profile)?;
+    let archive = folder.join(format!("{}.tar", part.name()));
+    let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
+    let image = cluster::Packed {
+        program: &program,
+        at: None,
+        files: &[(AUTHORITIES.to_owned(), authorities.clone())],
+        tag: &tag,
+    };
+    cluster::pack(&image, &archive)?;
+    let size = |file: &Path| std::fs::metadata(file).map(|about| about.len());
+    let unpacked = size(&program)? + size(&authorities)?;
+    eprintln!(
+        "    {tag}: {} ({:.1} MiB, unpacked {:.1} MiB)",
+        archive.display(),
+        mebibytes(size(&archive)?),
+        mebibytes(unpacked)
+    );
+    Ok(unpacked)
+}
+
+fn mebibytes(size: u64) -> f64 {
+    size as f64 / f64::from(1 << 20)
 }
 
 /// Where programs look for the public certificate authorities.
@@ -161,4 +196,19 @@ fn target_dir() -> Result<PathBuf> {
     folder
         .map(PathBuf::from)
         .context("cargo metadata names no target folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_is_too_large_is_told() {
+        small_enough(MOST - 1).unwrap();
+        let error = small_enough(MOST + (1 << 19)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the image of the proxies has 25.5 MiB, accepted are less than 25 MiB"
+        );
+    }
 }

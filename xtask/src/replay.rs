@@ -103,9 +103,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     let program = cluster::scenario_program("gatewright-replay")?;
     let unpacked = tempfile::tempdir()?;
     let manifests = manifests(unpacked.path())?;
-    let cluster = Cluster {
-        name: args.name.clone(),
-    };
+    let cluster = Cluster::here(&args.name);
     let mut failed = Vec::new();
     for (bundle, channel) in combinations {
         let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! `cargo xtask scenarios`: the scenarios of `e2e/scenarios` against our own Helm chart in a cluster of its own.
 
-use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE};
+use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE, Place};
 use crate::image::Part;
 use crate::run::{cargo, run};
 use crate::simulated::{self, Aws, Pace};
@@ -43,6 +43,7 @@ enum Provider {
   cargo xtask scenarios --provider aws
   cargo xtask scenarios --ecosystem cert_manager
   cargo xtask scenarios --full mode_change
+  cargo xtask scenarios --kind invalid_among_valid
   cargo xtask scenarios --keep limits_of_a_route
   cargo xtask scenarios --reuse limits_of_a_route")]
 pub struct Args {
@@ -63,6 +64,9 @@ pub struct Args {
     /// Name of the cluster.
     #[arg(long, default_value = "scenarios")]
     name: String,
+    /// Use kind (needs Docker, and a load balancer beside it), where rights are not compared with calls.
+    #[arg(long)]
+    kind: bool,
     /// Version of the Gateway API's definitions.
     #[arg(long, default_value = "1.6.3")]
     bundle: String,
@@ -93,6 +97,7 @@ impl Args {
             ecosystem: false,
             full: false,
             name: "scenarios-step".to_owned(),
+            kind: false,
             bundle: "1.6.3".to_owned(),
             channel: "experimental".to_owned(),
             keep: false,
@@ -100,6 +105,20 @@ impl Args {
             profile: "quick-release".to_owned(),
             controller: None,
         }
+    }
+
+    /// Where the cluster is.
+    const fn place(&self) -> Place {
+        Place::of(self.kind)
+    }
+
+    /// How the cluster starts.
+    fn up(&self) -> Vec<&str> {
+        let mut up = vec!["--bundle", self.bundle.as_str(), "--channel", &self.channel];
+        if self.place().is_ours() {
+            up.extend(["--audit", NAMESPACE]);
+        }
+        up
     }
 
     /// Whether everything runs that uses a right of the controller.
@@ -150,7 +169,11 @@ pub fn run_aws_step() -> Result<()> {
 /// # Errors
 /// When one fails, a call of the controller was refused, or it has rights that nothing used.
 pub fn run_all(args: &Args) -> Result<()> {
-    cluster::require()?;
+    args.place().require()?;
+    ensure!(
+        !args.kind || args.provider == Provider::Software,
+        "--kind is for the bundled proxy: the simulated cloud needs a cluster in namespaces of this machine"
+    );
     let test = [
         "test",
         "--locked",
@@ -168,6 +191,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     };
     let cluster = Cluster {
         name: args.name.clone(),
+        place: args.place(),
     };
     if args.provider == Provider::Aws {
         return scenarios.on_aws(&cluster);
@@ -178,13 +202,14 @@ pub fn run_all(args: &Args) -> Result<()> {
     }
     let authorization = cluster::authorization_server()?.display().to_string();
     let installation = Installation::build(&args.profile)?;
-    let mut up = vec!["--bundle", args.bundle.as_str(), "--channel", &args.channel];
-    up.extend(["--audit", NAMESPACE]);
-    cluster.during(&up, After::of(args.keep), |cluster| {
+    cluster.during(&args.up(), After::of(args.keep), |cluster| {
         cluster.run(&["load-image", &authorization, "--tag", AUTHORIZATION_SERVER])?;
         installation.install(cluster, &[args.mode.setting()])?;
         scenarios.run(cluster, &[])?;
-        scenarios.compare_rights(cluster)
+        if args.place().is_ours() {
+            scenarios.compare_rights(cluster)?;
+        }
+        Ok(())
     })
 }
 
@@ -211,9 +236,7 @@ impl Scenarios<'_> {
             Some(program) => Installation::of_program(Part::Controller, program)?,
             None => Installation::build_part(Part::Controller, &args.profile)?,
         };
-        let mut up = vec!["--bundle", args.bundle.as_str(), "--channel", &args.channel];
-        up.extend(["--audit", NAMESPACE]);
-        cluster.during(&up, After::of(args.keep), |cluster| {
+        cluster.during(&args.up(), After::of(args.keep), |cluster| {
             let aws = Aws::start(cluster, &simulator, Pace::Quick)?;
             let mut settings = aws.chart();
             settings.extend(AWS_SETTINGS.iter().map(|setting| (*setting).to_owned()));
@@ -284,4 +307,31 @@ fn parameters() -> serde_json::Value {
             "attributes": {"deregistration_delay.timeout_seconds": "20"},
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_recorded_where_that_can_be_had() {
+        let machine = Args::first();
+        assert_eq!(machine.up()[4..], ["--audit", NAMESPACE]);
+        let kind = Args {
+            kind: true,
+            ..Args::first()
+        };
+        assert_eq!(kind.up(), ["--bundle", "1.6.3", "--channel", "experimental"]);
+        assert_eq!(kind.place(), Place::Kind);
+    }
+
+    #[test]
+    fn the_simulated_cloud_is_not_on_kind() {
+        let args = Args {
+            kind: true,
+            provider: Provider::Aws,
+            ..Args::first()
+        };
+        assert!(run_all(&args).unwrap_err().to_string().contains("--kind"));
+    }
 }

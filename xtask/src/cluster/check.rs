@@ -1,7 +1,7 @@
 //! `cargo xtask cluster check`: the Go tests of clusters, those inside a running one included, and
 //! that one kill leaves nothing.
 
-use super::{Target, Up, build, manager_of, on, start};
+use super::{Target, Up, build, manager_of, on, packages, start};
 use crate::run::{cache_dir, output, root, run};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ const NAME: &str = "check";
 
 /// How long the kernel may take to end every process of a cluster.
 const END: Duration = Duration::from_secs(30);
+
+/// How long a cluster may take to be ready, once everything is built.
+const READY: Duration = Duration::from_secs(20);
 
 /// Runs all checks.
 pub(super) fn run_checks() -> Result<()> {
@@ -33,15 +36,31 @@ pub(super) fn run_checks() -> Result<()> {
         audit: None,
         foreground: false,
     };
+    // What is compiled or packed for the first time does not count.
+    packages::ensure()?;
+    build::ensure()?;
     let began = Instant::now();
     start(&up)?;
-    eprintln!("    up in {:.1} s", began.elapsed().as_secs_f64());
+    let took = began.elapsed();
+    eprintln!("    up in {:.1} s", took.as_secs_f64());
     let built = build::ensure_tools()?;
-    let result = inside(&built, &tests).and_then(|()| leaves_nothing(&built));
+    let result = in_time(took)
+        .and_then(|()| inside(&built, &tests))
+        .and_then(|()| leaves_nothing(&built));
     run(on(&mut manager_of(&built), &target()).arg("down"))?;
     result?;
     let remains = remains();
     ensure!(remains.is_empty(), "the cluster has left {}", show(&remains));
+    Ok(())
+}
+
+fn in_time(took: Duration) -> Result<()> {
+    ensure!(
+        took < READY,
+        "the cluster was ready after {:.1} s, expected less than {} s",
+        took.as_secs_f64(),
+        READY.as_secs()
+    );
     Ok(())
 }
 
@@ -114,4 +133,19 @@ fn remains() -> Vec<PathBuf> {
 fn show(places: &[PathBuf]) -> String {
     let shown: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
     shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_takes_too_long_is_told() {
+        in_time(READY / 2).unwrap();
+        let error = in_time(READY).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the cluster was ready after 20.0 s, expected less than 20 s"
+        );
+    }
 }

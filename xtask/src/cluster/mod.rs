@@ -11,7 +11,7 @@ mod packages;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{After, Cluster};
+pub use handle::{After, Cluster, Place};
 pub use install::{Installation, Mode, NAMESPACE};
 
 use crate::run::{cache_dir, cargo, command, root, run};

@@ -121,9 +121,7 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<Outcome> {
     let begun = Instant::now();
     let simulator = simulated::build()?;
-    let cluster = Cluster {
-        name: args.name.clone(),
-    };
+    let cluster = Cluster::here(&args.name);
     if args.reuse {
         Aws::start(&cluster, &simulator, args.pace)?;
         return suite_in(&cluster, args, suite, tests);

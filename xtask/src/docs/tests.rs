@@ -46,6 +46,7 @@ fn metrics_of_the_page_are_those_of_the_programs() {
                 "workqueue_",
                 "leader_election_",
                 "process_",
+                "rest_client_",
             ]
             .iter()
             .any(|start| name.starts_with(start))

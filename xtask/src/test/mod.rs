@@ -6,7 +6,7 @@ mod report;
 
 use crate::run::{cargo, run, this_program};
 use crate::{
-    aws, charts, cluster, conformance, crds, deployment, fuzz, layers, replay, scenarios, sim, tools,
+    aws, charts, cluster, conformance, crds, deployment, fuzz, image, layers, replay, scenarios, sim, tools,
 };
 use anyhow::{Context, Result, bail};
 use record::Tells;
@@ -220,6 +220,14 @@ const STEPS: &[Step] = &[
         cluster: true,
         tells: Tells::Lines,
         run: |args| scenarios::run_step(args.full),
+    },
+    Step {
+        name: "image-size",
+        about: "the release's image of the proxies is smaller than 25 MiB",
+        full: true,
+        cluster: false,
+        tells: Tells::Only(&["unpacked"]),
+        run: |_| image::check_size(),
     },
     Step {
         name: "mutated",

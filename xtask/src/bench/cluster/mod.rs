@@ -207,9 +207,7 @@ fn measured(
     let title = subject.title();
     eprintln!("==> {title}");
     let mut column = Column::new(title);
-    let cluster = Cluster {
-        name: CLUSTER.to_owned(),
-    };
+    let cluster = Cluster::here(CLUSTER);
     let result = cluster.during(&[], After::End, |cluster| {
         install(cluster)?;
         measure(cluster, &tools.program, &arguments(subject, args), &mut column)
