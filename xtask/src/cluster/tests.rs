@@ -20,7 +20,8 @@ fn a_package_of_several_missing_programs_is_installed_once() {
             "containernetworking-plugins",
             "iptables",
             "conntrack",
-            "util-linux"
+            "util-linux",
+            "iproute2"
         ]
     );
     let some = packages::missing(|need| !matches!(need.program, "ip6tables" | "ctr"));
