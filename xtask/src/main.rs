@@ -16,6 +16,7 @@ mod run;
 mod scenarios;
 mod sim;
 mod simulated;
+mod terraform;
 mod test;
 mod tools;
 

@@ -4,7 +4,7 @@
 //!
 //! The tables say, for every [`Feature`] of the provider-neutral model, whether a provider serves it,
 //! serves it roughly, or cannot express it, and which vendor page says so. The feature tables of the
-//! documentation are generated from them ([`document`]), and [`review`] turns them into the typed
+//! documentation are generated from them ([`document`], [`mapping`]), and [`review`] turns them into the typed
 //! [`gatewright_model::unsupported::Unsupported`] entries of one load balancer: nothing is dropped
 //! silently.
 
@@ -12,6 +12,7 @@ pub mod claim;
 pub mod contract;
 pub mod document;
 pub mod feature;
+pub mod mapping;
 pub mod provider;
 pub mod review;
 #[cfg(any(test, feature = "suite"))]

@@ -6,7 +6,8 @@ mod report;
 
 use crate::run::{cargo, run, this_program};
 use crate::{
-    aws, charts, cluster, conformance, crds, deployment, fuzz, image, layers, replay, scenarios, sim, tools,
+    aws, charts, cluster, conformance, crds, deployment, fuzz, image, layers, replay, scenarios, sim, terraform,
+    tools,
 };
 use anyhow::{Context, Result, bail};
 use record::Tells;
@@ -142,6 +143,14 @@ const STEPS: &[Step] = &[
         cluster: false,
         tells: Tells::Only(&[" checks ", " passed"]),
         run: |_| aws::check_clients(),
+    },
+    Step {
+        name: "terraform",
+        about: "Terraform modules are formatted and documented; validated and tested where Terraform and its plugin are installed",
+        full: false,
+        cluster: false,
+        tells: Tells::Only(&["NOT RUN", "Success!", " passed"]),
+        run: |_| terraform::check(),
     },
     Step {
         name: "aws-quickstart",

@@ -4,10 +4,12 @@
 //! "Actions, resources, and condition keys" of each service in the Service Authorization Reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
 
+mod grant;
 mod policy;
 mod table;
 
 use crate::limiter::Bucket;
+pub use grant::Grant;
 pub use policy::policy;
 pub use table::{ALL, IMPLIED};
 pub(crate) use table::{ec2, quotas, sts};
@@ -93,6 +95,11 @@ impl Call {
             .map(|prefix| format!("{prefix}:{}", self.operation))
     }
 
+    /// The part of the policy that allows it; none where no permission is needed.
+    pub const fn grant(&self) -> Option<Grant> {
+        self.service.grant()
+    }
+
     /// Whether requests carry a private key: what AWS says about them is not passed on.
     pub fn confidential(&self) -> bool {
         self.operation == "ImportCertificate"
@@ -111,6 +118,8 @@ impl Call {
 pub struct Implied {
     /// IAM action.
     pub action: &'static str,
+    /// The part of the policy that allows it.
+    pub grant: Grant,
     /// What it is allowed on.
     pub on: &'static [Kind],
     /// A further condition: key and value, compared as equal strings.

@@ -1,8 +1,8 @@
 //! AWS's errors by kind.
 
 mod codes;
+mod hints;
 
-use codes::is_of_credentials;
 pub use codes::kind_of_code;
 pub(crate) use codes::throttles;
 
@@ -22,13 +22,6 @@ use std::time::Duration;
 
 /// The part of AWS's message that is passed on, in characters.
 const LONGEST_MESSAGE: usize = 600;
-
-/// What to do when AWS does not know the caller.
-const CREDENTIALS: &str = "AWS does not accept the credentials; check what gives them (environment, profile, IRSA, Pod \
-                           Identity) and the controller's clock: ";
-
-/// What to do at a quota.
-const QUOTA: &str = "a quota is used up; raise it in Service Quotas, or remove what is not needed: ";
 
 /// What went wrong with a call.
 pub(crate) fn cloud_error<E>(call: &'static Call, error: &SdkError<E, HttpResponse>) -> CloudError
@@ -67,7 +60,7 @@ where
                 return told(ErrorKind::Timeout, "no connection or answer in time".into());
             }
             if failure.is_io() {
-                return told(ErrorKind::Unavailable, "the endpoint cannot be reached".into());
+                return told(ErrorKind::Unavailable, hints::unreachable(call));
             }
             told(ErrorKind::Unexpected, format!("not sent: {}", chain(source)))
         }
@@ -113,12 +106,7 @@ where
             .extra(REQUEST_ID)
             .map(str::to_owned)
     });
-    let mut message = match (kind, call.action()) {
-        (ErrorKind::Forbidden, _) if is_of_credentials(code) => CREDENTIALS.to_owned(),
-        (ErrorKind::Forbidden, Some(action)) => format!("needs the permission `{action}`: "),
-        (ErrorKind::QuotaExceeded, _) => QUOTA.to_owned(),
-        _ => String::new(),
-    };
+    let mut message = hints::of(call, kind, code).map_or_else(String::new, |hint| format!("{hint}: "));
     match error.message() {
         // What AWS says about a request with a private key is not repeated.
         Some(said) if !call.confidential() => message.extend(said.chars().take(LONGEST_MESSAGE)),

@@ -1,21 +1,22 @@
 //! The IAM policy that the calls need, and no more.
 
-use super::{ALL, Call, IMPLIED, Kind, Scope, Service};
+use super::{ALL, Call, Grant, IMPLIED, Kind, Scope, Service};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tag of what belongs to a cluster.
 const MARK: &str = gatewright_aws::owner::CLUSTER;
 
-/// A policy document: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>.
+/// A policy document with some parts: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>.
 ///
-/// `partition` is `aws`, `aws-cn`, `aws-us-gov` and so on, as in ARNs. With the name of a cluster it allows changes of that cluster's resources alone; without, of those of any cluster,
-/// but of nobody else's.
-pub fn policy(partition: &str, cluster: Option<&str>) -> Value {
+/// `partition` is `aws`, `aws-cn`, `aws-us-gov` and so on, as in ARNs. With the name of a cluster it allows changes of
+/// that cluster's resources alone; without, of those of any cluster, but of nobody else's.
+pub fn policy(grants: &[Grant], partition: &str, cluster: Option<&str>) -> Value {
     // Statements of one condition are one statement: an action only ever concerns resources of its own service, and
     // a policy may not be long. What has no condition is kept apart by what it is on.
     let mut grouped: BTreeMap<(String, Option<Kind>), Group> = BTreeMap::new();
-    for call in ALL {
+    let granted = |call: &&&Call| call.grant().is_some_and(|grant| grants.contains(&grant));
+    for call in ALL.iter().filter(granted) {
         for (scope, on) in parts(call) {
             for conditions in conditions(call.service, scope, cluster) {
                 let apart = if conditions.is_empty() {
@@ -34,7 +35,7 @@ pub fn policy(partition: &str, cluster: Option<&str>) -> Value {
     }
     let groups = grouped.into_values().filter(|group| !group.actions.is_empty());
     let mut statements: Vec<Value> = groups.map(|group| group.statement(partition)).collect();
-    for implied in IMPLIED {
+    for implied in IMPLIED.iter().filter(|implied| grants.contains(&implied.grant)) {
         let mut conditions = Map::new();
         if let Some((key, value)) = implied.condition {
             conditions.insert("StringEquals".into(), json!({ key: value }));

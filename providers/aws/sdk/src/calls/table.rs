@@ -1,6 +1,6 @@
 //! The table.
 
-use super::{Call, Implied, Kind, Scope, Service};
+use super::{Call, Grant, Implied, Kind, Scope, Service};
 use crate::limiter::Bucket;
 use Kind::{Certificate, Listener, LoadBalancer, Rule, SecurityGroup, TargetGroup, Vpc};
 use Scope::{Marks, MarksOrOurs, MarksWithin, Ours, Tags};
@@ -187,6 +187,7 @@ pub static ALL: &[&Call] = &[
 /// Actions that calls need beside their own.
 pub static IMPLIED: &[Implied] = &[Implied {
     action: "iam:CreateServiceLinkedRole",
+    grant: Grant::LoadBalancing,
     on: &[Kind::ServiceLinkedRole],
     condition: Some(("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com")),
     why: "the first load balancer of an account makes the role of Elastic Load Balancing",

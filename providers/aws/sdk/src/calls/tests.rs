@@ -1,6 +1,7 @@
-use super::{ALL, IMPLIED, Kind, Scope, find, policy};
+use super::{ALL, Grant, IMPLIED, Kind, Scope, find, policy};
 use crate::limiter::Bucket;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 #[test]
 fn calls_are_listed_once() {
@@ -55,7 +56,7 @@ fn allowed(policy: &serde_json::Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_policy_allows_what_is_called_and_nothing_else() {
-    let policy = policy("aws", None);
+    let policy = policy(Grant::ALL, "aws", None);
     let mut called: BTreeSet<String> = ALL.iter().filter_map(|call| call.action()).collect();
     called.extend(IMPLIED.iter().map(|one| one.action.to_owned()));
     assert_eq!(allowed(&policy), called.iter().map(String::as_str).collect());
@@ -73,17 +74,40 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
     }
 }
 
+#[test]
+fn every_action_is_in_one_part() {
+    let mut seen = BTreeSet::new();
+    for grant in Grant::ALL {
+        let policy = policy(&[*grant], "aws", None);
+        let actions = allowed(&policy);
+        assert!(!actions.is_empty(), "{}", grant.name());
+        for action in actions {
+            assert!(seen.insert(action.to_owned()), "{action} twice");
+        }
+    }
+    assert_eq!(
+        seen,
+        allowed(&policy(Grant::ALL, "aws", None))
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    );
+}
+
 /// "The size of each managed policy can't exceed 6,144 characters"; white space is not counted:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>.
 #[test]
-fn the_policy_fits_into_one() {
+fn each_part_fits_into_a_managed_policy() {
     let longest = "c".repeat(100);
-    assert!(policy("aws", Some(&longest)).to_string().len() <= 6144);
+    for grant in Grant::ALL {
+        let length = policy(&[*grant], "aws-us-gov", Some(&longest)).to_string().len();
+        assert!(length <= 6144, "{} has {length} characters", grant.name());
+    }
 }
 
 #[test]
 fn a_clusters_name_narrows_the_policy() {
-    let narrow = policy("aws", Some("green")).to_string();
+    let narrow = policy(Grant::ALL, "aws", Some("green")).to_string();
     assert!(
         narrow.contains(r#""aws:ResourceTag/gatewright.dev/cluster":"green""#),
         "{narrow}"
@@ -91,17 +115,53 @@ fn a_clusters_name_narrows_the_policy() {
     assert!(!narrow.contains("Null"), "{narrow}");
 }
 
-/// `deploy/aws/iam-policy.json` is what users install. With `WRITE_POLICY=1` in the environment it is written anew.
+/// What users install: `deploy/aws/iam`, and the templates of the Terraform module, which puts partition and cluster
+/// in. With `WRITE_POLICY=1` in the environment they are written anew.
 #[test]
-fn the_policy_in_the_repository_is_this_one() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/aws/iam-policy.json");
-    let text = format!("{:#}\n", policy("aws", None));
-    if std::env::var_os("WRITE_POLICY").is_some() {
-        std::fs::write(path, &text).unwrap();
+fn the_policies_in_the_repository_are_these() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let json = root.join("deploy/aws/iam");
+    let templates = root.join("terraform/aws/permissions/policies");
+    let mut wanted = Vec::new();
+    for grant in Grant::ALL {
+        let name = grant.name();
+        let text = |partition, cluster| format!("{:#}\n", policy(&[*grant], partition, cluster));
+        wanted.push((json.join(format!("{name}.json")), text("aws", None)));
+        let template = text("${partition}", Some("${cluster}"));
+        wanted.push((templates.join(format!("{name}.json.tftpl")), template));
     }
-    let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        found == text,
-        "{path} is not up to date: run this test with WRITE_POLICY=1"
-    );
+    for (path, text) in &wanted {
+        if std::env::var_os("WRITE_POLICY").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            found == *text,
+            "{} is not up to date: run this test with WRITE_POLICY=1",
+            path.display()
+        );
+    }
+    for folder in [json, templates] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name();
+            assert!(
+                wanted.iter().any(|(wanted, _)| wanted.file_name() == name),
+                "{} belongs to no part of the policy",
+                path.display()
+            );
+        }
+    }
+}
+
+/// A template holds nothing for Terraform but what it is given.
+#[test]
+fn templates_have_two_gaps() {
+    for grant in Grant::ALL {
+        let template = policy(&[*grant], "${partition}", Some("${cluster}")).to_string();
+        let rest = template.replace("${partition}", "aws").replace("${cluster}", "green");
+        assert!(!rest.contains("${") && !rest.contains("%{"), "{}", grant.name());
+        assert_eq!(rest, policy(&[*grant], "aws", Some("green")).to_string());
+    }
 }

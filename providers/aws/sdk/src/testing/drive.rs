@@ -4,7 +4,7 @@
 use super::simulator::simulator;
 use super::{Seen, Setup, account};
 use crate::Account;
-use crate::calls::policy;
+use crate::calls::{Grant, policy};
 use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::alb::{AlbDriver, Request, Settings};
@@ -303,7 +303,7 @@ pub(super) fn writes(seen: &Seen) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_gateway_settles_changes_is_replaced_and_leaves_nothing() {
-    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let wide = Figures {
         burst: 10_000,
         per_second: 10_000.0,
