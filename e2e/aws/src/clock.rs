@@ -17,6 +17,13 @@ impl Clock {
         real.saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
+    /// The machine's own time, in seconds since 1970: what callers sign with, however the simulator's clock jumps.
+    pub fn machine_s(&self) -> i64 {
+        let ahead = i64::try_from(self.ahead.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let now = i64::try_from(self.now()).unwrap_or(i64::MAX);
+        now.saturating_sub(ahead) / 1000
+    }
+
     /// Lets time jump forward.
     pub fn advance(&self, milliseconds: u64) {
         let _ = self

@@ -94,6 +94,7 @@ async fn respond(
         return Ok(admin::answer(&simulator, &head.method, head.uri.path(), &body));
     }
     let request = Request {
+        method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,

@@ -23,6 +23,7 @@ use crate::faults::{Fault, Faults};
 use crate::server::plain;
 use crate::service::Settings;
 use crate::state::{World, place};
+use crate::sts::Keys;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -93,6 +94,7 @@ fn reset(simulator: &Simulator) -> Reply {
         history,
         publisher,
         policy,
+        keys,
         changes,
         problems: _,
     } = &mut *inner;
@@ -103,6 +105,7 @@ fn reset(simulator: &Simulator) -> Reply {
     history.clear();
     publisher.forget();
     *policy = None;
+    *keys = Keys::default();
     *changes += 1;
     drop(inner);
     simulator.publish();

@@ -7,6 +7,7 @@
 //! | `PUT /certificates/{account}/{region}` | `{"arn": "...", "status": "FAILED"}`; `null` gives it its own again |
 //! | `PUT /refused-roles/{account}/{region}` | roles that callers of this account and region may not assume |
 //! | `PUT`, `DELETE /policy` | the policy that all calls must be allowed by |
+//! | `PUT`, `DELETE /keys` | `{"AKIA...": "secret"}`: the access keys that exist; any key with any secret without |
 
 use super::{Reply, read};
 use crate::dispatch::Simulator;
@@ -16,7 +17,7 @@ use crate::iam::Policy;
 use crate::quotas;
 use crate::service::Context;
 use crate::state::{Account, place};
-use crate::sts::Identity;
+use crate::sts::{Identity, Keys};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,6 +58,14 @@ pub(super) fn answer(simulator: &Simulator, method: &Method, parts: &[&str], bod
             simulator.inner().policy = Some(policy);
             json!({})
         }),
+        ("PUT", ["keys"]) => keys(body).map(|keys| {
+            simulator.inner().keys = keys;
+            json!({})
+        }),
+        ("DELETE", ["keys"]) => {
+            simulator.inner().keys = Keys::default();
+            Ok(json!({}))
+        }
         ("DELETE", ["policy"]) => {
             simulator.inner().policy = None;
             Ok(json!({}))
@@ -71,6 +80,10 @@ pub(super) fn answer(simulator: &Simulator, method: &Method, parts: &[&str], bod
 struct Forced {
     arn: String,
     status: Option<String>,
+}
+
+fn keys(body: &[u8]) -> Result<Keys, (StatusCode, String)> {
+    read(body).map(Keys::new)
 }
 
 fn policy(body: &[u8]) -> Result<Policy, (StatusCode, String)> {

@@ -1,6 +1,7 @@
 //! From a request to its answer: which operation, faults, input, effect, answer.
 
 mod identify;
+mod signed;
 mod table;
 
 use crate::calls::{Call, Calls};
@@ -15,7 +16,7 @@ use crate::protocol::{cbor, check, json, xml};
 use crate::publish::Publisher;
 use crate::service::{Context, Healths, Service, Settings};
 use crate::state::{Account, MOST_ACCOUNTS, World, place};
-use crate::sts::authenticate;
+use crate::sts::{Keys, authenticate};
 use crate::traffic::config::Config;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -36,6 +37,8 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Method.
+    pub method: http::Method,
     /// Path.
     pub path: String,
     /// Query, without its question mark.
@@ -97,6 +100,8 @@ pub struct Inner {
     pub publisher: Publisher,
     /// What callers may do, if not everything.
     pub policy: Option<Policy>,
+    /// Access keys and their secrets.
+    pub keys: Keys,
     /// Counts up with every change of the world.
     pub changes: u64,
     /// What the data plane cannot serve: ARNs, and why.
@@ -123,6 +128,7 @@ impl Simulator {
             history: History::default(),
             publisher,
             policy: None,
+            keys: Keys::default(),
             changes: 0,
             problems: Vec::new(),
         };
@@ -177,6 +183,11 @@ impl Simulator {
             Ok(context) => context,
             Err(error) => return Outcome::Answer(refuse(identified.style(), Some(&identified), &error, &id)),
         };
+        if let Some(scope) = &identified.scope
+            && let Err(error) = self.authentic(identified.service.protocol, scope, request)
+        {
+            return Outcome::Answer(self.refused(&identified, &context, &error));
+        }
         let effects = match self.strike(&identified, &context) {
             Ok(effects) => effects,
             Err(error) => return Outcome::Answer(self.refused(&identified, &context, &error)),

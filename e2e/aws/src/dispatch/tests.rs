@@ -50,6 +50,7 @@ fn signed(service: &str, body: &str) -> Request {
     );
     headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
     Request {
+        method: http::Method::POST,
         path: "/".to_owned(),
         query: String::new(),
         headers,

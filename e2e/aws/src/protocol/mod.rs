@@ -13,6 +13,7 @@ pub mod form;
 pub mod json;
 pub mod model;
 pub mod scope;
+pub mod signature;
 pub mod time;
 pub mod xml;
 

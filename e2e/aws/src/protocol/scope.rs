@@ -1,7 +1,7 @@
 //! Who signed a call for which region and service.
 //!
-//! Signatures are not verified: the simulator knows no secrets. What a call is signed for decides its account and
-//! region, <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
+//! What a call is signed for decides its account and region; [`super::signature`] verifies it where the secret is known,
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -16,6 +16,12 @@ pub struct Scope {
     pub region: String,
     /// Signing name of the service.
     pub service: String,
+    /// Day, as `20150830`.
+    pub date: String,
+    /// Names of the headers that are signed, in their order.
+    pub signed_headers: Vec<String>,
+    /// The signature, in hexadecimal digits; empty without.
+    pub signature: String,
 }
 
 /// Why a signature cannot be read.
@@ -37,12 +43,15 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Scope>, ScopeError> {
     if !algorithm.starts_with("AWS4-") {
         return Err(ScopeError("its algorithm is not of Signature Version 4"));
     }
-    let credential = parameters
-        .split(',')
-        .find_map(|parameter| parameter.trim().strip_prefix("Credential="))
-        .ok_or(ScopeError("it has no Credential"))?;
+    let parameter = |name: &str| {
+        parameters
+            .split(',')
+            .find_map(|parameter| parameter.trim().strip_prefix(name)?.strip_prefix('='))
+    };
+    let credential = parameter("Credential").ok_or(ScopeError("it has no Credential"))?;
+    let headers = parameter("SignedHeaders").unwrap_or_default();
     let parts: Vec<&str> = credential.split('/').collect();
-    let [access_key, _date, region, service, "aws4_request"] = parts.as_slice() else {
+    let [access_key, date, region, service, "aws4_request"] = parts.as_slice() else {
         return Err(ScopeError(
             "its Credential is not key/date/region/service/aws4_request",
         ));
@@ -61,6 +70,13 @@ pub fn read(headers: &HeaderMap) -> Result<Option<Scope>, ScopeError> {
         access_key: (*access_key).to_owned(),
         region: (*region).to_owned(),
         service: (*service).to_owned(),
+        date: (*date).to_owned(),
+        signed_headers: headers
+            .split(';')
+            .filter(|name| !name.is_empty())
+            .map(str::to_ascii_lowercase)
+            .collect(),
+        signature: parameter("Signature").unwrap_or_default().to_owned(),
     }))
 }
 

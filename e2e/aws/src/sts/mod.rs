@@ -4,9 +4,11 @@
 //! account as AWS's own do, and session tokens carry the role, so that nothing has to be looked up.
 
 mod identity;
+mod keys;
 mod role;
 
 pub use identity::{DEFAULT_ACCOUNT, Identity, account_of, authenticate};
+pub use keys::{Keys, Secret};
 
 use crate::service::Handler;
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,14 @@
 //! Assuming roles.
 
 use super::identity::{Identity, Session, access_key, role_parts, unique_id};
+use super::keys::session_secret;
 use crate::error::ApiError;
 use crate::input::{number, seconds, text, tidy};
 use crate::service::Context;
 use crate::state::Account;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// How long sessions of roles assumed by a role last at most, in seconds
 /// ([chaining](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining)).
@@ -134,11 +134,11 @@ fn session(account: &mut Account, context: &Context, input: &Value) -> Result<Va
         name: name.to_owned(),
         expires,
     };
-    let secret = STANDARD.encode(Sha256::digest(format!("secret of {seed}")));
+    let secret = session_secret(&key);
     Ok(json!({
         "Credentials": {
             "AccessKeyId": key,
-            "SecretAccessKey": secret.get(..40).unwrap_or(&secret),
+            "SecretAccessKey": secret,
             "SessionToken": session.token(),
             "Expiration": seconds(expires),
         },
