@@ -1,6 +1,7 @@
 //! A server on this machine that answers as told, and an account that talks to it.
 
 mod account;
+mod badly;
 mod drive;
 mod faults;
 mod life;
@@ -14,7 +15,7 @@ use crate::{Account, Connector, Identity, Timing};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
@@ -28,7 +29,7 @@ use hyper_util::rt::TokioIo;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 
 /// A request that came in.
@@ -173,6 +174,9 @@ pub(crate) struct Setup {
     pub(crate) turn: Duration,
     pub(crate) raised: BTreeMap<Bucket, Figures>,
     pub(crate) credentials: bool,
+    pub(crate) secret: &'static str,
+    /// How far behind the clock is.
+    pub(crate) behind: Duration,
 }
 
 impl Default for Setup {
@@ -182,7 +186,19 @@ impl Default for Setup {
             turn: Duration::from_secs(10),
             raised: BTreeMap::new(),
             credentials: true,
+            secret: "wJalrXUtnFEMI/SECRET",
+            behind: Duration::ZERO,
         }
+    }
+}
+
+/// A clock that is behind.
+#[derive(Debug)]
+struct Behind(Duration);
+
+impl TimeSource for Behind {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() - self.0
     }
 }
 
@@ -207,9 +223,9 @@ pub(crate) fn account(url: &str, setup: Setup) -> (Account, Arc<Seen>) {
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(10)))
         .timeout_config(timeouts.build())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .time_source(SharedTimeSource::new(SystemTimeSource::new()));
+        .time_source(SharedTimeSource::new(Behind(setup.behind)));
     if setup.credentials {
-        let keys = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/SECRET", None, None, "test");
+        let keys = Credentials::new("AKIDEXAMPLE", setup.secret, None, None, "test");
         config = config.credentials_provider(SharedCredentialsProvider::new(keys));
     }
     let identity = Identity {

@@ -6,7 +6,7 @@ mod rules;
 use super::simulator::simulator;
 use super::{Seen, Setup, account};
 use crate::Account;
-use crate::calls::{ALL, Service, policy};
+use crate::calls::{ALL, Grant, Service, policy};
 use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use balancer::{balancer, listeners};
@@ -253,7 +253,7 @@ async fn target_group(cloud: &Account, vpc: &Str, address: &str) -> Arn {
 /// With the permissions that our list of calls asks for.
 #[tokio::test]
 async fn a_load_balancer_lives_and_leaves_nothing() {
-    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, seen) = wide(&simulator);
     assert_eq!(cloud.limits().await.unwrap().rules, 100);
     let (vpc, subnets) = place(&cloud).await;
@@ -375,7 +375,7 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
 /// The policy of one cluster does not reach into another's.
 #[tokio::test]
 async fn another_clusters_policy_allows_no_change() {
-    let simulator = simulator(Some(&policy("aws", Some("another")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("another")))).await;
     let (cloud, _) = wide(&simulator);
     let (vpc, _) = place(&cloud).await;
     let new = NewGroup {
