@@ -114,3 +114,44 @@ fn conditions_and_reasons_of_the_page_are_those_of_the_code() {
         assert!(told.contains(flag), "{flag} is not in docs/troubleshooting.md");
     }
 }
+
+/// Tests that pages name as evidence exist.
+#[test]
+fn tests_that_pages_name_are_there() {
+    let known = sources(&["providers", "controller", "e2e"]);
+    let text = page("aws/troubleshooting.md");
+    let (_, table) = text.split_once("## What else can be wrong").unwrap();
+    let mut named = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let shown = row.split('|').nth(3).unwrap();
+        for test in shown.split('`').skip(1).step_by(2) {
+            assert!(known.contains(&format!("fn {test}()")), "there is no test {test}");
+            named += 1;
+        }
+    }
+    assert!(named >= 13, "{named} tests are named");
+}
+
+/// Fields of ours that pages about migrations name are fields of ours.
+#[test]
+fn fields_that_migrations_name_are_there() {
+    let parameters = page("parameters.md");
+    let known: BTreeSet<&str> = code(&parameters);
+    for name in ["aws/migration-lbc.md", "aws/migration-lattice.md"] {
+        let text = page(name);
+        let mut rows = 0;
+        for row in text.lines().filter(|line| line.starts_with("| `")) {
+            rows += 1;
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert!(cells.len() >= 2, "{name}: {row}");
+            let ours = cells[1].trim().trim_end_matches('|').trim();
+            assert!(!ours.is_empty(), "{name}: nothing is said of {row}");
+            // Fields of parameters are written as `field` of the parameters; all others are named with their kind.
+            for field in ours.split("parameters: ").skip(1) {
+                let field = field.split('`').nth(1).unwrap_or_default();
+                assert!(known.contains(field), "{name}: there is no {field} in docs/parameters.md");
+            }
+        }
+        assert!(rows >= 30, "{name} has {rows} rows");
+    }
+}

@@ -1,10 +1,12 @@
 use super::*;
+use crate::memory::{Connection, Memory};
 use gatewright_aws_core::alb::settings::Approximations;
 use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_crds::own::aws::SubnetChoice;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
+use gatewright_provider_api::suite::drive;
 use serde_json::json;
 
 fn subnet(id: &str, zone: &str, tags: &[(&str, &str)]) -> SubnetDetails {
@@ -192,4 +194,32 @@ fn a_value_that_the_crd_would_refuse_is_named() {
         error.contains("everybody") && error.contains("10.0.0.0/8"),
         "{error}"
     );
+}
+
+#[test]
+fn a_vpc_that_is_not_there_or_not_named_is_told() {
+    let memory = Arc::new(Memory::default());
+    let prepared = |vpc: Option<&str>| {
+        let settings = crate::alb::Settings {
+            cluster: "blue".into(),
+            drain: std::time::Duration::ZERO,
+            vpc: vpc.map(Into::into),
+        };
+        let driver = AlbDriver::new(Connection(Arc::clone(&memory)), settings, || 0);
+        let request = contract::Request {
+            balancer: Arc::new(balancer()),
+            uid: "".into(),
+            parameters: Parameters::None,
+        };
+        drive(driver.prepare(&request)).unwrap()
+    };
+    let error = prepared(Some("vpc-0123456789abcdef0")).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert_eq!(
+        error.to_string(),
+        "VPC vpc-0123456789abcdef0: does not exist in this account and region"
+    );
+    let error = prepared(None).unwrap_err();
+    assert!(error.message.contains("set vpc in AwsLoadBalancerParameters"), "{error}");
+    assert!(prepared(Some("vpc-1")).is_ok());
 }
