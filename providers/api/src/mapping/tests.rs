@@ -30,17 +30,15 @@ fn fields() -> BTreeSet<(String, String)> {
         }
     }
     let mut all = BTreeSet::new();
-    for bundle in Bundle::ALL {
-        for channel in Channel::ALL {
-            for crd in crds(*bundle, *channel) {
-                let read: Value = serde_json::from_str(&crd.json).unwrap();
-                for version in read["spec"]["versions"].as_array().unwrap() {
-                    let mut found = BTreeSet::new();
-                    let schema = &version["schema"]["openAPIV3Schema"]["properties"]["spec"];
-                    leaves(schema, "spec".to_owned(), &mut found);
-                    all.extend(found.into_iter().map(|field| (crd.kind.clone(), field)));
-                }
-            }
+    // The experimental channel has all that the standard one has.
+    let crds = Bundle::ALL.iter().flat_map(|bundle| crds(*bundle, Channel::Experimental));
+    for crd in crds {
+        let read: Value = serde_json::from_str(&crd.json).unwrap();
+        for version in read["spec"]["versions"].as_array().unwrap() {
+            let mut found = BTreeSet::new();
+            let schema = &version["schema"]["openAPIV3Schema"]["properties"]["spec"];
+            leaves(schema, "spec".to_owned(), &mut found);
+            all.extend(found.into_iter().map(|field| (crd.kind.clone(), field)));
         }
     }
     all
@@ -169,6 +167,6 @@ fn goldens_of_refusals_and_differences_tell_them() {
 fn the_page_is_a_table_without_holes() {
     let page = aws();
     for line in page.lines().filter(|line| line.starts_with('|')) {
-        assert_eq!(line.matches(" | ").count(), 3, "{line}");
+        assert_eq!(line.split('|').count(), 6, "{line}");
     }
 }
