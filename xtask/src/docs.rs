@@ -25,7 +25,9 @@ const PAGES: &[Page] = &[
     ("docs/features.md", || {
         Ok(gatewright_provider_api::document::features())
     }),
-    ("docs/aws/mapping.md", || Ok(gatewright_provider_api::mapping::aws())),
+    ("docs/aws/mapping.md", || {
+        Ok(gatewright_provider_api::mapping::aws())
+    }),
     ("docs/parameters.md", || {
         Ok(gatewright_crds::own::document::parameters())
     }),

@@ -149,7 +149,10 @@ fn fields_that_migrations_name_are_there() {
             // Fields of parameters are written as `field` of the parameters; all others are named with their kind.
             for field in ours.split("parameters: ").skip(1) {
                 let field = field.split('`').nth(1).unwrap_or_default();
-                assert!(known.contains(field), "{name}: there is no {field} in docs/parameters.md");
+                assert!(
+                    known.contains(field),
+                    "{name}: there is no {field} in docs/parameters.md"
+                );
             }
         }
         assert!(rows >= 30, "{name} has {rows} rows");

@@ -67,8 +67,6 @@ fn told(protocol: Protocol, fault: Fault) -> ApiError {
         }
         (_, Fault::Mismatch) => ApiError::new("InvalidSignatureException", MISMATCH).with_status(400),
         (_, Fault::Skewed(told)) => ApiError::new("InvalidSignatureException", told).with_status(400),
-        (_, Fault::Incomplete(told)) => {
-            ApiError::new("IncompleteSignatureException", told).with_status(400)
-        }
+        (_, Fault::Incomplete(told)) => ApiError::new("IncompleteSignatureException", told).with_status(400),
     }
 }

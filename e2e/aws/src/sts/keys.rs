@@ -44,9 +44,7 @@ impl Keys {
 
 /// The secret of a session's key, which follows from the key: the simulator keeps no sessions.
 pub(super) fn session_secret(access_key: &str) -> String {
-    let mut secret = STANDARD.encode(Sha256::digest(format!(
-        "the simulator's secret of {access_key}"
-    )));
+    let mut secret = STANDARD.encode(Sha256::digest(format!("the simulator's secret of {access_key}")));
     secret.truncate(40);
     secret
 }

@@ -31,7 +31,9 @@ fn fields() -> BTreeSet<(String, String)> {
     }
     let mut all = BTreeSet::new();
     // The experimental channel has all that the standard one has.
-    let crds = Bundle::ALL.iter().flat_map(|bundle| crds(*bundle, Channel::Experimental));
+    let crds = Bundle::ALL
+        .iter()
+        .flat_map(|bundle| crds(*bundle, Channel::Experimental));
     for crd in crds {
         let read: Value = serde_json::from_str(&crd.json).unwrap();
         for version in read["spec"]["versions"].as_array().unwrap() {
@@ -128,7 +130,10 @@ fn what_is_served_or_refused_is_shown() {
                 assert!(path.is_file(), "{about}: there is no golden {proof}");
             }
             let at_the_provider = matches!(row.becomes, Becomes::Field { .. } | Becomes::Unsupported(_));
-            assert!(!at_the_provider || !row.proofs.is_empty(), "{about}: nothing shows it");
+            assert!(
+                !at_the_provider || !row.proofs.is_empty(),
+                "{about}: nothing shows it"
+            );
         }
     }
 }

@@ -55,7 +55,12 @@ fn cases() -> Vec<Case> {
         ),
         get(
             "/",
-            &[HOST, ("my-header1", " value1"), ("my-header2", " \"a   b   c\""), DATE],
+            &[
+                HOST,
+                ("my-header1", " value1"),
+                ("my-header2", " \"a   b   c\""),
+                DATE,
+            ],
             "host;my-header1;my-header2;x-amz-date",
             "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
         ),

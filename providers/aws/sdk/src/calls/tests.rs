@@ -160,7 +160,9 @@ fn the_policies_in_the_repository_are_these() {
 fn templates_have_two_gaps() {
     for grant in Grant::ALL {
         let template = policy(&[*grant], "${partition}", Some("${cluster}")).to_string();
-        let rest = template.replace("${partition}", "aws").replace("${cluster}", "green");
+        let rest = template
+            .replace("${partition}", "aws")
+            .replace("${cluster}", "green");
         assert!(!rest.contains("${") && !rest.contains("%{"), "{}", grant.name());
         assert_eq!(rest, policy(&[*grant], "aws", Some("green")).to_string());
     }

@@ -213,7 +213,9 @@ async fn every_missing_permission_names_its_action_and_what_grants_it() {
             _ => "load-balancing",
         };
         assert!(
-            denied.message.contains(&format!("output `policy_arns[\"{part}\"]`")),
+            denied
+                .message
+                .contains(&format!("output `policy_arns[\"{part}\"]`")),
             "{action}: {denied}"
         );
 
@@ -267,7 +269,11 @@ async fn a_quota_of_zero_is_told_and_what_is_there_serves_on() {
     assert!(error.message.contains("TooManyLoadBalancers"), "{error}");
     assert_eq!(error.treatment().reason, "NoResources");
     assert_eq!(
-        cloud.balancers(std::slice::from_ref(&before)).await.unwrap().len(),
+        cloud
+            .balancers(std::slice::from_ref(&before))
+            .await
+            .unwrap()
+            .len(),
         1
     );
 

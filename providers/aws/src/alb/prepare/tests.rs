@@ -220,6 +220,9 @@ fn a_vpc_that_is_not_there_or_not_named_is_told() {
         "VPC vpc-0123456789abcdef0: does not exist in this account and region"
     );
     let error = prepared(None).unwrap_err();
-    assert!(error.message.contains("set vpc in AwsLoadBalancerParameters"), "{error}");
+    assert!(
+        error.message.contains("set vpc in AwsLoadBalancerParameters"),
+        "{error}"
+    );
     assert!(prepared(Some("vpc-1")).is_ok());
 }
