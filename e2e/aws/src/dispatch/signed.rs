@@ -46,7 +46,7 @@ fn unknown(protocol: Protocol) -> ApiError {
     match protocol {
         Protocol::Ec2 => ApiError::new("AuthFailure", NOT_VALIDATED).with_status(401),
         Protocol::Query => ApiError::new("InvalidClientTokenId", UNKNOWN).with_status(403),
-        _ => ApiError::new("UnrecognizedClientException", UNKNOWN).with_status(400),
+        Protocol::Json => ApiError::new("UnrecognizedClientException", UNKNOWN).with_status(400),
     }
 }
 
