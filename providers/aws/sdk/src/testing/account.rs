@@ -98,11 +98,12 @@ async fn a_missing_permission_is_named() {
     assert_eq!(error.kind, ErrorKind::Forbidden);
     assert_eq!(
         error.to_string(),
-        "DeleteRule: AccessDenied: needs the permission `elasticloadbalancing:DeleteRule`: told you \
-         (request c6104cbe)"
+        "DeleteRule: AccessDenied: needs the permission `elasticloadbalancing:DeleteRule` (Terraform: output \
+         `policy_arns[\"load-balancing\"]` of terraform/aws/permissions): told you (request c6104cbe)"
     );
     let error = account.ec2().subnets(&[]).await.unwrap_err();
     assert!(error.message.contains("`ec2:DescribeSubnets`"), "{error}");
+    assert!(error.message.contains("`policy_arns[\"network\"]`"), "{error}");
     assert!(error.message.contains("(request ea966190)"), "{error}");
     assert_eq!(
         seen.attempts(),
@@ -122,7 +123,8 @@ async fn what_nobody_documents_is_unexpected_and_keeps_code_and_request() {
     assert_eq!(error.kind, ErrorKind::Unexpected);
     assert_eq!(
         error.to_string(),
-        "DescribeRules: BrandNew: told you (request c6104cbe)"
+        "DescribeRules: BrandNew: this version does not know the error; the call is repeated, ever less often: \
+         told you (request c6104cbe)"
     );
 }
 
@@ -164,6 +166,27 @@ async fn nobody_at_the_endpoint_is_an_outage() {
         account.balancer_named("x").await.unwrap_err(),
     ] {
         assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+        assert!(error.message.contains("does the region have the service"), "{error}");
+    }
+}
+
+/// Credentials that AWS refuses are not taken for a missing permission.
+#[tokio::test]
+async fn refused_credentials_say_what_to_do() {
+    for (code, what) in [
+        ("InvalidClientTokenId", "accept the credentials; check what gives them"),
+        ("UnrecognizedClientException", "accept the credentials; check what gives them"),
+        ("SignatureDoesNotMatch", "the clock of the controller"),
+        ("RequestExpired", "set the clock of the controller"),
+        ("ExpiredToken", "they have expired"),
+        ("OptInRequired", "choose another region"),
+    ] {
+        let server = Server::start(move |_, _| Reply::elb_error(403, code)).await;
+        let (account, _) = account(&server.url, Setup::default());
+        let error = account.balancer_named("any").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Forbidden, "{code}");
+        assert!(error.message.contains(what), "{code}: {error}");
+        assert!(!error.message.contains("permission"), "{code}: {error}");
     }
 }
 

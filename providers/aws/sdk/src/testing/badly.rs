@@ -124,7 +124,7 @@ async fn wrong_credentials_change_nothing_and_are_no_missing_permission() {
     let error = until(&driver(&right), &target, |_| true).await;
     assert_eq!(error.kind, ErrorKind::Forbidden);
     assert!(
-        error.message.contains("AWS does not know the credentials"),
+        error.message.contains("AWS does not accept the credentials"),
         "{error}"
     );
 
@@ -146,7 +146,7 @@ async fn a_clock_that_is_behind_is_told() {
     };
     let error = until(&driver(&wide(&simulator, late)), &target, |_| true).await;
     assert_eq!(error.kind, ErrorKind::Forbidden);
-    assert!(error.message.contains("the clock of this machine"), "{error}");
+    assert!(error.message.contains("the clock of the controller"), "{error}");
     assert!(error.message.contains("Signature expired"), "{error}");
     assert!(!error.message.contains("permission"), "{error}");
     assert_eq!(inventory(&right).await, [0; 4]);
