@@ -4,7 +4,7 @@ use super::drive::{driver, inventory, settle, take_away, target};
 use super::simulator::simulator;
 use super::{Seen, Setup, account};
 use crate::Account;
-use crate::calls::policy;
+use crate::calls::{Grant, policy};
 use crate::limiter::{Bucket, Figures};
 use crate::transport::AttemptOutcome;
 use gatewright_aws_simulator::faults::throttle::Throttling;
@@ -30,7 +30,7 @@ fn impatient(simulator: &Running) -> (Account, Arc<Seen>) {
 /// The call takes effect, but its answer never comes: the SDK tries again, and what must not be made twice is not, or
 /// is found and taken away.
 async fn lose(operation: &str) {
-    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, seen) = impatient(&simulator);
     let target = target(&cloud).await;
     simulator.simulator.inner().faults.add(Fault {
@@ -80,7 +80,7 @@ async fn a_lost_answer_to_a_deletion_is_no_error() {
 }
 
 async fn lose_at_the_end(operation: &str) {
-    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, _) = impatient(&simulator);
     let target = target(&cloud).await;
     let driver = driver(&cloud);
@@ -105,7 +105,7 @@ async fn lose_at_the_end(operation: &str) {
 /// Reads that show the world of two seconds ago, as tags and listings do: what was made meanwhile seems not to be there.
 #[tokio::test]
 async fn stale_answers_make_nothing_twice() {
-    let simulator = simulator(Some(&policy("aws", Some("test")))).await;
+    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, _) = impatient(&simulator);
     let target = target(&cloud).await;
     for operation in ["Describe*", "GetResources"] {
