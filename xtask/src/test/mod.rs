@@ -6,9 +6,8 @@ mod report;
 
 use crate::run::{cargo, run, this_program};
 use crate::{
-    aws, charts, cluster, conformance, crds, deployment, fuzz, image, layers, replay, scenarios, sim, terraform,
-    tools,
-    tools,
+    aws, charts, cluster, conformance, crds, deployment, fuzz, image, layers, replay, scenarios, sim,
+    terraform, tools,
 };
 use anyhow::{Context, Result, bail};
 use record::Tells;

@@ -166,7 +166,10 @@ async fn nobody_at_the_endpoint_is_an_outage() {
         account.balancer_named("x").await.unwrap_err(),
     ] {
         assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
-        assert!(error.message.contains("does the region have the service"), "{error}");
+        assert!(
+            error.message.contains("does the region have the service"),
+            "{error}"
+        );
     }
 }
 
@@ -174,8 +177,14 @@ async fn nobody_at_the_endpoint_is_an_outage() {
 #[tokio::test]
 async fn refused_credentials_say_what_to_do() {
     for (code, what) in [
-        ("InvalidClientTokenId", "accept the credentials; check what gives them"),
-        ("UnrecognizedClientException", "accept the credentials; check what gives them"),
+        (
+            "InvalidClientTokenId",
+            "accept the credentials; check what gives them",
+        ),
+        (
+            "UnrecognizedClientException",
+            "accept the credentials; check what gives them",
+        ),
         ("SignatureDoesNotMatch", "the clock of the controller"),
         ("RequestExpired", "set the clock of the controller"),
         ("ExpiredToken", "they have expired"),

@@ -63,7 +63,7 @@ async fn a_lost_answer_leaves_nothing_twice() {
         "CreateListener",
         "CreateRule",
     ] {
-        lose(operation).await;
+        Box::pin(lose(operation)).await;
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_lost_answer_to_a_deletion_is_no_error() {
         "DeleteCertificate",
         "DeleteSecurityGroup",
     ] {
-        lose_at_the_end(operation).await;
+        Box::pin(lose_at_the_end(operation)).await;
     }
 }
 
