@@ -4,7 +4,7 @@
 //! ListenerSets precedence picks a winner: the Gateway, then the oldest set, then by name
 //! (`ListenerSetSpec.listeners`, GEP-1713).
 
-use super::listener::ListenerNode;
+use super::listener::{ListenerNode, parse_protocol};
 use crate::translate::Refusal;
 use gatewright_crds::constants::listener::reason;
 use gatewright_model::listener::Protocol;
@@ -31,9 +31,11 @@ const fn family(protocol: Protocol) -> Family {
     }
 }
 
-/// How two listeners conflict, if they do.
+/// How a listener conflicts with another, if it does. One whose protocol the class does not serve can lose, and is in
+/// nobody's way.
 fn conflict(one: &ListenerNode, other: &ListenerNode) -> Option<&'static str> {
-    let (first, second) = (family(one.protocol?), family(other.protocol?));
+    let wanted = one.protocol.or_else(|| parse_protocol(&one.protocol_text))?;
+    let (first, second) = (family(wanted), family(other.protocol?));
     if one.port != other.port || ((first == Family::Udp) != (second == Family::Udp)) {
         return None;
     }

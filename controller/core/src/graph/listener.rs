@@ -279,7 +279,7 @@ fn tls_settings(
     })))
 }
 
-fn parse_protocol(text: &str) -> Option<Protocol> {
+pub(super) fn parse_protocol(text: &str) -> Option<Protocol> {
     match text {
         "HTTP" => Some(Protocol::Http),
         "HTTPS" => Some(Protocol::Https),

@@ -33,7 +33,31 @@ impl Place {
             aws: Aws::connect()?,
         };
         place.aws.calm().await?;
+        place.clear().await?;
         Ok(place)
+    }
+
+    /// Removes Gateways that an earlier scenario left: looking at them would take of AWS's pace.
+    async fn clear(&self) -> Result<()> {
+        let root = format!("/apis/{GATEWAY_API}");
+        let (_, found) = self
+            .world
+            .api
+            .ask(Method::GET, &format!("{root}/gateways"), JSON, Vec::new())
+            .await?;
+        for gateway in found["items"].as_array().into_iter().flatten() {
+            let text = |field: &str| gateway["metadata"][field].as_str().unwrap_or_default();
+            let path = format!(
+                "{root}/namespaces/{}/gateways/{}",
+                text("namespace"),
+                text("name")
+            );
+            self.world
+                .api
+                .ask(Method::DELETE, &path, JSON, Vec::new())
+                .await?;
+        }
+        Ok(())
     }
 
     /// The value of the tag of what is made for a Gateway.
@@ -246,7 +270,7 @@ async fn echo(
         "ports": [{"containerPort": 3000}], "env": variables,
         "readinessProbe": {"tcpSocket": {"port": 3000}, "periodSeconds": 1},
         // From the end of the pod's readiness until its process is told to end: deregistration takes place meanwhile.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 8}}},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 20}}},
     });
     world
         .apply_all(&[
@@ -258,7 +282,7 @@ async fn echo(
                     "minReadySeconds": 3,
                     "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
                     "template": {"metadata": {"labels": labels}, "spec": {
-                        "terminationGracePeriodSeconds": 10, "containers": [container],
+                        "terminationGracePeriodSeconds": 25, "containers": [container],
                     }},
                 },
             }),

@@ -149,6 +149,16 @@ fn what_the_class_never_serves_is_refused_before_the_provider_is_asked() {
         "Accepted=False/UnsupportedProtocol"
     );
     assert_eq!(engine.balancer(&name()).unwrap().listeners.len(), 1);
+    // On a port that others have it is in conflict with them, as the suite's ListenerSetProtocolConflict has it, and they
+    // are served.
+    let engine = engine_with(&tcp.replace("port: 81", "port: 80"));
+    let found = status(&engine, Kind::Gateway, "gw");
+    let conditions = short(&found["listeners"][1]["conditions"]);
+    assert!(
+        conditions.contains(&"Accepted=False/ProtocolConflict".to_owned()),
+        "{conditions:?}"
+    );
+    assert_eq!(engine.balancer(&name()).unwrap().listeners.len(), 1);
     let asked = |addresses: &str| {
         let yaml = yaml.replace(
             "  gatewayClassName: ours\n",

@@ -1,5 +1,5 @@
-//! Routes are added one by one under load: no request of others fails, and a route to a known backend takes two writes at
-//! most.
+//! Routes are added and removed one by one under load: no request of others fails, and nothing but rules is written. Routes
+//! that do the same share rules, so that a host in the middle of others can take more than one write.
 
 use anyhow::{Result, ensure};
 use gatewright_scenarios::aws::{Place, writes};
@@ -16,7 +16,7 @@ async fn routes_come_and_go_under_load() -> Result<()> {
     let world = &place.world;
     let at = place.serving(HOST).await?;
     let loads = [Load::start(at, HOST, "/"), Load::kept(at, HOST, "/")];
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut most) = (Duration::ZERO, 0);
     for number in 0..ROUTES {
         place.aws.calls().await?;
         let (name, host) = (format!("r{number}"), format!("r{number}.added.example"));
@@ -25,8 +25,12 @@ async fn routes_come_and_go_under_load() -> Result<()> {
         world.answers(at, (&host, "/"), 200).await?;
         slowest = slowest.max(begun.elapsed());
         let calls = place.aws.calls().await?;
-        let made: u64 = writes(&calls).values().sum();
-        ensure!((1..=2).contains(&made), "route {number}: {:?}", writes(&calls));
+        let writes = writes(&calls);
+        ensure!(
+            writes.keys().all(|operation| operation.contains("Rule")),
+            "route {number} changes more than rules: {writes:?}"
+        );
+        most = most.max(writes.values().sum());
     }
     for number in 0..ROUTES {
         world
@@ -39,7 +43,8 @@ async fn routes_come_and_go_under_load() -> Result<()> {
         count += load.end().await?;
     }
     println!(
-        "{count} requests while {ROUTES} routes came and went, none failed; the slowest route answered after {} ms",
+        "{count} requests while {ROUTES} routes came and went, none failed; the slowest route answered after {} ms, and one \
+         took {most} writes at most",
         slowest.as_millis()
     );
     place.delete("gw").await?;

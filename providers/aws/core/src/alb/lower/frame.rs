@@ -63,8 +63,17 @@ pub(super) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
                 ingress: ingress(context, ports),
             }),
         },
-        attributes: settings.attributes.clone(),
+        attributes: attributes(&settings.attributes),
     }
+}
+
+/// Targets get the host as it came unless users want it otherwise: a route that names no rewrite changes nothing. Without
+/// this attribute an ALB takes a port away on ports 80 and 443, and adds one on others ("Host header preservation",
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>).
+fn attributes(given: &BTreeMap<Str, Str>) -> BTreeMap<Str, Str> {
+    let mut attributes = BTreeMap::from([("routing.http.preserve_host_header.enabled".into(), "true".into())]);
+    attributes.extend(given.clone());
+    attributes
 }
 
 /// Every port from every source; without sources from everywhere, in the families that the load balancer has.
