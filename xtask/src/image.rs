@@ -65,29 +65,46 @@ fn small_enough(size: u64) -> Result<()> {
 
 /// Writes the image of a part; answers its size unpacked, in bytes.
 fn write(args: &Args, part: Part) -> Result<u64> {
+    let program = program(part, &args.profile)?;
+    let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
+    let Written { archive, unpacked } = archive(part, &program, &tag)?;
+    eprintln!(
+        "    {tag}: {} ({:.1} MiB, unpacked {:.1} MiB)",
+        archive.display(),
+        mebibytes(std::fs::metadata(&archive)?.len()),
+        mebibytes(unpacked)
+    );
+    Ok(unpacked)
+}
+
+/// An image that was written.
+pub struct Written {
+    /// Where it is.
+    pub archive: PathBuf,
+    /// Its size unpacked, in bytes.
+    unpacked: u64,
+}
+
+/// Writes the image of a part from its static program, as it is shipped: with the public certificate authorities.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn archive(part: Part, program: &Path, tag: &str) -> Result<Written> {
     let folder = target_dir()?.join("images");
     std::fs::create_dir_all(&folder)?;
     let authorities = folder.join("ca-certificates.crt");
     std::fs::write(&authorities, public_authorities()?)?;
-    let program = program(part, &args.profile)?;
     let archive = folder.join(format!("{}.tar", part.name()));
-    let tag = format!("{}/{}:{}", args.registry, part.name(), args.tag);
     let image = cluster::Packed {
-        program: &program,
+        program,
         at: None,
         files: &[(AUTHORITIES.to_owned(), authorities.clone())],
-        tag: &tag,
+        tag,
     };
     cluster::pack(&image, &archive)?;
     let size = |file: &Path| std::fs::metadata(file).map(|about| about.len());
-    let unpacked = size(&program)? + size(&authorities)?;
-    eprintln!(
-        "    {tag}: {} ({:.1} MiB, unpacked {:.1} MiB)",
-        archive.display(),
-        mebibytes(size(&archive)?),
-        mebibytes(unpacked)
-    );
-    Ok(unpacked)
+    let unpacked = size(program)? + size(&authorities)?;
+    Ok(Written { archive, unpacked })
 }
 
 fn mebibytes(size: u64) -> f64 {

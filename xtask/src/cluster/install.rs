@@ -73,16 +73,17 @@ impl Installation {
         Self::of_parts(&[part], profile)
     }
 
-    /// Takes a static program for an image.
+    /// Makes an image of a static program, as it is shipped: AWS's SDK looks for certificate authorities.
     ///
     /// # Errors
-    /// When Helm cannot be built, or there is no such file.
+    /// When Helm or the image cannot be built, or there is no such file.
     pub fn of_program(part: Part, program: &Path) -> Result<Self> {
         let program = std::path::absolute(program)?;
         ensure!(program.is_file(), "{} is no file", program.display());
+        let tag = format!("{REGISTRY}/{}:{TAG}", part.name());
         Ok(Self {
             helm: tools::helm()?,
-            images: Images::Programs(vec![(part, program)]),
+            images: Images::Archives(vec![image::archive(part, &program, &tag)?.archive]),
         })
     }
 
