@@ -26,6 +26,15 @@ const AWS_SETTINGS: &[&str] = &[
     "extraArgs[1]=--aws-drain=10s",
 ];
 
+/// Scenarios of the test command: refusals, deletion, and changes that must lose no request.
+const AWS_QUICK: &[&str] = &[
+    "certificates",
+    "protected",
+    "refused::a_permission",
+    "refused::a_vpc",
+    "scheme",
+];
+
 /// Who serves the Gateways of the scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Provider {
@@ -152,12 +161,14 @@ pub fn run_step(full: bool) -> Result<()> {
     Ok(())
 }
 
-/// The scenarios on AWS as a step of the tests.
+/// The scenarios on AWS as a step of the tests: some, with `full` all of them.
 ///
 /// # Errors
 /// When one fails.
-pub fn run_aws_step() -> Result<()> {
+pub fn run_aws_step(full: bool) -> Result<()> {
+    let some = AWS_QUICK.iter().map(|name| (*name).to_owned());
     run_all(&Args {
+        filters: if full { Vec::new() } else { some.collect() },
         provider: Provider::Aws,
         name: "scenarios-aws".to_owned(),
         ..Args::first()

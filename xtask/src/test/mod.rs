@@ -186,11 +186,11 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "scenarios-aws",
-        about: "the controller in a cluster with simulated AWS: drift, refusals, deletion, and no request lost",
+        about: "the controller in a cluster with simulated AWS: refusals, deletion, no request lost; with --full all",
         full: false,
         cluster: true,
         tells: Tells::Lines,
-        run: |_| scenarios::run_aws_step(),
+        run: |args| scenarios::run_aws_step(args.full),
     },
     Step {
         name: "replay",
