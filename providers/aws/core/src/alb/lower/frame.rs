@@ -71,7 +71,8 @@ pub(super) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
 /// this attribute an ALB takes a port away on ports 80 and 443, and adds one on others ("Host header preservation",
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>).
 fn attributes(given: &BTreeMap<Str, Str>) -> BTreeMap<Str, Str> {
-    let mut attributes = BTreeMap::from([("routing.http.preserve_host_header.enabled".into(), "true".into())]);
+    let mut attributes =
+        BTreeMap::from([("routing.http.preserve_host_header.enabled".into(), "true".into())]);
     attributes.extend(given.clone());
     attributes
 }
