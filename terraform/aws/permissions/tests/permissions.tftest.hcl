@@ -56,7 +56,7 @@ run "one_part" {
   }
 
   assert {
-    condition     = keys(output.policy_arns) == tolist(["network"])
+    condition     = join(",", keys(output.policy_arns)) == "network"
     error_message = "Only the parts that are named are made."
   }
 }
