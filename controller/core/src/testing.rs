@@ -57,7 +57,7 @@ pub(crate) fn objects(yaml: &str) -> Vec<Object> {
             let kind = Kind::find(group, value["kind"].as_str().unwrap()).unwrap();
             let scoped = !matches!(
                 kind,
-                Kind::GatewayClass | Kind::Namespace | Kind::ClusterTrustBundle | Kind::XMesh
+                Kind::GatewayClass | Kind::Namespace | Kind::Node | Kind::ClusterTrustBundle | Kind::XMesh
             );
             if scoped && value["metadata"]["namespace"].is_null() {
                 value["metadata"]["namespace"] = "default".into();

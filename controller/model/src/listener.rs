@@ -74,7 +74,7 @@ pub enum ListenerTls {
 /// Settings of a terminating listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTermination {
-    /// Certificates to choose from by SNI; the first is the default.
+    /// Certificates to choose from by SNI; the first is the default. Empty only where the provider finds them by hostname.
     pub certificates: Vec<CertificateKey>,
     /// Client certificate validation, when asked for (`Gateway.spec.tls.frontend`).
     #[serde(default, skip_serializing_if = "Option::is_none")]

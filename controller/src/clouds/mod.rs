@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 
+use crate::cluster::catalog::Nodes;
 use clap::Args;
 use gatewright_model::Str;
 use gatewright_provider_api::contract::{Around, Reconcile, Request};
@@ -51,6 +52,19 @@ pub struct CloudOptions {
 }
 
 impl CloudOptions {
+    /// Whether a cloud looks at nodes.
+    #[cfg_attr(
+        not(feature = "aws"),
+        allow(clippy::unused_self, reason = "there is no option to look at")
+    )]
+    pub const fn nodes(&self) -> Nodes {
+        #[cfg(feature = "aws")]
+        if !self.aws.cluster_name.is_empty() {
+            return Nodes::Watched;
+        }
+        Nodes::Ignored
+    }
+
     /// The providers, which change things by the leave of `around` alone, and tell it of their calls.
     #[cfg_attr(
         not(feature = "aws"),

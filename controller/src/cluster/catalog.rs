@@ -53,17 +53,26 @@ pub struct Release {
     pub channel: Channel,
 }
 
+/// Whether nodes are watched: clouds can make them targets of load balancers, the bundled proxy does not look at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// They are.
+    Watched,
+    /// They are not, and no right to is needed.
+    Ignored,
+}
+
 impl Catalog {
     /// Asks the API server.
     ///
     /// # Errors
     /// When it cannot be reached, or refuses.
-    pub async fn ask(client: &Client) -> kube::Result<Self> {
+    pub async fn ask(client: &Client, nodes: Nodes) -> kube::Result<Self> {
         let mut served = BTreeMap::new();
         let groups = client.list_api_groups().await?.groups;
         for group in GROUPS.into_iter().chain([CERTIFICATES]) {
             let found = match group {
-                "" => core_resources(),
+                "" => core_resources(nodes),
                 group => {
                     let known = groups.iter().find(|known| known.name == group);
                     let versions = known.map(|known| &known.versions).into_iter().flatten();
@@ -132,17 +141,21 @@ fn age(version: &str) -> (u8, std::cmp::Reverse<u32>) {
     (rank, std::cmp::Reverse(number(minor).parse().unwrap_or(0)))
 }
 
-fn core_resources() -> Vec<(ApiResource, bool)> {
+fn core_resources(nodes: Nodes) -> Vec<(ApiResource, bool)> {
     let core = |kind: &str, namespaced| {
         let gvk = kube::core::GroupVersionKind::gvk("", "v1", kind);
         (ApiResource::from_gvk(&gvk), namespaced)
     };
-    vec![
+    let mut found = vec![
         core("Service", true),
         core("Secret", true),
         core("ConfigMap", true),
         core("Namespace", false),
-    ]
+    ];
+    if nodes == Nodes::Watched {
+        found.push(core("Node", false));
+    }
+    found
 }
 
 /// What the versions of a group serve. One that was named and answers nothing is going, or not there yet: the kinds of
@@ -314,7 +327,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_version_that_comes_or_goes_takes_no_kind_of_another_along() {
-        let catalog = Catalog::ask(&Client::new(Changing, "default")).await.unwrap();
+        let catalog = Catalog::ask(&Client::new(Changing, "default"), Nodes::Ignored)
+            .await
+            .unwrap();
         let kinds: Vec<Kind> = catalog.kinds.keys().copied().collect();
         assert!(
             kinds.contains(&Kind::Gateway) && kinds.contains(&Kind::HttpRoute),

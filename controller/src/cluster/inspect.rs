@@ -1,6 +1,6 @@
 //! A cluster's objects, read once.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Nodes};
 use super::options;
 use super::prune;
 use super::watch::{Input, read};
@@ -21,10 +21,12 @@ const PAGE: u32 = 500;
 pub async fn engine(
     context: Option<&str>,
     controllers: &[(Str, Provider)],
-    external_names: ExternalNames,
+    (external_names, nodes): (ExternalNames, Nodes),
 ) -> Result<Engine> {
     let client = client(context).await?;
-    let catalog = Catalog::ask(&client).await.context("asking what is served")?;
+    let catalog = Catalog::ask(&client, nodes)
+        .await
+        .context("asking what is served")?;
     let backends = BackendOptions {
         external_names,
         location: Location::Cluster,

@@ -11,7 +11,7 @@ mod admin;
 mod admission;
 pub mod args;
 mod authority;
-mod catalog;
+pub mod catalog;
 mod clock;
 mod cloud;
 mod events;
@@ -41,7 +41,7 @@ use admission::{Grants, TokenAdmission};
 use anyhow::{Context, Result};
 use args::ControllerArgs;
 use authority::Authorities;
-use catalog::Catalog;
+use catalog::{Catalog, Nodes};
 use clock::Clock;
 use cloud::{CloudWork, Clouds, Keeper};
 use events::Events;
@@ -140,7 +140,8 @@ async fn start(
         }
     });
 
-    let catalog = first_catalog(&client).await;
+    let nodes = args.clouds.nodes();
+    let catalog = first_catalog(&client, nodes).await;
     let authorities = Authorities::load(&client, &args, clock.clone()).await?;
     let grants = Grants::default();
     let server = ConfigServer::new(ServerOptions::default());
@@ -186,7 +187,7 @@ async fn start(
     let namespaces = args.namespaces.clone();
     tokio::spawn(sources::run(
         client.clone(),
-        namespaces.clone(),
+        (namespaces.clone(), nodes),
         (catalog.clone(), publish),
         inputs,
     ));
@@ -294,9 +295,9 @@ async fn follow_leadership(mut leads: cell::Receiver<bool>, metrics: Arc<Metrics
 }
 
 /// What the API server serves, once it answers.
-async fn first_catalog(client: &Client) -> Catalog {
+async fn first_catalog(client: &Client, nodes: Nodes) -> Catalog {
     loop {
-        match Catalog::ask(client).await {
+        match Catalog::ask(client, nodes).await {
             Ok(catalog) => return catalog,
             Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
         }

@@ -1,6 +1,6 @@
 //! Starts and stops watches as kinds appear and disappear.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Nodes};
 use super::watch::{self, Input, Known, Source};
 use futures_util::StreamExt;
 use gatewright_core::snapshot::Kind;
@@ -28,7 +28,7 @@ const SETTLE: [Duration; 3] = [
 /// Watches everything served, from `catalog` on, until the receiver of `out` is gone.
 pub async fn run(
     client: Client,
-    namespaces: Vec<String>,
+    (namespaces, nodes): (Vec<String>, Nodes),
     (mut catalog, publish): (Catalog, cell::Sender<Catalog>),
     out: mpsc::Sender<Input>,
 ) {
@@ -56,7 +56,7 @@ pub async fn run(
                 continue;
             }
         }
-        match Catalog::ask(&client).await {
+        match Catalog::ask(&client, nodes).await {
             Ok(found) if found != catalog => {
                 catalog = found;
                 publish.send_replace(catalog.clone());

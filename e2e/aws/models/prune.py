@@ -24,7 +24,8 @@ SERVICES = {
         DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
         ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetIpAddressType
-        SetRulePriorities SetSecurityGroups SetSubnets""",
+        SetRulePriorities SetSecurityGroups SetSubnets
+        CreateTrustStore DeleteTrustStore DescribeTrustStores""",
     ),
     "ec2": (
         "ec2/2016-11-15",
@@ -38,6 +39,10 @@ SERVICES = {
         "acm/2015-12-08",
         """AddTagsToCertificate DeleteCertificate DescribeCertificate GetCertificate ImportCertificate
         ListCertificates ListTagsForCertificate RemoveTagsFromCertificate RequestCertificate""",
+    ),
+    "s3": (
+        "s3/2006-03-01",
+        "CreateBucket DeleteObject GetObject PutObject",
     ),
     "sts": (
         "sts/2011-06-15",

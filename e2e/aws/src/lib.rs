@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod publish;
 pub mod quotas;
 pub mod run;
+pub mod s3;
 pub mod server;
 pub mod service;
 pub mod services;

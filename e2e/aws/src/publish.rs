@@ -194,8 +194,26 @@ fn listening(account: &Account, listener: &Listener) -> config::Listener {
         protocol: listener.protocol.clone(),
         ssl_policy: listener.ssl_policy.clone(),
         certificates: certificates.collect(),
+        clients: clients(account, listener),
         attributes: listener.attributes.clone(),
         rules: account.elb.rules_of(&listener.arn).filter_map(rule).collect(),
+    }
+}
+
+/// What a listener does with client certificates.
+fn clients(account: &Account, listener: &Listener) -> Option<config::ClientCertificates> {
+    let mutual = listener.mutual_authentication.as_ref()?;
+    match mutual.mode.as_deref() {
+        Some("passthrough") => Some(config::ClientCertificates::Passthrough),
+        Some("verify") => {
+            let store = account.elb.trust_store(mutual.trust_store_arn.as_deref()?)?;
+            Some(config::ClientCertificates::Verify {
+                bundle: store.bundle.clone(),
+                ignore_expiry: mutual.ignore_client_certificate_expiry.unwrap_or_default(),
+                advertise: mutual.advertise_trust_store_ca_names.as_deref() == Some("on"),
+            })
+        }
+        _ => None,
     }
 }
 

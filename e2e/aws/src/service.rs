@@ -138,6 +138,8 @@ pub struct Settings {
     pub security_group_visible_ms: u64,
     /// From `PENDING_VALIDATION` to `ISSUED`.
     pub certificate_validation_ms: u64,
+    /// Until a trust store is active.
+    pub trust_store_creation_ms: u64,
     /// Real milliseconds for each of AWS's seconds of health checks and deregistration delays.
     pub second_ms: u64,
     /// Items of a page when the call does not say.
@@ -151,6 +153,7 @@ impl Default for Settings {
             interface_release_ms: 500,
             security_group_visible_ms: 0,
             certificate_validation_ms: 500,
+            trust_store_creation_ms: 200,
             second_ms: 1000,
             default_page_size: 100,
         }

@@ -1,7 +1,7 @@
 //! The services that are served.
 
 use crate::service::Service;
-use crate::{acm, ec2, elb, quotas, sts, tagging};
+use crate::{acm, ec2, elb, quotas, s3, sts, tagging};
 
 /// All of them. Which one a call is for is told by its target, path or version.
 pub const SERVICES: &[Service] = &[
@@ -19,6 +19,11 @@ pub const SERVICES: &[Service] = &[
         id: "acm",
         model: include_str!("../models/acm.json"),
         operations: acm::OPERATIONS,
+    },
+    Service {
+        id: "s3",
+        model: include_str!("../models/s3.json"),
+        operations: s3::OPERATIONS,
     },
     Service {
         id: "sts",

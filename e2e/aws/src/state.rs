@@ -1,6 +1,6 @@
 //! All that exists, by account and region.
 
-use crate::{acm, ec2, elb, quotas, sts};
+use crate::{acm, ec2, elb, quotas, s3, sts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct Account {
     pub ec2: ec2::State,
     /// ACM.
     pub acm: acm::State,
+    /// S3.
+    pub s3: s3::State,
     /// STS.
     pub sts: sts::State,
     /// Quotas.

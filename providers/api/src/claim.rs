@@ -105,6 +105,7 @@ mod tests {
             "HTTPRouteSchemeRedirect",
             "HTTPRouteBackendProtocolWebSocket",
             "HTTPRoutePortRedirect",
+            "GatewayFrontendClientCertificateValidation",
             // Approximated as exact headers are: values without regard to case.
             "HTTPRouteQueryParamMatching",
         ] {
@@ -119,6 +120,8 @@ mod tests {
             "TLSRoute",
             "UDPRoute",
             "GatewayStaticAddresses",
+            // Roughly: nothing is checked.
+            "GatewayFrontendClientCertificateValidationInsecureFallback",
             "GatewayHTTPSListenerDetectMisdirectedRequests",
             "AFeatureOfNextYear",
         ] {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// SHA-256 of an imported certificate: AWS gives none back that could be compared with the Secret.
 pub const FINGERPRINT: &str = "gatewright.dev/fingerprint";
+/// Where the bundle of a trust store's authorities lies in S3.
+pub const BUNDLE: &str = "gatewright.dev/bundle";
 /// Seconds since 1970 when a replaced load balancer's successor took over.
 pub const RETIRED: &str = "gatewright.dev/retired";
 /// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.

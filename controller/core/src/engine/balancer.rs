@@ -6,15 +6,16 @@ use super::delta::{BalancerChange, Parts};
 use super::unit::Unit;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener::ListenerNode;
-use crate::graph::parameters::Parameters;
+use crate::graph::nodes::{self, NodeFacts};
+use crate::graph::parameters::{Parameters, wants_nodes};
 use crate::lookup::Lookup;
 use crate::policy::target_group;
 use crate::snapshot::View;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
-use gatewright_model::LoadBalancer;
 use gatewright_model::certificate::Certificate;
 use gatewright_model::key::{BackendKey, BackendKind, CertificateKey, ListenerKey, ObjectName};
 use gatewright_model::listener::Listener;
+use gatewright_model::{LoadBalancer, Str};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ impl Engine {
             .filter_map(|key| Some(Arc::clone(&view.certificate(&key.0)?.ok()?.certificate)))
             .collect();
         let target_groups = target_groups(&view, &node, &state.backends);
+        let nodes = nodes(&view, &node, &target_groups);
         let asked = view.asked();
         if asked.is_empty() {
             self.tracker.forget(&unit);
@@ -73,6 +75,10 @@ impl Engine {
         };
         if state.target_groups != target_groups {
             state.target_groups = target_groups;
+            parts.settings = true;
+        }
+        if *state.nodes != nodes {
+            state.nodes = Arc::new(nodes);
             parts.settings = true;
         }
         let (http, stream, needed) = if fresh {
@@ -131,6 +137,22 @@ fn target_groups(
     found
         .filter_map(|service| Some((service.clone(), target_group::effective(view, service)?)))
         .collect()
+}
+
+/// Nodes that may take traffic, where a setting makes them targets.
+fn nodes(
+    view: &View<'_>,
+    node: &GatewayNode,
+    services: &BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+) -> BTreeMap<Str, NodeFacts> {
+    match &node.parameters {
+        Some(Parameters::AwsAlb(found))
+            if wants_nodes(&found.balancer, services.values().map(Arc::as_ref)) =>
+        {
+            nodes::serving(view)
+        }
+        _ => BTreeMap::new(),
+    }
 }
 
 /// Copies the entries of some keys and returns those that differed.

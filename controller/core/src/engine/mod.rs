@@ -247,10 +247,11 @@ impl Engine {
         let state = self.gateways.get(gateway)?;
         let found = state.node.as_ref()?.parameters.clone()?;
         Some(match found {
-            Parameters::AwsAlb(found) if !state.target_groups.is_empty() => {
+            Parameters::AwsAlb(found) if !(state.target_groups.is_empty() && state.nodes.is_empty()) => {
                 Parameters::AwsAlb(Arc::new(AwsAlb {
                     balancer: found.balancer.clone(),
                     target_groups: state.target_groups.clone(),
+                    nodes: Arc::clone(&state.nodes),
                 }))
             }
             found => found,

@@ -4,6 +4,7 @@ use super::delta::Parts;
 use crate::backend::BackendNotice;
 use crate::graph::facts::GatewayFacts;
 use crate::graph::gateway::GatewayNode;
+use crate::graph::nodes::NodeFacts;
 use crate::graph::route::{RouteParents, RouteRules};
 use crate::small_set::SmallSet;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
@@ -33,6 +34,8 @@ pub struct GatewayState {
     pub backend_certificates: BTreeMap<BackendKey, CertificateKey>,
     /// Settings of single Services, where the provider takes such.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// Nodes that may take traffic, where the provider makes them targets.
+    pub nodes: Arc<BTreeMap<gatewright_model::Str, NodeFacts>>,
     /// Parts that differ from `balancer`.
     pub changed: Parts,
     /// Whether `node` differs from what `balancer` was made of.

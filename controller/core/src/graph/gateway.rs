@@ -91,7 +91,7 @@ pub fn evaluate(
             .iter()
             .map(|listener| {
                 let frontend = frontend::for_port(view, &name.namespace, config, listener.port);
-                listener::evaluate(view, parent, listener, frontend.as_ref(), (options, class.reach))
+                listener::evaluate(view, parent, listener, frontend.as_ref(), (options, class))
             })
             .collect()
     };

@@ -2,9 +2,10 @@
 
 use super::GROUP;
 use super::allowed::NamespaceRule;
-use super::class::Reach;
+use super::class::{ClassNode, Reach};
 use super::frontend::Frontend;
 use super::listener_filters::{self, Fault};
+use super::parameters::ParametersKind;
 use crate::backend::BackendOptions;
 use crate::lookup::Referrer;
 use crate::policy::certificate_ref;
@@ -74,7 +75,7 @@ pub fn evaluate(
     parent: &ListenerParent,
     spec: &Spec,
     frontend: Option<&Frontend>,
-    (options, reach): (BackendOptions, Reach),
+    (options, class): (BackendOptions, &ClassNode),
 ) -> ListenerNode {
     let Spec {
         allowed_routes: _,
@@ -90,7 +91,7 @@ pub fn evaluate(
         ListenerParent::ListenerSet(object) => ("ListenerSet", object),
     };
     let referrer = Referrer::gateway_api(parent_kind, &object.namespace);
-    let protocol = parse_protocol(protocol_text).filter(|found| reach.protocols().contains(found));
+    let protocol = parse_protocol(protocol_text).filter(|found| class.reach.protocols().contains(found));
     let supported = protocol.map_or(&[][..], kinds_of);
     let mut node = ListenerNode {
         key: ListenerKey {
@@ -114,7 +115,7 @@ pub fn evaluate(
     let Some(protocol) = protocol else {
         node.refused = Some(Refusal {
             reason: reason::UNSUPPORTED_PROTOCOL,
-            message: match reach {
+            message: match class.reach {
                 Reach::Everything => format!(
                     "protocol {protocol_text} is not supported; accepted are HTTP, HTTPS, TLS, TCP and UDP"
                 ),
@@ -126,7 +127,8 @@ pub fn evaluate(
         return node;
     };
     route_kinds(spec, &mut node);
-    let Ok(tls_model) = tls_settings(view, referrer, protocol, tls.as_deref(), &mut node) else {
+    let asked = (protocol, class.accepts);
+    let Ok(tls_model) = tls_settings(view, referrer, asked, tls.as_deref(), &mut node) else {
         return node;
     };
     let Ok(tls_model) = with_client_validation(tls_model, frontend, &mut node) else {
@@ -223,7 +225,7 @@ fn with_client_validation(
 fn tls_settings(
     view: &View<'_>,
     referrer: Referrer<'_>,
-    protocol: Protocol,
+    (protocol, parameters): (Protocol, ParametersKind),
     tls: Option<&gatewright_crds::api::ListenerTlsConfig>,
     node: &mut ListenerNode,
 ) -> Result<Option<ListenerTls>, ()> {
@@ -259,7 +261,8 @@ fn tls_settings(
             }
         }
     }
-    if keys.is_empty() {
+    let found_elsewhere = references.is_empty() && parameters.finds_certificates();
+    if keys.is_empty() && !found_elsewhere {
         node.unresolved.get_or_insert_with(|| Refusal {
             reason: reason::INVALID_CERTIFICATE_REF,
             message: "tls.certificateRefs: a terminating listener needs at least one certificate".to_owned(),

@@ -14,6 +14,7 @@ pub mod gateway;
 pub mod listener;
 pub mod listener_filters;
 pub mod listener_set;
+pub mod nodes;
 pub mod parameters;
 pub mod route;
 

@@ -1,9 +1,12 @@
 //! `parametersRef` of GatewayClasses and Gateways.
 
+use super::nodes::NodeFacts;
 use crate::snapshot::View;
+use gatewright_crds::own::aws::{TargetGroupSettings, TargetType};
 use gatewright_crds::own::{
     AwsLoadBalancerParametersSpec, AwsTargetGroupParametersSpec, GROUP, SoftwareGatewayParametersSpec,
 };
+use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +31,15 @@ impl ParametersKind {
             Self::None => None,
             Self::Software => Some("SoftwareGatewayParameters"),
             Self::AwsAlb => Some("AwsLoadBalancerParameters"),
+        }
+    }
+
+    /// Whether a terminating listener may name no certificates: the provider then finds some for its hostnames, or its
+    /// parameters name them.
+    pub const fn finds_certificates(self) -> bool {
+        match self {
+            Self::None | Self::Software => false,
+            Self::AwsAlb => true,
         }
     }
 
@@ -60,6 +72,18 @@ pub struct AwsAlb {
     pub balancer: AwsLoadBalancerParametersSpec,
     /// Of Services with settings of their own.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// Nodes that may take traffic, by name; empty where no setting makes nodes targets.
+    pub nodes: Arc<BTreeMap<Str, NodeFacts>>,
+}
+
+/// Whether settings make nodes the targets of some backend.
+pub fn wants_nodes<'a>(
+    balancer: &AwsLoadBalancerParametersSpec,
+    mut services: impl Iterator<Item = &'a AwsTargetGroupParametersSpec>,
+) -> bool {
+    let instance = |settings: &TargetGroupSettings| settings.target_type == Some(TargetType::Instance);
+    balancer.target_groups.as_ref().is_some_and(instance)
+        || services.any(|service| instance(&service.settings))
 }
 
 impl Parameters {
@@ -78,7 +102,7 @@ impl Parameters {
             (Self::Software(mine), Self::Software(base)) => Self::Software(Box::new(mine.over(base))),
             (Self::AwsAlb(mine), Self::AwsAlb(base)) => Self::AwsAlb(Arc::new(AwsAlb {
                 balancer: mine.balancer.clone().over(&base.balancer),
-                target_groups: BTreeMap::new(),
+                ..AwsAlb::default()
             })),
             (mine, _) => mine,
         }
@@ -158,7 +182,7 @@ pub fn resolve(
         ParametersKind::AwsAlb => view.aws_balancer(&object).map(|found| {
             Parameters::AwsAlb(Arc::new(AwsAlb {
                 balancer: found.spec.clone(),
-                target_groups: BTreeMap::new(),
+                ..AwsAlb::default()
             }))
         }),
     };

@@ -25,6 +25,8 @@ pub enum Dep {
     TelemetryPoliciesOf(ObjectName),
     /// The AwsTargetGroupParameters that target a Service.
     TargetGroupsOf(ObjectName),
+    /// All Nodes.
+    Nodes,
     /// The ListenerSets of a Gateway.
     ListenerSetsOf(ObjectName),
     /// The Gateways with a default scope (GEP-3793).
@@ -49,6 +51,7 @@ impl Dep {
             Self::TrafficPoliciesOf(..) => Some(Kind::XBackendTrafficPolicy),
             Self::TelemetryPoliciesOf(_) => Some(Kind::XTelemetryPolicy),
             Self::TargetGroupsOf(_) => Some(Kind::AwsTargetGroup),
+            Self::Nodes => Some(Kind::Node),
             Self::ListenerSetsOf(_) => Some(Kind::ListenerSet),
             Self::DefaultGateways | Self::GatewaysOf(_) => Some(Kind::Gateway),
         }
@@ -143,6 +146,7 @@ fn lists(object: &Object) -> BTreeSet<Dep> {
             .iter()
             .map(|target| Dep::TargetGroupsOf(here(&target.name)))
             .collect(),
+        Object::Node(_) => BTreeSet::from([Dep::Nodes]),
         Object::ListenerSet(set) => {
             let parent = &set.spec.parent_ref;
             let namespace = parent.namespace.as_deref().unwrap_or(&name.namespace);

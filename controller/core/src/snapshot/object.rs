@@ -74,6 +74,9 @@ macro_rules! kinds {
                 if let Some(annotations) = &mut metadata.annotations {
                     annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
                 }
+                if let Self::Node(node) = self {
+                    crate::graph::nodes::forget(node);
+                }
             }
 
             /// The kind.
@@ -117,6 +120,7 @@ kinds! {
     Secret(Box<core::Secret>): "", "Secret";
     ConfigMap(Box<core::ConfigMap>): "", "ConfigMap";
     Namespace(Box<core::Namespace>): "", "Namespace";
+    Node(Box<core::Node>): "", "Node";
     ClusterTrustBundle(Box<ClusterTrustBundle>): "certificates.k8s.io", "ClusterTrustBundle";
     Parameters(Box<own::SoftwareGatewayParameters>): "gatewright.dev", "SoftwareGatewayParameters";
     AwsBalancer(Box<own::AwsLoadBalancerParameters>): "gatewright.dev", "AwsLoadBalancerParameters";

@@ -54,7 +54,8 @@ pub async fn of_cluster(args: &PlanArgs, registry: &Registry) -> Result<World> {
     let external_names = crate::cli::external_names(args.allow_external_name);
     let controllers = controllers(registry);
     let context = args.context.as_deref();
-    let engine = cluster::inspect::engine(context, &controllers, external_names).await?;
+    let engine =
+        cluster::inspect::engine(context, &controllers, (external_names, args.clouds.nodes())).await?;
     Ok(of_engine(&engine, registry))
 }
 

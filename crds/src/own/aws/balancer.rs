@@ -73,6 +73,14 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = "^ELBSecurityPolicy-[A-Za-z0-9-]{1,100}$"))]
     pub ssl_policy: Option<String>,
+    /// Bucket in S3, in the load balancer's region, in which the authorities of clients lie while a trust store is made of
+    /// them (`spec.tls.frontend` of the Gateway). Keys begin with `gatewright/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 3, max = 63),
+        regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    )]
+    pub trust_store_bucket: Option<String>,
     /// Settings of single listeners, by port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
@@ -145,6 +153,7 @@ impl AwsLoadBalancerParametersSpec {
             source_ranges,
             attributes,
             ssl_policy,
+            trust_store_bucket,
             listeners,
             target_groups,
             tags,
@@ -164,6 +173,7 @@ impl AwsLoadBalancerParametersSpec {
             source_ranges,
             attributes: merged(attributes, base.attributes.as_ref()),
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
+            trust_store_bucket: trust_store_bucket.or_else(|| base.trust_store_bucket.clone()),
             listeners: both(listeners, base.listeners.as_ref(), |mine, base| {
                 ListenerParameters::all_over(mine, base)
             }),

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.attributes) || self.attributes.all(k, size(k) <= 256 && size(self.attributes[k]) <= 1024)")
-        .message("attributes: a key has at most 256 characters, a value at most 1024")
+        .message("attributes: a key has at most 256 characters, a value at most 1024"),
+    validation = Rule::new("(has(self.mutualTls) && self.mutualTls == 'Verify') == has(self.trustStore)")
+        .message("trustStore belongs to mutualTls: Verify, and that needs one")
 )]
 pub struct ListenerParameters {
     /// Port.
@@ -34,6 +36,21 @@ pub struct ListenerParameters {
     /// Client certificates that `spec.tls.frontend` of the Gateway says nothing about. `Off` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutual_tls: Option<MutualTls>,
+    /// Trust store that exists, by ARN, for `mutualTls: Verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 200),
+        regex(
+            pattern = "^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:truststore/[A-Za-z0-9-]+/[0-9a-f]+$"
+        )
+    )]
+    pub trust_store: Option<String>,
+    /// Whether client certificates that have run out are accepted where they are checked. Off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_client_certificate_expiry: Option<bool>,
+    /// Whether clients are told which authorities are known where certificates are checked. Off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise_authorities: Option<bool>,
     /// Attributes of the listener, in AWS's words. Those that are not named here stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
@@ -48,6 +65,8 @@ pub enum MutualTls {
     Off,
     /// They are passed on in headers, unchecked.
     Passthrough,
+    /// They are checked by `trustStore`.
+    Verify,
 }
 
 impl ListenerParameters {
@@ -59,13 +78,25 @@ impl ListenerParameters {
             ssl_policy,
             certificates,
             mutual_tls,
+            trust_store,
+            ignore_client_certificate_expiry,
+            advertise_authorities,
             attributes,
         } = self;
+        // Each belongs to the other: a level that sets one sets both.
+        let (mutual_tls, trust_store) = match (mutual_tls, trust_store) {
+            (None, None) => (base.mutual_tls, base.trust_store.clone()),
+            own => own,
+        };
         Self {
             port,
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
             certificates: certificates.or_else(|| base.certificates.clone()),
-            mutual_tls: mutual_tls.or(base.mutual_tls),
+            mutual_tls,
+            trust_store,
+            ignore_client_certificate_expiry: ignore_client_certificate_expiry
+                .or(base.ignore_client_certificate_expiry),
+            advertise_authorities: advertise_authorities.or(base.advertise_authorities),
             attributes: merged(attributes, base.attributes.as_ref()),
         }
     }

@@ -14,7 +14,7 @@ pub use balancer::{
 pub use listener::{ListenerParameters, MutualTls};
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
-    ServiceReference, TargetGroupSettings,
+    ServiceReference, TargetGroupSettings, TargetType,
 };
 
 use std::collections::BTreeMap;

@@ -62,6 +62,16 @@ pub struct ServiceReference {
         .message("attributes: a key and a value have at most 256 characters")
 )]
 pub struct TargetGroupSettings {
+    /// What is registered. `Ip` by default: the addresses of pods, which the load balancer must be able to reach. `Instance`:
+    /// nodes by the Service's node port; its type must be NodePort or LoadBalancer. A change makes new target groups
+    /// beside the old ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_type: Option<TargetType>,
+    /// Labels that nodes must have to be targets of `Instance`. All nodes by default that are ready and not labelled
+    /// `node.kubernetes.io/exclude-from-external-load-balancers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub node_labels: Option<BTreeMap<String, String>>,
     /// Health check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheck>,
@@ -70,6 +80,16 @@ pub struct TargetGroupSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 30))]
     pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// What is registered in a target group. `Ip` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetType {
+    /// Addresses of pods.
+    #[default]
+    Ip,
+    /// Nodes, by node ports.
+    Instance,
 }
 
 /// Health check of a target group. What is not set has AWS's default.
@@ -153,10 +173,14 @@ impl TargetGroupSettings {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let Self {
+            target_type,
+            node_labels,
             health_check,
             attributes,
         } = self;
         Self {
+            target_type: target_type.or(base.target_type),
+            node_labels: node_labels.or_else(|| base.node_labels.clone()),
             health_check: both(health_check, base.health_check.as_ref(), HealthCheck::over),
             attributes: merged(attributes, base.attributes.as_ref()),
         }

@@ -24,6 +24,12 @@
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+{{- if .Values.aws.clusterName }}
+# Nodes as targets of load balancers.
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list, watch]
+{{- end }}
 # Who a proxy is.
 - apiGroups: [authentication.k8s.io]
   resources: [tokenreviews]

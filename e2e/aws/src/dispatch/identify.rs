@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::protocol::form::{self, FormError};
 use crate::protocol::model::{Operation, Protocol};
 use crate::protocol::scope::{self, Scope};
-use crate::protocol::{cbor, check, json};
+use crate::protocol::{cbor, check, json, object};
 use crate::service::Handler;
 use http::HeaderMap;
 use serde_json::Value;
@@ -51,6 +51,7 @@ pub struct Identified<'t> {
 #[derive(Debug)]
 enum Parameters {
     Form(Vec<(String, String)>),
+    Object(Value),
     Json(bytes::Bytes),
     Cbor(bytes::Bytes),
 }
@@ -68,6 +69,7 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
     let (service, name, parameters) = match header(&request.headers, "x-amz-target") {
         Some(target) => by_target(table, target, request)?,
         None if header(&request.headers, "smithy-protocol").is_some() => by_path(table, request)?,
+        None if is_object(scope.as_ref().ok().and_then(Option::as_ref)) => by_object(table, request)?,
         None => by_form(table, request, scope.as_ref().ok().and_then(Option::as_ref))?,
     };
     let style = parameters.style(service);
@@ -75,6 +77,11 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
     let Some((operation, handler)) = service.operation(&name) else {
         let version = &service.model.metadata.api_version;
         return Err(refuse(match service.protocol {
+            Protocol::Object => ApiError::new(
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            )
+            .with_status(405),
             Protocol::Json => ApiError::new(
                 "UnknownOperationException",
                 format!("{name} is not an operation that is served"),
@@ -159,6 +166,27 @@ fn by_path<'t>(table: &'t Table, request: &Request) -> Result<Found<'t>, Box<Ref
     Ok((service, name.to_owned(), Parameters::Cbor(request.body.clone())))
 }
 
+/// Whether a request is for S3: its operations are told by method and path, whatever their bodies are.
+fn is_object(scope: Option<&Scope>) -> bool {
+    scope.is_some_and(|scope| scope.service == "s3")
+}
+
+fn by_object<'t>(table: &'t Table, request: &Request) -> Result<Found<'t>, Box<Refused<'t>>> {
+    let Some(service) = table.by_signing_name("s3") else {
+        return Err(Box::new(Refused {
+            error: ApiError::new("InvalidAction", "S3 is not served"),
+            style: Style::Xml,
+        }));
+    };
+    match object::read(&request.method, &request.path, &request.body) {
+        Ok((name, input)) => Ok((service, name.to_owned(), Parameters::Object(input))),
+        Err(error) => Err(Box::new(Refused {
+            error,
+            style: Style::Of(service),
+        })),
+    }
+}
+
 fn by_form<'t>(
     table: &'t Table,
     request: &Request,
@@ -206,7 +234,7 @@ impl Parameters {
     fn style<'t>(&self, service: &'t Loaded) -> Style<'t> {
         match self {
             Self::Cbor(_) => Style::Cbor,
-            Self::Form(_) | Self::Json(_) => Style::Of(service),
+            Self::Form(_) | Self::Json(_) | Self::Object(_) => Style::Of(service),
         }
     }
 }
@@ -230,6 +258,7 @@ impl<'t> Identified<'t> {
                 let value = form::parse(model, self.service.protocol, reference, pairs);
                 value.map_err(|error| self.malformed(&error))?
             }
+            Parameters::Object(input) => input.clone(),
             Parameters::Json(body) => json::parse(model, reference, body)
                 .map_err(|message| ApiError::new("SerializationException", message))?,
             Parameters::Cbor(body) => cbor::parse(model, reference, body)
@@ -242,6 +271,7 @@ impl<'t> Identified<'t> {
         let sentence = check::sentence(&violations);
         Err(match self.service.protocol {
             Protocol::Query => ApiError::validation(sentence),
+            Protocol::Object => ApiError::new("InvalidArgument", sentence),
             Protocol::Json => ApiError::new("ValidationException", sentence),
             // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
             Protocol::Ec2 => match violations.iter().find(|violation| violation.missing) {

@@ -12,14 +12,14 @@ use crate::history::History;
 use crate::iam::{self, Policy};
 use crate::protocol::model::Protocol;
 use crate::protocol::xml::Told;
-use crate::protocol::{cbor, check, json, xml};
+use crate::protocol::{cbor, check, json, object, xml};
 use crate::publish::Publisher;
 use crate::service::{Context, Healths, Service, Settings};
 use crate::state::{Account, MOST_ACCOUNTS, World, place};
 use crate::sts::{Keys, authenticate};
 use crate::traffic::config::Config;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use identify::{Identified, Style};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -38,7 +38,7 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Method.
-    pub method: http::Method,
+    pub method: Method,
     /// Path.
     pub path: String,
     /// Query, without its question mark.
@@ -379,12 +379,16 @@ fn write(identified: &Identified<'_>, context: &Context, output: &Value) -> Resu
     }
     let style = identified.style();
     let body = match (style, service.protocol) {
+        (_, Protocol::Object) => object::body(output)?,
         (Style::Cbor, _) => cbor::write(&service.model, operation.output.as_ref(), output),
         (_, Protocol::Json) => json::write(&service.model, operation.output.as_ref(), output),
         (_, protocol) => xml::write(&service.model, protocol, operation, output, &context.request_id),
     };
     Ok(Answer {
-        status: 200,
+        status: match service.protocol {
+            Protocol::Object => object::status(&operation.name),
+            _ => 200,
+        },
         content_type: content_type(style),
         request_id: context.request_id.clone(),
         body,
@@ -424,6 +428,7 @@ fn refuse(
         request_id,
     };
     let body = match style {
+        Style::Of(service) if service.protocol == Protocol::Object => object::error(&told),
         Style::Of(service) if service.protocol != Protocol::Json => {
             xml::error(Some(&service.model), service.protocol, &told)
         }
@@ -441,6 +446,7 @@ fn refuse(
 
 fn content_type(style: Style<'_>) -> String {
     match style {
+        Style::Of(service) if service.protocol == Protocol::Object => "application/xml".to_owned(),
         Style::Of(service) if service.protocol == Protocol::Json => {
             let version = service.model.metadata.json_version.as_deref().unwrap_or("1.1");
             format!("application/x-amz-json-{version}")

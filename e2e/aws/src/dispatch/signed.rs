@@ -47,6 +47,7 @@ fn unknown(protocol: Protocol) -> ApiError {
         Protocol::Ec2 => ApiError::new("AuthFailure", NOT_VALIDATED).with_status(401),
         Protocol::Query => ApiError::new("InvalidClientTokenId", UNKNOWN).with_status(403),
         Protocol::Json => ApiError::new("UnrecognizedClientException", UNKNOWN).with_status(400),
+        Protocol::Object => ApiError::new("InvalidAccessKeyId", UNKNOWN).with_status(403),
     }
 }
 
@@ -64,6 +65,14 @@ fn told(protocol: Protocol, fault: Fault) -> ApiError {
         }
         (Protocol::Ec2 | Protocol::Query, Fault::Incomplete(told)) => {
             ApiError::new("IncompleteSignature", told).with_status(400)
+        }
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        (Protocol::Object, Fault::Mismatch) => {
+            ApiError::new("SignatureDoesNotMatch", MISMATCH).with_status(403)
+        }
+        (Protocol::Object, Fault::Skewed(told)) => ApiError::new("RequestTimeTooSkewed", told).with_status(403),
+        (Protocol::Object, Fault::Incomplete(told)) => {
+            ApiError::new("AuthorizationHeaderMalformed", told).with_status(400)
         }
         (_, Fault::Mismatch) => ApiError::new("InvalidSignatureException", MISMATCH).with_status(400),
         (_, Fault::Skewed(told)) => ApiError::new("InvalidSignatureException", told).with_status(400),

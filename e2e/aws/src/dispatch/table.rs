@@ -68,7 +68,7 @@ impl Table {
         let mut spoken = self
             .services
             .iter()
-            .filter(|service| service.protocol != Protocol::Json);
+            .filter(|service| matches!(service.protocol, Protocol::Query | Protocol::Ec2));
         spoken.find(|service| service.model.metadata.api_version == version)
     }
 

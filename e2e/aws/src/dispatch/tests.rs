@@ -2,7 +2,7 @@ use super::*;
 use crate::faults::Fault;
 use crate::service::{Handler, Unchecked};
 use crate::state::Account;
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use serde_json::json;
 
 const MODEL: &str = include_str!("../../models/elbv2.json");
@@ -50,7 +50,7 @@ fn signed(service: &str, body: &str) -> Request {
     );
     headers.insert("authorization", HeaderValue::from_str(&value).unwrap());
     Request {
-        method: http::Method::POST,
+        method: Method::POST,
         path: "/".to_owned(),
         query: String::new(),
         headers,

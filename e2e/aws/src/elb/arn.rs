@@ -26,6 +26,11 @@ pub(super) fn group(context: &Context, name: &str, id: &str) -> String {
     context.arn(SERVICE, &format!("targetgroup/{name}/{id}"))
 }
 
+/// ARN of a trust store.
+pub(super) fn trust_store(context: &Context, name: &str, id: &str) -> String {
+    context.arn(SERVICE, &format!("truststore/{name}/{id}"))
+}
+
 /// What the ARNs of a load balancer's listeners begin with.
 pub(super) fn listeners_of(balancer: &str) -> String {
     format!("{}/", balancer.replacen(":loadbalancer/", ":listener/", 1))

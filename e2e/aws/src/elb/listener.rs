@@ -3,7 +3,7 @@
 use super::actions::{self, Listening};
 use super::rule::Rule;
 use super::wire::MutualAuthentication;
-use super::{State, arn, attributes, policies, surroundings, tags};
+use super::{State, arn, attributes, policies, surroundings, tags, trust_store};
 use crate::error::ApiError;
 use crate::input::{list, number, text, texts, tidy};
 use crate::service::Context;
@@ -113,7 +113,7 @@ pub(super) fn security(
     Ok(Security {
         ssl_policy: ssl_policy.map(ToOwned::to_owned),
         certificate,
-        mutual_authentication: mutual(input)?,
+        mutual_authentication: mutual(account, context, input)?,
     })
 }
 
@@ -135,7 +135,11 @@ pub(super) fn certificate(account: &Account, context: &Context, asked: &Value) -
 }
 
 /// `API_MutualAuthenticationAttributes`: "Options are off, passthrough or verify."
-fn mutual(input: &Value) -> Result<Option<MutualAuthentication>, ApiError> {
+fn mutual(
+    account: &Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Option<MutualAuthentication>, ApiError> {
     let Some(asked) = input.get("MutualAuthentication") else {
         return Ok(None);
     };
@@ -143,10 +147,23 @@ fn mutual(input: &Value) -> Result<Option<MutualAuthentication>, ApiError> {
         .map_err(|error| ApiError::validation(format!("MutualAuthentication cannot be read: {error}")))?;
     let mode = asked.mode.clone().unwrap_or_else(|| "off".to_owned());
     match (mode.as_str(), &asked.trust_store_arn) {
-        ("verify", Some(arn)) => Err(ApiError::new(
-            "TrustStoreNotFound",
-            format!("Trust store '{arn}' not found"),
-        )),
+        ("verify", Some(arn)) => {
+            account
+                .elb
+                .trust_store(arn)
+                .ok_or_else(|| trust_store::missing(arn))?
+                .ready(context.now)?;
+            Ok(Some(MutualAuthentication {
+                mode: Some(mode),
+                ignore_client_certificate_expiry: Some(
+                    asked.ignore_client_certificate_expiry.unwrap_or_default(),
+                ),
+                advertise_trust_store_ca_names: asked
+                    .advertise_trust_store_ca_names
+                    .or(Some("off".to_owned())),
+                ..asked
+            }))
+        }
         ("verify", None) => Err(ApiError::validation(
             "A trust store must be specified for mutual authentication mode 'verify'",
         )),

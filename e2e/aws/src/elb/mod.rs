@@ -26,6 +26,7 @@ mod surroundings;
 mod tags;
 mod targets;
 mod transforms;
+mod trust_store;
 mod usage;
 pub mod wire;
 
@@ -38,6 +39,7 @@ pub use limits::Limits;
 pub use listener::Listener;
 pub use rule::Rule;
 pub use targets::Target;
+pub use trust_store::TrustStore;
 
 use crate::error::ApiError;
 use crate::service::Handler;
@@ -56,6 +58,7 @@ pub struct State {
     listeners: BTreeMap<String, Listener>,
     rules: BTreeMap<String, Rule>,
     groups: BTreeMap<String, Group>,
+    trust_stores: BTreeMap<String, TrustStore>,
     tags: BTreeMap<String, Tags>,
     /// The account's quotas.
     pub limits: Limits,
@@ -81,10 +84,12 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("CreateLoadBalancer", balancer::create),
     ("CreateRule", rule::create),
     ("CreateTargetGroup", group::create),
+    ("CreateTrustStore", trust_store::create),
     ("DeleteListener", listener_change::delete),
     ("DeleteLoadBalancer", balancer::delete),
     ("DeleteRule", rule::delete),
     ("DeleteTargetGroup", group::delete),
+    ("DeleteTrustStore", trust_store::delete),
     ("DeregisterTargets", targets::deregister),
     ("DescribeAccountLimits", limits::describe),
     ("DescribeListenerAttributes", attributes::describe_of_listener),
@@ -98,6 +103,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeTargetGroupAttributes", group_attributes::describe),
     ("DescribeTargetGroups", group::describe),
     ("DescribeTargetHealth", health::describe),
+    ("DescribeTrustStores", trust_store::describe),
     ("ModifyListener", listener_change::modify),
     ("ModifyListenerAttributes", attributes::modify_of_listener),
     ("ModifyLoadBalancerAttributes", attributes::modify_of_balancer),
@@ -122,6 +128,11 @@ impl State {
     /// All target groups, by ARN.
     pub fn groups(&self) -> &BTreeMap<String, Group> {
         &self.groups
+    }
+
+    /// A trust store.
+    pub fn trust_store(&self, arn: &str) -> Option<&TrustStore> {
+        self.trust_stores.get(arn)
     }
 
     /// A load balancer.
@@ -184,14 +195,15 @@ impl State {
     }
 
     /// All resources with their tags, for `GetResources` of the tagging API: load balancers, target groups,
-    /// listeners and rules.
+    /// listeners, rules and trust stores.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let arns = self
             .balancers
             .keys()
             .chain(self.groups.keys())
             .chain(self.listeners.keys())
-            .chain(self.rules.keys());
+            .chain(self.rules.keys())
+            .chain(self.trust_stores.keys());
         arns.map(|arn| (arn.clone(), self.tags_of(arn))).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Tags: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-tags.html>.
 
 use super::wire::Tags;
-use super::{State, arn, balancer, group, listener, rule};
+use super::{State, arn, balancer, group, listener, rule, trust_store};
 use crate::error::ApiError;
 use crate::input::{list, text, texts};
 use crate::service::Context;
@@ -142,6 +142,14 @@ fn exists(state: &State, resource: &str) -> Result<(), ApiError> {
             .get(resource)
             .map(|_| ())
             .ok_or_else(|| rule::missing(resource));
+    }
+    if resource.contains(":truststore/") {
+        arn::check(resource, "truststore")?;
+        return state
+            .trust_stores
+            .get(resource)
+            .map(|_| ())
+            .ok_or_else(|| trust_store::missing(resource));
     }
     arn::check(resource, "listener")?;
     state

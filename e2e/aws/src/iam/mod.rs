@@ -53,10 +53,10 @@ pub fn check(
                 "UnauthorizedOperation",
                 format!("You are not authorized to perform this operation. {told}"),
             ),
-            "elbv2" | "sts" => ApiError::new("AccessDenied", told),
+            "elbv2" | "sts" | "s3" => ApiError::new("AccessDenied", told),
             _ => ApiError::new("AccessDeniedException", told),
         }
-        .with_status(if matches!(service, "ec2" | "elbv2" | "sts") {
+        .with_status(if matches!(service, "ec2" | "elbv2" | "sts" | "s3") {
             403
         } else {
             400

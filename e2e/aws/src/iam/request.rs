@@ -41,6 +41,7 @@ fn prefix(service: &str, operation: &str) -> Option<&'static str> {
         ("elbv2", _) => Some("elasticloadbalancing"),
         ("ec2", _) => Some("ec2"),
         ("acm", _) => Some("acm"),
+        ("s3", _) => Some("s3"),
         ("tagging", _) => Some("tag"),
         ("quotas", _) => Some("servicequotas"),
         _ => None,
@@ -88,6 +89,21 @@ pub(super) fn requests(
             action: action.to_owned(),
             resource: made,
             keys,
+        });
+    }
+    // `API_CreateTrustStore`: the bundle is read as whoever calls it.
+    if (service, operation) == ("elbv2", "CreateTrustStore") {
+        let part = |member| text(input, member).unwrap_or("*");
+        let resource = format!(
+            "arn:{}:s3:::{}/{}",
+            context.partition(),
+            part("CaCertificatesBundleS3Bucket"),
+            part("CaCertificatesBundleS3Key")
+        );
+        found.push(Request {
+            action: "s3:GetObject".to_owned(),
+            keys: keys(account, context, &resource, None),
+            resource,
         });
     }
     found
@@ -139,6 +155,7 @@ fn made_by(context: &Context, operation: &str, input: &Value) -> Option<String> 
             elb(format!("loadbalancer/{kind}/{name}/0000000000000000"))
         }
         "CreateTargetGroup" => elb(format!("targetgroup/{name}/0000000000000000")),
+        "CreateTrustStore" => elb(format!("truststore/{name}/0000000000000000")),
         "CreateListener" => elb(format!(
             "listener/{}/0000000000000000",
             within("LoadBalancerArn")?
@@ -172,7 +189,12 @@ fn resources(
         // Reading is not limited to resources, but in ACM.
         ("elbv2" | "ec2" | "tagging" | "quotas" | "sts", _) if reads => anything(),
         ("sts", _) => one(text(input, "RoleArn").unwrap_or("*").to_owned()),
-        ("elbv2", "CreateLoadBalancer" | "CreateTargetGroup") => {
+        ("s3", _) => {
+            let part = |member| text(input, member).unwrap_or("*");
+            let partition = context.partition();
+            one(format!("arn:{partition}:s3:::{}/{}", part("Bucket"), part("Key")))
+        }
+        ("elbv2", "CreateLoadBalancer" | "CreateTargetGroup" | "CreateTrustStore") => {
             made_by(context, operation, input).map_or_else(anything, one)
         }
         ("elbv2", "SetRulePriorities") => list(input, "RulePriorities")
@@ -183,10 +205,16 @@ fn resources(
             .into_iter()
             .map(str::to_owned)
             .collect(),
-        ("elbv2", _) => ["RuleArn", "ListenerArn", "TargetGroupArn", "LoadBalancerArn"]
-            .iter()
-            .find_map(|member| text(input, member))
-            .map_or_else(anything, |arn| one(arn.to_owned())),
+        ("elbv2", _) => [
+            "RuleArn",
+            "ListenerArn",
+            "TargetGroupArn",
+            "LoadBalancerArn",
+            "TrustStoreArn",
+        ]
+        .iter()
+        .find_map(|member| text(input, member))
+        .map_or_else(anything, |arn| one(arn.to_owned())),
         ("ec2", "CreateSecurityGroup") => {
             let vpc = text(input, "VpcId").map(|id| context.arn("ec2", &format!("vpc/{id}")));
             made_by(context, operation, input)

@@ -12,6 +12,7 @@ pub mod check;
 pub mod form;
 pub mod json;
 pub mod model;
+pub mod object;
 pub mod scope;
 pub mod signature;
 pub mod time;

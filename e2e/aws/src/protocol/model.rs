@@ -42,6 +42,8 @@ pub enum Protocol {
     Ec2,
     /// JSON, the operation in a header.
     Json,
+    /// Objects of S3: the operation is method and path, bodies are as they are.
+    Object,
 }
 
 /// A service's model.
@@ -100,6 +102,7 @@ impl Metadata {
             "query" => Ok(Protocol::Query),
             "ec2" => Ok(Protocol::Ec2),
             "json" => Ok(Protocol::Json),
+            "rest-xml" => Ok(Protocol::Object),
             // Where another one is preferred, JSON is spoken too.
             _ if self.protocols.iter().any(|known| known == "json") => Ok(Protocol::Json),
             other => Err(ModelError::Protocol(other.to_owned())),

@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>
 
 use super::config::Attributes;
+use super::mutual::Names;
 use http::{HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(super) struct ListenerAttributes {
     pub(super) server: bool,
     /// `routing.http.response.*.header_value`: fields of every response, in place of the target's (assumed).
     pub(super) responses: Vec<(HeaderName, HeaderValue)>,
+    /// `routing.http.request.x_amzn_mtls_clientcert*.header_name`.
+    pub(super) clients: Names,
     /// `routing.http.request.x_amzn_tls_version.header_name`.
     pub(super) tls_version: HeaderName,
     /// `routing.http.request.x_amzn_tls_cipher_suite.header_name`.
@@ -102,6 +105,7 @@ impl ListenerAttributes {
         Self {
             server: flag(from, "routing.http.response.server.enabled", Flag::On),
             responses: RESPONSES.into_iter().filter_map(inserted).collect(),
+            clients: Names::new(from),
             tls_version: renamed(
                 "routing.http.request.x_amzn_tls_version.header_name",
                 "x-amzn-tls-version",

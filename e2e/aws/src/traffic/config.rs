@@ -71,11 +71,31 @@ pub struct Listener {
     /// Certificates of an HTTPS listener, its default first.
     #[serde(default)]
     pub certificates: Vec<Certificate>,
+    /// `MutualAuthentication`; none when it is off.
+    #[serde(default)]
+    pub clients: Option<ClientCertificates>,
     /// `ListenerAttributes`.
     #[serde(default)]
     pub attributes: Attributes,
     /// Rules in any order, with the default one.
     pub rules: Vec<Rule>,
+}
+
+/// What is done with client certificates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// They are passed on.
+    Passthrough,
+    /// They are checked.
+    Verify {
+        /// Authorities of the trust store, PEM.
+        bundle: String,
+        /// `IgnoreClientCertificateExpiry`.
+        ignore_expiry: bool,
+        /// `AdvertiseTrustStoreCaNames`.
+        advertise: bool,
+    },
 }
 
 /// A certificate with its key. Its text is not printed.

@@ -4,6 +4,7 @@ use super::answer::Body;
 use super::handle::{Visit, handle};
 use super::headers::{Agreed, Arrival};
 use super::idle::{Activity, IdleStream};
+use super::mutual;
 use super::serving::Front;
 use super::slot::Slot;
 use http::Request;
@@ -39,6 +40,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, slot: Arc<Slot>) 
         peer,
         port: slot.at.port(),
         tls: None,
+        certificate: None,
     };
     match &serving.front {
         Front::Broken => {}
@@ -70,6 +72,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, slot: Arc<Slot>) 
                     .negotiated_cipher_suite()
                     .map(|suite| name(format!("{:?}", suite.suite())))
                     .unwrap_or_default(),
+            });
+            arrival.certificate = serving.clients.as_ref().map(|clients| {
+                let chain = session.peer_certificates().unwrap_or_default();
+                mutual::fields(clients, chain, &serving.listener.clients)
             });
             let http2 = session.alpn_protocol() == Some(b"h2");
             let visit = Visit {

@@ -5,6 +5,7 @@
 
 use super::attributes::{BalancerAttributes, ForwardedFor, ListenerAttributes};
 use super::matching::Rewritten;
+use super::mutual;
 use super::trace::trace_id;
 use http::header::{CONNECTION, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -29,6 +30,8 @@ pub(super) struct Arrival {
     pub(super) port: u16,
     /// How TLS was agreed on; none without TLS.
     pub(super) tls: Option<Agreed>,
+    /// What targets are told of the client's certificate; none where clients are not asked for any.
+    pub(super) certificate: Option<Vec<(HeaderName, HeaderValue)>>,
 }
 
 /// What a TLS handshake agreed on.
@@ -92,6 +95,9 @@ pub(super) fn to_target(
     let came = headers.get(TRACE).and_then(|value| value.to_str().ok());
     let trace = trace_id(came, mark.now, mark.id);
     set(headers, TRACE, &trace);
+    if let Some(fields) = &arrival.certificate {
+        mutual::set(headers, &listener.clients, fields);
+    }
     if balancer.tls_headers
         && let Some(agreed) = &arrival.tls
     {

@@ -15,6 +15,7 @@ mod handle;
 mod headers;
 mod health;
 mod idle;
+mod mutual;
 mod plane;
 mod registry;
 mod relay;

@@ -207,6 +207,7 @@ impl Supervisor {
             front: read.front.clone(),
             balancer: BalancerAttributes::new(&known.from.attributes),
             listener: ListenerAttributes::new(&read.from.attributes),
+            clients: read.from.clients.clone(),
             groups,
             jar: self.jar.clone(),
         })
@@ -275,7 +276,12 @@ impl Read {
         };
         let front = match listener.protocol.as_str() {
             "HTTP" => Front::Plain,
-            "HTTPS" => match tls::config(&listener.certificates, listener.ssl_policy.as_deref(), protocols) {
+            "HTTPS" => match tls::config(
+                &listener.certificates,
+                listener.ssl_policy.as_deref(),
+                listener.clients.as_ref(),
+                protocols,
+            ) {
                 Ok(config) => Front::Tls(config),
                 Err(e) => problem(e.to_string()),
             },

@@ -1,7 +1,7 @@
 //! What a listener serves with now.
 
 use super::attributes::{BalancerAttributes, ListenerAttributes};
-use super::config::Arn;
+use super::config::{Arn, ClientCertificates};
 use super::cookie::Jar;
 use super::group::Group;
 use super::matching::Rules;
@@ -15,6 +15,8 @@ pub(super) struct Serving {
     pub(super) front: Front,
     pub(super) balancer: BalancerAttributes,
     pub(super) listener: ListenerAttributes,
+    /// What is done with client certificates.
+    pub(super) clients: Option<ClientCertificates>,
     pub(super) groups: HashMap<Arn, Arc<Group>>,
     pub(super) jar: Arc<Jar>,
 }

@@ -15,6 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub async fn simulator(state: Option<PathBuf>) -> Running {
     let settings = Settings {
         load_balancer_provisioning_ms: 0,
+        trust_store_creation_ms: 0,
         second_ms: 10,
         ..Settings::default()
     };

@@ -49,7 +49,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.listeners[].tls.mode", "`Terminate` for HTTPS", &["features/tls-certificates"]),
     refused(GATEWAY, "spec.listeners[].tls.options", "no option is known", "security policies are in the parameters: `listeners[].sslPolicy`"),
     lacks(GATEWAY, "spec.listeners[].filters", &[F::ListenerFilters], &["features/listener-filters"]),
-    lacks(GATEWAY, "spec.tls.frontend", &[F::ClientValidation, F::ClientValidationFallback], &["features/client-validation", "features/gateway-wide"]),
+    uses(GATEWAY, "spec.tls.frontend", ("CreateTrustStore; `MutualAuthentication` of CreateListener", &[F::ClientValidation, F::ClientValidationFallback]), &["features/client-validation-trust-store", "features/client-validation-fallback"]),
     lacks(GATEWAY, "spec.tls.backend", &[F::BackendClientCertificate], &["features/gateway-wide"]),
     heeded(SET, "spec.parentRef", "the Gateway that takes it in", &["translation/listener-set-merged"]),
     field(SET, "spec.listeners", "as those of the Gateway: all are listeners of one load balancer", &["translation/listener-set-merged"]),

@@ -22,6 +22,7 @@ pub const fn support(feature: Feature) -> Support {
     match feature {
         Feature::HttpListener
         | Feature::HttpsListener
+        | Feature::ClientValidation
         | Feature::PathExact
         | Feature::PathPrefix
         | Feature::PathRegex
@@ -37,11 +38,8 @@ pub const fn support(feature: Feature) -> Support {
         | Feature::SniRouting
         | Feature::TcpListener
         | Feature::UdpListener => L4,
-        Feature::ClientValidation => none(
-            "the authorities of client certificates belong in a trust store, which is not made for a Gateway",
-        ),
-        Feature::ClientValidationFallback => none(
-            "mutual TLS is off, verify, or passthrough of an unverified certificate in a header; none falls back",
+        Feature::ClientValidationFallback => approximate(
+            "no certificate is checked: whatever a client shows is passed on to targets in the header X-Amzn-Mtls-Clientcert",
         ),
         Feature::ListenerFilters => none("an ALB asks no external authorization server"),
         Feature::StaticAddress => none_but(

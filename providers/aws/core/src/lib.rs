@@ -7,12 +7,14 @@
 //! Facts about AWS cite the page of its documentation that they come from.
 
 pub mod alb;
+pub mod certificate;
 pub mod limits;
 pub mod names;
 pub mod network;
 pub mod secret;
 pub mod tags;
 pub mod target_group;
+pub mod trust_store;
 
 pub use secret::Secret;
 pub use target_group::TargetGroupId;

@@ -31,6 +31,10 @@ pub struct AlbLimits {
     pub values_per_condition: u32,
     /// Wildcards in all conditions of a rule.
     pub wildcards_per_rule: u32,
+    /// Listeners of a load balancer that check client certificates.
+    pub verifying_listeners: u32,
+    /// Authorities in a trust store.
+    pub authorities_per_trust_store: u32,
 }
 
 impl Default for AlbLimits {
@@ -47,6 +51,8 @@ impl Default for AlbLimits {
             values_per_rule: 5,
             values_per_condition: 3,
             wildcards_per_rule: 5,
+            verifying_listeners: 2,
+            authorities_per_trust_store: 25,
         }
     }
 }

@@ -37,6 +37,18 @@ pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, scheme: Scheme) 
     name(&gateway.namespace, &gateway.name, &hash)
 }
 
+/// Name of a trust store, which follows from the authorities in it.
+pub fn trust_store(cluster: &str, gateway: &ObjectName, fingerprint: &str) -> Str {
+    let hash = hash(&[
+        "trust-store",
+        cluster,
+        &gateway.namespace,
+        &gateway.name,
+        fingerprint,
+    ]);
+    name(&gateway.namespace, &gateway.name, &hash)
+}
+
 /// Name of a target group. `balancer` is the name of its load balancer: a target group serves one alone
 /// (`TargetGroupAssociationLimit`), so that the replacement of a load balancer needs target groups of its own.
 pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>, fixed: &Fixed) -> Str {

@@ -12,7 +12,7 @@ use crate::limiter::Bucket;
 pub use grant::Grant;
 pub use policy::policy;
 pub use table::{ALL, IMPLIED};
-pub(crate) use table::{ec2, quotas, sts};
+pub(crate) use table::{ec2, quotas, s3, sts};
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,8 @@ pub enum Service {
     Tagging,
     /// Service Quotas.
     Quotas,
+    /// S3.
+    S3,
     /// Security Token Service.
     Sts,
 }
@@ -40,6 +42,7 @@ impl Service {
             Self::Acm => "ACM",
             Self::Tagging => "Resource Groups Tagging API",
             Self::Quotas => "Service Quotas",
+            Self::S3 => "S3",
             Self::Sts => "STS",
         }
     }
@@ -52,6 +55,7 @@ impl Service {
             Self::Acm => "acm",
             Self::Tagging => "resourcegroupstagging",
             Self::Quotas => "servicequotas",
+            Self::S3 => "s3",
             Self::Sts => "sts",
         }
     }
@@ -65,6 +69,7 @@ impl Service {
             Self::Acm => Some("acm"),
             Self::Tagging => Some("tag"),
             Self::Quotas => Some("servicequotas"),
+            Self::S3 => Some("s3"),
             Self::Sts => None,
         }
     }
@@ -147,6 +152,10 @@ pub enum Kind {
     Vpc,
     /// A certificate in ACM.
     Certificate,
+    /// A trust store.
+    TrustStore,
+    /// A bundle of authorities in S3, in a bucket of that purpose.
+    Bundle,
     /// The role of Elastic Load Balancing.
     ServiceLinkedRole,
 }
@@ -163,6 +172,8 @@ impl Kind {
             Self::SecurityGroup => "ec2:*:*:security-group/*",
             Self::Vpc => "ec2:*:*:vpc/*",
             Self::Certificate => "acm:*:*:certificate/*",
+            Self::TrustStore => "elasticloadbalancing:*:*:truststore/*/*",
+            Self::Bundle => "s3:::gatewright-*/gatewright/*",
             Self::ServiceLinkedRole => "iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*",
         };
         format!("arn:{partition}:{rest}")
@@ -182,6 +193,8 @@ pub enum Scope {
     Ours,
     /// The request marks as ours, or what it is done to is marked already.
     MarksOrOurs,
+    /// What it is done to is ours by its name.
+    Named,
     /// Tags what is just being made by these actions, or what is marked as ours already.
     Tags(&'static [&'static str]),
 }

@@ -10,6 +10,7 @@ mod network;
 mod rules;
 mod tagging;
 mod target_groups;
+mod trust_stores;
 
 use crate::Account;
 use crate::calls::{self, Service};

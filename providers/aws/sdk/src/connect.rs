@@ -5,6 +5,7 @@ use crate::ec2::Ec2;
 use crate::error::cloud_error;
 use crate::limiter::{Bucket, Figures, Limiter, Limiters};
 use crate::quotas::Quotas;
+use crate::s3::S3;
 use crate::transport::{Observer, Paced, Track};
 use crate::wire::endpoint::EndpointError;
 use aws_config::sts::AssumeRoleProvider;
@@ -154,6 +155,7 @@ impl Connector {
             acm: aws_sdk_acm::Client::from_conf(acm.build()),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging.build()),
             ec2: Ec2::new(config, http.clone(), track.clone())?,
+            s3: S3::new(config, http.clone(), track.clone())?,
             quotas: Quotas::new(config, http, track)?,
             region,
             identity,
@@ -219,6 +221,7 @@ pub struct Account {
     pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) ec2: Ec2,
+    pub(crate) s3: S3,
     quotas: Quotas,
     region: String,
     identity: Identity,

@@ -140,11 +140,8 @@ impl Quotas {
 
     async fn call<I: Serialize, O: DeserializeOwned>(&self, call: &'static Call, input: &I) -> Answer<O> {
         let body = serde_json::to_string(input).map_err(|error| unreadable(call, error))?;
-        let request = Request {
-            content_type: "application/x-amz-json-1.1",
-            target: Some(format!("{TARGET}.{}", call.operation)),
-            body,
-        };
+        let target = format!("{TARGET}.{}", call.operation);
+        let request = Request::post("application/x-amz-json-1.1", Some(target), body);
         let answer = self.wire.send(call, request).await?;
         serde_json::from_slice(&answer.0).map_err(|error| unreadable(call, error))
     }

@@ -101,7 +101,7 @@ impl Wire {
             region: Some(SigningRegion::from(region.clone())),
             region_set: None,
             name: Some(name.clone()),
-            signing_options: SigningOptions::default(),
+            signing_options: signing(definition.service),
         });
         layer.store_put(SigningRegion::from(region.clone()));
         layer.store_put(name);
@@ -163,6 +163,18 @@ pub(crate) fn unreadable(call: &'static Call, why: impl std::fmt::Display) -> Cl
         code: "".into(),
         message: format!("its answer cannot be read: {why}"),
     }
+}
+
+/// S3 wants the hash of a body in a header, and paths as they are
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>).
+fn signing(service: Service) -> SigningOptions {
+    let mut options = SigningOptions::default();
+    if service == Service::S3 {
+        options.content_sha256_header = true;
+        options.double_uri_encode = false;
+        options.normalize_uri_path = false;
+    }
+    options
 }
 
 /// The same parts as those of the SDK's generated clients ("ServiceRuntimePlugin" of each).

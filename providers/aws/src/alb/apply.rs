@@ -3,13 +3,14 @@
 use super::step::{Call, Group, Id, Ledger, Step};
 use crate::cloud::{
     Action, Answer, Arn, Clients, Cloud, CloudError, Forward, Kind, ListenerSettings, ListenerTls,
-    NewBalancer, NewGroup, NewListener, NewRule, NewTargetGroup, RuleSettings,
+    NewBalancer, NewGroup, NewListener, NewRule, NewTargetGroup, NewTrustStore, RuleSettings,
 };
 use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{self as wanted, Import, Listener, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{self, Rule};
 use gatewright_aws_core::network::SecurityGroups;
+use gatewright_aws_core::trust_store::TrustStoreId;
 use gatewright_provider_api::contract::{Change, ErrorKind, ProviderError};
 use std::collections::BTreeSet;
 
@@ -43,6 +44,18 @@ impl<C: Cloud> Caller<'_, C> {
                 let arn = self.import(over.as_ref(), import, tags).await?;
                 self.ledger.note(Id::Certificate(id.clone()), arn);
                 Ok(())
+            }
+            Call::CreateTrustStore(id, new, bundle) => {
+                let arn = self.create_trust_store(new, bundle).await?;
+                self.ledger.note(Id::TrustStore(id.clone()), arn);
+                Ok(())
+            }
+            Call::DeleteTrustStore(arn, bundle) => {
+                // The other way around nobody would know of it any more.
+                if let Some(bundle) = bundle {
+                    cloud.delete_bundle(bundle).await?;
+                }
+                gone_is_fine(cloud.delete_trust_store(arn).await)
             }
             Call::CreateSecurityGroup(new) => self.create_security_group(new).await,
             Call::Authorize(ingress) => cloud.authorize(&self.arn(&Id::SecurityGroup)?, ingress).await,
@@ -85,8 +98,8 @@ impl<C: Cloud> Caller<'_, C> {
             | Call::ModifyListener(..)
             | Call::CloseListener(..)
             | Call::SetListenerAttributes(..)
-            | Call::AddCertificates(..)
-            | Call::RemoveCertificates(..) => self.call_listener(call).await,
+            | Call::AddCertificate(..)
+            | Call::RemoveCertificate(..) => self.call_listener(call).await,
             Call::SetPriorities(priorities) => cloud.set_rule_priorities(priorities).await,
             Call::CreateRule {
                 port,
@@ -123,16 +136,13 @@ impl<C: Cloud> Caller<'_, C> {
                 let listener = self.arn(&Id::Listener(*port))?;
                 cloud.set_listener_attributes(&listener, attributes).await
             }
-            Call::AddCertificates(port, ids) => {
+            Call::AddCertificate(port, id) => {
                 let listener = self.arn(&Id::Listener(*port))?;
-                let certificates: Answer<BTreeSet<Arn>> = ids
-                    .iter()
-                    .map(|id| self.arn(&Id::Certificate(id.clone())))
-                    .collect();
-                cloud.add_listener_certificates(&listener, &certificates?).await
+                let certificate = self.arn(&Id::Certificate(id.clone()))?;
+                cloud.add_listener_certificate(&listener, &certificate).await
             }
-            Call::RemoveCertificates(listener, certificates) => {
-                gone_is_fine(cloud.remove_listener_certificates(listener, certificates).await)
+            Call::RemoveCertificate(listener, certificate) => {
+                gone_is_fine(cloud.remove_listener_certificate(listener, certificate).await)
             }
             _ => Ok(()),
         }
@@ -142,6 +152,7 @@ impl<C: Cloud> Caller<'_, C> {
         let cloud = self.cloud;
         match kind {
             Kind::Certificate => cloud.delete_certificate(arn).await,
+            Kind::TrustStore => cloud.delete_trust_store(arn).await,
             Kind::SecurityGroup => cloud.delete_security_group(arn).await,
             Kind::TargetGroup => cloud.delete_target_group(arn).await,
             Kind::Balancer => cloud.delete_balancer(arn).await.map_err(protected),
@@ -182,6 +193,18 @@ impl<C: Cloud> Caller<'_, C> {
         };
         let found = self.cloud.security_group_named(&new.vpc, &new.name).await?;
         Err(judged(error, found.map(|found| found.tags), &new.tags))
+    }
+
+    async fn create_trust_store(&self, new: &NewTrustStore, bundle: &str) -> Answer<Arn> {
+        self.cloud.put_bundle(&new.place, bundle).await?;
+        match self.cloud.create_trust_store(new).await {
+            Err(error) if error.kind == ErrorKind::NotOurs => {
+                let found = self.cloud.trust_store_named(&new.name).await?;
+                let tags = self.tags_of(found).await?;
+                Err(judged(error, tags, &new.tags))
+            }
+            answer => answer,
+        }
     }
 
     async fn create_target_group(&self, new: &NewTargetGroup) -> Answer<Arn> {
@@ -294,16 +317,15 @@ impl<C: Cloud> Caller<'_, C> {
             clients: match &wanted.clients {
                 None => Clients::Off,
                 Some(MutualAuthentication::Passthrough) => Clients::Passthrough,
-                // Without the check the listener would let everybody in.
-                Some(MutualAuthentication::Verify { .. }) => {
-                    return Err(CloudError {
-                        kind: ErrorKind::Invalid,
-                        operation: "CreateTrustStore",
-                        code: "".into(),
-                        message: "trust stores are not made: client certificates cannot be checked"
-                            .to_owned(),
-                    });
-                }
+                Some(MutualAuthentication::Verify(verification)) => Clients::Verify {
+                    trust_store: match &verification.store {
+                        TrustStoreId::Arn(arn) => Arn(arn.clone()),
+                        // Without it the listener is not made: it would let everybody in.
+                        made @ TrustStoreId::Made(_) => self.arn(&Id::TrustStore(made.clone()))?,
+                    },
+                    ignore_expiry: verification.ignore_expiry,
+                    advertise: verification.advertise,
+                },
             },
         })
     }

@@ -2,7 +2,7 @@
 
 use super::observed::Observed;
 use super::plan::{self, Manner};
-use super::prepare::Networks;
+use super::prepare::{Certificates, Networks};
 use super::step::Step;
 use super::{addresses, apply, observe};
 use crate::cloud::{Cloud, CloudError, Kind};
@@ -39,6 +39,8 @@ pub struct Request {
     pub unsupported: Vec<Unsupported>,
     /// What it needs of the account's quotas.
     pub quotas: Vec<Quota>,
+    /// When to look again although nothing of it changed.
+    pub look_again: Option<Duration>,
 }
 
 /// The driver.
@@ -48,6 +50,7 @@ pub struct AlbDriver<C> {
     clock: fn() -> u64,
     vpc: Option<Str>,
     networks: Networks,
+    certificates: Certificates,
 }
 
 impl<C: Cloud> AlbDriver<C> {
@@ -62,6 +65,7 @@ impl<C: Cloud> AlbDriver<C> {
             clock,
             vpc: settings.vpc,
             networks: Networks::default(),
+            certificates: Certificates::default(),
         }
     }
 
@@ -78,6 +82,11 @@ impl<C: Cloud> AlbDriver<C> {
     /// What was read of VPCs.
     pub(super) const fn networks(&self) -> &Networks {
         &self.networks
+    }
+
+    /// What was read of ACM.
+    pub(super) const fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Seconds since 1970.
@@ -103,6 +112,7 @@ impl<C: Cloud> AlbDriver<C> {
             Kind::TargetGroup,
             Kind::SecurityGroup,
             Kind::Certificate,
+            Kind::TrustStore,
         ] {
             let found = self
                 .cloud
@@ -165,7 +175,8 @@ impl<C: Cloud> Driver for AlbDriver<C> {
     }
 
     fn recheck(&self, request: &Request, observed: &Observed) -> Option<Duration> {
-        addresses::recheck(&request.target, observed, self.manner.drain_s)
+        let busy = addresses::recheck(&request.target, observed, self.manner.drain_s);
+        busy.into_iter().chain(request.look_again).min()
     }
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {

@@ -37,6 +37,7 @@ pub async fn observe<C: Cloud>(cloud: &C, owner: &Owner, now: u64) -> Answer<Obs
         observed.security_groups.insert(group.id.clone(), group);
     }
     observed.certificates = tagged(cloud.find(Kind::Certificate, &marks).await?);
+    observed.trust_stores = tagged(cloud.find(Kind::TrustStore, &marks).await?);
     Ok(observed)
 }
 

@@ -17,6 +17,8 @@ pub struct Observed {
     pub security_groups: BTreeMap<Arn, Group>,
     /// Certificates that were imported, with their tags.
     pub certificates: BTreeMap<Arn, Tags>,
+    /// Trust stores, with their tags.
+    pub trust_stores: BTreeMap<Arn, Tags>,
     /// Quotas.
     pub limits: AlbLimits,
     /// When it was read: seconds since 1970.

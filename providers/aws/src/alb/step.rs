@@ -1,6 +1,6 @@
 //! Steps of a plan: what each change needs to be carried out.
 
-use crate::cloud::{Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup};
+use crate::cloud::{Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup, NewTrustStore};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Balancer;
@@ -8,6 +8,7 @@ use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener};
 use gatewright_aws_core::alb::rule::Rule;
 use gatewright_aws_core::network::{Ingress, IpAddressType};
 use gatewright_aws_core::target_group::{HealthCheck, Target, TargetGroupId};
+use gatewright_aws_core::trust_store::{Place, TrustStoreId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Id {
     /// A certificate.
     Certificate(CertificateId),
+    /// A trust store.
+    TrustStore(TrustStoreId),
     /// The security group.
     SecurityGroup,
     /// A target group.
@@ -32,6 +35,7 @@ impl fmt::Display for Id {
         match self {
             Self::Certificate(CertificateId::Imported(key)) => write!(f, "certificate of {key}"),
             Self::Certificate(CertificateId::Arn(arn)) => write!(f, "certificate {arn}"),
+            Self::TrustStore(id) => write!(f, "trust store {id}"),
             Self::SecurityGroup => f.write_str("security group"),
             Self::TargetGroup(id) => write!(f, "target group {id}"),
             Self::Balancer => f.write_str("load balancer"),
@@ -73,7 +77,7 @@ pub struct Step {
     pub ledger: Ledger,
 }
 
-/// What a step calls: each one writes once.
+/// What a step calls: each one writes once, but for those that need two calls of AWS for one thing.
 #[derive(Clone, Debug)]
 pub enum Call {
     /// A certificate is imported, over this one if there is one.
@@ -87,6 +91,10 @@ pub enum Call {
         /// All its tags.
         tags: Tags,
     },
+    /// A trust store is made of a bundle, PEM, that is put into S3 before.
+    CreateTrustStore(TrustStoreId, NewTrustStore, Str),
+    /// A trust store goes, and its bundle before it.
+    DeleteTrustStore(Arn, Option<Place>),
     /// The security group is made.
     CreateSecurityGroup(NewGroup),
     /// The security group lets more in.
@@ -121,10 +129,10 @@ pub enum Call {
     CloseListener(Arn, ListenerSettings),
     /// A listener's attributes change.
     SetListenerAttributes(u16, Attributes),
-    /// A listener gets certificates.
-    AddCertificates(u16, BTreeSet<CertificateId>),
-    /// A listener lets go of certificates.
-    RemoveCertificates(Arn, BTreeSet<Arn>),
+    /// A listener gets a certificate.
+    AddCertificate(u16, CertificateId),
+    /// A listener lets go of a certificate.
+    RemoveCertificate(Arn, Arn),
     /// Rules of a listener change their order.
     SetPriorities(BTreeMap<Arn, u16>),
     /// A rule is made on the listener of this port, with this priority.

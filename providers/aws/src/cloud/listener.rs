@@ -43,7 +43,19 @@ pub enum Clients {
         trust_store: Arn,
         /// `IgnoreClientCertificateExpiry`.
         ignore_expiry: bool,
+        /// `AdvertiseTrustStoreCaNames`.
+        advertise: bool,
     },
+}
+
+impl Clients {
+    /// The trust store that they are checked by.
+    pub const fn trust_store(&self) -> Option<&Arn> {
+        match self {
+            Self::Verify { trust_store, .. } => Some(trust_store),
+            Self::Off | Self::Passthrough => None,
+        }
+    }
 }
 
 /// What a listener is to be.
@@ -96,18 +108,18 @@ pub trait Listeners {
         attributes: &Attributes,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `AddListenerCertificates`.
-    fn add_listener_certificates(
+    /// `AddListenerCertificates`: "You can specify one certificate per call".
+    fn add_listener_certificate(
         &self,
         listener: &Arn,
-        certificates: &BTreeSet<Arn>,
+        certificate: &Arn,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `RemoveListenerCertificates`.
-    fn remove_listener_certificates(
+    /// `RemoveListenerCertificates`: "You can specify one certificate per call".
+    fn remove_listener_certificate(
         &self,
         listener: &Arn,
-        certificates: &BTreeSet<Arn>,
+        certificate: &Arn,
     ) -> impl Future<Output = Answer<()>> + Send;
 
     /// `DeleteListener`, with its rules.

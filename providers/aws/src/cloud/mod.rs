@@ -21,6 +21,7 @@ mod network;
 mod rule;
 mod tagging;
 mod target_group;
+mod trust_store;
 
 pub use balancer::{Balancer, Balancers, NewBalancer, State};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
@@ -30,6 +31,7 @@ pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};
 pub use target_group::{Group as TargetGroup, Health, NewTargetGroup, TargetGroups};
+pub use trust_store::{NewTrustStore, TrustStores};
 
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::AlbLimits;
@@ -56,7 +58,7 @@ pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in a region.
 pub trait Cloud:
-    Balancers + Listeners + Rules + TargetGroups + Network + Certificates + Tagging + Send + Sync
+    Balancers + Listeners + Rules + TargetGroups + Network + Certificates + TrustStores + Tagging + Send + Sync
 {
     /// Quotas: `DescribeAccountLimits`, and Service Quotas where that tells more. Defaults of
     /// [`AlbLimits`] for what neither tells. May be some minutes old.

@@ -11,6 +11,8 @@ use std::future::Future;
 pub enum Kind {
     /// ACM.
     Certificate,
+    /// Elastic Load Balancing.
+    TrustStore,
     /// EC2.
     SecurityGroup,
     /// Elastic Load Balancing.
@@ -34,7 +36,8 @@ pub struct Tagged {
 
 /// Calls about tags.
 pub trait Tagging {
-    /// All load balancers, target groups, security groups or certificates that have all these tags. What was
+    /// All load balancers, target groups, security groups, trust stores or certificates that have all these tags; of a tag with an
+    /// empty value the key counts alone. What was
     /// made a moment ago may be missing yet, and what is gone may still be there.
     fn find(&self, kind: Kind, marks: &Tags) -> impl Future<Output = Answer<Vec<Tagged>>> + Send;
 

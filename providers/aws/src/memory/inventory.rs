@@ -3,8 +3,8 @@
 use super::Memory;
 use super::state::{State, groups_of};
 use crate::cloud::{
-    Action, Arn, Balancer, Group, Kind, Listener, ListenerTls, Rule, RuleSettings, Seen, State as Phase,
-    TargetGroup,
+    Action, Arn, Balancer, Clients, Group, Kind, Listener, ListenerTls, Rule, RuleSettings, Seen,
+    State as Phase, TargetGroup,
 };
 use crate::owner::{FINGERPRINT, RESOURCE, Tags};
 use gatewright_aws_core::Str;
@@ -141,6 +141,9 @@ fn names(state: &State) -> BTreeMap<Arn, Resource> {
         name(arn, "certificate", format!("{id} {count}").into());
         *count += 1;
     }
+    for (arn, kept) in &state.trust_stores {
+        name(arn, "trust store", kept.name.clone());
+    }
     for (arn, kept) in &state.listeners {
         let balancer = balancers.get(&kept.balancer).map_or("", |name| name);
         name(arn, "listener", format!("{balancer}:{}", kept.of.port).into());
@@ -197,6 +200,9 @@ impl State {
         if let Some(kept) = self.certificates.get(arn) {
             return format!("{kept:?}");
         }
+        if let Some(kept) = self.trust_stores.get(arn) {
+            return format!("{kept:?}");
+        }
         if let Some(kept) = self.listeners.get(arn) {
             let Listener { tls, default, .. } = &kept.of;
             // The default one may stand in the list as well.
@@ -209,7 +215,16 @@ impl State {
                     certificate,
                     clients,
                 } = tls;
-                format!("{policy} {} {clients:?}", named(certificate))
+                let store = clients.trust_store().map(named);
+                let clients = match clients {
+                    Clients::Verify {
+                        ignore_expiry,
+                        advertise,
+                        ..
+                    } => format!("verify {ignore_expiry} {advertise}"),
+                    other => format!("{other:?}"),
+                };
+                format!("{policy} {} {clients} {store:?}", named(certificate))
             });
             return format!(
                 "{tls:?} {certificates:?} {} {:?}",
@@ -253,7 +268,7 @@ impl State {
             .collect();
         let showing = self.listeners.values().filter(|kept| {
             let tls = kept.of.tls.as_ref();
-            tls.is_some_and(|tls| tls.certificate == *arn)
+            tls.is_some_and(|tls| tls.certificate == *arn || tls.clients.trust_store() == Some(arn))
         });
         let showing: Vec<Arn> = showing.map(|kept| kept.of.arn.clone()).collect();
         for user in users.into_iter().chain(showing) {
@@ -272,6 +287,8 @@ impl State {
             self.forget(Kind::SecurityGroup, arn);
         } else if self.certificates.remove(arn).is_some() {
             self.forget(Kind::Certificate, arn);
+        } else if self.trust_stores.remove(arn).is_some() {
+            self.forget(Kind::TrustStore, arn);
         }
     }
 
@@ -307,6 +324,9 @@ impl State {
                 source: "0.0.0.0/0".into(),
             };
             group.ingress = [stranger].into();
+        } else if self.trust_stores.contains_key(arn) {
+            // Nothing of it can be changed but its bundle, which nobody compares.
+            return self.tags.get(arn).is_some_and(|tags| tags.contains_key("team"));
         } else if let Some(tags) = self.tags.get_mut(arn) {
             tags.insert(FINGERPRINT.into(), "changed".into());
         }

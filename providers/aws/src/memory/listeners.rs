@@ -56,6 +56,10 @@ impl State {
         {
             return Err((ErrorKind::NotFound, "CertificateNotFound"));
         }
+        let store = settings.tls.as_ref().and_then(|tls| tls.clients.trust_store());
+        if store.is_some_and(|store| !self.trust_stores.contains_key(store)) {
+            return Err((ErrorKind::NotFound, "TrustStoreNotFound"));
+        }
         Ok(())
     }
 
@@ -120,15 +124,10 @@ impl Listeners for Connection {
         .await
     }
 
-    async fn add_listener_certificates(&self, listener: &Arn, certificates: &BTreeSet<Arn>) -> Answer<()> {
+    async fn add_listener_certificate(&self, listener: &Arn, certificate: &Arn) -> Answer<()> {
         let what = (Action::Update, listener.0.clone());
         self.write("AddListenerCertificates", what, |state| {
-            if certificates
-                .iter()
-                .any(|arn| !state.certificates.contains_key(arn))
-            {
-                return Err((ErrorKind::NotFound, "CertificateNotFound"));
-            }
+            found(state.certificates.get(certificate), "CertificateNotFound")?;
             let most = usize::try_from(state.limits.certificates).unwrap_or(usize::MAX);
             let balancer = state.listener(listener)?.balancer.clone();
             let of_balancer = state.listeners_of(&balancer);
@@ -139,19 +138,18 @@ impl Listeners for Connection {
                 .sum();
             let kept = state.listener(listener)?;
             valid(kept.of.tls.is_some())?;
-            let new = certificates.difference(&kept.certificates).count();
+            let new = usize::from(!kept.certificates.contains(certificate));
             quota(present + new <= most, "TooManyCertificates")?;
-            kept.certificates.extend(certificates.iter().cloned());
+            kept.certificates.insert(certificate.clone());
             Ok(())
         })
         .await
     }
 
-    async fn remove_listener_certificates(&self, listener: &Arn, certificates: &BTreeSet<Arn>) -> Answer<()> {
+    async fn remove_listener_certificate(&self, listener: &Arn, certificate: &Arn) -> Answer<()> {
         let what = (Action::Update, listener.0.clone());
         self.write("RemoveListenerCertificates", what, |state| {
-            let kept = state.listener(listener)?;
-            kept.certificates.retain(|arn| !certificates.contains(arn));
+            state.listener(listener)?.certificates.remove(certificate);
             Ok(())
         })
         .await

@@ -13,6 +13,7 @@ mod tagging;
 mod target_groups;
 #[cfg(test)]
 mod tests;
+mod trust_stores;
 
 pub use state::Delays;
 

@@ -9,6 +9,7 @@ use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::target_group::Target;
+use gatewright_aws_core::trust_store::Place;
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,9 @@ pub(super) struct State {
     pub target_groups: BTreeMap<Arn, KeptGroup>,
     pub security_groups: BTreeMap<Arn, Group>,
     pub certificates: BTreeMap<Arn, KeptCertificate>,
+    pub trust_stores: BTreeMap<Arn, KeptStore>,
+    /// What lies in S3.
+    pub bundles: BTreeMap<Place, Str>,
     pub subnets: BTreeMap<Str, SubnetDetails>,
     pub tags: BTreeMap<Arn, Tags>,
     /// When each resource was made.
@@ -85,6 +89,11 @@ pub(super) struct KeptCertificate {
     pub pem: Str,
     /// The first word of the key: its type.
     pub key: Str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeptStore {
+    pub name: Str,
 }
 
 impl State {

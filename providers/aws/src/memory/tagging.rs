@@ -10,13 +10,18 @@ use gatewright_provider_api::contract::Action;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn has(tags: &Tags, marks: &Tags) -> bool {
-    marks.iter().all(|(key, value)| tags.get(key) == Some(value))
+    let is = |(key, value): (&Str, &Str)| {
+        tags.get(key)
+            .is_some_and(|found| value.is_empty() || found == value)
+    };
+    marks.iter().all(is)
 }
 
 impl State {
     fn of_kind(&self, kind: Kind) -> Vec<&Arn> {
         match kind {
             Kind::Certificate => self.certificates.keys().collect(),
+            Kind::TrustStore => self.trust_stores.keys().collect(),
             Kind::SecurityGroup => self.security_groups.keys().collect(),
             Kind::TargetGroup => self.target_groups.keys().collect(),
             Kind::Balancer => self.balancers.keys().collect(),
@@ -98,7 +103,7 @@ impl Tagging for Connection {
 const fn most(kind: Kind) -> usize {
     match kind {
         Kind::Certificate | Kind::SecurityGroup => 1,
-        Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => 20,
+        Kind::TrustStore | Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => 20,
     }
 }
 

@@ -286,3 +286,35 @@ fn what_was_said_of_a_route_stands_until_the_provider_has_a_word() {
     // Of another generation nothing was said yet.
     assert_eq!(read(6), ("Accepted=True/Accepted".to_owned(), true));
 }
+
+/// A provider that finds certificates takes listeners without any; others do not (`ListenerTLSConfig.certificateRefs`).
+/// References that do not resolve are no listener without any.
+#[test]
+fn listeners_without_certificates_are_for_those_who_find_some() {
+    let https = |tls: &str| {
+        GATEWAY.replace(
+            "  - {name: http, port: 80, protocol: HTTP}",
+            &format!("  - {{name: https, port: 443, protocol: HTTPS, hostname: a.example{tls}}}"),
+        )
+    };
+    let listeners = |engine: &Engine| engine.balancer(&name()).map_or(0, |found| found.listeners.len());
+    let conditions =
+        |engine: &Engine| short(&status(engine, Kind::Gateway, "gw")["listeners"][0]["conditions"]);
+    let cloud = engine_with(&https(""));
+    assert_eq!(listeners(&cloud), 1);
+    assert!(
+        conditions(&cloud).contains(&"ResolvedRefs=True/ResolvedRefs".to_owned()),
+        "{:?}",
+        conditions(&cloud)
+    );
+    let missing = engine_with(&https(", tls: {certificateRefs: [{name: nowhere}]}"));
+    assert_eq!(listeners(&missing), 0);
+    let mut software = Engine::new(options());
+    software.update(upserts(&https("")), at(0));
+    assert_eq!(listeners(&software), 0);
+    assert!(
+        conditions(&software).contains(&"ResolvedRefs=False/InvalidCertificateRef".to_owned()),
+        "{:?}",
+        conditions(&software)
+    );
+}

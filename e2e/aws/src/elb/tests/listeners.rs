@@ -8,7 +8,7 @@ fn create(balancer: &str, more: Value) -> Value {
 }
 
 /// An imported certificate.
-fn certificate(bench: &mut Bench, host: &str) -> String {
+pub(super) fn certificate(bench: &mut Bench, host: &str) -> String {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();

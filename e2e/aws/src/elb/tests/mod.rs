@@ -6,6 +6,7 @@ mod groups;
 mod listeners;
 mod quotas;
 mod rules;
+mod trust_stores;
 
 use super::OPERATIONS;
 use crate::error::ApiError;

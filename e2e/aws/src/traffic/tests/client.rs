@@ -6,7 +6,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -117,6 +118,8 @@ pub(super) struct Tls {
     pub(super) root: CertificateDer<'static>,
     pub(super) name: &'static str,
     pub(super) protocol: &'static [u8],
+    /// Its own certificate and key, PEM.
+    pub(super) identity: Option<(String, String)>,
 }
 
 /// A TLS connection, and the certificate that the server showed.
@@ -132,21 +135,30 @@ enum Sender {
 
 impl Tls {
     pub(super) async fn open(&self, at: SocketAddr) -> Secured {
+        self.try_open(at).await.unwrap()
+    }
+
+    pub(super) async fn try_open(&self, at: SocketAddr) -> std::io::Result<Secured> {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match &self.identity {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_slice_iter(chain.as_bytes());
+                let chain = chain.collect::<Result<_, _>>().unwrap();
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
         config.alpn_protocols = vec![self.protocol.to_vec()];
         let stream = TcpStream::connect(at).await.unwrap();
         let name = ServerName::try_from(self.name).unwrap();
-        let stream = TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
-            .unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         let session = stream.get_ref().1;
         let shown = session.peer_certificates().unwrap()[0].clone().into_owned();
         assert_eq!(session.alpn_protocol(), Some(self.protocol));
@@ -160,7 +172,7 @@ impl Tls {
             tokio::spawn(connection);
             Sender::Http1(sender)
         };
-        Secured { shown, sender }
+        Ok(Secured { shown, sender })
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod errors;
 mod forward;
 mod healthy;
+mod mutual;
 mod secure;
 mod sticky;
 mod upgrade;

@@ -46,6 +46,7 @@ impl Authority {
             root: self.root(),
             name,
             protocol,
+            identity: None,
         }
     }
 }

@@ -138,6 +138,7 @@ pub(super) fn listener(port: u16, protocol: &str, rules: Value) -> Listener {
         protocol: protocol.to_owned(),
         ssl_policy: None,
         certificates: Vec::<Certificate>::new(),
+        clients: None,
         attributes: Attributes::new(),
         rules: self::rules(rules),
     }

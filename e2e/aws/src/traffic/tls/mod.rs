@@ -4,8 +4,9 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html>
 
 mod certificate;
+mod clients;
 
-use super::config::Certificate;
+use super::config::{Certificate, ClientCertificates};
 use certificate::Served;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -36,6 +37,7 @@ pub(super) enum TlsError {
 pub(super) fn config(
     certificates: &[Certificate],
     policy: Option<&str>,
+    clients: Option<&ClientCertificates>,
     protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -44,11 +46,17 @@ pub(super) fn config(
     if served.is_empty() {
         return Err(TlsError::NoCertificate);
     }
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let clients = clients
+        .map(|clients| clients::verifier(clients, &provider))
+        .transpose()?;
+    let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(policy))
-        .map_err(|e| TlsError::Library(e.to_string()))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Choice(served)));
+        .map_err(|e| TlsError::Library(e.to_string()))?;
+    let config = match clients {
+        Some(clients) => config.with_client_cert_verifier(clients),
+        None => config.with_no_client_auth(),
+    };
+    let mut config = config.with_cert_resolver(Arc::new(Choice(served)));
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Arc::new(config))
 }

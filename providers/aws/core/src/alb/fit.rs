@@ -7,6 +7,8 @@
 //!
 //! A route that is left out has no rules: its requests meet what matches next, as if it did not exist.
 
+mod frame;
+
 use super::Target;
 use super::compact::compact;
 use super::listener::Listener;
@@ -46,7 +48,7 @@ pub struct Fitted {
     pub target: Target,
     /// What everything asked for needs, also what was left out.
     pub needs: Vec<Need>,
-    /// The routes that were left out.
+    /// What was left out: routes, ports and certificates.
     pub left_out: Vec<Unsupported>,
 }
 
@@ -54,18 +56,16 @@ pub struct Fitted {
 pub fn fit(target: Target, balancer: &LoadBalancer, limits: &AlbLimits) -> Fitted {
     let whole = with(&target, limits, |_| true);
     let needs = needs(&whole, limits);
-    if !needs
-        .iter()
-        .any(|need| BY_ROUTES.contains(&need.quota) && need.exceeded())
-    {
+    let (whole, mut left_out) = frame::trim(whole, balancer, limits);
+    if within(&whole, limits) {
         return Fitted {
             target: whole,
             needs,
-            left_out: Vec::new(),
+            left_out,
         };
     }
+    let (target, _) = frame::trim(target, balancer, limits);
     let mut kept: BTreeSet<&RouteKey> = BTreeSet::new();
-    let mut left_out = Vec::new();
     let mut fitting = with(&target, limits, |_| false);
     let mut failures = 0;
     for route in in_precedence(balancer) {

@@ -4,6 +4,7 @@
 
 use super::rule::{Action, Rule};
 use crate::secret::Secret;
+use crate::trust_store::TrustStoreId;
 use gatewright_model::Str;
 use gatewright_model::key::CertificateKey;
 use serde::{Deserialize, Serialize};
@@ -41,18 +42,34 @@ pub struct ListenerTls {
     pub clients: Option<MutualAuthentication>,
 }
 
+impl ListenerTls {
+    /// The trust store that clients are checked by.
+    pub const fn trust_store(&self) -> Option<&TrustStoreId> {
+        match &self.clients {
+            Some(MutualAuthentication::Verify(verification)) => Some(&verification.store),
+            Some(MutualAuthentication::Passthrough) | None => None,
+        }
+    }
+}
+
 /// `MutualAuthentication`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MutualAuthentication {
     /// Client certificates are passed on in headers, unchecked.
     Passthrough,
     /// They are checked.
-    Verify {
-        /// PEM of the authorities, in the trust store.
-        authorities: Str,
-        /// `IgnoreClientCertificateExpiry`.
-        ignore_expiry: bool,
-    },
+    Verify(Verification),
+}
+
+/// How client certificates are checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// By which authorities.
+    pub store: TrustStoreId,
+    /// `IgnoreClientCertificateExpiry`.
+    pub ignore_expiry: bool,
+    /// `AdvertiseTrustStoreCaNames`: clients are told which authorities are known.
+    pub advertise: bool,
 }
 
 /// Which certificate.

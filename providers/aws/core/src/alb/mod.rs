@@ -9,6 +9,7 @@ pub mod settings;
 
 use crate::network::{IpAddressType, Scheme, SecurityGroups, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};
+use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
 use listener::{Certificate, CertificateId, Listener};
@@ -28,6 +29,8 @@ pub struct Target {
     pub target_groups: BTreeMap<TargetGroupId, TargetGroup>,
     /// Certificates that its listeners show.
     pub certificates: BTreeMap<CertificateId, Certificate>,
+    /// Trust stores that its listeners check clients by.
+    pub trust_stores: BTreeMap<TrustStoreId, TrustStore>,
     /// Tags of everything made for it, beside those that mark ownership.
     pub tags: BTreeMap<Str, Str>,
 }

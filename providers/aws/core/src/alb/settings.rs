@@ -1,6 +1,7 @@
 //! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
 
 use crate::Str;
+use crate::certificate::Found;
 use crate::limits::AlbLimits;
 use crate::network::{IpAddressType, Scheme, Subnet};
 use crate::target_group::{HealthCheck, TargetKind};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub security_groups: Option<BTreeSet<Str>>,
     /// Networks that the managed security group lets in; empty for all.
     pub sources: BTreeSet<IpNet>,
+    /// Bucket in which bundles of authorities lie.
+    pub trust_store_bucket: Option<Str>,
     /// Settings of listeners, by port.
     pub ports: BTreeMap<u16, PortSettings>,
     /// What becomes of what can be served only roughly.
@@ -54,6 +57,7 @@ impl Settings {
             tags: BTreeMap::new(),
             security_groups: None,
             sources: BTreeSet::new(),
+            trust_store_bucket: None,
             ports: BTreeMap::new(),
             approximations: Approximations::default(),
             family: Family::default(),
@@ -93,18 +97,24 @@ pub struct PortSettings {
     pub certificates: Vec<Str>,
     /// Client certificates that the Gateway asks no validation for.
     pub clients: ClientCertificates,
+    /// Whether client certificates that have run out are accepted.
+    pub ignore_client_expiry: bool,
+    /// Whether clients are told which authorities are known.
+    pub advertise_authorities: bool,
     /// `ListenerAttributes`.
     pub attributes: BTreeMap<Str, Str>,
 }
 
 /// What is done with client certificates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificates {
     /// They are not asked for.
     #[default]
     Off,
     /// They are passed on in headers, unchecked.
     Passthrough,
+    /// They are checked by the authorities of a trust store, by its ARN.
+    Verify(Str),
 }
 
 /// Settings of target groups.
@@ -112,6 +122,8 @@ pub enum ClientCertificates {
 pub struct TargetSettings {
     /// What is registered: `Ip` or `Instance`.
     pub kind: TargetKind,
+    /// Labels that nodes must have to be targets.
+    pub node_labels: BTreeMap<Str, Str>,
     /// Health check.
     pub health: HealthCheck,
     /// `TargetGroupAttributes`.
@@ -122,10 +134,20 @@ impl Default for TargetSettings {
     fn default() -> Self {
         Self {
             kind: TargetKind::Ip,
+            node_labels: BTreeMap::new(),
             health: HealthCheck::default(),
             attributes: BTreeMap::new(),
         }
     }
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Its instance: `i-…`.
+    pub instance: Str,
+    /// Its labels.
+    pub labels: BTreeMap<Str, Str>,
 }
 
 /// What is found in the account and the cluster.
@@ -137,8 +159,10 @@ pub struct Surroundings {
     pub blocks: BTreeSet<IpNet>,
     /// The subnets chosen for the load balancer, one for each zone.
     pub subnets: BTreeSet<Subnet>,
-    /// Nodes that may take traffic, each with its instance (`i-…`).
-    pub nodes: BTreeMap<Str, Str>,
+    /// Nodes that may take traffic, by name.
+    pub nodes: BTreeMap<Str, Node>,
+    /// Certificates in ACM; empty where nothing depends on them ([`super::lower::needs_certificates`]).
+    pub certificates: Vec<Found>,
     /// Quotas.
     pub limits: AlbLimits,
 }

@@ -167,3 +167,95 @@ fn the_same_again_is_the_same() {
     let again = fit(target, &balancer, &twenty());
     assert_eq!(once, again);
 }
+
+fn with_ports(own: usize, of_set: usize) -> (LoadBalancer, Target) {
+    let listeners = |from: usize, count: usize| -> String {
+        (from..from + count)
+            .map(|port| format!("{{name: p{port}, port: {port}, protocol: HTTP}}, "))
+            .collect()
+    };
+    let manifests = FRAME.replace(
+        "  listeners: [{name: http, port: 80, protocol: HTTP}]",
+        &format!(
+            "  allowedListeners: {{namespaces: {{from: Same}}}}\n  listeners: [{}]",
+            listeners(9000, own)
+        ),
+    );
+    let set = format!(
+        "---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {{name: more, namespace: shop}}
+spec:
+  parentRef: {{name: edge}}
+  listeners: [{}]
+",
+        listeners(8000, of_set)
+    );
+    let balancer = balancers("", &format!("{manifests}{set}"))
+        .into_values()
+        .next()
+        .unwrap();
+    let target = lower(&balancer, &Settings::new("main"), &surroundings()).target;
+    (balancer, target)
+}
+
+/// Ports over the quota are not listened on; those of ListenerSets go first, the highest of them before.
+#[test]
+fn over_the_quota_of_listeners_the_gateways_own_come_first() {
+    let (balancer, target) = with_ports(2, 3);
+    let limits = AlbLimits {
+        listeners: 3,
+        ..AlbLimits::default()
+    };
+    let fitted = fit(target, &balancer, &limits);
+    let ports: Vec<u16> = fitted.target.listeners.keys().copied().collect();
+    assert_eq!(ports, [8000, 9000, 9001]);
+    let left: Vec<String> = fitted
+        .left_out
+        .iter()
+        .map(|item| format!("{} {}", item.object, item.field))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "ListenerSet shop/more spec.listeners[name=p8001].port",
+            "ListenerSet shop/more spec.listeners[name=p8002].port"
+        ]
+    );
+    assert!(fitted.left_out[0].why.contains("is 3, the Gateway needs 5"));
+    let gatewright_aws_core::network::SecurityGroups::Managed(group) =
+        &fitted.target.balancer.security_groups
+    else {
+        panic!("it is managed");
+    };
+    assert_eq!(group.ingress.len(), 3, "nothing is let in where nothing listens");
+}
+
+/// Certificates over the quota are not shown: hostnames that they are for hear it, the others are served.
+#[test]
+fn over_the_quota_of_certificates_later_listeners_lose_theirs() {
+    let manifests = FRAME.replace(
+        "  listeners: [{name: http, port: 80, protocol: HTTP}]",
+        "  listeners:
+  - {name: a, port: 443, protocol: HTTPS, hostname: a.example}
+  - {name: b, port: 443, protocol: HTTPS, hostname: shop.acm.example}
+  - {name: c, port: 443, protocol: HTTPS, hostname: other.acm.example}",
+    );
+    let balancer = balancers("", &manifests).into_values().next().unwrap();
+    let target = lower(&balancer, &Settings::new("main"), &surroundings()).target;
+    assert_eq!(target.certificates.len(), 3);
+    let limits = AlbLimits {
+        certificates: 1,
+        ..AlbLimits::default()
+    };
+    let fitted = fit(target, &balancer, &limits);
+    let tls = fitted.target.listeners[&443].tls.as_ref().unwrap();
+    assert_eq!((tls.others.len(), fitted.target.certificates.len()), (1, 2));
+    assert_eq!(fitted.left_out.len(), 1);
+    assert!(
+        fitted.left_out[0].why.contains("is 1, the Gateway needs 2"),
+        "{}",
+        fitted.left_out[0]
+    );
+}

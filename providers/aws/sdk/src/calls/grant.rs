@@ -47,7 +47,8 @@ impl Service {
     /// The part of the policy that has its actions; none where no permission is needed.
     pub const fn grant(self) -> Option<Grant> {
         match self {
-            Self::ElasticLoadBalancing => Some(Grant::LoadBalancing),
+            // S3 has the bundles of trust stores.
+            Self::ElasticLoadBalancing | Self::S3 => Some(Grant::LoadBalancing),
             Self::Ec2 => Some(Grant::Network),
             Self::Acm => Some(Grant::Certificates),
             Self::Tagging | Self::Quotas => Some(Grant::Account),

@@ -94,7 +94,7 @@ fn conditions(service: Service, scope: Scope, cluster: Option<&str>) -> Vec<Map<
         Map::from_iter([(operator.to_owned(), Value::Object(tags.collect()))])
     };
     match scope {
-        Scope::Always => vec![Map::new()],
+        Scope::Always | Scope::Named => vec![Map::new()],
         Scope::Marks => vec![marked(&["RequestTag"])],
         Scope::MarksWithin => vec![marked(&["RequestTag", "ResourceTag"])],
         Scope::Ours => vec![marked(&["ResourceTag"])],

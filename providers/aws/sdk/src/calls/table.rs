@@ -2,8 +2,8 @@
 
 use super::{Call, Grant, Implied, Kind, Scope, Service};
 use crate::limiter::Bucket;
-use Kind::{Certificate, Listener, LoadBalancer, Rule, SecurityGroup, TargetGroup, Vpc};
-use Scope::{Marks, MarksOrOurs, MarksWithin, Ours, Tags};
+use Kind::{Bundle, Certificate, Listener, LoadBalancer, Rule, SecurityGroup, TargetGroup, TrustStore, Vpc};
+use Scope::{Marks, MarksOrOurs, MarksWithin, Named, Ours, Tags};
 
 /// Every call.
 pub static ALL: &[&Call] = &[
@@ -111,21 +111,38 @@ pub static ALL: &[&Call] = &[
     &elb_targets("DeregisterTargets", "endpoints that go away"),
     &elb(
         "AddTags",
-        &[LoadBalancer, Listener, Rule, TargetGroup],
+        &[LoadBalancer, Listener, Rule, TargetGroup, TrustStore],
         Tags(&[
             "CreateLoadBalancer",
             "CreateListener",
             "CreateRule",
             "CreateTargetGroup",
+            "CreateTrustStore",
         ]),
         "marks of ownership, and tags that parameters or infrastructure labels ask for",
     ),
     &elb(
         "RemoveTags",
-        &[LoadBalancer, Listener, Rule, TargetGroup],
+        &[LoadBalancer, Listener, Rule, TargetGroup, TrustStore],
         Ours,
         "tags that are not wanted any more",
     ),
+    &elb_read("DescribeTrustStores", "which trust stores are ours"),
+    &elb(
+        "CreateTrustStore",
+        &[TrustStore],
+        Marks,
+        "the authorities of client certificates",
+    ),
+    &elb(
+        "DeleteTrustStore",
+        &[TrustStore],
+        Ours,
+        "nobody is checked by its authorities any more",
+    ),
+    // S3.
+    &s3::PUT_OBJECT,
+    &s3::DELETE_OBJECT,
     // EC2.
     &ec2::DESCRIBE_VPCS,
     &ec2::DESCRIBE_SUBNETS,
@@ -185,13 +202,41 @@ pub static ALL: &[&Call] = &[
 ];
 
 /// Actions that calls need beside their own.
-pub static IMPLIED: &[Implied] = &[Implied {
-    action: "iam:CreateServiceLinkedRole",
-    grant: Grant::LoadBalancing,
-    on: &[Kind::ServiceLinkedRole],
-    condition: Some(("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com")),
-    why: "the first load balancer of an account makes the role of Elastic Load Balancing",
-}];
+pub static IMPLIED: &[Implied] = &[
+    Implied {
+        action: "iam:CreateServiceLinkedRole",
+        grant: Grant::LoadBalancing,
+        on: &[Kind::ServiceLinkedRole],
+        condition: Some(("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com")),
+        why: "the first load balancer of an account makes the role of Elastic Load Balancing",
+    },
+    Implied {
+        action: "s3:GetObject",
+        grant: Grant::LoadBalancing,
+        on: &[Bundle],
+        condition: None,
+        why: "CreateTrustStore reads the bundle as whoever calls it",
+    },
+];
+
+/// S3.
+pub(crate) mod s3 {
+    use super::{Bucket, Bundle, Call, Named, Service};
+
+    const fn object(operation: &'static str, why: &'static str) -> Call {
+        Call {
+            service: Service::S3,
+            operation,
+            on: &[Bundle],
+            scope: Named,
+            bucket: Bucket::S3Write,
+            why,
+        }
+    }
+
+    pub static PUT_OBJECT: Call = object("PutObject", "the authorities that a trust store is made of");
+    pub static DELETE_OBJECT: Call = object("DeleteObject", "the trust store is gone");
+}
 
 /// EC2.
 pub(crate) mod ec2 {

@@ -9,10 +9,6 @@ use gatewright_aws::cloud::{
 };
 use std::collections::BTreeSet;
 
-fn certificates(arns: &BTreeSet<Arn>) -> Vec<sdk::Certificate> {
-    arns.iter().map(listener::certificate).collect()
-}
-
 impl Listeners for Account {
     async fn listeners(&self, balancer: &Arn) -> Answer<Vec<Listener>> {
         let operation = "DescribeListeners";
@@ -109,9 +105,9 @@ impl Listeners for Account {
         Ok(())
     }
 
-    async fn add_listener_certificates(&self, listener: &Arn, arns: &BTreeSet<Arn>) -> Answer<()> {
-        let request = self.elb.add_listener_certificates().listener_arn(&*listener.0);
-        let request = request.set_certificates(Some(certificates(arns)));
+    async fn add_listener_certificate(&self, arn: &Arn, certificate: &Arn) -> Answer<()> {
+        let request = self.elb.add_listener_certificates().listener_arn(&*arn.0);
+        let request = request.certificates(listener::certificate(certificate));
         request
             .send()
             .await
@@ -119,9 +115,9 @@ impl Listeners for Account {
         Ok(())
     }
 
-    async fn remove_listener_certificates(&self, listener: &Arn, arns: &BTreeSet<Arn>) -> Answer<()> {
-        let request = self.elb.remove_listener_certificates().listener_arn(&*listener.0);
-        let request = request.set_certificates(Some(certificates(arns)));
+    async fn remove_listener_certificate(&self, arn: &Arn, certificate: &Arn) -> Answer<()> {
+        let request = self.elb.remove_listener_certificates().listener_arn(&*arn.0);
+        let request = request.certificates(listener::certificate(certificate));
         request
             .send()
             .await

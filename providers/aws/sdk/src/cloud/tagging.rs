@@ -18,7 +18,7 @@ const fn listed(kind: Kind) -> Option<(&'static str, &'static str)> {
         Kind::Balancer => Some(("elasticloadbalancing:loadbalancer", "loadbalancer/app/")),
         Kind::TargetGroup => Some(("elasticloadbalancing:targetgroup", "targetgroup/")),
         Kind::Certificate => Some(("acm:certificate", "certificate/")),
-        Kind::SecurityGroup | Kind::Listener | Kind::Rule => None,
+        Kind::TrustStore | Kind::SecurityGroup | Kind::Listener | Kind::Rule => None,
     }
 }
 
@@ -27,13 +27,22 @@ impl Tagging for Account {
         if kind == Kind::SecurityGroup {
             return self.marked_groups(marks).await;
         }
+        if kind == Kind::TrustStore {
+            return self.marked_stores(marks).await;
+        }
         let operation = "GetResources";
         let Some((resource_type, begin)) = listed(kind) else {
             return Err(odd(operation, format_args!("{kind:?} is not listed by tags")));
         };
         let mut request = self.tagging.get_resources().resource_type_filters(resource_type);
         for (key, value) in marks {
-            request = request.tag_filters(TagFilter::builder().key(&**key).values(&**value).build());
+            let filter = TagFilter::builder().key(&**key);
+            let filter = if value.is_empty() {
+                filter
+            } else {
+                filter.values(&**value)
+            };
+            request = request.tag_filters(filter.build());
         }
         let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
@@ -93,7 +102,7 @@ impl Tagging for Account {
                 }
                 Ok(())
             }
-            Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => {
+            Kind::TrustStore | Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => {
                 let request = self.elb.add_tags().set_resource_arns(Some(texts(arns)));
                 let request = request.set_tags(tags_to_elb(tags));
                 request.send().await.map_err(failed(ELB, "AddTags"))?;
@@ -121,7 +130,7 @@ impl Tagging for Account {
                 }
                 Ok(())
             }
-            Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => {
+            Kind::TrustStore | Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => {
                 let keys = keys.iter().map(ToString::to_string).collect();
                 let request = self.elb.remove_tags().set_resource_arns(Some(texts(arns)));
                 request

@@ -261,6 +261,23 @@ const QUOTAS: &[(ErrorKind, &[&str])] = &[
     ),
 ];
 
+/// S3: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
+const S3: &[(ErrorKind, &[&str])] = &[
+    (ErrorKind::NotFound, &["NoSuchBucket", "NoSuchKey"]),
+    (ErrorKind::Conflict, &["OperationAborted"]),
+    (
+        ErrorKind::Invalid,
+        &[
+            "AuthorizationHeaderMalformed",
+            "EntityTooLarge",
+            "InvalidBucketName",
+            "InvalidRequest",
+            "KeyTooLongError",
+            "PermanentRedirect",
+        ],
+    ),
+];
+
 /// Security Token Service.
 const STS: &[(ErrorKind, &[&str])] = &[
     (
@@ -303,6 +320,7 @@ pub fn kind_of_code(service: Service, operation: &str, code: &str) -> Option<Err
         Service::Acm => ACM,
         Service::Tagging => TAGGING,
         Service::Quotas => QUOTAS,
+        Service::S3 => S3,
         Service::Sts => STS,
     };
     // EC2 tells of errors of the client's side as `Client.<code>` in some old operations.
@@ -353,6 +371,7 @@ pub(super) fn all() -> Vec<(Option<Service>, &'static str)> {
         (Some(Service::Acm), ACM),
         (Some(Service::Tagging), TAGGING),
         (Some(Service::Quotas), QUOTAS),
+        (Some(Service::S3), S3),
         (Some(Service::Sts), STS),
     ];
     let rows = tables.into_iter().flat_map(|(service, table)| {

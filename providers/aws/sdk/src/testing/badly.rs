@@ -44,6 +44,7 @@ async fn once(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
         target: target.clone(),
         unsupported: Vec::new(),
         quotas: Vec::new(),
+        look_again: None,
     };
     converge(driver, &request).await
 }
@@ -117,7 +118,7 @@ async fn wrong_credentials_change_nothing_and_are_no_missing_permission() {
             .contains("the secret key does not belong to the access key"),
         "{error}"
     );
-    assert_eq!(inventory(&right).await, [0; 4]);
+    assert_eq!(inventory(&right).await, [0; 5]);
 
     // A key that does not exist, or exists no more.
     simulator.simulator.inner().keys = Keys::new([("AKIAOTHER".to_owned(), "s".to_owned())].into());
@@ -149,7 +150,7 @@ async fn a_clock_that_is_behind_is_told() {
     assert!(error.message.contains("the clock of the controller"), "{error}");
     assert!(error.message.contains("Signature expired"), "{error}");
     assert!(!error.message.contains("permission"), "{error}");
-    assert_eq!(inventory(&right).await, [0; 4]);
+    assert_eq!(inventory(&right).await, [0; 5]);
     simulator.stop().await.unwrap();
 }
 

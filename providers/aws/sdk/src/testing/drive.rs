@@ -9,7 +9,9 @@ use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::alb::{AlbDriver, Request, Settings};
 use gatewright_aws::cloud::{Kind, Network, Tagging};
-use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import, Listener, ListenerTls};
+use gatewright_aws_core::alb::listener::{
+    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Verification,
+};
 use gatewright_aws_core::alb::rule::{
     Action, Conditions, FixedResponse, Forward, HeaderCondition, QueryValue, Redirect, Rewrite, Rule,
     Transforms, Values,
@@ -19,6 +21,7 @@ use gatewright_aws_core::network::{Ingress, IpAddressType, ManagedGroup, Scheme,
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
+use gatewright_aws_core::trust_store::{Place, TrustStore, TrustStoreId};
 use gatewright_aws_core::{Secret, Str};
 use gatewright_model::key::{CertificateKey, ObjectName};
 use gatewright_provider_api::contract::{Outcome, converge, remove};
@@ -181,11 +184,24 @@ pub(super) async fn target(cloud: &Account) -> Target {
         };
         (port, listener)
     };
+    let store = TrustStoreId::Made("one".into());
+    let authorities = TrustStore {
+        name: "gw-shop-web-one".into(),
+        place: Place {
+            bucket: format!("gatewright-trust-{}", cloud.identity().account).into(),
+            key: "gatewright/test/shop/web/one.pem".into(),
+        },
+        bundle: import.certificate.clone(),
+    };
     let tls = ListenerTls {
         policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
         default: certificate.clone(),
         others: BTreeSet::new(),
-        clients: None,
+        clients: Some(MutualAuthentication::Verify(Verification {
+            store: store.clone(),
+            ignore_expiry: true,
+            advertise: false,
+        })),
     };
     let ingress = |port: u16| Ingress {
         protocol: "tcp".into(),
@@ -221,6 +237,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             (next, group("gw-next", ProtocolVersion::Http1)),
         ]),
         certificates: BTreeMap::from([(certificate, Certificate::Import(import))]),
+        trust_stores: BTreeMap::from([(store, authorities)]),
         tags: BTreeMap::from([("team".into(), "shop".into())]),
     }
 }
@@ -232,6 +249,7 @@ pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outc
         target: target.clone(),
         unsupported: Vec::new(),
         quotas: Vec::new(),
+        look_again: None,
     };
     loop {
         let outcome = converge(driver, &request).await;
@@ -250,14 +268,15 @@ pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outc
 }
 
 /// What there is of the Gateway's, by kind.
-pub(super) async fn inventory(cloud: &Account) -> [usize; 4] {
+pub(super) async fn inventory(cloud: &Account) -> [usize; 5] {
     let marks = BTreeMap::from([(Str::from(gatewright_aws::owner::CLUSTER), Str::from("test"))]);
-    let mut counts = [0; 4];
+    let mut counts = [0; 5];
     let kinds = [
         Kind::Balancer,
         Kind::TargetGroup,
         Kind::Certificate,
         Kind::SecurityGroup,
+        Kind::TrustStore,
     ];
     for (count, kind) in counts.iter_mut().zip(kinds) {
         *count = cloud.find(kind, &marks).await.unwrap().len();
@@ -276,7 +295,7 @@ pub(super) async fn take_away(driver: &AlbDriver<Account>, cloud: &Account, targ
         assert!(Instant::now() < deadline, "{outcome:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(inventory(cloud).await, [0; 4]);
+    assert_eq!(inventory(cloud).await, [0; 5]);
 }
 
 /// The driver of a cluster `test`.
@@ -333,6 +352,17 @@ async fn a_gateway_settles_changes_is_replaced_and_leaves_nothing() {
     forward.groups.values_mut().for_each(|weight| *weight = 5);
     settle(&driver, &target).await;
     assert_eq!(writes(&seen)[before..], ["ModifyRule"]);
+
+    // Nobody is checked any more: the trust store goes.
+    let before = writes(&seen).len();
+    let tls = target.listeners.get_mut(&8443).unwrap().tls.as_mut().unwrap();
+    tls.clients = None;
+    target.trust_stores.clear();
+    settle(&driver, &target).await;
+    assert_eq!(
+        writes(&seen)[before..],
+        ["ModifyListener", "DeleteObject", "DeleteTrustStore"]
+    );
 
     // An order, and one rule fewer.
     let before = writes(&seen).len();

@@ -2,6 +2,7 @@
 
 mod balancer;
 mod rules;
+mod trust;
 
 use super::simulator::simulator;
 use super::{Seen, Setup, account};
@@ -340,6 +341,8 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
     ] {
         assert_eq!(cloud.find(kind, &marks()).await, Ok(Vec::new()), "{kind:?}");
     }
+
+    trust::stores(&cloud).await;
 
     // The calls of the small clients that the drivers do not make yet.
     cloud.ec2().zones(&[]).await.unwrap();

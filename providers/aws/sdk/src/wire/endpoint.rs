@@ -121,6 +121,9 @@ fn public(place: Place, region: &str, variant: Variant) -> Result<String, Endpoi
     let Some(partition) = found else {
         return Err(EndpointError::BadRegion(region.to_owned()));
     };
+    if place.name == "s3" {
+        return Ok(s3(region, partition.suffix, variant));
+    }
     let name = place.name;
     let gov = partition.name == "aws-us-gov" && place.gov_is_fips;
     Ok(match variant {
@@ -133,6 +136,13 @@ fn public(place: Place, region: &str, variant: Variant) -> Result<String, Endpoi
         Variant { dual_stack: true, .. } => format!("https://{name}.{region}.{}", partition.dual_stack),
         Variant { .. } => format!("https://{name}.{region}.{}", partition.suffix),
     })
+}
+
+/// S3 has names of its own: <https://docs.aws.amazon.com/general/latest/gr/s3.html>.
+fn s3(region: &str, suffix: &str, variant: Variant) -> String {
+    let fips = if variant.fips { "-fips" } else { "" };
+    let dual = if variant.dual_stack { ".dualstack" } else { "" };
+    format!("https://s3{fips}{dual}.{region}.{suffix}")
 }
 
 #[cfg(test)]

@@ -50,11 +50,7 @@ impl Form {
 
     /// The request.
     pub(crate) fn into_request(self) -> Request {
-        Request {
-            content_type: "application/x-www-form-urlencoded",
-            target: None,
-            body: self.0,
-        }
+        Request::post("application/x-www-form-urlencoded", None, self.0)
     }
 }
 

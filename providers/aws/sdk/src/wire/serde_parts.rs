@@ -9,15 +9,32 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use std::fmt;
 
-/// A request: always a `POST` of `/`, as the query and JSON protocols have it.
+/// A request.
 #[derive(Clone)]
 pub(crate) struct Request {
+    /// Method.
+    pub(crate) method: http::Method,
+    /// Path, already encoded.
+    pub(crate) path: String,
     /// `Content-Type`.
     pub(crate) content_type: &'static str,
     /// `X-Amz-Target` of the JSON protocols.
     pub(crate) target: Option<String>,
     /// Body.
     pub(crate) body: String,
+}
+
+impl Request {
+    /// A `POST` of `/`, as the query and JSON protocols have it.
+    pub(crate) fn post(content_type: &'static str, target: Option<String>, body: String) -> Self {
+        Self {
+            method: http::Method::POST,
+            path: "/".to_owned(),
+            content_type,
+            target,
+            body,
+        }
+    }
 }
 
 impl fmt::Debug for Request {
@@ -43,8 +60,8 @@ impl SerializeRequest for Serializer {
     fn serialize_input(&self, input: Input, _cfg: &mut ConfigBag) -> Result<HttpRequest, BoxError> {
         let request: Request = input.downcast().map_err(|_| "a request of another type")?;
         let mut http = http::Request::builder()
-            .method(http::Method::POST)
-            .uri("/")
+            .method(request.method)
+            .uri(request.path)
             .header(http::header::CONTENT_TYPE, request.content_type)
             .header(http::header::CONTENT_LENGTH, request.body.len());
         if let Some(target) = request.target {

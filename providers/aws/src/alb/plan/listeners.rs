@@ -3,7 +3,7 @@
 use super::rules::RulePlan;
 use super::{
     LISTENER, LISTENER_ATTRIBUTES, LISTENER_CERTIFICATES, Note, Phase, Planner, certificates, fields,
-    resource, words,
+    resource, trust_stores, words,
 };
 use crate::alb::canonical::{forwards_to, is_action};
 use crate::alb::observed::{SeenBalancer, SeenListener};
@@ -12,6 +12,7 @@ use crate::cloud::{self, Arn, Attributes, Clients, Kind, ListenerSettings, Seen}
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::{CertificateId, Listener, ListenerTls, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{Action, FixedResponse};
+use gatewright_aws_core::trust_store::TrustStoreId;
 use gatewright_provider_api::contract::{FieldChange, Resource};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -146,6 +147,9 @@ impl Planner<'_> {
         let listener = &seen.listener;
         if let Some(tls) = &listener.tls {
             self.changes.release(&listener.arn, &tls.certificate, of);
+            if let Some(store) = tls.clients.trust_store() {
+                self.changes.release(&listener.arn, store, of);
+            }
         }
     }
 
@@ -156,7 +160,9 @@ impl Planner<'_> {
             Action::Redirect(_) | Action::Fixed(_) => Vec::new(),
         };
         if let Some(tls) = &wanted.tls {
-            needs.extend(self.changes.only_made([certificates::of(&tls.default)]));
+            let store = tls.trust_store().map(trust_stores::of);
+            let made = [certificates::of(&tls.default)].into_iter().chain(store);
+            needs.extend(self.changes.only_made(made));
         }
         needs
     }
@@ -183,8 +189,8 @@ impl Planner<'_> {
         );
         compare(
             "clientCertificates",
-            found.map(|tls| seen_clients(&tls.clients).to_owned()),
-            wanted.map(|tls| wanted_clients(tls.clients.as_ref()).to_owned()),
+            found.map(|tls| seen_clients(&tls.clients)),
+            wanted.map(|tls| self.wanted_clients(tls.clients.as_ref())),
         );
         changes
     }
@@ -212,40 +218,44 @@ impl Planner<'_> {
             .collect();
         let gone: BTreeSet<Arn> = seen.certificates.difference(&kept).cloned().collect();
         self.add_certificates(port, missing, Vec::new());
-        if gone.is_empty() {
-            return;
+        for certificate in gone {
+            let of = resource(LISTENER_CERTIFICATES, format!("{port} without {certificate}"));
+            self.changes.release(&seen.listener.arn, &certificate, &of);
+            let change = fields::change("certificates", Some(&certificate), None::<&Str>);
+            let note = Note::update(of, vec![change], "no hostname needs it");
+            let call = Call::RemoveCertificate(seen.listener.arn.clone(), certificate);
+            self.push(Phase::LetGo, note, call);
         }
-        let of = resource(LISTENER_CERTIFICATES, format!("{port} that are not wanted"));
-        for certificate in &gone {
-            self.changes.release(&seen.listener.arn, certificate, &of);
-        }
-        let change = fields::change("certificates", Some(&gone), None::<&Str>);
-        let note = Note::update(of, vec![change], "no hostname needs them");
-        let call = Call::RemoveCertificates(seen.listener.arn.clone(), gone);
-        self.push(Phase::LetGo, note, call);
     }
 
-    /// All that exist at once; each one that is still to be imported on its own, so that one that fails hurts only
-    /// itself.
+    /// Each on its own: AWS takes one a call, and one that fails hurts only itself.
     fn add_certificates(&mut self, port: u16, ids: Vec<&CertificateId>, needs: Vec<Resource>) {
-        let (made, exist): (Vec<&CertificateId>, Vec<&CertificateId>) = ids
-            .into_iter()
-            .partition(|id| self.changes.made.contains(&certificates::of(id)));
-        let mut batches: Vec<BTreeSet<CertificateId>> =
-            made.into_iter().map(|id| BTreeSet::from([id.clone()])).collect();
-        if !exist.is_empty() {
-            batches.push(exist.into_iter().cloned().collect());
-        }
-        for batch in batches {
-            let names: Vec<Str> = batch.iter().map(|id| certificates::of(id).id).collect();
-            let of = resource(LISTENER_CERTIFICATES, format!("{port} {}", names.join(" ")));
-            let change = fields::change("certificates", None::<&Str>, Some(&names));
-            let made = self.changes.only_made(batch.iter().map(certificates::of));
-            let note = Note::update(of, vec![change], "hostnames need them")
+        for id in ids {
+            let shown = certificates::of(id);
+            let of = resource(LISTENER_CERTIFICATES, format!("{port} {}", shown.id));
+            let change = fields::change("certificates", None::<&Str>, Some(&shown.id));
+            let made = self.changes.only_made([shown]);
+            let note = Note::update(of, vec![change], "a hostname needs it")
                 .needs(needs.clone())
                 .needs(made);
-            self.push(Phase::Build, note, Call::AddCertificates(port, batch));
+            self.push(Phase::Build, note, Call::AddCertificate(port, id.clone()));
         }
+    }
+
+    fn wanted_clients(&self, clients: Option<&MutualAuthentication>) -> String {
+        let verification = match clients {
+            None => return "off".to_owned(),
+            Some(MutualAuthentication::Passthrough) => return "passthrough".to_owned(),
+            Some(MutualAuthentication::Verify(verification)) => verification,
+        };
+        let store = match &verification.store {
+            TrustStoreId::Arn(arn) => arn.to_string(),
+            made @ TrustStoreId::Made(_) => match self.changes.ledger.get(&Id::TrustStore(made.clone())) {
+                Some(arn) => arn.to_string(),
+                None => made.to_string(),
+            },
+        };
+        verified(&store, verification.ignore_expiry, verification.advertise)
     }
 }
 
@@ -268,18 +278,20 @@ fn attributes(port: u16) -> Resource {
     resource(LISTENER_ATTRIBUTES, port.to_string())
 }
 
-const fn seen_clients(clients: &Clients) -> &'static str {
+fn seen_clients(clients: &Clients) -> String {
     match clients {
-        Clients::Off => "off",
-        Clients::Passthrough => "passthrough",
-        Clients::Verify { .. } => "verify by what others set",
+        Clients::Off => "off".to_owned(),
+        Clients::Passthrough => "passthrough".to_owned(),
+        Clients::Verify {
+            trust_store,
+            ignore_expiry,
+            advertise,
+        } => verified(&trust_store.0, *ignore_expiry, *advertise),
     }
 }
 
-const fn wanted_clients(clients: Option<&MutualAuthentication>) -> &'static str {
-    match clients {
-        None => "off",
-        Some(MutualAuthentication::Passthrough) => "passthrough",
-        Some(MutualAuthentication::Verify { .. }) => "verify",
-    }
+fn verified(store: &str, ignore_expiry: bool, advertise: bool) -> String {
+    let expiry = if ignore_expiry { ", expiry ignored" } else { "" };
+    let told = if advertise { ", authorities told" } else { "" };
+    format!("verified by {store}{expiry}{told}")
 }

@@ -1,6 +1,6 @@
 //! Finding the changes that lead from what exists to what is wanted. Pure.
 //!
-//! What takes a place is made before what it replaces goes. The order: certificates, security group, target groups
+//! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security group, target groups
 //! with their targets, load balancer, listeners, rules; then everything that lets go; then deletions in reverse.
 //! The one exception: where the quota of rules has no room for the new beside the old, as many old ones go first as
 //! are needed.
@@ -16,6 +16,7 @@ mod removal;
 mod rules;
 mod security;
 mod tags;
+mod trust_stores;
 mod warm;
 mod words;
 
@@ -33,8 +34,9 @@ use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resou
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
-pub const ORDER: [&str; 13] = [
+pub const ORDER: [&str; 14] = [
     CERTIFICATE,
+    TRUST_STORE,
     SECURITY_GROUP,
     SECURITY_GROUP_RULES,
     TARGET_GROUP,
@@ -50,6 +52,7 @@ pub const ORDER: [&str; 13] = [
 ];
 
 pub(super) const CERTIFICATE: &str = "certificate";
+pub(super) const TRUST_STORE: &str = "trust store";
 pub(super) const SECURITY_GROUP: &str = "security group";
 pub(super) const SECURITY_GROUP_RULES: &str = "security group rules";
 pub(super) const TARGET_GROUP: &str = "target group";
@@ -80,6 +83,7 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
         Some(target) => {
             let mut planner = Planner::new(manner, target, observed);
             planner.certificates();
+            planner.trust_stores();
             planner.security_group();
             planner.target_groups();
             planner.balancer();
@@ -108,6 +112,7 @@ enum Phase {
     DeleteBalancers,
     DeleteTargetGroups,
     DeleteSecurityGroups,
+    DeleteTrustStores,
     DeleteCertificates,
 }
 
@@ -257,7 +262,8 @@ impl<'a> Planner<'a> {
     }
 
     fn delete(&mut self, phase: Phase, note: Note, (kind, arn): (Kind, &Arn)) {
-        self.push(phase, note, Call::Delete(kind, arn.clone()));
+        let call = removal::call(self.observed, (kind, arn));
+        self.push(phase, note, call);
     }
 }
 

@@ -2,11 +2,14 @@
 
 use super::{
     BALANCER, Changes, LISTENER, Note, Phase, Planner, SECURITY_GROUP, TARGET_GROUP, certificates, resource,
+    trust_stores,
 };
 use crate::alb::canonical::forwards_to;
 use crate::alb::observed::{Observed, SeenBalancer, SeenListener};
 use crate::alb::step::{Call, Step};
 use crate::cloud::{Action, Arn, Kind, Seen};
+use crate::owner::BUNDLE;
+use gatewright_aws_core::trust_store::Place;
 use gatewright_provider_api::contract::{Plan, Resource};
 use std::collections::BTreeSet;
 
@@ -84,13 +87,23 @@ impl Planner<'_> {
     }
 }
 
+/// The call that deletes something.
+pub(super) fn call(observed: &Observed, (kind, arn): (Kind, &Arn)) -> Call {
+    if kind != Kind::TrustStore {
+        return Call::Delete(kind, arn.clone());
+    }
+    let tags = observed.trust_stores.get(arn);
+    let bundle = tags.and_then(|tags| Place::parse(tags.get(BUNDLE)?));
+    Call::DeleteTrustStore(arn.clone(), bundle)
+}
+
 /// Everything goes.
 pub(super) fn remove(observed: &Observed) -> Plan<Step> {
     const WHY: &str = "the Gateway is gone";
     let mut changes = Changes::default();
     let mut delete = |phase, of: Resource, needs: Vec<Resource>, (kind, arn): (Kind, &Arn)| {
         let note = Note::delete(of, WHY).needs(needs);
-        changes.push(phase, note, Call::Delete(kind, arn.clone()));
+        changes.push(phase, note, call(observed, (kind, arn)));
     };
     let balancer = |seen: &SeenBalancer| resource(BALANCER, seen.balancer.name.clone());
     let users = |arn: &Arn| -> Vec<Resource> {
@@ -125,6 +138,10 @@ pub(super) fn remove(observed: &Observed) -> Plan<Step> {
             (Kind::SecurityGroup, id),
         );
     }
+    for (arn, tags) in &observed.trust_stores {
+        let of = trust_stores::seen_resource(arn, tags);
+        delete(Phase::DeleteTrustStores, of, users(arn), (Kind::TrustStore, arn));
+    }
     for (arn, tags) in &observed.certificates {
         let of = certificates::seen_resource(arn, tags);
         delete(
@@ -156,7 +173,10 @@ fn holds<'a>(observed: &'a Observed, held: &Arn) -> Vec<Hold<'a>> {
                     holder,
                 });
             };
-            let shown = own.tls.as_ref().is_some_and(|tls| tls.certificate == *held);
+            let shown = own
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.certificate == *held || tls.clients.trust_store() == Some(held));
             if shown || listener.certificates.contains(held) || uses(&own.default, held) {
                 hold(&own.arn);
             }

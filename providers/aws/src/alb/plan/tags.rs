@@ -61,7 +61,7 @@ impl Planner<'_> {
             let Difference { kind, add, remove } = difference;
             let most = match kind {
                 Kind::Certificate | Kind::SecurityGroup => 1,
-                Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => CHUNK,
+                Kind::TrustStore | Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => CHUNK,
             };
             for chunk in resources.chunks(most) {
                 let arns: Vec<Arn> = chunk.iter().map(|(arn, _)| arn.clone()).collect();

@@ -1,11 +1,14 @@
 //! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
 //! and the lowering of both.
 
+mod certificates;
+mod nodes;
 mod settings;
 mod subnets;
 #[cfg(test)]
 mod tests;
 
+pub use certificates::Certificates;
 pub use settings::settings;
 pub use subnets::{Place, choose};
 
@@ -13,12 +16,13 @@ use super::driver::{AlbDriver, Request};
 use crate::cloud::{Cloud, CloudError, SubnetDetails, Vpc};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::fit::fit;
-use gatewright_aws_core::alb::lower::lower;
+use gatewright_aws_core::alb::lower::{lower_and_wait, needs_certificates};
 use gatewright_aws_core::alb::settings::Surroundings;
 use gatewright_core::graph::parameters::{AwsAlb, Parameters};
 use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Seconds for which what was read of a VPC is used again: many Gateways stand in one.
 const FRESH: u64 = 60;
@@ -92,10 +96,16 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
                 .filter_map(|block| block.parse().ok())
                 .collect(),
             subnets,
-            nodes: BTreeMap::new(),
+            nodes: nodes::instances(&parameters.nodes),
+            certificates: if needs_certificates(balancer.listeners.values().map(Arc::as_ref), &settings.ports)
+            {
+                self.in_acm().await?.to_vec()
+            } else {
+                Vec::new()
+            },
             limits,
         };
-        let lowered = lower(balancer, &settings, &surroundings);
+        let (lowered, waits) = lower_and_wait(balancer, &settings, &surroundings);
         let fitted = fit(lowered.target, balancer, &surroundings.limits);
         let mut unsupported = lowered.unsupported;
         unsupported.extend(fitted.left_out);
@@ -109,6 +119,7 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
             target: fitted.target,
             unsupported,
             quotas: quotas.collect(),
+            look_again: waits.certificates.then_some(Duration::from_secs(FRESH)),
         })
     }
 }

@@ -9,7 +9,7 @@ use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
-use gatewright_crds::own::aws::{ListenerParameters, MutualTls, TargetGroupSettings};
+use gatewright_crds::own::aws::{ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
 use gatewright_model::LoadBalancer;
 use gatewright_model::listener::Protocol;
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         source_ranges,
         attributes,
         ssl_policy,
+        trust_store_bucket,
         listeners,
         target_groups,
         tags,
@@ -59,11 +60,12 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         tags: map(tags.as_ref()),
         security_groups: security_groups.as_deref().map(set),
         sources,
+        trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
         ports: ports(
             balancer,
             ssl_policy.as_deref(),
             listeners.as_deref().unwrap_or_default(),
-        ),
+        )?,
         approximations: if strict.unwrap_or_default() {
             Approximations::Refuse
         } else {
@@ -80,7 +82,7 @@ fn ports(
     balancer: &LoadBalancer,
     policy: Option<&str>,
     listeners: &[ListenerParameters],
-) -> BTreeMap<u16, PortSettings> {
+) -> Result<BTreeMap<u16, PortSettings>, String> {
     let policy: Option<Str> = policy.map(Into::into);
     let https = balancer
         .listeners
@@ -101,25 +103,39 @@ fn ports(
             ssl_policy,
             certificates,
             mutual_tls,
+            trust_store,
+            ignore_client_certificate_expiry,
+            advertise_authorities,
             attributes,
         } = own;
         let certificates = certificates.iter().flatten();
         let settings = PortSettings {
             ssl_policy: ssl_policy.as_deref().map(Into::into).or_else(|| policy.clone()),
             certificates: certificates.map(|arn| arn.as_str().into()).collect(),
-            clients: match mutual_tls.unwrap_or_default() {
-                MutualTls::Off => ClientCertificates::Off,
-                MutualTls::Passthrough => ClientCertificates::Passthrough,
+            clients: match (mutual_tls.unwrap_or_default(), trust_store) {
+                (MutualTls::Passthrough, _) => ClientCertificates::Passthrough,
+                (MutualTls::Verify, Some(arn)) => ClientCertificates::Verify(arn.as_str().into()),
+                // The CRD's validation wants one; without it nobody can be checked.
+                (MutualTls::Verify, None) => {
+                    return Err(format!(
+                        "listeners[port={port}].mutualTls: Verify needs trustStore, the ARN of a trust store"
+                    ));
+                }
+                (MutualTls::Off, _) => ClientCertificates::Off,
             },
+            ignore_client_expiry: ignore_client_certificate_expiry.unwrap_or_default(),
+            advertise_authorities: advertise_authorities.unwrap_or_default(),
             attributes: map(attributes.as_ref()),
         };
         ports.insert(*port, settings);
     }
-    ports
+    Ok(ports)
 }
 
 fn targets(settings: &TargetGroupSettings) -> TargetSettings {
     let TargetGroupSettings {
+        target_type,
+        node_labels,
         health_check,
         attributes,
     } = settings;
@@ -146,7 +162,11 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         }
     });
     TargetSettings {
-        kind: TargetKind::Ip,
+        kind: match target_type.unwrap_or_default() {
+            TargetType::Ip => TargetKind::Ip,
+            TargetType::Instance => TargetKind::Instance,
+        },
+        node_labels: map(node_labels.as_ref()),
         health: health.unwrap_or_default(),
         attributes: map(attributes.as_ref()),
     }

@@ -160,6 +160,7 @@ fn settings_of_a_service_win_over_those_of_the_load_balancer() {
     let parameters = AwsAlb {
         balancer: spec,
         target_groups: BTreeMap::from([(cart.clone(), Arc::new(service))]),
+        ..AwsAlb::default()
     };
     let found = settings("blue", &balancer(), &parameters).unwrap();
     assert_eq!((found.scheme, &*found.cluster), (Scheme::InternetFacing, "blue"));

@@ -1,10 +1,11 @@
 //! The contract suite of providers.
 
-use super::forms::{add_listener, bare, certificate, driver, http, managed, request, tls};
+use super::forms::{add_listener, bare, certificate, driver, http, managed, request, tls, verified};
 use crate::alb::{AlbDriver, Request, plan};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{CLUSTER, GATEWAY, RESOURCE, Tags};
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::listener::ListenerTls;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::network::Scheme;
 use gatewright_aws_core::target_group::ProtocolVersion;
@@ -96,7 +97,11 @@ impl Stages for Growing {
         add_listener(&mut large, 443, &[("/*", &[("front", 1)])]);
         let shop = certificate(&mut large, "shop", "RSA-1");
         let help = certificate(&mut large, "help", "RSA-1");
-        large.listeners.get_mut(&443).unwrap().tls = Some(tls(shop, &[help]));
+        let clients = verified(&mut large, "first");
+        large.listeners.get_mut(&443).unwrap().tls = Some(ListenerTls {
+            clients: Some(clients),
+            ..tls(shop, &[help])
+        });
         large.tags.insert("team".into(), "net".into());
         let mut other = managed(bare(), &[443]);
         other.balancer.subnets.insert(super::forms::subnet("c"));
@@ -107,7 +112,12 @@ impl Stages for Growing {
         );
         let shop = certificate(&mut other, "shop", "RSA-2");
         let help = certificate(&mut other, "help", "EC-2");
-        other.listeners.get_mut(&443).unwrap().tls = Some(tls(help, &[shop]));
+        // Other authorities: another trust store takes the place.
+        let clients = verified(&mut other, "second");
+        other.listeners.get_mut(&443).unwrap().tls = Some(ListenerTls {
+            clients: Some(clients),
+            ..tls(help, &[shop])
+        });
         other.tags.insert("cost".into(), "7".into());
         // What nobody asks for any more is left as it is: every form asks for it.
         let mut forms = vec![small, large, other, bare()];

@@ -2,7 +2,9 @@
 
 use crate::alb::{AlbDriver, Request, Settings};
 use crate::memory::{Connection, Delays, Memory};
-use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import, Listener, ListenerTls};
+use gatewright_aws_core::alb::listener::{
+    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Verification,
+};
 use gatewright_aws_core::alb::rule::{Action, Conditions, FixedResponse, Forward, Rule, Transforms, Values};
 use gatewright_aws_core::alb::{Balancer, Target};
 use gatewright_aws_core::limits::AlbLimits;
@@ -10,6 +12,7 @@ use gatewright_aws_core::network::{Ingress, IpAddressType, ManagedGroup, Scheme,
 use gatewright_aws_core::target_group::{
     self as group, Fixed, HealthCheck, ProtocolVersion, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
+use gatewright_aws_core::trust_store::{Place, TrustStore, TrustStoreId};
 use gatewright_aws_core::{Secret, Str};
 use gatewright_model::key::{CertificateKey, ObjectName};
 use gatewright_provider_api::contract::{Outcome, converge, remove};
@@ -35,6 +38,7 @@ pub fn bare() -> Target {
         listeners: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         certificates: BTreeMap::new(),
+        trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),
     }
 }
@@ -170,11 +174,31 @@ pub fn tls(default: CertificateId, others: &[CertificateId]) -> ListenerTls {
     }
 }
 
+/// A trust store of these authorities, and what checks by it.
+pub fn verified(target: &mut Target, authorities: &str) -> MutualAuthentication {
+    let id = TrustStoreId::Made(authorities.into());
+    let store = TrustStore {
+        name: format!("gw-{authorities}").into(),
+        place: Place {
+            bucket: "trust".into(),
+            key: format!("gatewright/blue/infra/edge/{authorities}.pem").into(),
+        },
+        bundle: authorities.into(),
+    };
+    target.trust_stores.insert(id.clone(), store);
+    MutualAuthentication::Verify(Verification {
+        store: id,
+        ignore_expiry: false,
+        advertise: false,
+    })
+}
+
 pub fn request(target: Target) -> Request {
     Request {
         target,
         unsupported: Vec::new(),
         quotas: Vec::new(),
+        look_again: None,
     }
 }
 

@@ -64,7 +64,7 @@ fn fingerprint(chain: &[Arc<[u8]>]) -> Str {
 }
 
 /// PEM (RFC 7468): 64 characters a line.
-fn pem(label: &str, der: &[u8]) -> String {
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let encoded = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     let mut rest = encoded.as_str();

@@ -4,7 +4,7 @@
 
 use super::context::{Context, On};
 use crate::Str;
-use crate::alb::settings::{Family, TargetSettings};
+use crate::alb::settings::{Family, Node, TargetSettings};
 use crate::names;
 use crate::network::IpAddressType;
 use crate::target_group::{
@@ -141,11 +141,13 @@ fn settings<'a>(backend: &BackendKey, context: &Context<'a>) -> &'a TargetSettin
 }
 
 fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>) -> TargetGroup {
+    let settings = settings(&backend.key, context);
     let TargetSettings {
         kind,
+        node_labels: _,
         health,
         attributes,
-    } = settings(&backend.key, context);
+    } = settings;
     let mut health = health.clone();
     if way.version == ProtocolVersion::Grpc && !context.settings.services.contains_key(&backend.key.object) {
         // Paths and codes of HTTP mean nothing to a gRPC server: those of all groups are for HTTP.
@@ -170,7 +172,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
     };
     TargetGroup {
         name: names::target_group(context.name, id, Some(&backend.key), &fixed),
-        targets: targets(backend, *kind, context),
+        targets: targets(backend, settings, context),
         fixed,
         health,
         attributes,
@@ -189,18 +191,24 @@ fn stickiness(seconds: u32) -> [(Str, Str); 3] {
     ]
 }
 
-fn targets(backend: &Backend, kind: TargetKind, context: &Context<'_>) -> BTreeSet<Target> {
-    if kind == TargetKind::Instance {
+fn targets(backend: &Backend, settings: &TargetSettings, context: &Context<'_>) -> BTreeSet<Target> {
+    if settings.kind == TargetKind::Instance {
         let Some(port) = backend.node_port else {
             return BTreeSet::new();
         };
-        let nodes = context.surroundings.nodes.values();
-        let of_instance = |instance: &Str| Target {
-            id: TargetAddress::Id(instance.clone()),
+        let wanted = &settings.node_labels;
+        let chosen = |node: &&Node| {
+            wanted
+                .iter()
+                .all(|(key, value)| node.labels.get(key) == Some(value))
+        };
+        let of_node = |node: &Node| Target {
+            id: TargetAddress::Id(node.instance.clone()),
             port,
             zone: None,
         };
-        return nodes.map(of_instance).collect();
+        let nodes = context.surroundings.nodes.values().filter(chosen);
+        return nodes.map(of_node).collect();
     }
     let Endpoints::Static(endpoints) = &backend.endpoints else {
         return BTreeSet::new();

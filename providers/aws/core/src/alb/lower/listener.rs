@@ -7,11 +7,11 @@ use super::groups::Groups;
 use super::ports::{Member, Port, overlap, place};
 use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
-use super::{answer, certificates, failure};
-use crate::Str;
-use crate::alb::listener::{Certificate, CertificateId, Listener, ListenerTls, MutualAuthentication};
+use super::{Waits, answer, failure, tls};
+use crate::alb::listener::{Certificate, CertificateId, Listener};
 use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
-use crate::alb::settings::{ClientCertificates, DEFAULT_SSL_POLICY, PortSettings};
+use crate::alb::settings::PortSettings;
+use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::listener;
 use gatewright_model::precedence::{Ranked, ranked};
@@ -21,6 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Shared<'r> {
     pub groups: Groups,
     pub certificates: BTreeMap<CertificateId, Certificate>,
+    pub trust_stores: BTreeMap<TrustStoreId, TrustStore>,
+    /// Ports that check client certificates.
+    pub verifying: u32,
+    pub waits: Waits,
     pub report: &'r mut Report,
 }
 
@@ -29,7 +33,7 @@ pub(super) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<
     let defaults = PortSettings::default();
     let settings = context.settings.ports.get(&port.number).unwrap_or(&defaults);
     let tls = if port.https {
-        Some(tls(port, settings, context, shared)?)
+        Some(tls::tls(port, settings, context, shared)?)
     } else {
         None
     };
@@ -190,71 +194,4 @@ fn verdict<T>(found: Option<&T>) -> Verdict {
     } else {
         Verdict::Refused
     }
-}
-
-/// TLS of a port. The default certificate is that of its least specific listener.
-fn tls(
-    port: &Port<'_>,
-    settings: &PortSettings,
-    context: &Context<'_>,
-    shared: &mut Shared<'_>,
-) -> Option<ListenerTls> {
-    let mut ids: Vec<CertificateId> = Vec::new();
-    for member in port.listeners.iter().rev() {
-        let Some(listener::ListenerTls::Terminate(tls)) = &member.listener.tls else {
-            continue;
-        };
-        for key in &tls.certificates {
-            let Some(certificate) = context.balancer.certificates.get(key) else {
-                continue;
-            };
-            let id = CertificateId::Imported(key.clone());
-            match certificates::import(certificate) {
-                Ok(import) => {
-                    shared
-                        .certificates
-                        .entry(id.clone())
-                        .or_insert(Certificate::Import(import));
-                    ids.push(id);
-                }
-                Err((why, instead)) => {
-                    // Others of the port are not touched by it.
-                    let place = place(member.listener, Consequence::Ignored).at(".tls.certificateRefs");
-                    let why = format!("{key}: {why}");
-                    let _ = shared.report.refuse(&place, &why, instead);
-                }
-            }
-        }
-    }
-    for arn in &settings.certificates {
-        let id = CertificateId::Arn(Str::clone(arn));
-        shared
-            .certificates
-            .entry(id.clone())
-            .or_insert(Certificate::Existing);
-        ids.push(id);
-    }
-    let Some((default, others)) = ids.split_first() else {
-        for member in &port.listeners {
-            let place = place(member.listener, Consequence::ListenerLeftOut).at(".tls.certificateRefs");
-            let _ = shared.report.refuse(
-                &place,
-                "an HTTPS listener needs a certificate",
-                "name a Secret, or a certificate in ACM in the load balancer's parameters",
-            );
-        }
-        return None;
-    };
-    Some(ListenerTls {
-        policy: settings
-            .ssl_policy
-            .clone()
-            .unwrap_or_else(|| DEFAULT_SSL_POLICY.into()),
-        default: default.clone(),
-        others: others.iter().filter(|id| *id != default).cloned().collect(),
-        clients: match settings.clients {
-            ClientCertificates::Off => None,
-            ClientCertificates::Passthrough => Some(MutualAuthentication::Passthrough),
-        },
-    })
 }

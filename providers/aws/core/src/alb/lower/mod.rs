@@ -15,6 +15,7 @@
 
 mod action;
 mod certificates;
+mod clients;
 mod conditions;
 mod context;
 mod expression;
@@ -29,13 +30,18 @@ mod redirect;
 mod report;
 mod rewrite;
 mod session;
+mod tls;
 mod weights;
 
+pub use tls::needs_certificates;
+
 use super::Target;
+use super::listener::{CertificateId, ListenerTls};
 use super::rule::{Action, FixedResponse, Forward};
 use super::settings::{Settings, Surroundings};
 use crate::names;
 use crate::target_group::TargetGroupId;
+use crate::trust_store::TrustStoreId;
 use context::Context;
 use gatewright_model::LoadBalancer;
 use gatewright_provider_api::contract::Lowered;
@@ -44,8 +50,24 @@ use listener::Shared;
 use report::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What may be otherwise the next time although nothing of the Gateway is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// A certificate in ACM is missing, or not issued.
+    pub certificates: bool,
+}
+
 /// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
 pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surroundings) -> Lowered<Target> {
+    lower_and_wait(balancer, settings, surroundings).0
+}
+
+/// The same, with what is worth another look soon.
+pub fn lower_and_wait(
+    balancer: &LoadBalancer,
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> (Lowered<Target>, Waits) {
     let name = names::balancer(
         &settings.cluster,
         &balancer.gateway,
@@ -64,6 +86,9 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
     let mut shared = Shared {
         groups: Groups::default(),
         certificates: BTreeMap::new(),
+        trust_stores: BTreeMap::new(),
+        verifying: 0,
+        waits: Waits::default(),
         report: &mut report,
     };
     let listeners: BTreeMap<_, _> = ports
@@ -72,8 +97,10 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
         .collect();
     let Shared {
         groups,
-        certificates,
-        report: _,
+        mut certificates,
+        mut trust_stores,
+        waits,
+        ..
     } = shared;
     // A rule that is refused in the end, or that another hides, may have asked for groups before.
     let used: BTreeSet<&TargetGroupId> = listeners
@@ -87,6 +114,14 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
         .collect();
     let mut target_groups = groups.into_map();
     target_groups.retain(|id, _| used.contains(id));
+    // Of a port that cannot be in the end, likewise.
+    let tls = || listeners.values().filter_map(|listener| listener.tls.as_ref());
+    let shown: BTreeSet<&CertificateId> = tls()
+        .flat_map(|tls| tls.others.iter().chain([&tls.default]))
+        .collect();
+    certificates.retain(|id, _| shown.contains(id));
+    let stores: BTreeSet<&TrustStoreId> = tls().filter_map(ListenerTls::trust_store).collect();
+    trust_stores.retain(|id, _| stores.contains(id));
     let target = Target {
         gateway: balancer.gateway.clone(),
         balancer: frame::balancer(&context, listeners.keys().copied()),
@@ -94,11 +129,13 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
         listeners,
         target_groups,
         certificates,
+        trust_stores,
     };
-    Lowered {
+    let lowered = Lowered {
         target,
         unsupported: report.into_items(),
-    }
+    };
+    (lowered, waits)
 }
 
 /// A response of the load balancer's own, without a body: what it could say is in the conditions of the route.

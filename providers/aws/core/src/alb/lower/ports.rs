@@ -10,7 +10,7 @@ use super::report::{Consequence, Place, Report, Verdict};
 use gatewright_model::LoadBalancer;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::ListenerParent;
-use gatewright_model::listener::{ClientValidationMode, Listener, ListenerTls, Protocol};
+use gatewright_model::listener::{Listener, ListenerTls, Protocol};
 use gatewright_provider_api::Feature;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +71,6 @@ pub(super) fn ports<'a>(balancer: &'a LoadBalancer, report: &mut Report) -> Vec<
         });
     }
     let mut ports: Vec<Port<'a>> = found.into_values().collect();
-    ports.retain(|port| validation(port, report) == Verdict::Served);
     for port in &mut ports {
         // Stable: equal specificity keeps the order of the keys.
         port.listeners
@@ -103,34 +102,4 @@ fn filters(listener: &Listener, report: &mut Report) -> Verdict {
     }
     let place = place(listener, Consequence::Answers500);
     report.uses(Feature::ListenerFilters, &place.at(".filters"))
-}
-
-/// Whether the clients of a port can be asked for certificates as its listeners want. One `MutualAuthentication` is for
-/// the whole port: where it cannot be, nobody may come in unasked.
-fn validation(port: &Port<'_>, report: &mut Report) -> Verdict {
-    let mut verdict = Verdict::Served;
-    for member in &port.listeners {
-        if let Some(ListenerTls::Terminate(tls)) = &member.listener.tls
-            && let Some(validation) = &tls.client_validation
-        {
-            let feature = match validation.mode {
-                ClientValidationMode::AllowValidOnly => Feature::ClientValidation,
-                ClientValidationMode::AllowInsecureFallback => Feature::ClientValidationFallback,
-            };
-            verdict = verdict.and(Verdict::Refused);
-            let place = place(member.listener, Consequence::ListenerLeftOut);
-            let _ = report.refuse_feature(feature, &place.at(".tls"));
-        }
-    }
-    if verdict.is_refused() {
-        for member in &port.listeners {
-            let place = place(member.listener, Consequence::ListenerLeftOut);
-            let why = format!(
-                "clients of port {} cannot be validated as the Gateway asks",
-                port.number
-            );
-            let _ = report.refuse(&place.at(".port"), &why, "use another port, or another class");
-        }
-    }
-    verdict
 }

@@ -6,12 +6,13 @@ mod wire;
 use crate::goldens;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Listener, ListenerTls};
+use gatewright_aws_core::trust_store::TrustStoreId;
 use gatewright_aws_simulator::protocol::check;
 use gatewright_aws_simulator::protocol::model::Model;
 use gatewright_aws_simulator::service::{Context, Handler, Settings, Unchecked};
 use gatewright_aws_simulator::state::Account;
 use gatewright_aws_simulator::sts::Identity;
-use gatewright_aws_simulator::{acm, elb};
+use gatewright_aws_simulator::{acm, elb, s3};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -104,15 +105,22 @@ impl Cloud {
                     let made = self.handle(acm::OPERATIONS, "ImportCertificate", &wire::import(import));
                     text(&made["CertificateArn"])
                 }
-                Certificate::Existing => continue,
+                Certificate::Existing => {
+                    let input = json!({"DomainName": "a.example", "ValidationMethod": "DNS"});
+                    let made = self.handle(acm::OPERATIONS, "RequestCertificate", &input);
+                    text(&made["CertificateArn"])
+                }
             };
             certificates.insert(id.clone(), arn);
         }
+        let stores = self.trust_stores(target);
+        // Certificates are issued, and trust stores active.
+        self.context.now += 60_000;
         let input = wire::balancer(&target.balancer, &self.subnets);
         let made = self.call("CreateLoadBalancer", &input);
         let balancer = text(&made["LoadBalancers"][0]["LoadBalancerArn"]);
         for listener in target.listeners.values() {
-            let arn = self.listener(listener, &balancer, &certificates);
+            let arn = self.listener(listener, &balancer, (&certificates, &stores));
             for (at, rule) in listener.rules.iter().enumerate() {
                 let input = wire::rule(rule, at + 1, &arn, &groups);
                 self.call("CreateRule", &input);
@@ -120,13 +128,43 @@ impl Cloud {
         }
     }
 
+    /// Those that are wanted, and one in the place of each that is named.
+    fn trust_stores(&mut self, target: &Target) -> BTreeMap<TrustStoreId, String> {
+        let imported = target.certificates.values().find_map(|found| match found {
+            Certificate::Import(import) => Some(import.certificate.to_string()),
+            Certificate::Existing => None,
+        });
+        let named = target.listeners.values().filter_map(|listener| {
+            let store = listener.tls.as_ref()?.trust_store()?;
+            matches!(store, TrustStoreId::Arn(_)).then(|| (store.clone(), "theirs".to_owned()))
+        });
+        let own = target.trust_stores.iter();
+        let own = own.map(|(id, store)| (id.clone(), store.name.to_string()));
+        let mut stores = BTreeMap::new();
+        for (id, name) in named.chain(own) {
+            let bundle = target.trust_stores.get(&id).map(|store| store.bundle.to_string());
+            let bundle = bundle.or_else(|| imported.clone()).unwrap_or_default();
+            let bucket = format!("gatewright-trust-{ACCOUNT}");
+            let put = json!({"Bucket": bucket, "Key": "a.pem", "Body": wire::blob(&bundle)});
+            self.handle(s3::OPERATIONS, "PutObject", &put);
+            let input = json!({
+                "Name": name,
+                "CaCertificatesBundleS3Bucket": bucket,
+                "CaCertificatesBundleS3Key": "a.pem",
+            });
+            let made = self.call("CreateTrustStore", &input);
+            stores.insert(id, text(&made["TrustStores"][0]["TrustStoreArn"]));
+        }
+        stores
+    }
+
     fn listener(
         &mut self,
         listener: &Listener,
         balancer: &str,
-        certificates: &BTreeMap<CertificateId, String>,
+        (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
     ) -> String {
-        let input = wire::listener(listener, balancer, certificates);
+        let input = wire::listener(listener, balancer, (certificates, stores));
         let made = self.call("CreateListener", &input);
         let arn = text(&made["Listeners"][0]["ListenerArn"]);
         if let Some(ListenerTls { others, .. }) = &listener.tls {

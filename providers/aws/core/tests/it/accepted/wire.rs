@@ -7,6 +7,7 @@ use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener, Mutual
 use gatewright_aws_core::alb::rule::{Action, Conditions, Forward, Rewrite, Rule, Transforms, Values};
 use gatewright_aws_core::network::Scheme;
 use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, TargetGroup, TargetKind};
+use gatewright_aws_core::trust_store::TrustStoreId;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,11 +87,12 @@ pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     }))
 }
 
+pub(super) fn blob(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
 pub(super) fn import(import: &Import) -> Value {
-    let blob = |text: &str| {
-        use base64::Engine as _;
-        base64::engine::general_purpose::STANDARD.encode(text)
-    };
     let chain = (!import.chain.is_empty()).then(|| blob(&import.chain));
     filled(json!({
         "Certificate": blob(&import.certificate),
@@ -117,14 +119,19 @@ pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
 pub(super) fn listener(
     listener: &Listener,
     balancer: &str,
-    certificates: &BTreeMap<CertificateId, String>,
+    (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
 ) -> Value {
     let tls = listener.tls.as_ref();
     let clients = tls
         .and_then(|tls| tls.clients.as_ref())
         .map(|clients| match clients {
             MutualAuthentication::Passthrough => json!({"Mode": "passthrough"}),
-            MutualAuthentication::Verify { .. } => json!({"Mode": "verify"}),
+            MutualAuthentication::Verify(verification) => json!({
+                "Mode": "verify",
+                "TrustStoreArn": stores[&verification.store],
+                "IgnoreClientCertificateExpiry": verification.ignore_expiry,
+                "AdvertiseTrustStoreCaNames": if verification.advertise { "on" } else { "off" },
+            }),
         });
     filled(json!({
         "LoadBalancerArn": balancer,

@@ -1,7 +1,9 @@
 //! What is wanted on AWS, as text: a line for each rule.
 
 use super::world;
-use gatewright_aws_core::alb::listener::{Certificate, CertificateId, ListenerTls, MutualAuthentication};
+use gatewright_aws_core::alb::listener::{
+    Certificate, CertificateId, ListenerTls, MutualAuthentication, Verification,
+};
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::alb::rule::{
     Action, Conditions, Forward, Redirect, Rewrite, Rule, Transforms, Values,
@@ -76,10 +78,20 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
             (certificate(id), json!(text))
         })
         .collect();
+    let stores: Map<String, Value> = target
+        .trust_stores
+        .iter()
+        .map(|(id, found)| {
+            let count = found.bundle.matches("BEGIN CERTIFICATE").count();
+            let text = format!("{}: {count} from {}", found.name, found.place);
+            (id.to_string(), json!(text))
+        })
+        .collect();
     let unsupported: Vec<String> = unsupported.iter().map(ToString::to_string).collect();
     for (name, value) in [
         ("targetGroups", Value::Object(groups)),
         ("certificates", Value::Object(certificates)),
+        ("trustStores", Value::Object(stores)),
         ("tags", json!(target.tags)),
         ("unsupported", json!(unsupported)),
     ] {
@@ -150,9 +162,21 @@ fn tls(found: &ListenerTls) -> String {
         .map(|id| format!(" + {}", certificate(id)))
         .collect();
     let clients = match clients {
-        None => "",
-        Some(MutualAuthentication::Passthrough) => ", client certificates passed through",
-        Some(MutualAuthentication::Verify { .. }) => ", client certificates verified",
+        None => String::new(),
+        Some(MutualAuthentication::Passthrough) => ", client certificates passed through".to_owned(),
+        Some(MutualAuthentication::Verify(Verification {
+            store,
+            ignore_expiry,
+            advertise,
+        })) => {
+            let expiry = if *ignore_expiry {
+                ", also those that ran out"
+            } else {
+                ""
+            };
+            let told = if *advertise { ", authorities are told" } else { "" };
+            format!(", client certificates verified by {store}{expiry}{told}")
+        }
     };
     format!("{policy}, {}{others}{clients}", certificate(default))
 }

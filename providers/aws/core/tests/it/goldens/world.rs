@@ -1,8 +1,9 @@
 //! From manifests to load balancers, as the controller comes to them.
 
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, Family, Settings, Surroundings,
+    Approximations, ClientCertificates, Family, Node, Settings, Surroundings,
 };
+use gatewright_aws_core::certificate::{Found, Origin, State};
 use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
 use gatewright_aws_core::target_group::TargetKind;
 use gatewright_core::backend::BackendOptions;
@@ -10,8 +11,8 @@ use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
-use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
+use gatewright_model::{LoadBalancer, Str};
 use gatewright_validation::{Bundle, Channel, Mode, Validator};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -48,17 +49,17 @@ pub(crate) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName,
             objects.push(Change::Upsert(Arc::new(Object::read(kind, value).unwrap())));
         }
     }
-    let profile = |controller: &str| ClassProfile {
+    let profile = |controller: &str, parameters| ClassProfile {
         controller: controller.into(),
         features: vec!["Gateway".into(), "HTTPRoute".into()],
-        parameters: ParametersKind::None,
+        parameters,
         // The core refuses what the class cannot have before it is lowered; here it is shown what lowering makes of it.
         reach: Reach::Everything,
     };
     let mut engine = Engine::new(EngineOptions {
         profiles: vec![
-            profile("gatewright.dev/software"),
-            profile("gatewright.dev/aws-alb"),
+            profile("gatewright.dev/software", ParametersKind::None),
+            profile("gatewright.dev/aws-alb", ParametersKind::AwsAlb),
         ],
         bundle: BundleVersion::Known("v1.7.0".into()),
         routability: true,
@@ -82,6 +83,10 @@ pub(crate) fn settings(manifests: &str) -> Settings {
         match word {
             "strict" => settings.approximations = Approximations::Refuse,
             "instance" => settings.targets.kind = TargetKind::Instance,
+            "nodes of pool a" => {
+                settings.targets.kind = TargetKind::Instance;
+                settings.targets.node_labels = [("pool".into(), "a".into())].into();
+            }
             "ipv6" => settings.family = Family::V6,
             "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
             "internet-facing" => settings.scheme = Scheme::InternetFacing,
@@ -93,6 +98,20 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 port.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into());
                 port.clients = ClientCertificates::Passthrough;
                 port.attributes = [("routing.http.response.server.enabled".into(), "false".into())].into();
+            }
+            "trust store" => settings.trust_store_bucket = Some("gatewright-trust".into()),
+            "verify by arn" => {
+                let port = settings.ports.entry(443).or_default();
+                port.clients = ClientCertificates::Verify(
+                    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:truststore/theirs/0123456789abcdef".into(),
+                );
+                port.ignore_client_expiry = true;
+                port.advertise_authorities = true;
+            }
+            "missing certificate" => {
+                let arn = |id: &str| format!("arn:aws:acm:eu-central-1:123456789012:certificate/{id}").into();
+                settings.ports.entry(443).or_default().certificates =
+                    vec![arn("pending"), arn("a"), arn("nowhere")];
             }
             "health" => {
                 settings.targets.health.path = Some("/healthz".into());
@@ -106,6 +125,32 @@ pub(crate) fn settings(manifests: &str) -> Settings {
         }
     }
     settings
+}
+
+fn node(name: &str, instance: &str, pool: &str) -> (Str, Node) {
+    let node = Node {
+        instance: instance.into(),
+        labels: [("pool".into(), pool.into())].into(),
+    };
+    (name.into(), node)
+}
+
+/// What is in ACM.
+fn certificates() -> Vec<Found> {
+    let found = |id: &str, domains: &[&str], state| Found {
+        arn: format!("arn:aws:acm:eu-central-1:123456789012:certificate/{id}").into(),
+        domains: domains.iter().map(|domain| (*domain).into()).collect(),
+        state,
+        not_after: Some(NOW + 86_400),
+        by: Origin::Users,
+    };
+    vec![
+        found("a", &["a.example"], State::Issued),
+        found("shop", &["shop.acm.example"], State::Issued),
+        found("wildcard", &["*.acm.example"], State::Issued),
+        found("pending", &["pending.example"], State::Pending),
+        found("expired", &["expired.example"], State::Unusable("EXPIRED".into())),
+    ]
 }
 
 /// The account that goldens stand in.
@@ -122,7 +167,8 @@ pub(crate) fn surroundings() -> Surroundings {
             subnet("subnet-b", "eu-central-1b"),
         ]
         .into(),
-        nodes: [("node-1".into(), "i-1".into()), ("node-2".into(), "i-2".into())].into(),
+        certificates: certificates(),
+        nodes: [node("node-1", "i-1", "a"), node("node-2", "i-2", "b")].into(),
         ..Surroundings::default()
     }
 }

@@ -27,10 +27,16 @@ pub(in crate::cloud) fn clients_to_sdk(clients: &Clients) -> sdk::MutualAuthenti
         Clients::Verify {
             trust_store,
             ignore_expiry,
+            advertise,
         } => attributes
             .mode("verify")
             .trust_store_arn(&*trust_store.0)
-            .ignore_client_certificate_expiry(*ignore_expiry),
+            .ignore_client_certificate_expiry(*ignore_expiry)
+            .advertise_trust_store_ca_names(if *advertise {
+                sdk::AdvertiseTrustStoreCaNamesEnum::On
+            } else {
+                sdk::AdvertiseTrustStoreCaNamesEnum::Off
+            }),
     }
     .build()
 }
@@ -72,6 +78,8 @@ fn clients(attributes: Option<&sdk::MutualAuthenticationAttributes>) -> Option<C
         Some("verify") => Some(Clients::Verify {
             trust_store: Arn(attributes.trust_store_arn()?.into()),
             ignore_expiry: attributes.ignore_client_certificate_expiry().unwrap_or_default(),
+            advertise: attributes.advertise_trust_store_ca_names()
+                == Some(&sdk::AdvertiseTrustStoreCaNamesEnum::On),
         }),
         Some(_) => None,
     }

@@ -276,6 +276,7 @@ fn listeners_read_with_policy_certificate_and_clients() {
     let clients = Clients::Verify {
         trust_store: Arn("arn:store".into()),
         ignore_expiry: true,
+        advertise: true,
     };
     let described = |protocol| {
         sdk::Listener::builder()

@@ -136,13 +136,13 @@ pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn
         .await
         .unwrap();
     let more = BTreeSet::from([second.clone()]);
-    cloud.add_listener_certificates(&https, &more).await.unwrap();
+    cloud.add_listener_certificate(&https, &second).await.unwrap();
     assert_eq!(cloud.listener_certificates(&https).await.as_ref(), Ok(&more));
     assert_eq!(
         cloud.delete_certificate(&second).await.unwrap_err().kind,
         ErrorKind::InUse
     );
-    cloud.remove_listener_certificates(&https, &more).await.unwrap();
+    cloud.remove_listener_certificate(&https, &second).await.unwrap();
     assert_eq!(cloud.listener_certificates(&https).await, Ok(BTreeSet::new()));
     cloud.delete_certificate(&second).await.unwrap();
     cloud.delete_certificate(&second).await.unwrap();
