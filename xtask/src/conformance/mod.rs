@@ -11,6 +11,7 @@ use crate::cluster::{After, Cluster, Installation, Mode, Place};
 use crate::run::{cache_dir, command, root, run};
 use crate::simulated::Pace;
 use anyhow::{Context, Result, bail};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -331,16 +332,22 @@ pub fn official() -> Result<PathBuf> {
 /// Runs the official suite against a class of whatever is installed, and counts.
 ///
 /// # Errors
-/// When it did not run to its end; tests that fail are no error here.
+/// When it did not run to its end, with what it said last; tests that fail are no error here.
 pub fn counted(cluster: &Cluster, suite: &Path, class: &str) -> Result<Outcome> {
+    const KEPT: usize = 20;
     let mut outcome = Outcome::default();
+    let mut last = VecDeque::with_capacity(KEPT);
     let suite = suite.display().to_string();
     let result = cluster.lines(&line(&suite, class, Some(USABLE)), |line| {
         outcome.count(line);
+        if last.len() == KEPT {
+            last.pop_front();
+        }
+        last.push_back(line.to_owned());
         Ok(())
     });
     if outcome.failed == 0 {
-        result?;
+        result.with_context(|| format!("the suite said last:\n{}", last.make_contiguous().join("\n")))?;
     }
     Ok(outcome)
 }
