@@ -16,6 +16,7 @@ const controller = "gatewright-controller"
 // Without any controller proxies go on, one that is killed comes back with what it had, and once there are
 // controllers again changes flow.
 func TestTheControllerIsAway(t *testing.T) {
+	inside.Faults(t)
 	address := world(t)
 	load := inside.Start(plain(address))
 	inside.Kubectl(t, append([]string{"delete", "pod", "--namespace", inside.System, "--grace-period=0", "--force"}, controllers(t)...)...)
@@ -75,6 +76,7 @@ func leader(t *testing.T) string {
 
 // The parts of the control plane restart: nothing is lost, and changes flow again afterwards.
 func TestTheControlPlaneRestarts(t *testing.T) {
+	inside.Faults(t)
 	address := world(t)
 	for _, name := range []string{"kube-apiserver", "etcd"} {
 		load := inside.Start(plain(address))

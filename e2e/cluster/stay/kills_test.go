@@ -31,6 +31,7 @@ const sharedClass = "kills-shared"
 // A controller that is killed at random moments while objects change leaves the cluster as one that was never
 // interrupted does, with nothing missing and nothing left over; and neither leaves anything of what was deleted.
 func TestControllersAreKilledAtRandom(t *testing.T) {
+	inside.Faults(t)
 	world(t)
 	// One controller that needs no lease is back as soon as its process runs; what a lease does is checked by
 	// TestAnotherControllerLeads.
