@@ -1,5 +1,5 @@
 //! AWS, simulated inside a cluster: its APIs where pods reach them, its load balancers on addresses that everything in the
-//! cluster reaches, their names in the cluster's DNS, and the policy of `deploy/aws` enforced.
+//! cluster reaches, their names in the cluster's DNS, and the policies of `deploy/aws/iam` enforced.
 
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::run::{cache_dir, cargo, root, run};
@@ -296,17 +296,29 @@ fn vpc_of_pods(cluster: &Cluster) -> Result<Option<String>> {
     Ok(found.map(|(id, _)| id.clone()))
 }
 
-/// The policy that the documentation tells to grant, without what has no meaning for the simulator: it has no
-/// service-linked roles.
+/// The policies that the documentation tells to grant, all parts as one, without what has no meaning for the simulator:
+/// it has no service-linked roles.
 fn served_policy() -> Result<String> {
-    let path = root().join("deploy/aws/iam-policy.json");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut policy: Value = serde_json::from_str(&text)?;
-    let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
-    let statements = statements.with_context(|| format!("{} has no statements", path.display()))?;
+    let folder = root().join("deploy/aws/iam");
+    let parts = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut paths = Vec::new();
+    for part in parts {
+        paths.push(part?.path());
+    }
+    paths.sort();
+    let mut all: Vec<Value> = Vec::new();
+    for path in paths {
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut policy: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is no policy", path.display()))?;
+        let statements = policy.get_mut("Statement").and_then(Value::as_array_mut);
+        let statements = statements.with_context(|| format!("{} has no statements", path.display()))?;
+        all.append(statements);
+    }
     let roles = json!(["iam:CreateServiceLinkedRole"]);
-    statements.retain(|statement| statement.get("Action") != Some(&roles));
-    Ok(policy.to_string())
+    all.retain(|statement| statement.get("Action") != Some(&roles));
+    Ok(json!({"Version": "2012-10-17", "Statement": all}).to_string())
 }
 
 /// What a command inside a cluster prints.
@@ -328,7 +340,14 @@ mod tests {
     #[test]
     fn the_policy_is_the_documented_one_without_roles() {
         let policy = served_policy().unwrap();
-        assert!(policy.contains("elasticloadbalancing:CreateRule"), "{policy}");
+        for action in [
+            "elasticloadbalancing:CreateRule",
+            "ec2:CreateSecurityGroup",
+            "acm:ImportCertificate",
+            "tag:GetResources",
+        ] {
+            assert!(policy.contains(action), "{action} in {policy}");
+        }
         assert!(!policy.contains("iam:"), "{policy}");
     }
 
