@@ -70,7 +70,9 @@ fn told(protocol: Protocol, fault: Fault) -> ApiError {
         (Protocol::Object, Fault::Mismatch) => {
             ApiError::new("SignatureDoesNotMatch", MISMATCH).with_status(403)
         }
-        (Protocol::Object, Fault::Skewed(told)) => ApiError::new("RequestTimeTooSkewed", told).with_status(403),
+        (Protocol::Object, Fault::Skewed(told)) => {
+            ApiError::new("RequestTimeTooSkewed", told).with_status(403)
+        }
         (Protocol::Object, Fault::Incomplete(told)) => {
             ApiError::new("AuthorizationHeaderMalformed", told).with_status(400)
         }

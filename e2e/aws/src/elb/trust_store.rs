@@ -113,8 +113,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         )
     })?;
     let invalid = |why: &str| ApiError::new("InvalidCaCertificatesBundle", why.to_owned());
-    let bundle =
-        String::from_utf8(bundle).map_err(|_| invalid("The CA certificates bundle is not PEM"))?;
+    let bundle = String::from_utf8(bundle).map_err(|_| invalid("The CA certificates bundle is not PEM"))?;
     let all = authorities(&bundle)
         .ok_or_else(|| invalid("The CA certificates bundle holds no valid certificates"))?;
     if all.len() > MOST_AUTHORITIES {
