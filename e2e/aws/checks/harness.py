@@ -24,6 +24,7 @@ SERVICES = {
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
     "quotas": "service-quotas",
+    "s3": "s3",
 }
 
 # Words that AWS answers although its model does not have them.
