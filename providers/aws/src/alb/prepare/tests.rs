@@ -225,5 +225,7 @@ fn a_vpc_that_is_not_there_or_not_named_is_told() {
         error.message.contains("set vpc in AwsLoadBalancerParameters"),
         "{error}"
     );
-    assert!(prepared(Some("vpc-1")).is_ok());
+    // One that is there is not complained of, but what it lacks is.
+    let error = prepared(Some("vpc-1")).unwrap_err();
+    assert!(error.to_string().starts_with("subnets of vpc-1: "), "{error}");
 }
