@@ -69,6 +69,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 1
     }
   }
+
+  # AWS has a copy as soon as a trust store is made; what an interrupted controller leaves behind goes by itself.
+  rule {
+    id     = "bundles-of-the-controller"
+    status = "Enabled"
+
+    filter {
+      prefix = "gatewright/"
+    }
+
+    expiration {
+      days = 1
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "this" {

@@ -43,6 +43,15 @@ run "a_private_bucket" {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
     error_message = "Bundles that were replaced are kept."
   }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.this.rule :
+      rule.filter[0].prefix == "gatewright/" && rule.expiration[0].days == 1
+      if length(rule.expiration) > 0
+    ])
+    error_message = "Bundles that were left behind go after a day."
+  }
 }
 
 run "a_name_that_the_policy_does_not_allow" {
