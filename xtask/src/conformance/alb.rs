@@ -21,6 +21,12 @@ const SKIPPED: &[(&str, &str)] = &[
         "listener rules cannot change request headers: transforms rewrite the host header and the URL alone \
          (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-transforms.html)",
     ),
+    (
+        "HTTPRouteQueryParamMatching",
+        "\"The comparison is case insensitive\" \
+         (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_QueryStringConditionConfig.html), so that \
+         ANIMAL=Whale goes where animal=whale goes",
+    ),
     ("HTTPRouteRewriteHost", WITH_HEADERS),
     ("HTTPRouteRewritePath", WITH_HEADERS),
     (
@@ -46,7 +52,6 @@ const QUICK: &[&str] = &[
     "HTTPRouteMatching",
     "HTTPRouteMultipleGateways",
     "HTTPRouteNoBackendRefs",
-    "HTTPRouteQueryParamMatching",
     "HTTPRouteRedirectHostAndStatus",
     "HTTPRouteReferenceGrant",
     "HTTPRouteServiceTypes",
