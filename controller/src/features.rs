@@ -44,6 +44,7 @@ pub fn cloud(controller: &str, provider: Provider, (bundle, channel): (Bundle, C
         parameters: parameters(provider),
         reach: match provider {
             Provider::AwsAlb => Reach::HttpByName,
+            Provider::AwsNlb => Reach::Streams,
             _ => Reach::Everything,
         },
     }
@@ -52,7 +53,7 @@ pub fn cloud(controller: &str, provider: Provider, (bundle, channel): (Bundle, C
 const fn parameters(provider: Provider) -> ParametersKind {
     match provider {
         Provider::Software => ParametersKind::Software,
-        Provider::AwsAlb => ParametersKind::AwsAlb,
+        Provider::AwsAlb | Provider::AwsNlb => ParametersKind::AwsAlb,
         _ => ParametersKind::None,
     }
 }

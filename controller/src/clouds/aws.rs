@@ -2,7 +2,8 @@
 
 use super::{Cloud, Registry};
 use clap::Args;
-use gatewright_aws::alb::{AlbDriver, Settings};
+use gatewright_aws::BalancerKind;
+use gatewright_aws::alb::{ElbDriver, Settings};
 use gatewright_aws_sdk::{
     Account, Attempt, AttemptOutcome, ConnectError, Connector, Observer, Settings as Place, Timing,
 };
@@ -35,6 +36,9 @@ pub struct AwsOptions {
     /// Controller name of GatewayClasses whose Gateways become Application Load Balancers; none are served when empty.
     #[arg(long, value_name = "DOMAIN/PATH", default_value = "gatewright.dev/aws-alb")]
     pub aws_alb_controller_name: String,
+    /// Controller name of GatewayClasses whose Gateways become Network Load Balancers; none are served when empty.
+    #[arg(long, value_name = "DOMAIN/PATH", default_value = "gatewright.dev/aws-nlb")]
+    pub aws_nlb_controller_name: String,
     /// VPC of load balancers whose parameters name none.
     #[arg(long, env = "GATEWRIGHT_AWS_VPC_ID", value_name = "VPC-ID")]
     pub aws_vpc_id: Option<String>,
@@ -49,33 +53,50 @@ pub struct AwsOptions {
 impl AwsOptions {
     /// Adds the providers of AWS.
     pub fn register(&self, registry: &mut Registry, around: &Around) {
-        if self.aws_alb_controller_name.is_empty() {
-            return;
-        }
-        let attempts = Attempts {
-            provider: Provider::AwsAlb,
-            calls: Arc::clone(&around.calls),
+        let attempts = |provider| {
+            Arc::new(Attempts {
+                provider,
+                calls: Arc::clone(&around.calls),
+            })
         };
-        let cloud: Cloud = Arc::new(Alb {
-            options: self.clone(),
-            connector: Connector::new(Timing::default(), BTreeMap::new(), Arc::new(attempts)),
-            leave: around.leave.clone(),
-            driver: OnceCell::new(),
-        });
-        registry.add(&self.aws_alb_controller_name, cloud);
+        let names = [
+            (
+                &self.aws_alb_controller_name,
+                BalancerKind::Application,
+                Provider::AwsAlb,
+            ),
+            (
+                &self.aws_nlb_controller_name,
+                BalancerKind::Network,
+                Provider::AwsNlb,
+            ),
+        ];
+        // One pace for all calls to an account.
+        let connector = Connector::new(Timing::default(), BTreeMap::new(), attempts(Provider::AwsAlb));
+        for (name, kind, provider) in names.into_iter().filter(|(name, ..)| !name.is_empty()) {
+            let cloud: Cloud = Arc::new(Balancers {
+                kind,
+                options: self.clone(),
+                connector: connector.observed_by(attempts(provider)),
+                leave: around.leave.clone(),
+                driver: OnceCell::new(),
+            });
+            registry.add(name, cloud);
+        }
     }
 }
 
-/// Application Load Balancers of one account and region. Without credentials it says so wherever it is asked, and
+/// Load balancers of one kind, of one account and region. Without credentials it says so wherever it is asked, and
 /// looks for them again the next time.
-struct Alb {
+struct Balancers {
+    kind: BalancerKind,
     options: AwsOptions,
     connector: Connector,
     leave: Leave,
-    driver: OnceCell<Erased<AlbDriver<Account>>>,
+    driver: OnceCell<Erased<ElbDriver<Account>>>,
 }
 
-impl Alb {
+impl Balancers {
     async fn driver(&self) -> Result<&dyn Reconcile<Request>, ProviderError> {
         if self.options.cluster_name.is_empty() {
             return Err(nameless());
@@ -99,7 +120,7 @@ impl Alb {
                 vpc: self.options.aws_vpc_id.as_deref().map(Into::into),
             };
             Ok(Erased::new(
-                AlbDriver::new(account, settings, now),
+                ElbDriver::of(self.kind, account, settings, now),
                 self.leave.clone(),
             ))
         };
@@ -172,9 +193,12 @@ fn told(error: ConnectError) -> ProviderError {
     }
 }
 
-impl Reconcile<Request> for Alb {
+impl Reconcile<Request> for Balancers {
     fn provider(&self) -> Provider {
-        Provider::AwsAlb
+        match self.kind {
+            BalancerKind::Application => Provider::AwsAlb,
+            BalancerKind::Network => Provider::AwsNlb,
+        }
     }
 
     fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {

@@ -71,7 +71,7 @@ impl Publisher {
                     .for_each(|arn| self.balancer(account, addresses, arn, now));
                 groups
                     .iter()
-                    .for_each(|arn| self.group(account, settings, arn, now));
+                    .for_each(|arn| self.group((account, addresses), settings, arn, now));
             }
             changed = true;
         }
@@ -90,7 +90,7 @@ impl Publisher {
                 .for_each(|arn| self.balancer(account, addresses, arn, now));
             due.groups
                 .iter()
-                .for_each(|arn| self.group(account, settings, arn, now));
+                .for_each(|arn| self.group((account, addresses), settings, arn, now));
         }
         if !changed {
             return None;
@@ -113,11 +113,18 @@ impl Publisher {
         if !balancer.active(now) {
             self.waiting.insert(arn.to_owned(), balancer.active_at);
         }
-        let served = served(account, balancer, address, now);
+        let mut served = served(account, balancer, address, now);
+        served.further = balancer.kept().map(IpAddr::V4).collect();
         self.told.balancers.insert(arn.to_owned(), Arc::new(served));
     }
 
-    fn group(&mut self, account: &Account, settings: &Settings, arn: &str, now: u64) {
+    fn group(
+        &mut self,
+        (account, addresses): (&Account, &mut BTreeMap<String, u32>),
+        settings: &Settings,
+        arn: &str,
+        now: u64,
+    ) {
         self.draining.remove(arn);
         let Some(group) = account.elb.groups().get(arn) else {
             self.told.target_groups.remove(arn);
@@ -126,7 +133,15 @@ impl Publisher {
         if group.targets.iter().any(|target| target.draining_until.is_some()) {
             self.draining.insert(arn.to_owned());
         }
-        let told = target_group(account, settings, group, now);
+        let mut told = target_group(account, settings, group, now);
+        // An Application Load Balancer as a target is where it serves.
+        for target in told.targets.iter_mut().filter(|_| group.kind == "alb") {
+            let there = account.elb.balancers().contains_key(&target.id);
+            target.address = there
+                .then(|| address(self.network, addresses, &target.id))
+                .flatten()
+                .map(IpAddr::V4);
+        }
         self.told.target_groups.insert(arn.to_owned(), Arc::new(told));
     }
 }
@@ -172,6 +187,7 @@ fn served(account: &Account, balancer: &Balancer, address: Ipv4Addr, now: u64) -
             _ => config::Kind::Application,
         },
         address: IpAddr::V4(address),
+        further: Vec::new(),
         dns_name: balancer.dns_name.clone(),
         active: balancer.active(now),
         attributes: balancer.attributes.clone(),
@@ -193,6 +209,7 @@ fn listening(account: &Account, listener: &Listener) -> config::Listener {
         port: listener.port,
         protocol: listener.protocol.clone(),
         ssl_policy: listener.ssl_policy.clone(),
+        alpn: listener.alpn.clone(),
         certificates: certificates.collect(),
         clients: clients(account, listener),
         attributes: listener.attributes.clone(),
@@ -251,6 +268,7 @@ fn target_group(account: &Account, settings: &Settings, group: &Group, now: u64)
         .map(|target| config::Target {
             id: target.id.clone(),
             port: target.port.unwrap_or_default(),
+            server: target.server.clone(),
             address: match group.kind.as_str() {
                 "ip" => target.id.parse().ok(),
                 "instance" => account.ec2.instance_address(&target.id).map(IpAddr::V4),

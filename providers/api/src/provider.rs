@@ -70,6 +70,15 @@ impl Provider {
         }
     }
 
+    /// Whether two providers find each other's resources by the same marks, so that a Gateway whose class changes from one
+    /// to the other keeps them, and the new one replaces what is there.
+    pub const fn shares_with(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::AwsAlb | Self::AwsNlb, Self::AwsAlb | Self::AwsNlb)
+        ) || self as u8 == other as u8
+    }
+
     /// Name in texts.
     pub const fn title(self) -> &'static str {
         match self {
@@ -117,6 +126,23 @@ mod tests {
             );
         }
         assert_eq!(Provider::from_controller_name("example.com/other"), None);
+    }
+
+    #[test]
+    fn load_balancers_of_one_service_are_found_by_each_other() {
+        for one in Provider::ALL {
+            for other in Provider::ALL {
+                let both = [one, other];
+                let elastic = both
+                    .iter()
+                    .all(|found| matches!(found, Provider::AwsAlb | Provider::AwsNlb));
+                assert_eq!(
+                    one.shares_with(other),
+                    elastic || one == other,
+                    "{one:?} {other:?}"
+                );
+            }
+        }
     }
 
     #[test]

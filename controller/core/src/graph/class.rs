@@ -29,6 +29,8 @@ pub enum Reach {
     Everything,
     /// HTTP and HTTPS listeners. Addresses are names that the provider gives: none can be asked for by value.
     HttpByName,
+    /// TLS, TCP and UDP listeners. Addresses are names that the provider gives, or IP addresses that are at hand.
+    Streams,
 }
 
 impl Reach {
@@ -36,7 +38,7 @@ impl Reach {
     pub const fn is_judged(self) -> bool {
         match self {
             Self::Everything => false,
-            Self::HttpByName => true,
+            Self::HttpByName | Self::Streams => true,
         }
     }
 
@@ -50,6 +52,7 @@ impl Reach {
                 Protocol::Tcp,
                 Protocol::Udp,
             ],
+            Self::Streams => &[Protocol::Tls, Protocol::Tcp, Protocol::Udp],
             Self::HttpByName => &[Protocol::Http, Protocol::Https],
         }
     }

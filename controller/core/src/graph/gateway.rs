@@ -211,6 +211,10 @@ fn unsupported_address(addresses: &[AddressRequest], reach: Reach) -> Option<Ref
     let supported = |address: &AddressRequest| match reach {
         Reach::Everything => matches!(&*address.kind, "IPAddress" | "Hostname"),
         Reach::HttpByName => &*address.kind == "Hostname" && address.value.is_none(),
+        Reach::Streams => match &*address.kind {
+            "Hostname" => address.value.is_none(),
+            kind => kind == "IPAddress" && address.value.is_some(),
+        },
     };
     let (index, address) = addresses
         .iter()
@@ -220,6 +224,12 @@ fn unsupported_address(addresses: &[AddressRequest], reach: Reach) -> Option<Ref
         Reach::Everything => format!(
             "spec.addresses[{index}].type: {} is not supported; accepted are IPAddress and Hostname",
             address.kind
+        ),
+        Reach::Streams => format!(
+            "spec.addresses[{index}]: {} {} is not supported; the load balancer has a name that it is given: accepted are \
+             type IPAddress with an address that is yours, type Hostname without value, or no address",
+            address.kind,
+            address.value.as_deref().unwrap_or("of any value")
         ),
         Reach::HttpByName => format!(
             "spec.addresses[{index}]: {} {} is not supported; the load balancer has a name that it is given: accepted is \

@@ -119,6 +119,9 @@ pub fn evaluate(
                 Reach::Everything => format!(
                     "protocol {protocol_text} is not supported; accepted are HTTP, HTTPS, TLS, TCP and UDP"
                 ),
+                Reach::Streams => format!(
+                    "protocol {protocol_text} is not supported by this class; accepted are TLS, TCP and UDP"
+                ),
                 Reach::HttpByName => format!(
                     "protocol {protocol_text} is not supported by this class; accepted are HTTP and HTTPS"
                 ),

@@ -175,7 +175,13 @@ async fn left_over(
     if !args.prune {
         return Ok(found);
     }
+    let mut asked: Vec<gatewright_provider_api::Provider> = Vec::new();
     for (controller, cloud) in registry.all() {
+        let provider = cloud.provider();
+        if asked.iter().any(|other| other.shares_with(provider)) {
+            continue;
+        }
+        asked.push(provider);
         let owners = cloud.owners().await?;
         let gone = owners.into_iter().filter(|gateway| !world.all.contains(gateway));
         found.extend(gone.map(|gateway| (controller.clone(), gateway)));

@@ -36,12 +36,11 @@ impl Expected {
         self.known().controllers = controllers;
     }
 
-    fn is_of(&self, gateway: &ObjectName, controller: &str) -> bool {
+    /// Whether a Gateway is served by one of these controller names.
+    fn is_of(&self, gateway: &ObjectName, controllers: &BTreeSet<&Str>) -> bool {
         let known = self.known();
-        known
-            .gateways
-            .get(gateway)
-            .is_some_and(|found| **found == *controller)
+        let found = known.gateways.get(gateway);
+        found.is_some_and(|found| controllers.contains(found))
     }
 
     fn has_class(&self, controller: &str) -> bool {
@@ -84,10 +83,17 @@ async fn sweep(registry: &Registry, expected: &Expected) {
                 continue;
             }
         };
+        // What another class of the same service serves now belongs to that one.
+        let provider = cloud.provider();
+        let heirs: BTreeSet<&Str> = registry
+            .all()
+            .filter(|(_, other)| other.provider().shares_with(provider))
+            .map(|(name, _)| name)
+            .collect();
         // A Gateway that appears meanwhile is expected before anything is made for it.
         let gone = owners
             .into_iter()
-            .filter(|gateway| !expected.is_of(gateway, controller));
+            .filter(|gateway| !expected.is_of(gateway, &heirs));
         for gateway in gone {
             tracing::info!(%gateway, %controller, "removing what is left of a Gateway that is gone");
             for error in cloud.remove(&gateway).await.errors() {

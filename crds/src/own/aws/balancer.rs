@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Settings of Application Load Balancers for a GatewayClass (`spec.parametersRef`) or one Gateway
+/// Settings of Application and Network Load Balancers for a GatewayClass (`spec.parametersRef`) or one Gateway
 /// (`spec.infrastructure.parametersRef`). A Gateway's settings win over its class', field by field, maps key by
 /// key, listeners port by port; what neither sets has the default.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,11 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub attributes: Option<BTreeMap<String, String>>,
-    /// Security policy of HTTPS listeners, in AWS's words: TLS versions and ciphers.
+    /// Whether nodes of a Network Load Balancer send to targets of all zones. Off by default, as on AWS. An Application
+    /// Load Balancer always does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_zone: Option<bool>,
+    /// Security policy of HTTPS and TLS listeners, in AWS's words: TLS versions and ciphers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = "^ELBSecurityPolicy-[A-Za-z0-9-]{1,100}$"))]
     pub ssl_policy: Option<String>,
@@ -126,10 +130,10 @@ pub enum IpAddressType {
     validation = Rule::new("has(self.ids) != has(self.tags)").message("exactly one of ids and tags must be set")
 )]
 pub struct SubnetChoice {
-    /// Ids, one for each zone, at least two.
+    /// Ids, one for each zone, at least two; for a Network Load Balancer one is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
-        length(min = 2, max = 12),
+        length(min = 1, max = 12),
         inner(length(max = 24), regex(pattern = "^subnet-[0-9a-f]{8,17}$"))
     )]
     pub ids: Option<Vec<String>>,
@@ -152,6 +156,7 @@ impl AwsLoadBalancerParametersSpec {
             security_groups,
             source_ranges,
             attributes,
+            cross_zone,
             ssl_policy,
             trust_store_bucket,
             listeners,
@@ -172,6 +177,7 @@ impl AwsLoadBalancerParametersSpec {
             security_groups,
             source_ranges,
             attributes: merged(attributes, base.attributes.as_ref()),
+            cross_zone: cross_zone.or(base.cross_zone),
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
             trust_store_bucket: trust_store_bucket.or_else(|| base.trust_store_bucket.clone()),
             listeners: both(listeners, base.listeners.as_ref(), |mine, base| {

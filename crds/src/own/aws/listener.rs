@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("!(has(self.quic) && self.quic && has(self.gateway))")
+        .message("quic and gateway exclude each other: an Application Load Balancer takes no datagrams"),
     validation = Rule::new("!has(self.attributes) || self.attributes.all(k, size(k) <= 256 && size(self.attributes[k]) <= 1024)")
         .message("attributes: a key has at most 256 characters, a value at most 1024"),
     validation = Rule::new("(has(self.mutualTls) && self.mutualTls == 'Verify') == has(self.trustStore)")
@@ -19,7 +21,7 @@ pub struct ListenerParameters {
     /// Port.
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
-    /// Security policy of an HTTPS listener; `spec.sslPolicy` by default.
+    /// Security policy of an HTTPS or TLS listener; `spec.sslPolicy` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = "^ELBSecurityPolicy-[A-Za-z0-9-]{1,100}$"))]
     pub ssl_policy: Option<String>,
@@ -55,6 +57,52 @@ pub struct ListenerParameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
     pub attributes: Option<BTreeMap<String, String>>,
+    /// Protocols that a TLS listener of a Network Load Balancer agrees on with clients (ALPN). None by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn_policy: Option<AlpnPolicy>,
+    /// Whether datagrams of this port of a Network Load Balancer are QUIC, which find their target by the server's id in
+    /// them: of a target with the address `10.1.2.3` that is `0x000000000a010203`, of one with an IPv6 address the last
+    /// eight bytes of that. Such a load balancer has no security groups, one such port, and takes no other datagrams. Off by
+    /// default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quic: Option<bool>,
+    /// Gateway of the same namespace whose Application Load Balancer gets the connections of this port of a Network Load
+    /// Balancer, in place of those of a route. It must have a listener on the same port and stand in the same VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub gateway: Option<String>,
+}
+
+/// Protocols that a TLS listener agrees on with clients (ALPN), in AWS's words. `None` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlpnPolicy {
+    /// HTTP/1.1 and HTTP/1.0 alone.
+    #[serde(rename = "HTTP1Only")]
+    Http1Only,
+    /// HTTP/2 alone.
+    #[serde(rename = "HTTP2Only")]
+    Http2Only,
+    /// Rather HTTP/1.1 than HTTP/2.
+    #[serde(rename = "HTTP2Optional")]
+    Http2Optional,
+    /// Rather HTTP/2 than HTTP/1.1.
+    #[serde(rename = "HTTP2Preferred")]
+    Http2Preferred,
+    /// No agreement.
+    None,
+}
+
+impl AlpnPolicy {
+    /// `AlpnPolicy`; none for no agreement.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Http1Only => Some("HTTP1Only"),
+            Self::Http2Only => Some("HTTP2Only"),
+            Self::Http2Optional => Some("HTTP2Optional"),
+            Self::Http2Preferred => Some("HTTP2Preferred"),
+            Self::None => None,
+        }
+    }
 }
 
 /// What is done with client certificates that `spec.tls.frontend` of the Gateway says nothing about. `Off` by default.
@@ -82,6 +130,9 @@ impl ListenerParameters {
             ignore_client_certificate_expiry,
             advertise_authorities,
             attributes,
+            alpn_policy,
+            quic,
+            gateway,
         } = self;
         // Each belongs to the other: a level that sets one sets both.
         let (mutual_tls, trust_store) = match (mutual_tls, trust_store) {
@@ -98,6 +149,9 @@ impl ListenerParameters {
                 .or(base.ignore_client_certificate_expiry),
             advertise_authorities: advertise_authorities.or(base.advertise_authorities),
             attributes: merged(attributes, base.attributes.as_ref()),
+            alpn_policy: alpn_policy.or(base.alpn_policy),
+            quic: quic.or(base.quic),
+            gateway: gateway.or_else(|| base.gateway.clone()),
         }
     }
 

@@ -11,7 +11,7 @@ mod tests;
 pub use balancer::{
     AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,
 };
-pub use listener::{ListenerParameters, MutualTls};
+pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
     ServiceReference, TargetGroupSettings, TargetType,

@@ -80,6 +80,14 @@ pub struct TargetGroupSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 30))]
     pub attributes: Option<BTreeMap<String, String>>,
+    /// Whether targets of a Network Load Balancer see the address of the client instead of its own. AWS's default for pods
+    /// is not to with TCP, and always to with UDP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preserve_client_ip: Option<bool>,
+    /// Whether a Network Load Balancer tells targets who the client is by PROXY protocol version 2, in front of what the
+    /// client sends. Off by default: targets must expect it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<bool>,
 }
 
 /// What is registered in a target group. `Ip` by default.
@@ -96,11 +104,13 @@ pub enum TargetType {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("!has(self.protocol) || self.protocol != 'TCP' || (!has(self.path) && !has(self.codes))")
+        .message("a check of protocol TCP asks for nothing: path and codes belong to HTTP and HTTPS"),
     validation = Rule::new("!has(self.timeoutSeconds) || self.timeoutSeconds < (has(self.intervalSeconds) ? self.intervalSeconds : 30)")
         .message("timeoutSeconds must be less than intervalSeconds, which is 30 by default")
 )]
 pub struct HealthCheck {
-    /// Protocol. `HTTP` by default.
+    /// Protocol. `HTTP` by default; of a Network Load Balancer `TCP`, and `HTTP` when path or codes are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<HealthCheckProtocol>,
     /// Port. That of the traffic by default.
@@ -136,7 +146,7 @@ pub struct HealthCheck {
     pub unhealthy_threshold: Option<u8>,
 }
 
-/// Protocol of a health check.
+/// Protocol of a health check. `HTTP` by default; of a Network Load Balancer `TCP`, and `HTTP` when path or codes are set.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthCheckProtocol {
     /// HTTP.
@@ -145,6 +155,9 @@ pub enum HealthCheckProtocol {
     /// HTTPS; the certificate is not checked.
     #[serde(rename = "HTTPS")]
     Https,
+    /// A connection is enough; of a Network Load Balancer.
+    #[serde(rename = "TCP")]
+    Tcp,
 }
 
 impl HealthCheckProtocol {
@@ -153,6 +166,7 @@ impl HealthCheckProtocol {
         match self {
             Self::Http => "HTTP",
             Self::Https => "HTTPS",
+            Self::Tcp => "TCP",
         }
     }
 }
@@ -177,12 +191,16 @@ impl TargetGroupSettings {
             node_labels,
             health_check,
             attributes,
+            preserve_client_ip,
+            proxy_protocol,
         } = self;
         Self {
             target_type: target_type.or(base.target_type),
             node_labels: node_labels.or_else(|| base.node_labels.clone()),
             health_check: both(health_check, base.health_check.as_ref(), HealthCheck::over),
             attributes: merged(attributes, base.attributes.as_ref()),
+            preserve_client_ip: preserve_client_ip.or(base.preserve_client_ip),
+            proxy_protocol: proxy_protocol.or(base.proxy_protocol),
         }
     }
 }

@@ -21,6 +21,7 @@ fn config(active: bool) -> Arc<Config> {
     let balancer = Balancer {
         kind: Kind::Application,
         address: IpAddr::V4(ADDRESS),
+        further: Vec::new(),
         dns_name: NAME.to_owned(),
         active,
         attributes: BTreeMap::new(),

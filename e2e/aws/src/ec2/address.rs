@@ -44,6 +44,28 @@ impl State {
     }
 }
 
+/// Elastic IP addresses are addresses of this machine, so that load balancers serve on them: apart from those that load
+/// balancers get by default.
+const ELASTIC: u32 = u32::from_be_bytes([127, 32, 0, 0]);
+
+impl State {
+    fn elastic_address(&mut self) -> Ipv4Addr {
+        self.made += 1;
+        // Accounts and regions count each for itself: an address is one account's alone.
+        let own = self.account.bytes().chain(self.region.bytes());
+        let own = own.fold(0_u32, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+        });
+        let count = u32::try_from(self.made & 0xfff).unwrap_or(0);
+        Ipv4Addr::from(ELASTIC | (own & 0xff) << 12 | count)
+    }
+
+    /// The address of an allocation.
+    pub fn elastic(&self, allocation: &str) -> Option<Ipv4Addr> {
+        self.addresses.get(allocation).map(|address| address.ip)
+    }
+}
+
 /// [AllocateAddress](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AllocateAddress.html), from
 /// Amazon's own pool.
 pub fn allocate(account: &mut Account, _: &Context, input: &Value) -> Result<Value, ApiError> {
@@ -70,7 +92,7 @@ pub fn allocate(account: &mut Account, _: &Context, input: &Value) -> Result<Val
         ));
     }
     let tags = tags::specified(input, "elastic-ip")?;
-    let ip = state.public_address();
+    let ip = state.elastic_address();
     let id = state.identifier("eipalloc-");
     let region = state.region.clone();
     state.addresses.insert(

@@ -5,7 +5,7 @@
 //! codes of errors those of its
 //! [list](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
 
-mod address;
+pub(crate) mod address;
 mod balancer;
 mod describe;
 mod filter;

@@ -1,6 +1,6 @@
 //! Actions: `API_Action`, `guide/rule-action-types`.
 
-use super::balancer::Balancer;
+use super::balancer::{Balancer, Kind};
 use super::usage::{self, Site};
 use super::wire::{Action, Forward, Stickiness, Weighted};
 use super::{State, redirect};
@@ -122,10 +122,17 @@ fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Actio
             )));
         }
     }
+    // "\[Network Load Balancers\] the default action must be forward" (network/load-balancer-listeners).
+    if listening.balancer.kind == Kind::Network && action.kind != "forward" {
+        return Err(invalid(format!(
+            "The action '{}' is not supported for Network Load Balancers",
+            action.kind
+        )));
+    }
     let mut canonical = action.clone();
     match action.kind.as_str() {
         "forward" => {
-            let forward = forward(state, action)?;
+            let forward = forward(state, action, listening.balancer.kind)?;
             canonical.target_group_arn = match forward.target_groups.as_slice() {
                 [single] => single.target_group_arn.clone(),
                 _ => None,
@@ -160,7 +167,7 @@ fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Actio
 }
 
 /// `API_ForwardActionConfig`, `API_TargetGroupTuple`, `API_TargetGroupStickinessConfig`.
-fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
+fn forward(state: &State, action: &Action, balancer: Kind) -> Result<Forward, ApiError> {
     let single = |arn: &String| Weighted {
         target_group_arn: Some(arn.clone()),
         weight: None,
@@ -189,9 +196,10 @@ fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
             "A target group must be specified for a forward action",
         ));
     }
-    let most = state
-        .limits
-        .get("target-groups-per-action-on-application-load-balancer");
+    let most = state.limits.get(match balancer {
+        Kind::Application => "target-groups-per-action-on-application-load-balancer",
+        Kind::Network => "target-groups-per-action-on-network-load-balancer",
+    });
     if forward.target_groups.len() as u64 > most {
         let message = format!("A forward action can have at most {most} target groups");
         return Err(invalid(message));
@@ -217,6 +225,12 @@ fn forward(state: &State, action: &Action) -> Result<Forward, ApiError> {
         weighted.weight = Some(weight);
     }
     let stickiness = forward.target_group_stickiness_config.take().unwrap_or_default();
+    // network/edit-target-group-attributes knows stickiness of targets alone.
+    if stickiness.enabled && balancer == Kind::Network {
+        return Err(invalid(
+            "Target group stickiness is not supported for Network Load Balancers",
+        ));
+    }
     // "The range is 1-604800 seconds (7 days). You must specify this value when enabling target group stickiness."
     if stickiness.enabled && stickiness.duration_seconds.is_none() {
         return Err(ApiError::validation(

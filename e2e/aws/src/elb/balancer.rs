@@ -3,6 +3,7 @@
 use super::surroundings::{self, Attached, Place};
 use super::wire::Tags;
 use super::{arn, attributes, page, tags};
+use crate::ec2::Fixed;
 use crate::error::ApiError;
 use crate::input::{list, seconds, text, texts, tidy};
 use crate::service::Context;
@@ -10,6 +11,7 @@ use crate::state::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 /// Most load balancers that a call names, `API_DescribeLoadBalancers`.
 const MOST_NAMED: usize = 20;
@@ -48,6 +50,29 @@ pub struct Zone {
     pub name: String,
     /// The subnet there.
     pub subnet: String,
+    /// `AllocationId` of an Elastic IP address that it has there.
+    #[serde(default)]
+    pub allocation: Option<String>,
+    /// That address.
+    #[serde(default)]
+    pub public: Option<Ipv4Addr>,
+    /// A private address that was chosen.
+    #[serde(default)]
+    pub private: Option<Ipv4Addr>,
+}
+
+impl Zone {
+    /// `LoadBalancerAddresses` (`API_AvailabilityZone`, `API_LoadBalancerAddress`): those that were chosen, of Network Load
+    /// Balancers. Others are not told (assumed).
+    fn addresses(&self) -> Vec<Value> {
+        let public = self
+            .public
+            .map(|address| json!({"IpAddress": address.to_string(), "AllocationId": self.allocation}));
+        let private = self
+            .private
+            .map(|address| json!({"PrivateIPv4Address": address.to_string()}));
+        public.into_iter().chain(private).collect()
+    }
 }
 
 /// A load balancer.
@@ -96,7 +121,7 @@ impl Balancer {
         let zones: Vec<Value> = self
             .zones
             .iter()
-            .map(|zone| json!({"ZoneName": zone.name, "SubnetId": zone.subnet, "LoadBalancerAddresses": []}))
+            .map(|zone| json!({"ZoneName": zone.name, "SubnetId": zone.subnet, "LoadBalancerAddresses": zone.addresses()}))
             .collect();
         let state = if self.active(now) {
             "active"
@@ -118,6 +143,11 @@ impl Balancer {
             "IpAddressType": self.ip_address_type,
             "IpamPools": self.pools,
         }))
+    }
+
+    /// Elastic IP addresses that it has.
+    pub fn kept(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.zones.iter().filter_map(|zone| zone.public)
     }
 
     fn owner(&self) -> &str {
@@ -159,8 +189,15 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     )))
 }
 
+/// Subnets of a call with the addresses that are chosen for them.
+#[derive(Debug, Default)]
+struct Asked {
+    subnets: Vec<String>,
+    fixed: BTreeMap<String, Fixed>,
+}
+
 /// Subnets by `Subnets` or `SubnetMappings`.
-fn subnets(input: &Value, kind: Kind) -> Result<Vec<String>, ApiError> {
+fn subnets(input: &Value, kind: Kind, scheme: &str) -> Result<Asked, ApiError> {
     let (plain, mapped) = (texts(input, "Subnets"), list(input, "SubnetMappings"));
     if !plain.is_empty() && !mapped.is_empty() {
         return Err(ApiError::validation(
@@ -184,13 +221,60 @@ fn subnets(input: &Value, kind: Kind) -> Result<Vec<String>, ApiError> {
             return Err(ApiError::new("InvalidConfigurationRequest", message));
         }
     }
-    let mapped = mapped.iter().filter_map(|mapping| text(mapping, "SubnetId"));
-    Ok(plain.into_iter().chain(mapped).map(ToOwned::to_owned).collect())
+    let mut asked = Asked {
+        subnets: plain.into_iter().map(ToOwned::to_owned).collect(),
+        ..Asked::default()
+    };
+    for mapping in mapped {
+        let Some(subnet) = text(mapping, "SubnetId") else {
+            return Err(ApiError::validation("A subnet mapping must have a subnet ID"));
+        };
+        let fixed = fixed(mapping, scheme)?;
+        asked.subnets.push(subnet.to_owned());
+        if fixed != Fixed::default() {
+            asked.fixed.insert(subnet.to_owned(), fixed);
+        }
+    }
+    Ok(asked)
+}
+
+/// `API_SubnetMapping`: "AllocationId: \[Network Load Balancers\] The allocation ID of the Elastic IP address for an
+/// internet-facing load balancer", "PrivateIPv4Address: \[Network Load Balancers\] The private IPv4 address for an internal
+/// load balancer".
+fn fixed(mapping: &Value, scheme: &str) -> Result<Fixed, ApiError> {
+    let refuse = |message: &str| Err(ApiError::new("InvalidConfigurationRequest", message));
+    let (allocation, private) = (text(mapping, "AllocationId"), text(mapping, "PrivateIPv4Address"));
+    if allocation.is_some() && scheme != "internet-facing" {
+        return refuse("An Elastic IP address is for internet-facing load balancers");
+    }
+    if private.is_some() && scheme != "internal" {
+        return refuse("A private IPv4 address is for internal load balancers");
+    }
+    if mapping.get("IPv6Address").is_some() || mapping.get("SourceNatIpv6Prefix").is_some() {
+        return refuse("IPv6 addresses of subnets are not served by the simulator");
+    }
+    let private = private
+        .map(|address| {
+            address.parse().map_err(|_| {
+                ApiError::validation(format!("The private IPv4 address '{address}' is not valid"))
+            })
+        })
+        .transpose()?;
+    Ok(Fixed {
+        allocation: allocation.map(ToOwned::to_owned),
+        private,
+    })
 }
 
 /// Address types by scheme and subnets. `API_CreateLoadBalancer` says that internal load balancers must use
 /// `ipv4`; `guide/application-load-balancers#ip-address-type` has internal dual-stack ones, which are served here.
-fn check_addresses(scheme: &str, addresses: &str, place: &Place) -> Result<(), ApiError> {
+fn check_addresses(kind: Kind, scheme: &str, addresses: &str, place: &Place) -> Result<(), ApiError> {
+    // "\[Network Load Balancers\] The possible values are ipv4 and dualstack."
+    if kind == Kind::Network && addresses == "dualstack-without-public-ipv4" {
+        return Err(ApiError::validation(
+            "The IP address type of a Network Load Balancer must be ipv4 or dualstack",
+        ));
+    }
     if addresses != "ipv4" && !place.ipv6 {
         return Err(ApiError::validation(
             "You must specify subnets with an associated IPv6 CIDR block.",
@@ -210,6 +294,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     check_name(name)?;
     let kind = match text(input, "Type") {
         None | Some("application") => Kind::Application,
+        Some("network") => Kind::Network,
         Some(other) => {
             return Err(ApiError::validation(format!(
                 "Load balancer type '{other}' is not served by the simulator"
@@ -218,13 +303,20 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     };
     let scheme = text(input, "Scheme").unwrap_or("internet-facing");
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
-    let place = surroundings::place(account, context, kind, &subnets(input, kind)?)?;
-    check_addresses(scheme, addresses, &place)?;
+    let chosen = subnets(input, kind, scheme)?;
+    let mut place = surroundings::place(account, context, kind, &chosen.subnets)?;
+    check_addresses(kind, scheme, addresses, &place)?;
+    surroundings::choose(account, &mut place.zones, &chosen.fixed);
     let asked: Vec<String> = texts(input, "SecurityGroups")
         .into_iter()
         .map(ToOwned::to_owned)
         .collect();
-    let groups = surroundings::groups(account, context, &place.vpc, &asked)?;
+    let groups = match (kind, asked.is_empty()) {
+        // "If you don't associate a security group when you create a Network Load Balancer, you can't associate one later"
+        // (network/load-balancer-security-groups).
+        (Kind::Network, true) => Vec::new(),
+        _ => surroundings::groups(account, context, &place.vpc, &asked)?,
+    };
     let labels = tags::read(input)?;
     let pools = input.get("IpamPools").cloned();
     if let Some(there) = account.elb.balancers.values().find(|there| there.name == name) {
@@ -248,8 +340,12 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         .values()
         .filter(|there| there.kind == kind)
         .count();
-    if count as u64 >= account.elb.limits.get("application-load-balancers") {
-        let message = "You have reached the limit on the number of application load balancers";
+    let most = account.elb.limits.get(match kind {
+        Kind::Application => "application-load-balancers",
+        Kind::Network => "network-load-balancers",
+    });
+    if count as u64 >= most {
+        let message = "You have reached the limit on the number of load balancers";
         return Err(ApiError::new("TooManyLoadBalancers", message));
     }
     let number = account.elb.made + 1;
@@ -261,13 +357,17 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         internet_facing: scheme == "internet-facing",
         zones: &place.zones,
         groups: &groups,
+        fixed: &chosen.fixed,
     };
     surroundings::attach(account, context, attached)?;
     account.elb.next();
     let balancer = Balancer {
         arn: made.clone(),
         name: name.to_owned(),
-        dns_name: dns_name(context, name, scheme, number),
+        dns_name: match kind {
+            Kind::Application => dns_name(context, name, scheme, number),
+            Kind::Network => network_name(context, name, &id),
+        },
         kind,
         scheme: scheme.to_owned(),
         vpc: place.vpc,
@@ -308,6 +408,16 @@ fn dns_name(context: &Context, name: &str, scheme: &str, number: u64) -> String 
         "amazonaws.com"
     };
     format!("{internal}{name}-{digits}.{}.elb.{suffix}", context.region)
+}
+
+/// `name-id.elb.region.amazonaws.com` (network/network-load-balancers#dns-name).
+fn network_name(context: &Context, name: &str, id: &str) -> String {
+    let suffix = if context.partition() == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("{name}-{id}.elb.{}.{suffix}", context.region)
 }
 
 /// `API_DescribeLoadBalancers`.
@@ -396,7 +506,23 @@ pub(super) fn set_subnets(
     input: &Value,
 ) -> Result<Value, ApiError> {
     let balancer = named(account, input)?;
-    let place = surroundings::place(account, context, balancer.kind, &subnets(input, balancer.kind)?)?;
+    let chosen = subnets(input, balancer.kind, &balancer.scheme)?;
+    let mut place = surroundings::place(account, context, balancer.kind, &chosen.subnets)?;
+    surroundings::choose(account, &mut place.zones, &chosen.fixed);
+    for zone in &mut place.zones {
+        let Some(there) = balancer.zones.iter().find(|there| there.subnet == zone.subnet) else {
+            continue;
+        };
+        let same = there.allocation == zone.allocation && there.private == zone.private;
+        if chosen.fixed.contains_key(&zone.subnet) && !same {
+            let message = format!(
+                "The addresses of subnet '{}' cannot be changed while it is enabled for the load balancer",
+                zone.subnet
+            );
+            return Err(ApiError::new("InvalidConfigurationRequest", message));
+        }
+        *zone = there.clone();
+    }
     if place.vpc != balancer.vpc {
         let message = "The subnets must be of the VPC of the load balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
@@ -404,14 +530,17 @@ pub(super) fn set_subnets(
     let addresses = text(input, "IpAddressType")
         .unwrap_or(&balancer.ip_address_type)
         .to_owned();
-    check_addresses(&balancer.scheme, &addresses, &place)?;
+    check_addresses(balancer.kind, &balancer.scheme, &addresses, &place)?;
     attach(
         account,
         context,
-        &Balancer {
-            zones: place.zones.clone(),
-            ..balancer.clone()
-        },
+        (
+            &Balancer {
+                zones: place.zones.clone(),
+                ..balancer.clone()
+            },
+            &chosen.fixed,
+        ),
     )?;
     let changed = account.elb.balancer_mut(&balancer.arn)?;
     changed.zones = place.zones;
@@ -437,14 +566,21 @@ pub(super) fn set_security_groups(
     if asked.is_empty() {
         return Err(ApiError::validation("A security group must be specified"));
     }
+    if balancer.kind == Kind::Network && balancer.security_groups.is_empty() {
+        let message = "You cannot set security groups of a Network Load Balancer that was created without";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
     let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
     attach(
         account,
         context,
-        &Balancer {
-            security_groups: groups.clone(),
-            ..balancer.clone()
-        },
+        (
+            &Balancer {
+                security_groups: groups.clone(),
+                ..balancer.clone()
+            },
+            &BTreeMap::new(),
+        ),
     )?;
     account
         .elb
@@ -464,7 +600,7 @@ pub(super) fn set_ip_address_type(
     let ids: Vec<String> = balancer.zones.iter().map(|zone| zone.subnet.clone()).collect();
     let place = surroundings::place(account, context, balancer.kind, &ids)?;
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
-    check_addresses(&balancer.scheme, addresses, &place)?;
+    check_addresses(balancer.kind, &balancer.scheme, addresses, &place)?;
     addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
     Ok(json!({"IpAddressType": addresses}))
 }
@@ -475,13 +611,18 @@ fn named(account: &Account, input: &Value) -> Result<Balancer, ApiError> {
     account.elb.balancer(arn).cloned()
 }
 
-fn attach(account: &mut Account, context: &Context, balancer: &Balancer) -> Result<(), ApiError> {
+fn attach(
+    account: &mut Account,
+    context: &Context,
+    (balancer, fixed): (&Balancer, &BTreeMap<String, Fixed>),
+) -> Result<(), ApiError> {
     let attached = Attached {
         owner: balancer.owner(),
         kind: balancer.kind,
         internet_facing: balancer.scheme == "internet-facing",
         zones: &balancer.zones,
         groups: &balancer.security_groups,
+        fixed,
     };
     surroundings::attach(account, context, attached)
 }

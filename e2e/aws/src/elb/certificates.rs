@@ -1,6 +1,7 @@
 //! Certificate lists of HTTPS listeners: `guide/https-listener-certificates`.
 
-use super::limits::CERTIFICATES;
+use super::balancer::Kind;
+use super::limits::{CERTIFICATES, NETWORK_CERTIFICATES};
 use super::{listener, page, surroundings};
 use crate::error::ApiError;
 use crate::input::{list, text};
@@ -13,9 +14,9 @@ use std::collections::BTreeSet;
 fn asked<'a>(account: &Account, input: &'a Value) -> Result<(&'a str, &'a Value), ApiError> {
     let arn = text(input, "ListenerArn").unwrap_or_default();
     listener::check(arn)?;
-    if account.elb.listener(arn)?.protocol != "HTTPS" {
+    if !listener::is_secure(&account.elb.listener(arn)?.protocol) {
         return Err(ApiError::validation(
-            "Certificates can only be specified for HTTPS listeners",
+            "Certificates can only be specified for HTTPS and TLS listeners",
         ));
     }
     match list(input, "Certificates") {
@@ -45,7 +46,13 @@ pub(super) fn add(account: &mut Account, context: &Context, input: &Value) -> Re
             all.extend(listener.certificates.iter().skip(1).map(String::as_str));
         }
         all.insert(&certificate);
-        let most = account.elb.limits.get(CERTIFICATES);
+        let most = account
+            .elb
+            .limits
+            .get(match account.elb.balancer(&balancer)?.kind {
+                Kind::Application => CERTIFICATES,
+                Kind::Network => NETWORK_CERTIFICATES,
+            });
         if all.len() as u64 > most {
             let message = format!("You have reached the limit of {most} certificates per load balancer");
             return Err(ApiError::new("TooManyCertificates", message));

@@ -121,7 +121,7 @@ pub(super) fn of(kind: &str, protocol: Option<&str>) -> BTreeMap<String, String>
             value.clone_into(own);
         }
     };
-    let udp = matches!(protocol, Some("UDP" | "TCP_UDP"));
+    let udp = protocol.is_some_and(is_datagrams);
     // "For new UDP/TCP_UDP target groups the default is true."
     set(
         "deregistration_delay.connection_termination.enabled",
@@ -139,6 +139,11 @@ pub(super) fn of(kind: &str, protocol: Option<&str>) -> BTreeMap<String, String>
         set("preserve_client_ip.enabled", "false");
     }
     all
+}
+
+/// Protocols with datagrams.
+fn is_datagrams(protocol: &str) -> bool {
+    ["UDP", "TCP_UDP", "QUIC", "TCP_QUIC"].contains(&protocol)
 }
 
 /// `API_DescribeTargetGroupAttributes`.
@@ -164,6 +169,17 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
         all.insert(key.to_owned(), value.to_owned());
     }
     together(&all)?;
+    // network/edit-target-group-attributes: "client IP preservation is enabled (and can't be disabled) for instance and IP
+    // type target groups with UDP, TCP_UDP, QUIC, and TCP_QUIC protocols"; of Application Load Balancers it is on.
+    let preserved = all
+        .get("preserve_client_ip.enabled")
+        .is_none_or(|value| value == "true");
+    if !preserved && (group.protocol.as_deref().is_some_and(is_datagrams) || group.kind == "alb") {
+        return Err(ApiError::new(
+            "InvalidConfigurationRequest",
+            "Client IP preservation cannot be disabled for this target group",
+        ));
+    }
     account.elb.group_mut(arn)?.attributes.clone_from(&all);
     Ok(told(&all))
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Names as `API_Limit` has them, and defaults. The last ones are documented but told by no operation:
-/// certificates by Service Quotas, values of one condition in `guide/rule-condition-types`.
+/// certificates by Service Quotas, values of one condition in `guide/rule-condition-types`. Target groups of an action of
+/// Network Load Balancers are as many as of Application Load Balancers since they have weights: assumed.
 const DEFAULTS: &[(&str, u64)] = &[
     ("application-load-balancers", 50),
     ("condition-values-per-alb-rule", 5),
@@ -20,17 +21,20 @@ const DEFAULTS: &[(&str, u64)] = &[
     ("rules-per-application-load-balancer", 100),
     ("target-groups", 3000),
     ("target-groups-per-action-on-application-load-balancer", 5),
-    ("target-groups-per-action-on-network-load-balancer", 1),
+    ("target-groups-per-action-on-network-load-balancer", 5),
     ("target-groups-per-application-load-balancer", 100),
     ("targets-per-application-load-balancer", 1000),
     ("targets-per-availability-zone-per-network-load-balancer", 500),
     ("targets-per-network-load-balancer", 3000),
     (CERTIFICATES, 25),
+    (NETWORK_CERTIFICATES, 25),
     (VALUES_OF_CONDITION, 3),
 ];
 
 /// Certificates of a load balancer, default ones not counted.
 pub(super) const CERTIFICATES: &str = "certificates-per-application-load-balancer";
+/// The same of a Network Load Balancer.
+pub(super) const NETWORK_CERTIFICATES: &str = "certificates-per-network-load-balancer";
 /// Values of one condition.
 pub(super) const VALUES_OF_CONDITION: &str = "values-per-condition";
 
@@ -78,7 +82,7 @@ pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) 
     let told = account.elb.limits.all();
     let told = told
         .iter()
-        .filter(|(name, _)| ![CERTIFICATES, VALUES_OF_CONDITION].contains(name));
+        .filter(|(name, _)| ![CERTIFICATES, NETWORK_CERTIFICATES, VALUES_OF_CONDITION].contains(name));
     let limits = told
         .map(|(name, max)| json!({"Name": name, "Max": max.to_string()}))
         .collect();

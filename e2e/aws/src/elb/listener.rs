@@ -1,6 +1,7 @@
 //! Listeners: their creation.
 
 use super::actions::{self, Listening};
+use super::balancer::{Balancer, Kind};
 use super::rule::Rule;
 use super::wire::MutualAuthentication;
 use super::{State, arn, attributes, policies, surroundings, tags, trust_store};
@@ -29,6 +30,9 @@ pub struct Listener {
     pub certificates: Vec<String>,
     /// `MutualAuthentication`, of an HTTPS listener.
     pub mutual_authentication: Option<MutualAuthentication>,
+    /// `AlpnPolicy`, of a TLS listener.
+    #[serde(default)]
+    pub alpn: Option<String>,
     /// Attributes, all of them.
     pub attributes: BTreeMap<String, String>,
     /// Its place in lists.
@@ -44,6 +48,13 @@ pub(super) struct Security {
     pub certificate: Option<String>,
     /// Client certificates.
     pub mutual_authentication: Option<MutualAuthentication>,
+    /// `AlpnPolicy`.
+    pub alpn: Option<String>,
+}
+
+/// Whether a protocol terminates TLS.
+pub(super) fn is_secure(protocol: &str) -> bool {
+    ["HTTPS", "TLS"].contains(&protocol)
 }
 
 pub(super) fn missing(arn: &str) -> ApiError {
@@ -59,17 +70,61 @@ pub(super) fn check(arn: &str) -> Result<(), ApiError> {
     arn::check(arn, "listener")
 }
 
-/// `API_CreateListener`: "For Application Load Balancers, the supported protocols are HTTP and HTTPS."
+/// `API_CreateListener`: "For Application Load Balancers, the supported protocols are HTTP and HTTPS. For Network Load
+/// Balancers, the supported protocols are TCP, TLS, UDP, TCP_UDP, QUIC, and TCP_QUIC. You can't specify the UDP or TCP_UDP
+/// protocol if dual-stack mode is enabled" unless the target group has IPv6 addresses, which [`super::usage`] checks.
 ///
 /// # Errors
 ///
 /// `UnsupportedProtocol`.
-pub(super) fn check_protocol(protocol: &str) -> Result<(), ApiError> {
-    if ["HTTP", "HTTPS"].contains(&protocol) {
+pub(super) fn check_protocol(kind: Kind, protocol: &str) -> Result<(), ApiError> {
+    let known: &[&str] = match kind {
+        Kind::Application => &["HTTPS", "HTTP"],
+        Kind::Network => &["TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"],
+    };
+    if known.contains(&protocol) {
         return Ok(());
     }
-    let message = format!("Listener protocol '{protocol}' must be one of 'HTTPS, HTTP'");
+    let message = format!(
+        "Listener protocol '{protocol}' must be one of '{}'",
+        known.join(", ")
+    );
     Err(ApiError::new("UnsupportedProtocol", message))
+}
+
+/// What QUIC listeners go together with (network/create-listener, "Prerequisites"): no dual stack, no security groups, one
+/// for each load balancer, and none beside UDP and TCP_UDP.
+///
+/// # Errors
+///
+/// `InvalidConfigurationRequest`.
+pub(super) fn check_quic(
+    state: &State,
+    balancer: &Balancer,
+    (listener, protocol): (&str, &str),
+) -> Result<(), ApiError> {
+    let refuse = |message: &str| Err(ApiError::new("InvalidConfigurationRequest", message));
+    let quic = |protocol: &str| ["QUIC", "TCP_QUIC"].contains(&protocol);
+    let datagrams = |protocol: &str| !["TCP", "TLS"].contains(&protocol);
+    if balancer.kind != Kind::Network {
+        return Ok(());
+    }
+    for other in state
+        .listeners_of(&balancer.arn)
+        .filter(|other| other.arn != listener)
+    {
+        let other = other.protocol.as_str();
+        if (quic(protocol) && datagrams(other)) || (quic(other) && datagrams(protocol)) {
+            return refuse("A listener with QUIC is the only one of its load balancer that takes datagrams");
+        }
+    }
+    if quic(protocol) && balancer.ip_address_type != "ipv4" {
+        return refuse("QUIC listeners are not allowed on dualstack load balancers");
+    }
+    if quic(protocol) && !balancer.security_groups.is_empty() {
+        return refuse("QUIC listeners are not allowed on load balancers with associated security groups");
+    }
+    Ok(())
 }
 
 /// What a call says of security for a protocol.
@@ -84,12 +139,27 @@ pub(super) fn security(
     input: &Value,
 ) -> Result<Security, ApiError> {
     let certificates = list(input, "Certificates");
-    if !texts(input, "AlpnPolicy").is_empty() {
+    let alpn = match (texts(input, "AlpnPolicy").as_slice(), protocol) {
+        ([], _) => None,
+        ([policy], "TLS") if ALPN.contains(policy) => Some((*policy).to_owned()),
+        ([policy], "TLS") => {
+            return Err(ApiError::new(
+                "ALPNPolicyNotSupported",
+                format!("The ALPN policy '{policy}' is not supported"),
+            ));
+        }
+        _ => {
+            return Err(ApiError::validation(
+                "One ALPN policy can be specified, for TLS listeners",
+            ));
+        }
+    };
+    if protocol == "TLS" && input.get("MutualAuthentication").is_some() {
         return Err(ApiError::validation(
-            "An ALPN policy can only be specified for TLS listeners",
+            "MutualAuthentication cannot be specified for a listener with protocol 'TLS'",
         ));
     }
-    if protocol != "HTTPS" {
+    if !is_secure(protocol) {
         let own = ["Certificates", "SslPolicy", "MutualAuthentication"];
         if let Some(member) = own.iter().find(|member| input.get(**member).is_some()) {
             return Err(ApiError::validation(format!(
@@ -114,8 +184,18 @@ pub(super) fn security(
         ssl_policy: ssl_policy.map(ToOwned::to_owned),
         certificate,
         mutual_authentication: mutual(account, context, input)?,
+        alpn,
     })
 }
+
+/// `AlpnPolicy`: `API_CreateListener`.
+const ALPN: [&str; 5] = [
+    "HTTP1Only",
+    "HTTP2Only",
+    "HTTP2Optional",
+    "HTTP2Preferred",
+    "None",
+];
 
 /// A certificate of a call: "Set CertificateArn to the certificate ARN but do not set IsDefault."
 ///
@@ -205,6 +285,7 @@ impl Listener {
             "SslPolicy": self.ssl_policy,
             "DefaultActions": default.map(|rule| &rule.actions),
             "MutualAuthentication": self.mutual_authentication,
+            "AlpnPolicy": self.alpn.as_ref().map(|policy| json!([policy])),
         }))
     }
 
@@ -214,7 +295,8 @@ impl Listener {
     ///
     /// `ValidationError` when an HTTPS listener has no certificate.
     pub(super) fn secure(&mut self, security: Security) -> Result<(), ApiError> {
-        if self.protocol != "HTTPS" {
+        if !is_secure(&self.protocol) {
+            self.alpn = None;
             self.ssl_policy = None;
             self.certificates.clear();
             self.mutual_authentication = None;
@@ -228,7 +310,7 @@ impl Listener {
         }
         if self.certificates.is_empty() {
             return Err(ApiError::validation(
-                "A certificate must be specified for HTTPS listeners",
+                "A certificate must be specified for HTTPS and TLS listeners",
             ));
         }
         let former = self.ssl_policy.take();
@@ -236,6 +318,13 @@ impl Listener {
             .ssl_policy
             .or(former)
             .or_else(|| Some(policies::DEFAULT.to_owned()));
+        if self.protocol == "TLS" {
+            self.mutual_authentication = None;
+            let former = self.alpn.take();
+            self.alpn = security.alpn.or(former);
+            return Ok(());
+        }
+        self.alpn = None;
         let off = MutualAuthentication {
             mode: Some("off".to_owned()),
             ..MutualAuthentication::default()
@@ -255,7 +344,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         .ok_or_else(|| ApiError::validation("A listener protocol must be specified"))?;
     let port = number(input, "Port").and_then(|port| u16::try_from(port).ok());
     let port = port.ok_or_else(|| ApiError::validation("A listener port must be specified"))?;
-    check_protocol(protocol)?;
+    check_protocol(owner.kind, protocol)?;
     let mut listener = Listener {
         arn: String::new(),
         balancer: balancer.to_owned(),
@@ -264,6 +353,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         ssl_policy: None,
         certificates: Vec::new(),
         mutual_authentication: None,
+        alpn: None,
         attributes: attributes::of_listener(protocol, &BTreeMap::new()),
         number: 0,
     };
@@ -294,6 +384,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
             && there.ssl_policy == listener.ssl_policy
             && there.certificates.first() == listener.certificates.first()
             && there.mutual_authentication == listener.mutual_authentication
+            && there.alpn == listener.alpn
             && default.is_some_and(|rule| rule.actions == actions)
             && account.elb.tags_of(&there.arn) == labels;
         if same {
@@ -302,7 +393,11 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         let message = format!("A listener already exists on this port for this load balancer '{balancer}'");
         return Err(ApiError::new("DuplicateListener", message));
     }
-    let most = account.elb.limits.get("listeners-per-application-load-balancer");
+    check_quic(&account.elb, &owner, ("", protocol))?;
+    let most = account.elb.limits.get(match owner.kind {
+        Kind::Application => "listeners-per-application-load-balancer",
+        Kind::Network => "listeners-per-network-load-balancer",
+    });
     if account.elb.listeners_of(balancer).count() as u64 >= most {
         let message = format!("You have reached the limit of {most} listeners per load balancer");
         return Err(ApiError::new("TooManyListeners", message));

@@ -50,7 +50,8 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
     let balancer = account.elb.balancer(&changed.balancer)?.clone();
     let former_protocol = changed.protocol.clone();
     if let Some(protocol) = text(input, "Protocol") {
-        listener::check_protocol(protocol)?;
+        listener::check_protocol(balancer.kind, protocol)?;
+        listener::check_quic(&account.elb, &balancer, (arn, protocol))?;
         protocol.clone_into(&mut changed.protocol);
     }
     if let Some(port) = number(input, "Port").and_then(|port| u16::try_from(port).ok()) {
@@ -68,9 +69,10 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
         changed.port = port;
     }
     let security = listener::security(account, context, &changed.protocol, input)?;
-    if changed.protocol == "HTTPS" && former_protocol != "HTTPS" && security.ssl_policy.is_none() {
+    let newly_secure = listener::is_secure(&changed.protocol) && !listener::is_secure(&former_protocol);
+    if newly_secure && security.ssl_policy.is_none() {
         return Err(ApiError::validation(
-            "A security policy must be specified for HTTPS listeners",
+            "A security policy must be specified for HTTPS and TLS listeners",
         ));
     }
     changed.secure(security)?;

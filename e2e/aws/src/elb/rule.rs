@@ -1,6 +1,7 @@
 //! Rules.
 
 use super::actions::{self, Listening};
+use super::balancer::Kind;
 use super::wire::{Action, RuleCondition, RuleTransform};
 use super::{State, arn, conditions, listener, page, tags, transforms};
 use crate::error::ApiError;
@@ -77,6 +78,12 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     let state = &account.elb;
     let listener = state.listener(arn)?;
     let balancer = state.balancer(&listener.balancer)?.clone();
+    if balancer.kind == Kind::Network {
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            "Rules of Network Load Balancers, which match by source addresses alone, are not served by the simulator",
+        ));
+    }
     let priority = number(input, "Priority").and_then(|priority| u32::try_from(priority).ok());
     let conditions = conditions::read(&state.limits, list(input, "Conditions"))?;
     let transforms = transforms::read(list(input, "Transforms"))?;

@@ -51,13 +51,16 @@ pub(super) fn place(
         zones.push(Zone {
             name: subnet.zone.clone(),
             subnet: id.clone(),
+            allocation: None,
+            public: None,
+            private: None,
         });
     }
     let least = if kind == Kind::Application { 2 } else { 1 };
     if zones.len() < least {
-        return Err(ApiError::validation(
-            "At least two subnets in two different Availability Zones must be specified",
-        ));
+        return Err(ApiError::validation(format!(
+            "At least {least} subnets in {least} different Availability Zones must be specified"
+        )));
     }
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     match (vpcs.pop_first(), vpcs.is_empty()) {
@@ -113,6 +116,23 @@ pub(super) struct Attached<'a> {
     pub zones: &'a [Zone],
     /// Its security groups.
     pub groups: &'a [String],
+    /// Addresses that were chosen, by subnet.
+    pub fixed: &'a BTreeMap<String, Fixed>,
+}
+
+/// Notes the chosen addresses in the zones.
+pub(super) fn choose(account: &Account, zones: &mut [Zone], fixed: &BTreeMap<String, Fixed>) {
+    for zone in zones {
+        let Some(chosen) = fixed.get(&zone.subnet) else {
+            continue;
+        };
+        zone.allocation.clone_from(&chosen.allocation);
+        zone.private = chosen.private;
+        zone.public = chosen
+            .allocation
+            .as_ref()
+            .and_then(|allocation| account.ec2.elastic(allocation));
+    }
 }
 
 /// Gives a load balancer its network interfaces.
@@ -134,7 +154,7 @@ pub(super) fn attach(
         internet_facing: attached.internet_facing,
         subnets: attached.zones.iter().map(|zone| zone.subnet.clone()).collect(),
         groups: attached.groups.to_vec(),
-        fixed: BTreeMap::<String, Fixed>::new(),
+        fixed: attached.fixed.clone(),
     };
     account.ec2.place_load_balancer(&placement, context).map(|_| ())
 }

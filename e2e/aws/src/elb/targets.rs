@@ -1,5 +1,6 @@
 //! Targets: `API_RegisterTargets`, `guide/target-group-register-targets`.
 
+use super::balancer::Kind;
 use super::group::Group;
 use super::{State, arn, surroundings, usage};
 use crate::error::ApiError;
@@ -20,6 +21,9 @@ pub struct Target {
     pub port: Option<u16>,
     /// Its zone, `all` outside of the VPC.
     pub zone: Option<String>,
+    /// `QuicServerId`, of protocols with QUIC.
+    #[serde(default)]
+    pub server: Option<String>,
     /// When it was registered, in milliseconds.
     pub registered: u64,
     /// When it has drained, in milliseconds; none while it is registered.
@@ -34,7 +38,9 @@ impl Target {
 
     /// As answers have it.
     pub(super) fn told(&self) -> Value {
-        tidy(json!({"Id": self.id, "Port": self.port, "AvailabilityZone": self.zone}))
+        tidy(
+            json!({"Id": self.id, "Port": self.port, "AvailabilityZone": self.zone, "QuicServerId": self.server}),
+        )
     }
 }
 
@@ -102,16 +108,7 @@ fn read(account: &Account, context: &Context, group: &Group, value: &Value) -> R
     let id = text(value, "Id").unwrap_or_default();
     let port = number(value, "Port").and_then(|port| u16::try_from(port).ok());
     let zone = text(value, "AvailabilityZone");
-    if value.get("QuicServerId").is_some()
-        && !group
-            .protocol
-            .as_deref()
-            .is_some_and(|protocol| protocol.contains("QUIC"))
-    {
-        return Err(ApiError::validation(
-            "A QUIC server ID can only be specified for protocols QUIC and TCP_QUIC",
-        ));
-    }
+    let server = server(group, (id, port), text(value, "QuicServerId"))?;
     let zone = match group.kind.as_str() {
         "ip" => address(account, group, id, zone)?,
         "instance" => {
@@ -137,9 +134,7 @@ fn read(account: &Account, context: &Context, group: &Group, value: &Value) -> R
         }
         _ => {
             arn::check(id, "loadbalancer")?;
-            account.elb.balancer(id).map_err(|_| {
-                ApiError::new("InvalidTarget", format!("Load balancer '{id}' does not exist"))
-            })?;
+            balancer(account, group, id)?;
             None
         }
     };
@@ -147,6 +142,7 @@ fn read(account: &Account, context: &Context, group: &Group, value: &Value) -> R
         id: id.to_owned(),
         port: port.or(group.port),
         zone,
+        server,
         registered: context.now,
         draining_until: None,
     })
@@ -196,6 +192,78 @@ fn address(
             "You must specify an Availability Zone for '{id}', which is outside of the VPC"
         ))),
     }
+}
+
+/// `API_TargetDescription`: "This value is required if the protocol is QUIC or TCP_QUIC, and can't be used with other
+/// protocols. The ID consists of the 0x prefix followed by 16 hexadecimal characters. Any letters must be lowercase. The
+/// value must be unique at the listener level. You can't modify the server ID for a registered target."
+fn server(
+    group: &Group,
+    (id, port): (&str, Option<u16>),
+    asked: Option<&str>,
+) -> Result<Option<String>, ApiError> {
+    let quic = group
+        .protocol
+        .as_deref()
+        .is_some_and(|protocol| protocol.contains("QUIC"));
+    let Some(asked) = asked else {
+        if quic {
+            return Err(ApiError::validation(
+                "A QUIC server ID must be specified for protocols QUIC and TCP_QUIC",
+            ));
+        }
+        return Ok(None);
+    };
+    if !quic {
+        return Err(ApiError::validation(
+            "A QUIC server ID can only be specified for protocols QUIC and TCP_QUIC",
+        ));
+    }
+    let digits = asked.strip_prefix("0x").unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digits.len() != 16 || !digits.bytes().all(is_digit) {
+        return Err(ApiError::validation(format!(
+            "The QUIC server ID '{asked}' must be 0x and 16 hexadecimal characters"
+        )));
+    }
+    let port = port.or(group.port);
+    for other in group
+        .targets
+        .iter()
+        .filter(|other| other.draining_until.is_none())
+    {
+        let same = other.id == id && other.port == port;
+        if same != (other.server.as_deref() == Some(asked)) {
+            let message =
+                format!("The QUIC server ID '{asked}' is another target's, or the target has another");
+            return Err(ApiError::new("InvalidTarget", message));
+        }
+    }
+    Ok(Some(asked.to_owned()))
+}
+
+/// network/application-load-balancer-target: an ALB of the same VPC with a listener on the port of the target group.
+fn balancer(account: &Account, group: &Group, id: &str) -> Result<(), ApiError> {
+    let refuse = |what: &str| {
+        Err(ApiError::new(
+            "InvalidTarget",
+            format!("Load balancer '{id}' {what}"),
+        ))
+    };
+    let Ok(target) = account.elb.balancer(id) else {
+        return refuse("does not exist");
+    };
+    if target.kind != Kind::Application {
+        return refuse("is not an Application Load Balancer");
+    }
+    if group.vpc.as_ref() != Some(&target.vpc) {
+        return refuse("is not in the VPC of the target group");
+    }
+    let mut listeners = account.elb.listeners_of(id);
+    if !listeners.any(|listener| Some(listener.port) == group.port) {
+        return refuse("has no listener on the port of the target group");
+    }
+    Ok(())
 }
 
 /// `API_RegisterTargets`: "If the target is an EC2 instance, it must be in the running state when you register it."

@@ -1,7 +1,7 @@
 //! Which load balancer uses which target groups, and the limits on that.
 
 use super::State;
-use super::balancer::Balancer;
+use super::balancer::{Balancer, Kind};
 use super::group::Group;
 use super::wire::Action;
 use super::{arn, group};
@@ -53,7 +53,11 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
     let mut all = used(state, &site.balancer.arn, site.replaced);
     let before = all.len();
     all.extend(groups.iter().cloned());
-    let most = state.limits.get("target-groups-per-application-load-balancer");
+    // Of Network Load Balancers there is no such quota (network/load-balancer-limits).
+    let most = match site.balancer.kind {
+        Kind::Application => state.limits.get("target-groups-per-application-load-balancer"),
+        Kind::Network => u64::MAX,
+    };
     if all.len() as u64 > most && all.len() > before {
         let message = format!("You have reached the limit of {most} unique target groups per load balancer");
         return Err(ApiError::new("TooManyUniqueTargetGroupsPerLoadBalancer", message));
@@ -67,14 +71,64 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
 ///
 /// `TooManyTargets`.
 pub(super) fn room(state: &State, groups: &BTreeSet<String>) -> Result<(), ApiError> {
-    let targets = groups
-        .iter()
-        .filter_map(|arn| state.groups.get(arn))
-        .map(|group| group.targets.len() as u64);
-    let most = state.limits.get("targets-per-application-load-balancer");
-    if targets.sum::<u64>() > most {
+    let groups: Vec<&Group> = groups.iter().filter_map(|arn| state.groups.get(arn)).collect();
+    let application = |group: &&Group| matches!(group.protocol.as_deref(), Some("HTTP" | "HTTPS") | None);
+    let most = state.limits.get(if groups.iter().any(application) {
+        "targets-per-application-load-balancer"
+    } else {
+        "targets-per-network-load-balancer"
+    });
+    if groups.iter().map(|group| weight(group)).sum::<u64>() > most {
         let message = format!("You have reached the limit of {most} targets per load balancer");
         return Err(ApiError::new("TooManyTargets", message));
+    }
+    Ok(())
+}
+
+/// "Each Application Load Balancer that is a target of the Network Load Balancer counts as 50 targets if cross-zone load
+/// balancing is off or 100 targets if it is on" (network/load-balancer-limits).
+fn weight(group: &Group) -> u64 {
+    let cross = group
+        .attributes
+        .get("load_balancing.cross_zone.enabled")
+        .is_some_and(|value| value == "true");
+    let each = match (group.kind.as_str(), cross) {
+        ("alb", true) => 100,
+        ("alb", false) => 50,
+        _ => 1,
+    };
+    group.targets.len() as u64 * each
+}
+
+/// Listeners and target groups of NLBs (network/load-balancer-target-groups, "Routing configuration").
+fn compatible_below_http(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
+    let protocol = group.protocol.as_deref().unwrap_or_default();
+    let fits = match (site.protocol, group.kind.as_str()) {
+        (_, "lambda") => false,
+        ("TCP" | "TLS", "alb") => ["TCP", "TLS"].contains(&protocol),
+        (_, "alb") => false,
+        ("TCP", _) => ["TCP", "TCP_UDP"].contains(&protocol),
+        ("TLS", _) => ["TCP", "TLS"].contains(&protocol),
+        ("UDP", _) => ["UDP", "TCP_UDP"].contains(&protocol),
+        (own, _) => own == protocol,
+    };
+    if !fits {
+        let message = format!(
+            "The protocol '{protocol}' of target group '{}' is not supported by {} listeners",
+            group.arn, site.protocol
+        );
+        return Err(ApiError::new("IncompatibleProtocols", message));
+    }
+    // "You can't use an IPv4 target group with a UDP listener for a dualstack load balancer." (network/create-target-group)
+    let datagrams = ["UDP", "TCP_UDP"].contains(&site.protocol);
+    if datagrams && site.balancer.ip_address_type == "dualstack" && group.ip_address_type != "ipv6" {
+        let message = "An IPv4 target group cannot be used with a UDP listener for a dualstack load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    // "You must use an IPv6 target group with a dualstack load balancer": an IPv6 group needs one.
+    if group.ip_address_type == "ipv6" && site.balancer.ip_address_type != "dualstack" {
+        let message = "An IPv6 target group must be used with a dualstack load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
     Ok(())
 }
@@ -83,11 +137,15 @@ pub(super) fn room(state: &State, groups: &BTreeSet<String>) -> Result<(), ApiEr
 /// "the only supported listener protocol is HTTPS".
 fn compatible(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
     let incompatible = |what: String| Err(ApiError::new("IncompatibleProtocols", what));
+    let network = site.balancer.kind == Kind::Network;
+    if network {
+        compatible_below_http(group, site)?;
+    }
     if group.kind == "lambda" {
         return Ok(());
     }
     let protocol = group.protocol.as_deref().unwrap_or_default();
-    if !["HTTP", "HTTPS"].contains(&protocol) {
+    if !network && !["HTTP", "HTTPS"].contains(&protocol) {
         return incompatible(format!(
             "The protocol '{protocol}' of target group '{}' is not supported by {} listeners",
             group.arn, site.protocol

@@ -34,6 +34,9 @@ pub struct Balancer {
     pub kind: Kind,
     /// Where it listens on this machine.
     pub address: IpAddr,
+    /// Elastic IP addresses, where it listens as well.
+    #[serde(default)]
+    pub further: Vec<IpAddr>,
     /// `DNSName`.
     pub dns_name: String,
     /// Whether its state is `active`: it serves and its name resolves from then on.
@@ -68,7 +71,10 @@ pub struct Listener {
     /// `SslPolicy`; none for the default.
     #[serde(default)]
     pub ssl_policy: Option<String>,
-    /// Certificates of an HTTPS listener, its default first.
+    /// `AlpnPolicy`, of a TLS listener.
+    #[serde(default)]
+    pub alpn: Option<String>,
+    /// Certificates of an HTTPS or TLS listener, its default first.
     #[serde(default)]
     pub certificates: Vec<Certificate>,
     /// `MutualAuthentication`; none when it is off.
@@ -360,6 +366,9 @@ pub struct Target {
     pub id: String,
     /// `Port`: its own or the group's.
     pub port: u16,
+    /// `QuicServerId`.
+    #[serde(default)]
+    pub server: Option<String>,
     /// Where it is reached: its `Id` for `ip` targets, the private address of an instance; none when there is none.
     pub address: Option<IpAddr>,
     /// Whether it is being deregistered: it gets nothing new, what it still answers is waited for. Once it is no

@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod idle;
 mod mutual;
+mod network;
 mod plane;
 mod registry;
 mod relay;
@@ -34,6 +35,7 @@ pub use health::{Health, Reason, State, TargetHealth};
 
 use config::Arn;
 use cookie::Jar;
+use network::Network;
 use plane::Supervisor;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -63,16 +65,19 @@ pub struct NoRandomness;
 /// The data plane while it serves. Dropping it closes everything.
 pub struct Plane {
     served: watch::Receiver<u64>,
-    problems: Arc<RwLock<Vec<Problem>>>,
+    /// Of load balancers of both kinds.
+    problems: [Arc<RwLock<Vec<Problem>>>; 2],
     task: JoinHandle<()>,
 }
 
 /// Starts serving, within a tokio runtime; what targets are healthy is written to `health`.
 pub fn start(config: watch::Receiver<Arc<Config>>, health: Arc<Health>) -> Result<Plane, NoRandomness> {
-    let problems = Arc::new(RwLock::new(Vec::new()));
-    let supervisor = Supervisor::new(health, problems.clone(), Jar::new().ok_or(NoRandomness)?);
+    let problems: [Arc<RwLock<Vec<Problem>>>; 2] = Default::default();
+    let [of_application, of_network] = problems.clone();
+    let supervisor = Supervisor::new(health.clone(), of_application, Jar::new().ok_or(NoRandomness)?);
+    let network = Network::new(health, of_network);
     let (told, served) = watch::channel(0);
-    let task = tokio::spawn(follow(config, supervisor, told));
+    let task = tokio::spawn(follow(config, (supervisor, network), told));
     Ok(Plane {
         served,
         problems,
@@ -82,13 +87,14 @@ pub fn start(config: watch::Receiver<Arc<Config>>, health: Arc<Health>) -> Resul
 
 async fn follow(
     mut config: watch::Receiver<Arc<Config>>,
-    mut supervisor: Supervisor,
+    (mut supervisor, mut network): (Supervisor, Network),
     told: watch::Sender<u64>,
 ) {
     loop {
         let current = config.borrow_and_update().clone();
         let began = Instant::now();
         let complete = supervisor.serve(&current).await;
+        let complete = network.serve(&current).await && complete;
         told.send_replace(current.generation);
         // Calls may publish faster than they can be followed: what comes meanwhile is followed at once.
         tokio::time::sleep(began.elapsed().min(AGAIN)).await;
@@ -109,10 +115,10 @@ async fn follow(
 impl Plane {
     /// What of the current configuration cannot be served.
     pub fn problems(&self) -> Vec<Problem> {
-        self.problems
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let read = |problems: &Arc<RwLock<Vec<Problem>>>| {
+            problems.read().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        self.problems.iter().flat_map(read).collect()
     }
 
     /// Waits until a generation of the configuration, or a later one, is served as far as it can be.

@@ -33,6 +33,16 @@ pub const fn aws_nlb(feature: Feature) -> Support {
         }
         Feature::SniRouting => none("the server name is not read"),
         Feature::Weights => approximate("by weighted target groups, weights 0 to 999"),
+        Feature::InvalidShare => approximate(
+            "the share of invalid backends goes to a target group without targets: its connections are closed",
+        ),
+        Feature::ClientValidation | Feature::ClientValidationFallback => {
+            none("clients are not asked for certificates")
+        }
+        Feature::ListenerFilters => NLB_NO_HTTP,
+        Feature::Tracing => none("it records no traces"),
+        Feature::BackendTls => none("certificates of targets are not verified"),
+        Feature::BackendClientCertificate => none("targets are shown no certificate"),
         Feature::ExternalBackend => none("targets are addresses, instances or an ALB, not names"),
         _ => NLB_NO_HTTP,
     }

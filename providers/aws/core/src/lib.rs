@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod limits;
 pub mod names;
 pub mod network;
+pub mod nlb;
 pub mod secret;
 pub mod tags;
 pub mod target_group;

@@ -1,7 +1,9 @@
 //! Quotas of the account and region.
 //!
 //! Defaults: "Quotas for your Application Load Balancers",
-//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>, and "Quotas for your
+//! Network Load Balancers",
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html>.
 
 use serde::Serialize;
 
@@ -53,6 +55,36 @@ impl Default for AlbLimits {
             wildcards_per_rule: 5,
             verifying_listeners: 2,
             authorities_per_trust_store: 25,
+        }
+    }
+}
+
+/// Quotas of Network Load Balancers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NlbLimits {
+    /// Load balancers of a region.
+    pub balancers: u32,
+    /// Listeners of a load balancer; not adjustable.
+    pub listeners: u32,
+    /// Target groups of one forward action. AWS documents weights and no number: that of Application Load Balancers.
+    pub target_groups_per_action: u32,
+    /// Certificates of a load balancer, without default certificates.
+    pub certificates: u32,
+    /// Targets of a load balancer.
+    pub targets: u32,
+    /// Targets of a load balancer for each zone; with cross-zone load balancing those of all zones together.
+    pub targets_per_zone: u32,
+}
+
+impl Default for NlbLimits {
+    fn default() -> Self {
+        Self {
+            balancers: 50,
+            listeners: 50,
+            target_groups_per_action: 5,
+            certificates: 25,
+            targets: 3000,
+            targets_per_zone: 500,
         }
     }
 }

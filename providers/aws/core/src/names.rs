@@ -8,7 +8,7 @@
 //! in the account and region, so that the cluster is part of each.
 
 use crate::Str;
-use crate::network::Scheme;
+use crate::network::{BalancerKind, Scheme};
 use crate::target_group::{Fixed, ProtocolVersion, TargetGroupId, TargetKind};
 use gatewright_model::key::{BackendKey, ObjectName};
 use sha2::{Digest, Sha256};
@@ -20,21 +20,49 @@ const PART: usize = 8;
 /// Characters of the hash: 50 bits.
 const HASH: usize = 10;
 
+/// What of a load balancer cannot change, beside whose it is and its VPC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// `Type`.
+    pub kind: BalancerKind,
+    /// `Scheme`.
+    pub scheme: Scheme,
+    /// Whether it has no security groups: a Network Load Balancer that is made without gets none later
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html>).
+    pub open: bool,
+}
+
+impl From<Scheme> for Shape {
+    fn from(scheme: Scheme) -> Self {
+        Self {
+            scheme,
+            ..Self::default()
+        }
+    }
+}
+
 /// Name of a Gateway's load balancer, and of the security group that is made for it.
-pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, scheme: Scheme) -> Str {
+pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl Into<Shape>) -> Str {
+    let Shape { kind, scheme, open } = shape.into();
     let scheme = match scheme {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
     };
-    let hash = hash(&[
+    let mut parts = vec![
         "balancer",
         cluster,
         &gateway.namespace,
         &gateway.name,
         vpc,
         scheme,
-    ]);
-    name(&gateway.namespace, &gateway.name, &hash)
+    ];
+    if kind == BalancerKind::Network {
+        parts.push("network");
+    }
+    if open {
+        parts.push("without security groups");
+    }
+    name(&gateway.namespace, &gateway.name, &hash(&parts))
 }
 
 /// Name of a trust store, which follows from the authorities in it.

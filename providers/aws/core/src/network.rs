@@ -3,6 +3,35 @@
 use gatewright_model::Str;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// `Type` of a load balancer; cannot change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BalancerKind {
+    /// Application Load Balancer.
+    #[default]
+    Application,
+    /// Network Load Balancer.
+    Network,
+}
+
+impl BalancerKind {
+    /// Whether it is the default.
+    pub fn is_application(&self) -> bool {
+        *self == Self::Application
+    }
+}
+
+/// An address that a Network Load Balancer has for good in one of its subnets (`SubnetMapping`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StaticAddress {
+    /// The address itself.
+    pub ip: IpAddr,
+    /// `AllocationId` of an Elastic IP address; none for a private address of an internal load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Str>,
+}
 
 /// Who can reach a load balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

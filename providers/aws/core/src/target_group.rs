@@ -38,7 +38,7 @@ pub struct TargetGroup {
 /// What of a target group cannot change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fixed {
-    /// `Protocol`: `HTTP`, `HTTPS`, `TCP`, `UDP`, `TCP_UDP`, `TLS`.
+    /// `Protocol`: `HTTP`, `HTTPS`, `TCP`, `UDP`, `TCP_UDP`, `TLS`, `QUIC`, `TCP_QUIC`.
     pub protocol: Str,
     /// `ProtocolVersion`; none for protocols below HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +87,9 @@ pub struct Target {
     /// `AvailabilityZone`; `all` for addresses outside of the VPC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Str>,
+    /// `QuicServerId`, of protocols with QUIC alone: `0x` and 16 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quic_server: Option<Str>,
 }
 
 /// `Id` of a target.

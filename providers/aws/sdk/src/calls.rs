@@ -138,7 +138,7 @@ pub struct Implied {
 pub enum Kind {
     /// The action knows no resources.
     Any,
-    /// An Application Load Balancer.
+    /// An Application or Network Load Balancer.
     LoadBalancer,
     /// Its listener.
     Listener,
@@ -161,22 +161,31 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its ARN in a policy, in any region and account. Policies must name their partition: IAM refuses `*` there.
-    pub fn arn(self, partition: &str) -> String {
-        let rest = match self {
-            Self::Any => return "*".into(),
-            Self::LoadBalancer => "elasticloadbalancing:*:*:loadbalancer/app/*/*",
-            Self::Listener => "elasticloadbalancing:*:*:listener/app/*/*/*",
-            Self::Rule => "elasticloadbalancing:*:*:listener-rule/app/*/*/*/*",
-            Self::TargetGroup => "elasticloadbalancing:*:*:targetgroup/*/*",
-            Self::SecurityGroup => "ec2:*:*:security-group/*",
-            Self::Vpc => "ec2:*:*:vpc/*",
-            Self::Certificate => "acm:*:*:certificate/*",
-            Self::TrustStore => "elasticloadbalancing:*:*:truststore/*/*",
-            Self::Bundle => "s3:::gatewright-*/gatewright/*",
-            Self::ServiceLinkedRole => "iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*",
+    /// Its ARNs in a policy, in any region and account. Policies must name their partition: IAM refuses `*` there.
+    /// Rules are made at listeners of Application Load Balancers alone.
+    pub fn arns(self, partition: &str) -> Vec<String> {
+        let rest: &[&str] = match self {
+            Self::Any => return vec!["*".into()],
+            Self::LoadBalancer => &[
+                "elasticloadbalancing:*:*:loadbalancer/app/*/*",
+                "elasticloadbalancing:*:*:loadbalancer/net/*/*",
+            ],
+            Self::Listener => &[
+                "elasticloadbalancing:*:*:listener/app/*/*/*",
+                "elasticloadbalancing:*:*:listener/net/*/*/*",
+            ],
+            Self::Rule => &["elasticloadbalancing:*:*:listener-rule/app/*/*/*/*"],
+            Self::TargetGroup => &["elasticloadbalancing:*:*:targetgroup/*/*"],
+            Self::SecurityGroup => &["ec2:*:*:security-group/*"],
+            Self::Vpc => &["ec2:*:*:vpc/*"],
+            Self::Certificate => &["acm:*:*:certificate/*"],
+            Self::TrustStore => &["elasticloadbalancing:*:*:truststore/*/*"],
+            Self::Bundle => &["s3:::gatewright-*/gatewright/*"],
+            Self::ServiceLinkedRole => &["iam::*:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"],
         };
-        format!("arn:{partition}:{rest}")
+        rest.iter()
+            .map(|rest| format!("arn:{partition}:{rest}"))
+            .collect()
     }
 }
 

@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use gatewright_aws::cloud::{Answer, Arn, Cloud, CloudError, Tagging};
-use gatewright_aws_core::limits::AlbLimits;
+use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use gatewright_provider_api::contract::ErrorKind;
 use std::error::Error;
 use std::fmt;
@@ -40,30 +40,39 @@ const LIMITS_LAST: Duration = Duration::from_secs(300);
 
 /// Quotas that were read, and when.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CachedLimits(Arc<Mutex<Option<(Instant, AlbLimits)>>>);
+pub(crate) struct CachedLimits(Arc<Mutex<Option<(Instant, AlbLimits, NlbLimits)>>>);
 
 impl Cloud for Account {
     async fn limits(&self) -> Answer<AlbLimits> {
+        Ok(self.all_limits().await?.0)
+    }
+
+    async fn network_limits(&self) -> Answer<NlbLimits> {
+        Ok(self.all_limits().await?.1)
+    }
+}
+
+impl Account {
+    /// Quotas of load balancers of both kinds: one call tells them.
+    async fn all_limits(&self) -> Answer<(AlbLimits, NlbLimits)> {
         // Held while reading: who else asks meanwhile wants the same answer.
         let mut cached = self.limits.0.lock().await;
-        if let Some((at, limits)) = &*cached
+        if let Some((at, limits, network)) = &*cached
             && at.elapsed() < LIMITS_LAST
         {
-            return Ok(limits.clone());
+            return Ok((limits.clone(), network.clone()));
         }
         let operation = "DescribeAccountLimits";
         let mut pages = self.elb.describe_account_limits().into_paginator().items().send();
-        let mut limits = AlbLimits::default();
+        let (mut limits, mut network) = (AlbLimits::default(), NlbLimits::default());
         while let Some(limit) = pages.next().await {
             let limit = limit.map_err(failed(ELB, operation))?;
-            convert::limits::set(
-                &mut limits,
-                limit.name().unwrap_or_default(),
-                limit.max().unwrap_or_default(),
-            );
+            let (name, max) = (limit.name().unwrap_or_default(), limit.max().unwrap_or_default());
+            convert::limits::set(&mut limits, name, max);
+            convert::limits::set_network(&mut network, name, max);
         }
-        *cached = Some((Instant::now(), limits.clone()));
-        Ok(limits)
+        *cached = Some((Instant::now(), limits.clone(), network.clone()));
+        Ok((limits, network))
     }
 }
 

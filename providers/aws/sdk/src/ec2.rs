@@ -3,12 +3,14 @@
 //! Protocol: <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html>. Operations and fields:
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>, version 2016-11-15.
 
+mod address;
 mod describe;
 mod group;
 mod instance;
 mod network;
 mod tag;
 
+pub use address::Address;
 pub use describe::Filter;
 pub use group::{NewSecurityGroup, Permission, Range, SecurityGroup, Source};
 pub use instance::{Instance, NetworkInterface};

@@ -5,6 +5,7 @@ mod badly;
 mod drive;
 mod faults;
 mod life;
+mod network;
 mod secrets;
 mod simulator;
 mod tls;

@@ -18,7 +18,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Between two looks at targets that are checked: every 30 s, by default.
 const CHECKS: Duration = Duration::from_secs(15);
 
-/// The name of the load balancer, once it serves. While one takes the place of another, the former one's, until
+/// The name and addresses of the load balancer, once it serves. While one takes the place of another, the former one's, until
 /// its successor serves as well.
 pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     let current = observed.balancer(&target.balancer.name);
@@ -30,12 +30,7 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
         .filter(|current| current.is_active() && (former.is_none() || serves(target, observed, current)));
     match serving.or(former) {
         Some(seen) => Addresses {
-            assigned: vec![AssignedAddress {
-                kind: "Hostname".into(),
-                // A hostname of the Gateway API is in lower case; AWS keeps the case of the balancer's name.
-                value: seen.balancer.dns_name.to_ascii_lowercase().into(),
-                routability: "".into(),
-            }],
+            assigned: assigned(seen),
             fault: None,
         },
         None => Addresses {
@@ -43,6 +38,22 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
             fault: Some(fault(current)),
         },
     }
+}
+
+/// The addresses that it keeps, and its name.
+fn assigned(seen: &SeenBalancer) -> Vec<AssignedAddress> {
+    let kept = seen.balancer.addresses.values().map(|address| AssignedAddress {
+        kind: "IPAddress".into(),
+        value: address.ip.to_string().into(),
+        routability: "".into(),
+    });
+    let name = AssignedAddress {
+        kind: "Hostname".into(),
+        // A hostname of the Gateway API is in lower case; AWS keeps the case of the balancer's name.
+        value: seen.balancer.dns_name.to_ascii_lowercase().into(),
+        routability: "".into(),
+    };
+    kept.chain([name]).collect()
 }
 
 fn fault(current: Option<&SeenBalancer>) -> ProgrammingFault {

@@ -82,7 +82,10 @@ impl<C: Cloud> Caller<'_, C> {
                     .set_balancer_attributes(&self.arn(&Id::Balancer)?, attributes)
                     .await
             }
-            Call::SetSubnets(subnets) => cloud.set_subnets(&self.arn(&Id::Balancer)?, subnets).await,
+            Call::SetSubnets(subnets, addresses) => {
+                let balancer = self.arn(&Id::Balancer)?;
+                cloud.set_subnets(&balancer, subnets, addresses).await
+            }
             Call::SetSecurityGroups(wanted) => {
                 let groups = self.security_groups(wanted)?;
                 cloud
@@ -222,9 +225,11 @@ impl<C: Cloud> Caller<'_, C> {
     async fn create_balancer(&self, wanted: &Balancer, tags: &Tags) -> Answer<Arn> {
         let new = NewBalancer {
             name: wanted.name.clone(),
+            kind: wanted.kind,
             scheme: wanted.scheme,
             ip_address_type: wanted.ip_address_type,
             subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
+            addresses: wanted.addresses.clone(),
             security_groups: self.security_groups(wanted)?,
             tags: tags.clone(),
         };
@@ -305,6 +310,7 @@ impl<C: Cloud> Caller<'_, C> {
     fn listener(&self, wanted: &Listener) -> Answer<ListenerSettings> {
         let tls = wanted.tls.as_ref().map(|tls| self.tls(tls)).transpose()?;
         Ok(ListenerSettings {
+            transport: wanted.transport,
             tls,
             default: self.action(&wanted.default)?,
         })
@@ -314,6 +320,7 @@ impl<C: Cloud> Caller<'_, C> {
         Ok(ListenerTls {
             policy: wanted.policy.clone(),
             certificate: self.arn(&Id::Certificate(wanted.default.clone()))?,
+            alpn: wanted.alpn.clone(),
             clients: match &wanted.clients {
                 None => Clients::Off,
                 Some(MutualAuthentication::Passthrough) => Clients::Passthrough,

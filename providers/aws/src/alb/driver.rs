@@ -1,4 +1,4 @@
-//! The contract of providers, for Application Load Balancers.
+//! The contract of providers, for load balancers of Elastic Load Balancing.
 
 use super::observed::Observed;
 use super::plan::{self, Manner};
@@ -9,6 +9,8 @@ use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::network::BalancerKind;
+use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
@@ -41,11 +43,17 @@ pub struct Request {
     pub quotas: Vec<Quota>,
     /// When to look again although nothing of it changed.
     pub look_again: Option<Duration>,
+    /// Why the Gateway is not as asked for although its load balancer serves: an address that it cannot have.
+    pub fault: Option<ProgrammingFault>,
 }
 
-/// The driver.
-pub struct AlbDriver<C> {
+/// The driver of Application Load Balancers.
+pub type AlbDriver<C> = ElbDriver<C>;
+
+/// The driver of load balancers of one kind.
+pub struct ElbDriver<C> {
     cloud: C,
+    kind: BalancerKind,
     manner: Manner,
     clock: fn() -> u64,
     vpc: Option<Str>,
@@ -53,11 +61,17 @@ pub struct AlbDriver<C> {
     certificates: Certificates,
 }
 
-impl<C: Cloud> AlbDriver<C> {
-    /// A driver for one account and region. The clock tells seconds since 1970.
+impl<C: Cloud> ElbDriver<C> {
+    /// A driver of Application Load Balancers.
     pub fn new(cloud: C, settings: Settings, clock: fn() -> u64) -> Self {
+        Self::of(BalancerKind::Application, cloud, settings, clock)
+    }
+
+    /// A driver for one account and region. The clock tells seconds since 1970.
+    pub fn of(kind: BalancerKind, cloud: C, settings: Settings, clock: fn() -> u64) -> Self {
         Self {
             cloud,
+            kind,
             manner: Manner {
                 cluster: settings.cluster,
                 drain_s: settings.drain.as_secs(),
@@ -67,6 +81,11 @@ impl<C: Cloud> AlbDriver<C> {
             networks: Networks::default(),
             certificates: Certificates::default(),
         }
+    }
+
+    /// The kind of its load balancers.
+    pub const fn kind(&self) -> BalancerKind {
+        self.kind
     }
 
     /// The cluster's name.
@@ -132,14 +151,17 @@ fn about(error: CloudError, what: &str) -> ProviderError {
     })
 }
 
-impl<C: Cloud> Driver for AlbDriver<C> {
+impl<C: Cloud> Driver for ElbDriver<C> {
     type Input = Request;
     type Target = Target;
     type Observed = Observed;
     type Step = Step;
 
     fn provider(&self) -> Provider {
-        Provider::AwsAlb
+        match self.kind {
+            BalancerKind::Application => Provider::AwsAlb,
+            BalancerKind::Network => Provider::AwsNlb,
+        }
     }
 
     fn gateway<'a>(&self, request: &'a Request) -> &'a ObjectName {
@@ -171,7 +193,9 @@ impl<C: Cloud> Driver for AlbDriver<C> {
     }
 
     fn addresses(&self, request: &Request, observed: &Observed) -> Addresses {
-        addresses::addresses(&request.target, observed)
+        let mut addresses = addresses::addresses(&request.target, observed);
+        addresses.fault = addresses.fault.or_else(|| request.fault.clone());
+        addresses
     }
 
     fn recheck(&self, request: &Request, observed: &Observed) -> Option<Duration> {

@@ -1,4 +1,5 @@
-//! The driver of Application Load Balancers.
+//! The driver of load balancers of Elastic Load Balancing: Application Load Balancers, and Network Load Balancers, which
+//! are made of the same resources without rules ([`crate::nlb`]).
 //!
 //! [`mod@observe`] reads what exists, [`mod@plan`] finds the changes, [`driver`] carries them out one by one and
 //! tells the addresses ([`addresses`]).
@@ -15,6 +16,6 @@ pub mod plan;
 pub mod prepare;
 pub mod step;
 
-pub use driver::{AlbDriver, Request, Settings};
+pub use driver::{AlbDriver, ElbDriver, Request, Settings};
 pub use observed::Observed;
 pub use step::Step;

@@ -6,7 +6,7 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener};
 use gatewright_aws_core::alb::rule::Rule;
-use gatewright_aws_core::network::{Ingress, IpAddressType};
+use gatewright_aws_core::network::{Ingress, IpAddressType, StaticAddress};
 use gatewright_aws_core::target_group::{HealthCheck, Target, TargetGroupId};
 use gatewright_aws_core::trust_store::{Place, TrustStoreId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,8 +115,8 @@ pub enum Call {
     CreateBalancer(Balancer, Tags),
     /// Its attributes change.
     SetBalancerAttributes(Attributes),
-    /// Its subnets change to these ids.
-    SetSubnets(BTreeSet<Str>),
+    /// Its subnets change to these ids, with the addresses that it keeps in them.
+    SetSubnets(BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
     /// Its security groups change.
     SetSecurityGroups(Balancer),
     /// Its addresses change.

@@ -1,10 +1,10 @@
-//! Application Load Balancers.
+//! Application and Network Load Balancers.
 
 use super::{Answer, Arn, Attributes};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{IpAddressType, Scheme};
-use std::collections::BTreeSet;
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, StaticAddress};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 /// A load balancer that exists.
@@ -14,6 +14,8 @@ pub struct Balancer {
     pub arn: Arn,
     /// `LoadBalancerName`.
     pub name: Str,
+    /// `Type`.
+    pub kind: BalancerKind,
     /// `Scheme`.
     pub scheme: Scheme,
     /// `VpcId`.
@@ -22,6 +24,8 @@ pub struct Balancer {
     pub ip_address_type: IpAddressType,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
+    /// Addresses that it keeps, by the ids of their subnets (`LoadBalancerAddresses`).
+    pub addresses: BTreeMap<Str, StaticAddress>,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
     /// `DNSName`.
@@ -48,12 +52,16 @@ pub enum State {
 pub struct NewBalancer {
     /// `Name`.
     pub name: Str,
+    /// `Type`.
+    pub kind: BalancerKind,
     /// `Scheme`.
     pub scheme: Scheme,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
+    /// Addresses that it keeps, by the ids of their subnets.
+    pub addresses: BTreeMap<Str, StaticAddress>,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
     /// `Tags`.
@@ -71,7 +79,7 @@ pub trait Balancers {
     /// `DescribeLoadBalancerAttributes`.
     fn balancer_attributes(&self, arn: &Arn) -> impl Future<Output = Answer<Attributes>> + Send;
 
-    /// `CreateLoadBalancer`, of type `application`. Repeated with the same settings it answers the same ARN.
+    /// `CreateLoadBalancer`. Repeated with the same settings it answers the same ARN.
     fn create_balancer(&self, new: &NewBalancer) -> impl Future<Output = Answer<Arn>> + Send;
 
     /// `ModifyLoadBalancerAttributes`: sets these, leaves others.
@@ -81,8 +89,13 @@ pub trait Balancers {
         attributes: &Attributes,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `SetSubnets`: to exactly these ids.
-    fn set_subnets(&self, arn: &Arn, subnets: &BTreeSet<Str>) -> impl Future<Output = Answer<()>> + Send;
+    /// `SetSubnets`: to exactly these ids, with the addresses that it keeps in them.
+    fn set_subnets(
+        &self,
+        arn: &Arn,
+        subnets: &BTreeSet<Str>,
+        addresses: &BTreeMap<Str, StaticAddress>,
+    ) -> impl Future<Output = Answer<()>> + Send;
 
     /// `SetSecurityGroups`: to exactly these ids.
     fn set_security_groups(

@@ -3,6 +3,7 @@
 use super::{Action, Answer, Arn, Attributes, Seen};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::listener::Transport;
 use std::collections::BTreeSet;
 use std::future::Future;
 
@@ -13,7 +14,9 @@ pub struct Listener {
     pub arn: Arn,
     /// Port.
     pub port: u16,
-    /// `Protocol`, and what belongs to it; none for `HTTP`.
+    /// `Protocol`, with what `tls` says.
+    pub transport: Transport,
+    /// What belongs to a `Protocol` that terminates TLS.
     pub tls: Option<ListenerTls>,
     /// `DefaultActions`.
     pub default: Seen<Action>,
@@ -26,6 +29,8 @@ pub struct ListenerTls {
     pub policy: Str,
     /// ARN of the default certificate.
     pub certificate: Arn,
+    /// `AlpnPolicy`; none where it is `None`.
+    pub alpn: Option<Str>,
     /// `MutualAuthentication`.
     pub clients: Clients,
 }
@@ -61,7 +66,9 @@ impl Clients {
 /// What a listener is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// TLS; `HTTP` without.
+    /// `Protocol`, with what `tls` says.
+    pub transport: Transport,
+    /// TLS; `HTTP`, or `TCP`, without.
     pub tls: Option<ListenerTls>,
     /// What no rule matches.
     pub default: Action,

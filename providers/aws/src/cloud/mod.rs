@@ -34,7 +34,7 @@ pub use target_group::{Group as TargetGroup, Health, NewTargetGroup, TargetGroup
 pub use trust_store::{NewTrustStore, TrustStores};
 
 use gatewright_aws_core::Str;
-use gatewright_aws_core::limits::AlbLimits;
+use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,4 +63,7 @@ pub trait Cloud:
     /// Quotas: `DescribeAccountLimits`, and Service Quotas where that tells more. Defaults of
     /// [`AlbLimits`] for what neither tells. May be some minutes old.
     fn limits(&self) -> impl Future<Output = Answer<AlbLimits>> + Send;
+
+    /// The same of Network Load Balancers.
+    fn network_limits(&self) -> impl Future<Output = Answer<NlbLimits>> + Send;
 }

@@ -4,8 +4,9 @@ use super::{Answer, Arn};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::net::IpAddr;
 
 /// `DescribeVpcs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct SubnetDetails {
     pub vpc: Str,
     /// `AvailabilityZone`.
     pub zone: Str,
+    /// `CidrBlock`; empty for subnets of IPv6 addresses alone.
+    pub block: Str,
     /// `AvailableIpAddressCount`.
     pub free_addresses: u32,
     /// Whether it has a block of IPv6 addresses.
@@ -70,6 +73,12 @@ pub trait Network {
 
     /// `DescribeSubnets` and `DescribeRouteTables` of a VPC.
     fn subnets(&self, vpc: &str) -> impl Future<Output = Answer<Vec<SubnetDetails>>> + Send;
+
+    /// `DescribeAddresses` by public address: the allocation of each. Those that are not ours are left out.
+    fn elastic_addresses(
+        &self,
+        addresses: &BTreeSet<IpAddr>,
+    ) -> impl Future<Output = Answer<BTreeMap<IpAddr, Str>>> + Send;
 
     /// `DescribeSecurityGroups` by id. Those that do not exist are left out.
     fn security_groups(&self, ids: &[Arn]) -> impl Future<Output = Answer<Vec<Group>>> + Send;

@@ -5,9 +5,9 @@ use super::state::{Kept, State, found};
 use super::{Connection, Outcome};
 use crate::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer, State as Phase};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::IpAddressType;
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, StaticAddress};
 use gatewright_provider_api::contract::{Action, ErrorKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MISSING: &str = "LoadBalancerNotFound";
 
@@ -15,10 +15,13 @@ impl State {
     fn create_balancer(&mut self, new: &NewBalancer) -> Outcome<Arn> {
         check::name(&new.name)?;
         check::tags(&new.tags)?;
-        self.check_subnets(&new.subnets)?;
+        self.check_subnets(new.kind, &new.subnets)?;
+        self.check_addresses((&new.subnets, &new.addresses), None)?;
         self.check_groups(&new.security_groups)?;
         if let Some(kept) = self.balancers.values().find(|kept| kept.of.name == new.name) {
-            let same = kept.of.scheme == new.scheme
+            let same = kept.of.kind == new.kind
+                && kept.of.scheme == new.scheme
+                && kept.of.addresses == new.addresses
                 && kept.of.subnets == new.subnets
                 && kept.of.security_groups == new.security_groups
                 && kept.of.ip_address_type == new.ip_address_type;
@@ -28,17 +31,26 @@ impl State {
                 Err((ErrorKind::NotOurs, "DuplicateLoadBalancerName"))
             };
         }
-        let most = usize::try_from(self.limits.balancers).unwrap_or(usize::MAX);
-        quota(self.balancers.len() < most, "TooManyLoadBalancers")?;
+        let most = match new.kind {
+            BalancerKind::Application => self.limits.balancers,
+            BalancerKind::Network => self.network_limits.balancers,
+        };
+        let alike = self.balancers.values().filter(|kept| kept.of.kind == new.kind);
+        quota(
+            alike.count() < usize::try_from(most).unwrap_or(usize::MAX),
+            "TooManyLoadBalancers",
+        )?;
         let arn = self.make("loadbalancer", &new.tags);
         let active = self.delays.provisioning == 0;
         let of = Balancer {
             arn: arn.clone(),
             name: new.name.clone(),
+            kind: new.kind,
             scheme: new.scheme,
             vpc: "vpc-1".into(),
             ip_address_type: new.ip_address_type,
             subnets: new.subnets.clone(),
+            addresses: new.addresses.clone(),
             security_groups: new.security_groups.clone(),
             dns_name: format!("{}-{}.eu-central-1.elb.amazonaws.com", new.name, self.next).into(),
             state: if active {
@@ -47,25 +59,69 @@ impl State {
                 Phase::Provisioning
             },
         };
-        let defaults = [
-            ("deletion_protection.enabled", "false"),
-            ("idle_timeout.timeout_seconds", "60"),
-            ("routing.http2.enabled", "true"),
-        ];
-        let attributes = defaults.map(|(key, value)| (Str::from(key), Str::from(value)));
-        let attributes = Attributes::from(attributes);
+        let mut defaults = vec![("deletion_protection.enabled", "false")];
+        defaults.extend(match new.kind {
+            BalancerKind::Application => [
+                ("idle_timeout.timeout_seconds", "60"),
+                ("routing.http2.enabled", "true"),
+            ],
+            BalancerKind::Network => [
+                ("load_balancing.cross_zone.enabled", "false"),
+                ("dns_record.client_routing_policy", "any_availability_zone"),
+            ],
+        });
+        let attributes: Attributes = defaults
+            .into_iter()
+            .map(|(key, value)| (Str::from(key), Str::from(value)))
+            .collect();
         self.balancers.insert(arn.clone(), Kept { of, attributes });
         Ok(arn)
     }
 
-    /// "You must specify subnets from at least two Availability Zones" (`API_SetSubnets`).
-    fn check_subnets(&self, subnets: &BTreeSet<Str>) -> Outcome<()> {
+    /// "\[Application Load Balancers\] You must specify subnets from at least two Availability Zones", "\[Network Load
+    /// Balancers\] You can specify subnets from one or more Availability Zones" (`API_SetSubnets`).
+    fn check_subnets(&self, kind: BalancerKind, subnets: &BTreeSet<Str>) -> Outcome<()> {
         let mut zones = BTreeSet::new();
         for subnet in subnets {
             let subnet = found(self.subnets.get(subnet), "SubnetNotFound")?;
             valid(zones.insert(&subnet.zone))?;
         }
-        valid(zones.len() >= 2)
+        let least = match kind {
+            BalancerKind::Application => 2,
+            BalancerKind::Network => 1,
+        };
+        valid(zones.len() >= least)
+    }
+
+    /// Each address is for a subnet of the load balancer, exists, and no other load balancer has it. That of a subnet in
+    /// which it stands already cannot change ("with their existing configurations", `API_SetSubnets`).
+    fn check_addresses(
+        &self,
+        (subnets, addresses): (&BTreeSet<Str>, &BTreeMap<Str, StaticAddress>),
+        of: Option<&Balancer>,
+    ) -> Outcome<()> {
+        if let Some(of) = of {
+            let mut staying = subnets.intersection(&of.subnets);
+            valid(staying.all(|id| of.addresses.get(id) == addresses.get(id)))?;
+        }
+        for (subnet, address) in addresses {
+            valid(subnets.contains(subnet))?;
+            if let Some(allocation) = &address.allocation {
+                let known = self.elastic.get(&address.ip) == Some(allocation);
+                if !known {
+                    return Err((ErrorKind::NotFound, "AllocationIdNotFound"));
+                }
+            }
+            let taken = self.balancers.values().any(|kept| {
+                kept.of.addresses.iter().any(|(at, other)| {
+                    other == address && (of.map(|of| &of.arn) != Some(&kept.of.arn) || at != subnet)
+                })
+            });
+            if taken {
+                return Err((ErrorKind::InUse, "ResourceInUse"));
+            }
+        }
+        Ok(())
     }
 
     fn check_groups(&self, groups: &BTreeSet<Arn>) -> Outcome<()> {
@@ -123,11 +179,20 @@ impl Balancers for Connection {
         .await
     }
 
-    async fn set_subnets(&self, arn: &Arn, subnets: &BTreeSet<Str>) -> Answer<()> {
+    async fn set_subnets(
+        &self,
+        arn: &Arn,
+        subnets: &BTreeSet<Str>,
+        addresses: &BTreeMap<Str, StaticAddress>,
+    ) -> Answer<()> {
         let what = (Action::Update, arn.0.clone());
         self.write("SetSubnets", what, |state| {
-            state.check_subnets(subnets)?;
-            state.balancer(arn)?.of.subnets.clone_from(subnets);
+            let of = state.balancer(arn)?.of.clone();
+            state.check_subnets(of.kind, subnets)?;
+            state.check_addresses((subnets, addresses), Some(&of))?;
+            let kept = &mut state.balancer(arn)?.of;
+            kept.subnets.clone_from(subnets);
+            kept.addresses.clone_from(addresses);
             Ok(())
         })
         .await
@@ -137,7 +202,11 @@ impl Balancers for Connection {
         let what = (Action::Update, arn.0.clone());
         self.write("SetSecurityGroups", what, |state| {
             state.check_groups(groups)?;
-            state.balancer(arn)?.of.security_groups.clone_from(groups);
+            let kept = state.balancer(arn)?;
+            // "You can't associate a security group with an NLB that was made without" (load-balancer-security-groups.html).
+            let without = kept.of.security_groups.is_empty() || groups.is_empty();
+            valid(kept.of.kind == BalancerKind::Application || !without)?;
+            kept.of.security_groups.clone_from(groups);
             Ok(())
         })
         .await

@@ -9,7 +9,7 @@ use crate::cloud::{
 use crate::owner::{FINGERPRINT, RESOURCE, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::rule::FixedResponse;
-use gatewright_aws_core::network::{Ingress, IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, Ingress, IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{Target, TargetAddress};
 use gatewright_provider_api::contract::Resource;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,10 +74,12 @@ impl Memory {
         let of = Balancer {
             arn: arn.clone(),
             name: name.into(),
+            kind: BalancerKind::Application,
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             subnets: ["subnet-a".into(), "subnet-b".into()].into(),
+            addresses: BTreeMap::new(),
             security_groups: [group].into(),
             dns_name: "others.example".into(),
             state: Phase::Active,
@@ -174,6 +176,8 @@ impl State {
         };
         if let Some(kept) = self.balancers.get(arn) {
             let Balancer {
+                kind,
+                addresses,
                 scheme,
                 vpc,
                 ip_address_type,
@@ -183,7 +187,7 @@ impl State {
             } = &kept.of;
             let groups: Vec<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?}",
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?}",
                 kept.attributes
             );
         }
@@ -204,7 +208,12 @@ impl State {
             return format!("{kept:?}");
         }
         if let Some(kept) = self.listeners.get(arn) {
-            let Listener { tls, default, .. } = &kept.of;
+            let Listener {
+                transport,
+                tls,
+                default,
+                ..
+            } = &kept.of;
             // The default one may stand in the list as well.
             let shown = tls.as_ref().map(|tls| &tls.certificate);
             let others = kept.certificates.iter().filter(|arn| Some(*arn) != shown);
@@ -213,6 +222,7 @@ impl State {
                 let ListenerTls {
                     policy,
                     certificate,
+                    alpn,
                     clients,
                 } = tls;
                 let store = clients.trust_store().map(named);
@@ -224,10 +234,10 @@ impl State {
                     } => format!("verify {ignore_expiry} {advertise}"),
                     other => format!("{other:?}"),
                 };
-                format!("{policy} {} {clients} {store:?}", named(certificate))
+                format!("{policy} {} {alpn:?} {clients} {store:?}", named(certificate))
             });
             return format!(
-                "{tls:?} {certificates:?} {} {:?}",
+                "{transport:?} {tls:?} {certificates:?} {} {:?}",
                 action(default_of(default), &named),
                 kept.attributes
             );
@@ -315,6 +325,7 @@ impl State {
                 id: TargetAddress::Ip([10, 0, 9, 9].into()),
                 port: 9,
                 zone: None,
+                quic_server: None,
             };
             kept.targets.insert(stranger, 0);
         } else if let Some(group) = self.security_groups.get_mut(arn) {

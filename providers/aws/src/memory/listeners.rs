@@ -3,7 +3,9 @@
 use super::check::{self, quota, valid};
 use super::state::{KeptListener, State, found};
 use super::{Connection, Outcome};
-use crate::cloud::{Answer, Arn, Attributes, Listener, ListenerSettings, Listeners, NewListener, Seen};
+use crate::cloud::{self, Answer, Arn, Attributes, Listener, ListenerSettings, Listeners, NewListener, Seen};
+use gatewright_aws_core::alb::listener::Transport;
+use gatewright_aws_core::network::BalancerKind;
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::BTreeSet;
 
@@ -21,7 +23,8 @@ impl State {
             .filter_map(|arn| self.listeners.get(arn))
             .find(|kept| kept.of.port == new.port);
         if let Some(kept) = at_port {
-            let same = kept.of.tls == new.settings.tls
+            let same = kept.of.transport == new.settings.transport
+                && kept.of.tls == new.settings.tls
                 && kept.of.default == Seen::Known(new.settings.default.clone());
             return if same {
                 Ok(kept.of.arn.clone())
@@ -30,13 +33,21 @@ impl State {
             };
         }
         self.check_listener(&new.settings)?;
+        self.check_transport(&new.settings, &new.balancer, None)?;
         self.check_action(&new.settings.default, &new.balancer, None)?;
-        let most = usize::try_from(self.limits.listeners).unwrap_or(usize::MAX);
-        quota(others.len() < most, "TooManyListeners")?;
+        let most = match new.settings.transport {
+            Transport::Http => self.limits.listeners,
+            _ => self.network_limits.listeners,
+        };
+        quota(
+            others.len() < usize::try_from(most).unwrap_or(usize::MAX),
+            "TooManyListeners",
+        )?;
         let arn = self.make("listener", &new.tags);
         let of = Listener {
             arn: arn.clone(),
             port: new.port,
+            transport: new.settings.transport,
             tls: new.settings.tls.clone(),
             default: Seen::Known(new.settings.default.clone()),
         };
@@ -48,6 +59,56 @@ impl State {
         };
         self.listeners.insert(arn.clone(), kept);
         Ok(arn)
+    }
+
+    /// Protocols that go together: those of listeners with the kind of the load balancer, with those of target groups
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-target-groups.html>), and QUIC with
+    /// nothing else (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-listener.html>).
+    fn check_transport(
+        &self,
+        settings: &ListenerSettings,
+        balancer: &Arn,
+        instead_of: Option<&Arn>,
+    ) -> Outcome<()> {
+        let Some(kept) = self.balancers.get(balancer) else {
+            return Ok(());
+        };
+        let application = kept.of.kind == BalancerKind::Application;
+        if application != settings.transport.is_http() {
+            return Err((ErrorKind::Invalid, "UnsupportedProtocol"));
+        }
+        if application {
+            return Ok(());
+        }
+        let protocol = settings.transport.protocol(settings.tls.is_some());
+        let fits = |group: &str| match protocol {
+            "TCP" => matches!(group, "TCP" | "TCP_UDP"),
+            "TLS" => matches!(group, "TCP" | "TLS"),
+            "UDP" => matches!(group, "UDP" | "TCP_UDP"),
+            other => group == other,
+        };
+        let cloud::Action::Forward(forward) = &settings.default else {
+            return Err((ErrorKind::Invalid, "InvalidLoadBalancerAction"));
+        };
+        for group in forward.groups.keys() {
+            let group = found(self.target_groups.get(group), "TargetGroupNotFound")?;
+            if !fits(&group.of.fixed.protocol) {
+                return Err((ErrorKind::Invalid, "IncompatibleProtocols"));
+            }
+        }
+        let others = self
+            .listeners
+            .values()
+            .filter(|other| other.balancer == *balancer && Some(&other.of.arn) != instead_of)
+            .map(|other| other.of.transport);
+        let quic = |transport: Transport| matches!(transport, Transport::Quic | Transport::TcpQuic);
+        let datagrams = |transport: Transport| !matches!(transport, Transport::Tcp);
+        for other in others {
+            let clash = (quic(settings.transport) && datagrams(other))
+                || (quic(other) && datagrams(settings.transport));
+            valid(!clash)?;
+        }
+        valid(!quic(settings.transport) || kept.of.security_groups.is_empty())
     }
 
     fn check_listener(&self, settings: &ListenerSettings) -> Outcome<()> {
@@ -103,11 +164,13 @@ impl Listeners for Connection {
         self.write("ModifyListener", what, |state| {
             let balancer = state.listener(listener)?.balancer.clone();
             state.check_listener(settings)?;
+            state.check_transport(settings, &balancer, Some(listener))?;
             state.check_action(&settings.default, &balancer, Some(listener))?;
             let kept = state.listener(listener)?;
             if settings.tls.is_none() {
                 kept.certificates.clear();
             }
+            kept.of.transport = settings.transport;
             kept.of.tls.clone_from(&settings.tls);
             kept.of.default = Seen::Known(settings.default.clone());
             Ok(())

@@ -19,7 +19,7 @@ pub use state::Delays;
 
 use crate::cloud::{self, Cloud, CloudError};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::limits::AlbLimits;
+use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use gatewright_provider_api::contract::{Action, ErrorKind, Resource};
 use gatewright_provider_api::suite::{Answer, Calls};
 use state::State;
@@ -110,6 +110,11 @@ impl Connection {
 impl Cloud for Connection {
     async fn limits(&self) -> cloud::Answer<AlbLimits> {
         self.read("DescribeAccountLimits", |state| Ok(state.limits.clone()))
+            .await
+    }
+
+    async fn network_limits(&self) -> cloud::Answer<NlbLimits> {
+        self.read("DescribeAccountLimits", |state| Ok(state.network_limits.clone()))
             .await
     }
 }

@@ -5,9 +5,11 @@ use super::check;
 use super::state::found;
 use crate::cloud::{Answer, Arn, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
 use crate::owner::Tags;
+use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
 use gatewright_provider_api::contract::{Action, ErrorKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 const MISSING: &str = "InvalidGroup.NotFound";
 
@@ -26,6 +28,15 @@ impl Network for Connection {
         self.read("DescribeSubnets", |state| {
             let subnets = state.subnets.values().filter(|subnet| &*subnet.vpc == vpc);
             Ok(subnets.cloned().collect())
+        })
+        .await
+    }
+
+    async fn elastic_addresses(&self, addresses: &BTreeSet<IpAddr>) -> Answer<BTreeMap<IpAddr, Str>> {
+        self.read("DescribeAddresses", |state| {
+            let mut found = state.elastic.clone();
+            found.retain(|address, _| addresses.contains(address));
+            Ok(found)
         })
         .await
     }

@@ -7,11 +7,12 @@ use crate::cloud::{
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::limits::AlbLimits;
+use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use gatewright_aws_core::target_group::Target;
 use gatewright_aws_core::trust_store::Place;
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// How many calls AWS takes for what it does behind them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub struct Delays {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub limits: AlbLimits,
+    pub network_limits: NlbLimits,
     pub delays: Delays,
     /// Calls so far: time.
     pub now: u64,
@@ -45,6 +47,8 @@ pub(super) struct State {
     /// What lies in S3.
     pub bundles: BTreeMap<Place, Str>,
     pub subnets: BTreeMap<Str, SubnetDetails>,
+    /// Elastic IP addresses, with their allocations.
+    pub elastic: BTreeMap<IpAddr, Str>,
     pub tags: BTreeMap<Arn, Tags>,
     /// When each resource was made.
     pub made: BTreeMap<Arn, u64>,
@@ -108,12 +112,17 @@ impl State {
                 id: format!("subnet-{zone}").into(),
                 vpc: "vpc-1".into(),
                 zone: format!("eu-central-1{zone}").into(),
+                block: format!("10.0.{}.0/24", zone.bytes().next().unwrap_or(b'a') - b'a').into(),
                 free_addresses: 250,
                 ipv6: false,
                 public: true,
                 tags: Tags::new(),
             };
             state.subnets.insert(subnet.id.clone(), subnet);
+        }
+        for number in 1..=4 {
+            let address = IpAddr::from([203, 0, 113, number]);
+            state.elastic.insert(address, format!("eipalloc-{number}").into());
         }
         for id in ["sg-given-1", "sg-given-2"] {
             let group = Group {

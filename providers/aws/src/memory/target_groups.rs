@@ -29,9 +29,16 @@ impl State {
         let arn = self.make("targetgroup", &new.tags);
         let defaults = [
             ("deregistration_delay.timeout_seconds", "300"),
-            ("load_balancing.algorithm.type", "round_robin"),
             ("stickiness.enabled", "false"),
-        ];
+        ]
+        .into_iter()
+        .chain(match &*new.fixed.protocol {
+            "HTTP" | "HTTPS" => vec![("load_balancing.algorithm.type", "round_robin")],
+            _ => vec![
+                ("proxy_protocol_v2.enabled", "false"),
+                ("preserve_client_ip.enabled", "false"),
+            ],
+        });
         let kept = KeptGroup {
             of: TargetGroup {
                 arn: arn.clone(),
@@ -43,7 +50,7 @@ impl State {
             },
             attributes: defaults
                 .map(|(key, value)| (Str::from(key), Str::from(value)))
-                .into(),
+                .collect(),
             targets: BTreeMap::new(),
             draining: BTreeMap::new(),
         };
@@ -82,10 +89,15 @@ impl State {
 
     fn register(&mut self, arn: &Arn, targets: &BTreeSet<Target>) -> Outcome<()> {
         valid(!targets.is_empty() && targets.len() <= crate::alb::step::CHUNK)?;
-        let (now, most) = (
-            self.now,
-            usize::try_from(self.limits.targets).unwrap_or(usize::MAX),
-        );
+        let protocol = self.target_group(arn)?.of.fixed.protocol.clone();
+        // `API_TargetDescription`: "required if the protocol is QUIC or TCP_QUIC, and can't be used with other protocols".
+        let quic = protocol.contains("QUIC");
+        valid(targets.iter().all(|target| target.quic_server.is_some() == quic))?;
+        let most = match &*protocol {
+            "HTTP" | "HTTPS" => self.limits.targets,
+            _ => self.network_limits.targets,
+        };
+        let (now, most) = (self.now, usize::try_from(most).unwrap_or(usize::MAX));
         let kept = self.target_group(arn)?;
         let all: BTreeSet<&Target> = kept.targets.keys().chain(targets).collect();
         quota(all.len() <= most, "TooManyTargets")?;
@@ -101,15 +113,29 @@ impl State {
 fn complete(new: &NewTargetGroup) -> HealthCheck {
     let given = new.health.clone();
     let grpc = new.fixed.version == Some(ProtocolVersion::Grpc);
+    let requests = matches!(&*new.fixed.protocol, "HTTP" | "HTTPS");
+    let default: Str = if requests {
+        new.fixed.protocol.clone()
+    } else {
+        "TCP".into()
+    };
+    let protocol = given.protocol.unwrap_or(default);
+    let asks = &*protocol != "TCP";
     HealthCheck {
-        protocol: given.protocol.or_else(|| Some(new.fixed.protocol.clone())),
+        protocol: Some(protocol),
         port: given.port.or_else(|| Some("traffic-port".into())),
         path: given
             .path
-            .or_else(|| Some(if grpc { "/AWS.ALB/healthcheck" } else { "/" }.into())),
-        codes: given
-            .codes
-            .or_else(|| Some(if grpc { "12" } else { "200" }.into())),
+            .or_else(|| asks.then(|| if grpc { "/AWS.ALB/healthcheck" } else { "/" }.into())),
+        // "The default is 200-399" (target-group-health-checks.html of Network Load Balancers).
+        codes: given.codes.or_else(|| {
+            let codes = match (grpc, requests) {
+                (true, _) => "12",
+                (false, true) => "200",
+                (false, false) => "200-399",
+            };
+            asks.then(|| codes.into())
+        }),
         interval_s: given.interval_s.or(Some(30)),
         timeout_s: given.timeout_s.or(Some(5)),
         healthy: given.healthy.or(Some(5)),

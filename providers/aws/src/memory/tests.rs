@@ -3,6 +3,7 @@
 mod contract;
 mod counts;
 mod forms;
+mod network;
 mod partial;
 mod quota;
 mod rules;

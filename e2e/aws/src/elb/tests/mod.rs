@@ -4,6 +4,7 @@ mod attributes;
 mod balancers;
 mod groups;
 mod listeners;
+mod network;
 mod quotas;
 mod rules;
 mod trust_stores;

@@ -17,6 +17,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// The most of an answer that is read.
@@ -34,6 +35,7 @@ pub(in crate::traffic) async fn watch(target: SocketAddr, version: Version, chec
         Version::Grpc => Codes::new(&check.grpc_codes, 12),
         Version::Http1 | Version::Http2 => Codes::new(&check.http_codes, 200),
     };
+    let connects = check.protocol.eq_ignore_ascii_case("TCP");
     let dialer = Dialer::new(to, security, version);
     let mut progress = Progress::new(read(&cell).state);
     let mut ticks = interval(Duration::from_millis(check.interval_ms.max(1)));
@@ -42,9 +44,20 @@ pub(in crate::traffic) async fn watch(target: SocketAddr, version: Version, chec
     loop {
         ticks.tick().await;
         let began = Instant::now();
-        let found = match timeout(allowed, once(&dialer, to, version, &check)).await {
-            Ok(Ok(code)) if codes.contains(code) => Found::Success,
-            Ok(Ok(code)) => Found::Code(code),
+        let asked = async {
+            if connects {
+                // network/target-group-health-checks: "the health check attempts to open a TCP connection".
+                return match TcpStream::connect(to).await {
+                    Ok(_) => Ok(None),
+                    Err(_) => Err(SendError::Broken),
+                };
+            }
+            once(&dialer, to, version, &check).await.map(Some)
+        };
+        let found = match timeout(allowed, asked).await {
+            Ok(Ok(None)) => Found::Success,
+            Ok(Ok(Some(code))) if codes.contains(code) => Found::Success,
+            Ok(Ok(Some(code))) => Found::Code(code),
             Ok(Err(SendError::Timeout)) | Err(_) => Found::Timeout,
             Ok(Err(SendError::Broken)) => Found::Error,
         };

@@ -7,6 +7,7 @@ mod errors;
 mod forward;
 mod healthy;
 mod mutual;
+mod network;
 mod secure;
 mod sticky;
 mod upgrade;

@@ -45,6 +45,7 @@ impl World {
         let balancer = Balancer {
             kind: Kind::Application,
             address: at.ip(),
+            further: Vec::new(),
             dns_name: "lb.elb.amazonaws.com".to_owned(),
             active: true,
             attributes: Attributes::new(),
@@ -137,6 +138,7 @@ pub(super) fn listener(port: u16, protocol: &str, rules: Value) -> Listener {
         port,
         protocol: protocol.to_owned(),
         ssl_policy: None,
+        alpn: None,
         certificates: Vec::<Certificate>::new(),
         clients: None,
         attributes: Attributes::new(),
@@ -196,6 +198,7 @@ pub(super) fn target(at: SocketAddr) -> Target {
     Target {
         id: at.ip().to_string(),
         port: at.port(),
+        server: None,
         address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         draining: false,
     }

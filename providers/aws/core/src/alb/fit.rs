@@ -80,7 +80,12 @@ pub fn fit(target: Target, balancer: &LoadBalancer, limits: &AlbLimits) -> Fitte
             kept.remove(route);
             failures += 1;
         }
-        left_out.push(refusal(route, &needs));
+        let exceeded: Vec<Need> = needs
+            .iter()
+            .filter(|need| BY_ROUTES.contains(&need.quota) && need.exceeded())
+            .copied()
+            .collect();
+        left_out.push(refusal(route, &exceeded));
     }
     Fitted {
         target: fitting,
@@ -204,10 +209,10 @@ fn with(target: &Target, limits: &AlbLimits, kept: impl Fn(&Rule) -> bool) -> Ta
     }
 }
 
-fn refusal(route: &RouteKey, needs: &[Need]) -> Unsupported {
-    let exceeded: Vec<String> = needs
+/// What is told of a route that is left out for these quotas.
+pub(crate) fn refusal(route: &RouteKey, exceeded: &[Need]) -> Unsupported {
+    let exceeded: Vec<String> = exceeded
         .iter()
-        .filter(|need| BY_ROUTES.contains(&need.quota) && need.exceeded())
         .map(|need| {
             format!(
                 "\"{}\" is {}, all routes of the Gateway need {}",

@@ -1,4 +1,4 @@
-//! Listeners of an Application Load Balancer: one for each port, whatever number of Gateway listeners share it.
+//! Listeners of a load balancer: one for each port, whatever number of Gateway listeners share it.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html>
 
@@ -15,7 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Listener {
     /// Port.
     pub port: u16,
-    /// How it terminates TLS; `HTTP` without.
+    /// What it takes.
+    #[serde(default, skip_serializing_if = "Transport::is_http")]
+    pub transport: Transport,
+    /// How it terminates TLS; `HTTP`, or `TCP`, without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ListenerTls>,
     /// `ListenerAttributes` that are set; others are left as they are.
@@ -25,6 +28,62 @@ pub struct Listener {
     pub default: Action,
     /// Rules, the first that matches serves; their priorities follow from the order.
     pub rules: Vec<Rule>,
+}
+
+/// What a listener takes. With [`ListenerTls`], HTTP is `HTTPS` and TCP is `TLS`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Transport {
+    /// Requests; the only one of an Application Load Balancer.
+    #[default]
+    Http,
+    /// Connections.
+    Tcp,
+    /// Datagrams.
+    Udp,
+    /// Both, to the same targets.
+    TcpUdp,
+    /// Datagrams of QUIC, by the server's id in them.
+    Quic,
+    /// Connections, and datagrams of QUIC.
+    TcpQuic,
+}
+
+impl Transport {
+    /// Whether it is the default.
+    pub fn is_http(&self) -> bool {
+        *self == Self::Http
+    }
+
+    /// `Protocol` of a listener.
+    pub const fn protocol(self, tls: bool) -> &'static str {
+        match (self, tls) {
+            (Self::Http, false) => "HTTP",
+            (Self::Http, true) => "HTTPS",
+            (Self::Tcp, false) => "TCP",
+            (Self::Tcp, true) => "TLS",
+            (Self::Udp, _) => "UDP",
+            (Self::TcpUdp, _) => "TCP_UDP",
+            (Self::Quic, _) => "QUIC",
+            (Self::TcpQuic, _) => "TCP_QUIC",
+        }
+    }
+
+    /// What a `Protocol` is, and whether it terminates TLS. `None` for those that are neither of an Application nor of
+    /// a Network Load Balancer.
+    pub fn of(protocol: &str) -> Option<(Self, bool)> {
+        Some(match protocol {
+            "HTTP" => (Self::Http, false),
+            "HTTPS" => (Self::Http, true),
+            "TCP" => (Self::Tcp, false),
+            "TLS" => (Self::Tcp, true),
+            "UDP" => (Self::Udp, false),
+            "TCP_UDP" => (Self::TcpUdp, false),
+            "QUIC" => (Self::Quic, false),
+            "TCP_QUIC" => (Self::TcpQuic, false),
+            _ => return None,
+        })
+    }
 }
 
 /// TLS of a listener.
@@ -37,6 +96,9 @@ pub struct ListenerTls {
     /// Further ones, chosen by SNI.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub others: BTreeSet<CertificateId>,
+    /// `AlpnPolicy`, of a Network Load Balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<Str>,
     /// `MutualAuthentication`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<MutualAuthentication>,

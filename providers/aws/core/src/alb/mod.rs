@@ -1,4 +1,4 @@
-//! Application Load Balancers.
+//! Application Load Balancers, and the resources that they share with Network Load Balancers.
 
 pub mod compact;
 pub mod fit;
@@ -7,7 +7,7 @@ pub mod lower;
 pub mod rule;
 pub mod settings;
 
-use crate::network::{IpAddressType, Scheme, SecurityGroups, Subnet};
+use crate::network::{BalancerKind, IpAddressType, Scheme, SecurityGroups, StaticAddress, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};
 use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::Str;
@@ -41,14 +41,20 @@ pub struct Balancer {
     /// `Name`: at most 32 letters, digits and hyphens. It follows from what cannot change, so that a
     /// replacement has another.
     pub name: Str,
+    /// `Type`; cannot change.
+    #[serde(default, skip_serializing_if = "BalancerKind::is_application")]
+    pub kind: BalancerKind,
     /// `Scheme`; cannot change.
     pub scheme: Scheme,
     /// `VpcId`, of its subnets, target groups and security groups; cannot change.
     pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
-    /// One subnet for each zone, at least two.
+    /// One subnet for each zone; at least two, of a Network Load Balancer one.
     pub subnets: BTreeSet<Subnet>,
+    /// Addresses that it keeps, by the ids of their subnets. Of Network Load Balancers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<Str, StaticAddress>,
     /// Security groups.
     pub security_groups: SecurityGroups,
     /// Attributes that are set; others are left as they are.

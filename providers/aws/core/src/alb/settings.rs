@@ -33,6 +33,8 @@ pub struct Settings {
     pub sources: BTreeSet<IpNet>,
     /// Bucket in which bundles of authorities lie.
     pub trust_store_bucket: Option<Str>,
+    /// Whether nodes of a Network Load Balancer send to targets of all zones; AWS's default without.
+    pub cross_zone: Option<bool>,
     /// Settings of listeners, by port.
     pub ports: BTreeMap<u16, PortSettings>,
     /// What becomes of what can be served only roughly.
@@ -58,6 +60,7 @@ impl Settings {
             security_groups: None,
             sources: BTreeSet::new(),
             trust_store_bucket: None,
+            cross_zone: None,
             ports: BTreeMap::new(),
             approximations: Approximations::default(),
             family: Family::default(),
@@ -103,6 +106,22 @@ pub struct PortSettings {
     pub advertise_authorities: bool,
     /// `ListenerAttributes`.
     pub attributes: BTreeMap<Str, Str>,
+    /// `AlpnPolicy` of a TLS listener of a Network Load Balancer.
+    pub alpn: Option<Str>,
+    /// Whether datagrams of this port are QUIC.
+    pub datagrams: Datagrams,
+    /// Gateway whose Application Load Balancer gets the connections of this port of a Network Load Balancer.
+    pub gateway: Option<ObjectName>,
+}
+
+/// What datagrams of a port are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Datagrams {
+    /// Anything: those of one client's port go to one target.
+    #[default]
+    Any,
+    /// QUIC: they go to the target whose id they hold.
+    Quic,
 }
 
 /// What is done with client certificates.
@@ -128,6 +147,10 @@ pub struct TargetSettings {
     pub health: HealthCheck,
     /// `TargetGroupAttributes`.
     pub attributes: BTreeMap<Str, Str>,
+    /// Whether targets of a Network Load Balancer see the client's address; AWS's default without.
+    pub client_ip: Option<bool>,
+    /// Whether a Network Load Balancer sends PROXY protocol version 2 in front; it does not by default.
+    pub proxy_protocol: Option<bool>,
 }
 
 impl Default for TargetSettings {
@@ -137,6 +160,8 @@ impl Default for TargetSettings {
             node_labels: BTreeMap::new(),
             health: HealthCheck::default(),
             attributes: BTreeMap::new(),
+            client_ip: None,
+            proxy_protocol: None,
         }
     }
 }

@@ -72,7 +72,7 @@ struct Group {
 
 impl Group {
     fn statement(self, partition: &str) -> Value {
-        let resources: BTreeSet<String> = self.on.iter().map(|kind| kind.arn(partition)).collect();
+        let resources: BTreeSet<String> = self.on.iter().flat_map(|kind| kind.arns(partition)).collect();
         let mut statement = Map::new();
         statement.insert("Effect".into(), json!("Allow"));
         statement.insert("Action".into(), json!(self.actions));

@@ -146,6 +146,7 @@ pub static ALL: &[&Call] = &[
     // EC2.
     &ec2::DESCRIBE_VPCS,
     &ec2::DESCRIBE_SUBNETS,
+    &ec2::DESCRIBE_ADDRESSES,
     &ec2::DESCRIBE_ROUTE_TABLES,
     &ec2::DESCRIBE_AVAILABILITY_ZONES,
     &ec2::DESCRIBE_SECURITY_GROUPS,
@@ -258,6 +259,10 @@ pub(crate) mod ec2 {
     }
 
     pub static DESCRIBE_VPCS: Call = describe("DescribeVpcs", "address ranges of the VPC");
+    pub static DESCRIBE_ADDRESSES: Call = describe(
+        "DescribeAddresses",
+        "addresses that a Network Load Balancer is to keep",
+    );
     pub static DESCRIBE_SUBNETS: Call = describe("DescribeSubnets", "discovery of subnets");
     pub static DESCRIBE_ROUTE_TABLES: Call =
         describe("DescribeRouteTables", "which subnets reach the internet");

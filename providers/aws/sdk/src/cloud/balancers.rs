@@ -6,9 +6,9 @@ use crate::Account;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::IpAddressType;
+use gatewright_aws_core::network::{IpAddressType, StaticAddress};
 use gatewright_provider_api::contract::ErrorKind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DESCRIBE: &str = "DescribeLoadBalancers";
 
@@ -19,8 +19,29 @@ fn read(balancers: &[sdk::LoadBalancer]) -> Answer<Vec<Balancer>> {
     balancers.iter().map(read).collect()
 }
 
-fn texts_of(values: &BTreeSet<Str>) -> Vec<String> {
-    values.iter().map(ToString::to_string).collect()
+/// `Subnets`: without addresses of their own.
+fn plain(subnets: &BTreeSet<Str>, addresses: &BTreeMap<Str, StaticAddress>) -> Option<Vec<String>> {
+    addresses
+        .is_empty()
+        .then(|| subnets.iter().map(ToString::to_string).collect())
+}
+
+/// `SubnetMappings`: with them. "You must specify either subnets or subnet mappings, but not both."
+fn mapped(
+    subnets: &BTreeSet<Str>,
+    addresses: &BTreeMap<Str, StaticAddress>,
+) -> Option<Vec<sdk::SubnetMapping>> {
+    let mapping = |subnet: &Str| {
+        let mapping = sdk::SubnetMapping::builder().subnet_id(&**subnet);
+        let address = addresses.get(subnet);
+        let mapping = match address.map(|address| (&address.allocation, address.ip)) {
+            None => mapping,
+            Some((Some(allocation), _)) => mapping.allocation_id(&**allocation),
+            Some((None, ip)) => mapping.private_ipv4_address(ip.to_string()),
+        };
+        mapping.build()
+    };
+    (!addresses.is_empty()).then(|| subnets.iter().map(mapping).collect())
 }
 
 impl Balancers for Account {
@@ -69,9 +90,11 @@ impl Balancers for Account {
         let operation = "CreateLoadBalancer";
         let NewBalancer {
             name,
+            kind,
             scheme,
             ip_address_type,
             subnets,
+            addresses,
             security_groups,
             tags,
         } = new;
@@ -79,10 +102,11 @@ impl Balancers for Account {
             .elb
             .create_load_balancer()
             .name(&**name)
-            .r#type(sdk::LoadBalancerTypeEnum::Application)
+            .r#type(balancer::kind_to_sdk(*kind))
             .scheme(balancer::scheme_to_sdk(*scheme))
             .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
-            .set_subnets(Some(texts_of(subnets)))
+            .set_subnets(plain(subnets, addresses))
+            .set_subnet_mappings(mapped(subnets, addresses))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
             .set_tags(tags_to_elb(tags));
         let answer = request.send().await.map_err(failed(ELB, operation))?;
@@ -114,10 +138,16 @@ impl Balancers for Account {
         Ok(())
     }
 
-    async fn set_subnets(&self, arn: &Arn, subnets: &BTreeSet<Str>) -> Answer<()> {
+    async fn set_subnets(
+        &self,
+        arn: &Arn,
+        subnets: &BTreeSet<Str>,
+        addresses: &BTreeMap<Str, StaticAddress>,
+    ) -> Answer<()> {
         let request = self.elb.set_subnets().load_balancer_arn(&*arn.0);
         request
-            .set_subnets(Some(texts_of(subnets)))
+            .set_subnets(plain(subnets, addresses))
+            .set_subnet_mappings(mapped(subnets, addresses))
             .send()
             .await
             .map_err(failed(ELB, "SetSubnets"))?;

@@ -50,7 +50,12 @@ impl Listeners for Account {
         let NewListener {
             balancer,
             port,
-            settings: ListenerSettings { tls, default },
+            settings:
+                ListenerSettings {
+                    transport,
+                    tls,
+                    default,
+                },
             tags,
         } = new;
         let mut request = self
@@ -58,12 +63,13 @@ impl Listeners for Account {
             .create_listener()
             .load_balancer_arn(&*balancer.0)
             .port(i32::from(*port))
-            .protocol(listener::protocol(tls.as_ref()))
+            .protocol(listener::protocol(*transport, tls.as_ref()))
             .default_actions(action::to_sdk(default))
             .set_tags(tags_to_elb(tags));
         if let Some(tls) = tls {
             request = request
                 .ssl_policy(&*tls.policy)
+                .set_alpn_policy(listener::alpn(*transport, tls))
                 .certificates(listener::certificate(&tls.certificate));
             if tls.clients != Clients::Off {
                 request = request.mutual_authentication(listener::clients_to_sdk(&tls.clients));
@@ -76,18 +82,25 @@ impl Listeners for Account {
     }
 
     async fn modify_listener(&self, arn: &Arn, settings: &ListenerSettings) -> Answer<()> {
-        let ListenerSettings { tls, default } = settings;
+        let ListenerSettings {
+            transport,
+            tls,
+            default,
+        } = settings;
         let mut request = self
             .elb
             .modify_listener()
             .listener_arn(&*arn.0)
-            .protocol(listener::protocol(tls.as_ref()))
+            .protocol(listener::protocol(*transport, tls.as_ref()))
             .default_actions(action::to_sdk(default));
         if let Some(tls) = tls {
             request = request
                 .ssl_policy(&*tls.policy)
-                .certificates(listener::certificate(&tls.certificate))
-                .mutual_authentication(listener::clients_to_sdk(&tls.clients));
+                .set_alpn_policy(listener::alpn(*transport, tls))
+                .certificates(listener::certificate(&tls.certificate));
+            if transport.is_http() {
+                request = request.mutual_authentication(listener::clients_to_sdk(&tls.clients));
+            }
         }
         request.send().await.map_err(failed(ELB, "ModifyListener"))?;
         Ok(())

@@ -6,6 +6,7 @@ use gatewright_aws::cloud::{Answer, Arn, CloudError, Group, Network, NewGroup, S
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Values of one filter (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: at most 200).
 const VALUES: usize = 200;
@@ -30,6 +31,20 @@ impl Network for Account {
             .into_iter()
             .map(|subnet| details(subnet, &tables))
             .collect())
+    }
+
+    async fn elastic_addresses(&self, addresses: &BTreeSet<IpAddr>) -> Answer<BTreeMap<IpAddr, Str>> {
+        let mut found = BTreeMap::new();
+        let wanted: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        for chunk in wanted.chunks(VALUES) {
+            let filter = Filter::any("public-ip", chunk.iter().map(String::as_str));
+            for address in self.ec2.addresses(&[filter]).await? {
+                if let Ok(ip) = address.public_ip.parse() {
+                    found.insert(ip, address.allocation_id.into());
+                }
+            }
+        }
+        Ok(found)
     }
 
     async fn security_groups(&self, ids: &[Arn]) -> Answer<Vec<Group>> {
@@ -202,6 +217,7 @@ fn details(subnet: Subnet, tables: &[RouteTable]) -> SubnetDetails {
         id: subnet.id.into(),
         vpc: subnet.vpc.into(),
         zone: subnet.zone.into(),
+        block: subnet.block.into(),
         free_addresses: subnet.free_addresses,
         ipv6: subnet.ipv6,
         public: table.is_some_and(|table| table.gateways.values().any(|gateway| gateway.starts_with("igw-"))),

@@ -12,12 +12,15 @@ use gatewright_aws_core::Str;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the tagging API calls a kind, and how ARNs of it continue after account and colon.
-const fn listed(kind: Kind) -> Option<(&'static str, &'static str)> {
+const fn listed(kind: Kind) -> Option<(&'static str, &'static [&'static str])> {
     match kind {
-        // Classic, Network and Gateway Load Balancers are of the same type.
-        Kind::Balancer => Some(("elasticloadbalancing:loadbalancer", "loadbalancer/app/")),
-        Kind::TargetGroup => Some(("elasticloadbalancing:targetgroup", "targetgroup/")),
-        Kind::Certificate => Some(("acm:certificate", "certificate/")),
+        // Classic and Gateway Load Balancers are of the same type.
+        Kind::Balancer => Some((
+            "elasticloadbalancing:loadbalancer",
+            &["loadbalancer/app/", "loadbalancer/net/"],
+        )),
+        Kind::TargetGroup => Some(("elasticloadbalancing:targetgroup", &["targetgroup/"])),
+        Kind::Certificate => Some(("acm:certificate", &["certificate/"])),
         Kind::TrustStore | Kind::SecurityGroup | Kind::Listener | Kind::Rule => None,
     }
 }
@@ -31,7 +34,7 @@ impl Tagging for Account {
             return self.marked_stores(marks).await;
         }
         let operation = "GetResources";
-        let Some((resource_type, begin)) = listed(kind) else {
+        let Some((resource_type, begins)) = listed(kind) else {
             return Err(odd(operation, format_args!("{kind:?} is not listed by tags")));
         };
         let mut request = self.tagging.get_resources().resource_type_filters(resource_type);
@@ -50,7 +53,7 @@ impl Tagging for Account {
             let resource = resource.map_err(failed(Service::Tagging, operation))?;
             let Some(arn) = resource
                 .resource_arn()
-                .filter(|arn| resource_part(arn).starts_with(begin))
+                .filter(|arn| begins.iter().any(|begin| resource_part(arn).starts_with(begin)))
             else {
                 continue;
             };

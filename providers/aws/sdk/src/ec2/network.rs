@@ -29,6 +29,8 @@ pub struct Subnet {
     pub vpc: String,
     /// `AvailabilityZone`.
     pub zone: String,
+    /// `CidrBlock`; empty for subnets of IPv6 addresses alone.
+    pub block: String,
     /// `AvailableIpAddressCount`.
     pub free_addresses: u32,
     /// Whether a block of IPv6 addresses is associated.
@@ -199,6 +201,7 @@ struct SubnetXml {
     subnet_id: String,
     vpc_id: String,
     availability_zone: String,
+    cidr_block: Option<String>,
     #[serde(default)]
     available_ip_address_count: u32,
     #[serde(default)]
@@ -215,6 +218,7 @@ impl Page for SubnetPage {
             id: subnet.subnet_id,
             vpc: subnet.vpc_id,
             zone: subnet.availability_zone,
+            block: subnet.cidr_block.unwrap_or_default(),
             free_addresses: subnet.available_ip_address_count,
             ipv6: subnet
                 .ipv6_cidr_block_association_set

@@ -14,8 +14,9 @@ use gatewright_aws::cloud::{
 };
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::listener::Transport;
 use gatewright_aws_core::alb::rule::FixedResponse;
-use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{HealthCheck, Target as Pod, TargetAddress};
 use gatewright_aws_simulator::faults::{Effect, Fault};
 use gatewright_aws_simulator::run::Running;
@@ -45,6 +46,7 @@ async fn once(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
         unsupported: Vec::new(),
         quotas: Vec::new(),
         look_again: None,
+        fault: None,
     };
     converge(driver, &request).await
 }
@@ -85,6 +87,7 @@ fn fixed() -> Action {
 async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
     let new = NewBalancer {
         name: name.into(),
+        kind: BalancerKind::Application,
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
         subnets: target
@@ -93,6 +96,7 @@ async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
             .iter()
             .map(|subnet| subnet.id.clone())
             .collect(),
+        addresses: BTreeMap::new(),
         security_groups: BTreeSet::new(),
         tags: tags(&[("team", "others")]),
     };
@@ -404,6 +408,7 @@ async fn a_listener_of_others_on_our_port_is_theirs_and_other_ports_serve() {
         balancer: balancer.clone(),
         port: port.port,
         settings: ListenerSettings {
+            transport: Transport::Http,
             tls: None,
             default: fixed(),
         },
@@ -447,6 +452,7 @@ async fn ten_thousand_endpoints_are_registered_and_go_again() {
                     id: TargetAddress::Ip([192, 168, 100 + high, low].into()),
                     port: 8080,
                     zone: None,
+                    quic_server: None,
                 }
             })
             .collect()

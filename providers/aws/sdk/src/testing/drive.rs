@@ -10,14 +10,16 @@ use crate::limiter::{Bucket, Figures};
 use gatewright_aws::alb::{AlbDriver, Request, Settings};
 use gatewright_aws::cloud::{Kind, Network, Tagging};
 use gatewright_aws_core::alb::listener::{
-    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Verification,
+    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
 };
 use gatewright_aws_core::alb::rule::{
     Action, Conditions, FixedResponse, Forward, HeaderCondition, QueryValue, Redirect, Rewrite, Rule,
     Transforms, Values,
 };
 use gatewright_aws_core::alb::{Balancer, Target};
-use gatewright_aws_core::network::{Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet};
+use gatewright_aws_core::network::{
+    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet,
+};
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
@@ -60,6 +62,7 @@ fn group(name: &str, version: ProtocolVersion) -> TargetGroup {
         id: TargetAddress::Ip([192, 168, 0, number].into()),
         port: 8080,
         zone: None,
+        quic_server: None,
     };
     TargetGroup {
         name: name.into(),
@@ -177,6 +180,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
     let listener = |port: u16, tls: Option<ListenerTls>, rules: Vec<Rule>| {
         let listener = Listener {
             port,
+            transport: Transport::Http,
             tls,
             attributes: BTreeMap::from([("routing.http.response.server.enabled".into(), "false".into())]),
             default: fixed(404, ""),
@@ -197,6 +201,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
         policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
         default: certificate.clone(),
         others: BTreeSet::new(),
+        alpn: None,
         clients: Some(MutualAuthentication::Verify(Verification {
             store: store.clone(),
             ignore_expiry: true,
@@ -212,6 +217,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
         gateway: ObjectName::new("shop", "web"),
         balancer: Balancer {
             name: "gw-shop-web".into(),
+            kind: BalancerKind::Application,
             scheme: Scheme::InternetFacing,
             vpc,
             ip_address_type: IpAddressType::Ipv4,
@@ -222,6 +228,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
                     zone: zone.clone(),
                 })
                 .collect(),
+            addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-web".into(),
                 ingress: [ingress(8080), ingress(8443)].into(),
@@ -250,6 +257,7 @@ pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outc
         unsupported: Vec::new(),
         quotas: Vec::new(),
         look_again: None,
+        fault: None,
     };
     loop {
         let outcome = converge(driver, &request).await;

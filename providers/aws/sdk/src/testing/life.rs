@@ -26,6 +26,7 @@ use gatewright_aws_simulator::run::Running;
 use gatewright_provider_api::contract::ErrorKind;
 use rules::rules;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -234,6 +235,7 @@ async fn target_group(cloud: &Account, vpc: &Str, address: &str) -> Arn {
         id: TargetAddress::Ip(address.parse().unwrap()),
         port,
         zone: None,
+        quic_server: None,
     };
     let both = BTreeSet::from([target(8080), target(8081)]);
     cloud.register(&arn, &both).await.unwrap();
@@ -343,6 +345,9 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
     }
 
     trust::stores(&cloud).await;
+
+    let nobodys = BTreeSet::from([IpAddr::from([198, 51, 100, 1])]);
+    assert_eq!(cloud.elastic_addresses(&nobodys).await, Ok(BTreeMap::new()));
 
     // The calls of the small clients that the drivers do not make yet.
     cloud.ec2().zones(&[]).await.unwrap();

@@ -70,7 +70,7 @@ impl Planner<'_> {
         let listener = &seen.listener;
         self.exists(Id::Listener(wanted.port), &listener.arn);
         let of = self::of(wanted.port);
-        let mut changes = self.tls_changes(wanted.tls.as_ref(), seen);
+        let mut changes = self.tls_changes(wanted, seen);
         if !is_action(&listener.default, &wanted.default, &self.groups) {
             changes.push(self.default_change(seen, &wanted.default));
         }
@@ -107,6 +107,7 @@ impl Planner<'_> {
         let change = self.default_change(seen, &nothing);
         self.release_action(seen, &of);
         let closed = ListenerSettings {
+            transport: listener.transport,
             tls: listener.tls.clone(),
             default: cloud::Action::Fixed(closed),
         };
@@ -167,16 +168,20 @@ impl Planner<'_> {
         needs
     }
 
-    fn tls_changes(&self, wanted: Option<&ListenerTls>, seen: &SeenListener) -> Vec<FieldChange> {
+    fn tls_changes(&self, listener: &Listener, seen: &SeenListener) -> Vec<FieldChange> {
+        let wanted = listener.tls.as_ref();
         let mut changes = Vec::new();
         let mut compare = |field: &str, from: Option<String>, to: Option<String>| {
             if from != to {
                 changes.push(fields::change(field, from.as_ref(), to.as_ref()));
             }
         };
-        let protocol = |tls: bool| Some(if tls { "HTTPS" } else { "HTTP" }.to_owned());
         let found = seen.listener.tls.as_ref();
-        compare("protocol", protocol(found.is_some()), protocol(wanted.is_some()));
+        compare(
+            "protocol",
+            Some(seen.listener.transport.protocol(found.is_some()).to_owned()),
+            Some(listener.transport.protocol(wanted.is_some()).to_owned()),
+        );
         compare(
             "sslPolicy",
             found.map(|tls| tls.policy.to_string()),
@@ -186,6 +191,11 @@ impl Planner<'_> {
             "certificate",
             found.map(|tls| tls.certificate.to_string()),
             wanted.map(|tls| self.certificate_words(&tls.default)),
+        );
+        compare(
+            "alpnPolicy",
+            found.and_then(|tls| tls.alpn.as_ref()).map(ToString::to_string),
+            wanted.and_then(|tls| tls.alpn.as_ref()).map(ToString::to_string),
         );
         compare(
             "clientCertificates",
@@ -263,6 +273,7 @@ impl Planner<'_> {
 fn bare(wanted: &Listener) -> Listener {
     Listener {
         port: wanted.port,
+        transport: wanted.transport,
         tls: wanted.tls.clone(),
         attributes: Attributes::new(),
         default: wanted.default.clone(),

@@ -12,12 +12,13 @@ pub use certificates::Certificates;
 pub use settings::settings;
 pub use subnets::{Place, choose};
 
-use super::driver::{AlbDriver, Request};
+use super::driver::{ElbDriver, Request};
 use crate::cloud::{Cloud, CloudError, SubnetDetails, Vpc};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::fit::fit;
 use gatewright_aws_core::alb::lower::{lower_and_wait, needs_certificates};
 use gatewright_aws_core::alb::settings::Surroundings;
+use gatewright_aws_core::network::BalancerKind;
 use gatewright_core::graph::parameters::{AwsAlb, Parameters};
 use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,7 @@ impl Networks {
     }
 }
 
-impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
+impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
     async fn prepare(&self, request: &contract::Request) -> Result<Request, ProviderError> {
         let nothing = AwsAlb::default();
         let parameters = match &request.parameters {
@@ -78,6 +79,7 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
             cluster,
             scheme: settings.scheme,
             ip_address_type: settings.ip_address_type,
+            kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
         };
         let subnets =
@@ -105,6 +107,15 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
             },
             limits,
         };
+        if self.kind() == BalancerKind::Network {
+            return crate::nlb::request(
+                self.cloud(),
+                (balancer, &settings),
+                (surroundings, &network.subnets),
+            )
+            .await
+            .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()));
+        }
         let (lowered, waits) = lower_and_wait(balancer, &settings, &surroundings);
         let fitted = fit(lowered.target, balancer, &surroundings.limits);
         let mut unsupported = lowered.unsupported;
@@ -120,11 +131,12 @@ impl<C: Cloud> Prepare<contract::Request> for AlbDriver<C> {
             unsupported,
             quotas: quotas.collect(),
             look_again: waits.certificates.then_some(Duration::from_secs(FRESH)),
+            fault: None,
         })
     }
 }
 
-impl<C: Cloud> AlbDriver<C> {
+impl<C: Cloud> ElbDriver<C> {
     async fn network(&self, id: &str) -> Result<Arc<Network>, ProviderError> {
         let now = self.now();
         if let Some(known) = self.networks().get(id, now) {

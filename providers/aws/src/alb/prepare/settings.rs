@@ -3,14 +3,15 @@
 use super::{map, set};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, PortSettings, Settings, TargetSettings,
+    Approximations, ClientCertificates, Datagrams, PortSettings, Settings, TargetSettings,
 };
 use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
-use gatewright_crds::own::aws::{ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
+use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
 use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
 use gatewright_model::listener::Protocol;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         security_groups,
         source_ranges,
         attributes,
+        cross_zone,
         ssl_policy,
         trust_store_bucket,
         listeners,
@@ -61,6 +63,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         security_groups: security_groups.as_deref().map(set),
         sources,
         trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
+        cross_zone: *cross_zone,
         ports: ports(
             balancer,
             ssl_policy.as_deref(),
@@ -87,7 +90,7 @@ fn ports(
     let https = balancer
         .listeners
         .values()
-        .filter(|listener| policy.is_some() && listener.protocol == Protocol::Https);
+        .filter(|listener| policy.is_some() && matches!(listener.protocol, Protocol::Https | Protocol::Tls));
     let mut ports: BTreeMap<u16, PortSettings> = https
         .map(|listener| {
             let settings = PortSettings {
@@ -107,6 +110,9 @@ fn ports(
             ignore_client_certificate_expiry,
             advertise_authorities,
             attributes,
+            alpn_policy,
+            quic,
+            gateway,
         } = own;
         let certificates = certificates.iter().flatten();
         let settings = PortSettings {
@@ -126,6 +132,15 @@ fn ports(
             ignore_client_expiry: ignore_client_certificate_expiry.unwrap_or_default(),
             advertise_authorities: advertise_authorities.unwrap_or_default(),
             attributes: map(attributes.as_ref()),
+            alpn: alpn_policy.and_then(AlpnPolicy::as_str).map(Into::into),
+            datagrams: if quic.unwrap_or_default() {
+                Datagrams::Quic
+            } else {
+                Datagrams::Any
+            },
+            gateway: gateway
+                .as_deref()
+                .map(|name| ObjectName::new(&balancer.gateway.namespace, name)),
         };
         ports.insert(*port, settings);
     }
@@ -138,6 +153,8 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         node_labels,
         health_check,
         attributes,
+        preserve_client_ip,
+        proxy_protocol,
     } = settings;
     let health = health_check.as_ref().map(|check| {
         let aws::HealthCheck {
@@ -169,5 +186,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         node_labels: map(node_labels.as_ref()),
         health: health.unwrap_or_default(),
         attributes: map(attributes.as_ref()),
+        client_ip: *preserve_client_ip,
+        proxy_protocol: *proxy_protocol,
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! "Application Load Balancers", "Subnets for your load balancer":
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html>: at least two
-//! zones, one subnet for each, with a block of at least /27 and eight free addresses.
+//! zones, of Network Load Balancers one, one subnet for each, with a block of at least /27 and eight free addresses.
 
 use crate::cloud::SubnetDetails;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, Subnet};
 use gatewright_crds::own::aws::SubnetChoice;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,8 @@ pub struct Place<'a> {
     pub scheme: Scheme,
     /// Its address families.
     pub ip_address_type: IpAddressType,
+    /// Its kind.
+    pub kind: BalancerKind,
     /// What users chose.
     pub choice: Option<&'a SubnetChoice>,
 }
@@ -41,7 +43,7 @@ pub struct Place<'a> {
 /// Why there are not two zones, with what was found, in words.
 pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<Subnet>, String> {
     if let Some(ids) = place.choice.and_then(|choice| choice.ids.as_deref()) {
-        return named(subnets, ids);
+        return named(subnets, ids, place.kind);
     }
     let tags = place.choice.and_then(|choice| choice.tags.as_ref());
     let candidates: Vec<&SubnetDetails> = match tags {
@@ -65,16 +67,17 @@ pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<S
             *best = subnet;
         }
     }
-    if zones.len() < 2 {
+    if zones.len() < least(place.kind) {
         let ipv6 = if wants_ipv6 {
             " and a block of IPv6 addresses"
         } else {
             ""
         };
         return Err(format!(
-            "a load balancer needs subnets in two zones with {FREE} free addresses{ipv6}; of {found} {what} such ones \
+            "a load balancer needs subnets in {} with {FREE} free addresses{ipv6}; of {found} {what} such ones \
              are in {} (of {} subnets in the VPC, {} of them tagged for other clusters): name them in spec.subnets.ids of AwsLoadBalancerParameters, or tag \
              them",
+            zones_of(place.kind),
             match zones.keys().next() {
                 Some(zone) => format!("zone {zone} alone"),
                 None => "no zone".to_owned(),
@@ -89,8 +92,23 @@ pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<S
     Ok(zones.into_values().map(subnet).collect())
 }
 
+/// Zones that a load balancer stands in at least.
+const fn least(kind: BalancerKind) -> usize {
+    match kind {
+        BalancerKind::Application => 2,
+        BalancerKind::Network => 1,
+    }
+}
+
+const fn zones_of(kind: BalancerKind) -> &'static str {
+    match kind {
+        BalancerKind::Application => "two zones",
+        BalancerKind::Network => "one zone",
+    }
+}
+
 /// Those that users name.
-fn named(subnets: &[SubnetDetails], ids: &[String]) -> Result<BTreeSet<Subnet>, String> {
+fn named(subnets: &[SubnetDetails], ids: &[String], kind: BalancerKind) -> Result<BTreeSet<Subnet>, String> {
     let mut zones: BTreeMap<&str, &SubnetDetails> = BTreeMap::new();
     for id in ids {
         let Some(found) = subnets.iter().find(|subnet| *subnet.id == **id) else {
@@ -103,8 +121,11 @@ fn named(subnets: &[SubnetDetails], ids: &[String]) -> Result<BTreeSet<Subnet>, 
             ));
         }
     }
-    if zones.len() < 2 {
-        return Err("spec.subnets.ids: a load balancer needs subnets in two zones".to_owned());
+    if zones.len() < least(kind) {
+        return Err(format!(
+            "spec.subnets.ids: a load balancer needs subnets in {}",
+            zones_of(kind)
+        ));
     }
     Ok(zones.into_values().map(subnet).collect())
 }

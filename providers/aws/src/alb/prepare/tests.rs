@@ -1,7 +1,7 @@
 use super::*;
 use crate::memory::{Connection, Memory};
 use gatewright_aws_core::alb::settings::Approximations;
-use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_crds::own::aws::SubnetChoice;
 use gatewright_model::LoadBalancer;
@@ -14,6 +14,7 @@ fn subnet(id: &str, zone: &str, tags: &[(&str, &str)]) -> SubnetDetails {
         id: id.into(),
         vpc: "vpc-1".into(),
         zone: zone.into(),
+        block: "10.0.0.0/24".into(),
         free_addresses: 100,
         ipv6: false,
         public: id.starts_with("public"),
@@ -29,6 +30,7 @@ fn place(scheme: Scheme, choice: Option<&SubnetChoice>) -> Place<'_> {
         cluster: "blue",
         scheme,
         ip_address_type: IpAddressType::Ipv4,
+        kind: BalancerKind::Application,
         choice,
     }
 }
@@ -206,7 +208,7 @@ fn a_vpc_that_is_not_there_or_not_named_is_told() {
             drain: std::time::Duration::ZERO,
             vpc: vpc.map(Into::into),
         };
-        let driver = AlbDriver::new(Connection(Arc::clone(&memory)), settings, || 0);
+        let driver = ElbDriver::new(Connection(Arc::clone(&memory)), settings, || 0);
         let request = contract::Request {
             balancer: Arc::new(balancer()),
             uid: "".into(),

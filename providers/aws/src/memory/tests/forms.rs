@@ -3,12 +3,14 @@
 use crate::alb::{AlbDriver, Request, Settings};
 use crate::memory::{Connection, Delays, Memory};
 use gatewright_aws_core::alb::listener::{
-    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Verification,
+    Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
 };
 use gatewright_aws_core::alb::rule::{Action, Conditions, FixedResponse, Forward, Rule, Transforms, Values};
 use gatewright_aws_core::alb::{Balancer, Target};
 use gatewright_aws_core::limits::AlbLimits;
-use gatewright_aws_core::network::{Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet};
+use gatewright_aws_core::network::{
+    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet,
+};
 use gatewright_aws_core::target_group::{
     self as group, Fixed, HealthCheck, ProtocolVersion, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
@@ -28,10 +30,12 @@ pub fn bare() -> Target {
         gateway: ObjectName::new("infra", "edge"),
         balancer: Balancer {
             name: "gw-internal".into(),
+            kind: BalancerKind::Application,
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             subnets: [subnet("a"), subnet("b")].into(),
+            addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),
             attributes: BTreeMap::new(),
         },
@@ -73,6 +77,7 @@ pub fn managed(mut target: Target, ports: &[u16]) -> Target {
 pub fn add_listener(target: &mut Target, port: u16, rules: &[(&str, &[(&str, u16)])]) {
     let mut listener = Listener {
         port,
+        transport: Transport::Http,
         tls: None,
         attributes: BTreeMap::new(),
         default: fixed(404),
@@ -148,6 +153,7 @@ pub fn pod(number: u8) -> group::Target {
         id: TargetAddress::Ip([10, 0, 0, number].into()),
         port: 8080,
         zone: None,
+        quic_server: None,
     }
 }
 
@@ -170,6 +176,7 @@ pub fn tls(default: CertificateId, others: &[CertificateId]) -> ListenerTls {
         policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
         default,
         others: others.iter().cloned().collect(),
+        alpn: None,
         clients: None,
     }
 }
@@ -199,6 +206,7 @@ pub fn request(target: Target) -> Request {
         unsupported: Vec::new(),
         quotas: Vec::new(),
         look_again: None,
+        fault: None,
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Words about the key, when its kind is none that ACM imports, or about a chain that is missing; and what helps.
-pub(super) fn import(certificate: &Certificate) -> Result<Import, (&'static str, &'static str)> {
+pub(crate) fn import(certificate: &Certificate) -> Result<Import, (&'static str, &'static str)> {
     let Certificate {
         key: _,
         chain,

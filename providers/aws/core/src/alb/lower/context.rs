@@ -7,7 +7,7 @@ use gatewright_model::LoadBalancer;
 
 /// The input of a lowering, and the name that follows from it.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The Gateway.
     pub balancer: &'a LoadBalancer,
     /// What users set.
@@ -20,7 +20,7 @@ pub(super) struct Context<'a> {
 
 /// A rule of a route on the listener of a port.
 #[derive(Clone, Copy)]
-pub(super) struct On<'a> {
+pub(crate) struct On<'a> {
     /// The rest of the input.
     pub context: Context<'a>,
     /// The listener's port.

@@ -4,13 +4,14 @@ use super::context::Context;
 use super::report::{Consequence, Place, Report};
 use crate::Str;
 use crate::alb::Balancer;
-use crate::network::{Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
+use crate::alb::settings::{Datagrams, Settings, TargetSettings};
+use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
 use crate::tags;
 use gatewright_provider_api::Feature;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports what the Gateway as a whole asks for.
-pub(super) fn review(context: &Context<'_>, report: &mut Report) {
+pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
     let balancer = context.balancer;
     let gateway = format!("Gateway {}", balancer.gateway);
     let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
@@ -24,6 +25,7 @@ pub(super) fn review(context: &Context<'_>, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    only_network(context, report, &place("spec.infrastructure.parametersRef"));
     // "Subnets from at least two Availability Zones"
     // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html).
     let zones: BTreeSet<&Str> = context
@@ -42,8 +44,47 @@ pub(super) fn review(context: &Context<'_>, report: &mut Report) {
     }
 }
 
+/// Settings that only Network Load Balancers have.
+fn only_network(context: &Context<'_>, report: &mut Report, place: &Place) {
+    let settings = context.settings;
+    let targets = || settings.services.values().chain([&settings.targets]);
+    let tcp = |targets: &TargetSettings| targets.health.protocol.as_deref() == Some("TCP");
+    let set = [
+        // An Application Load Balancer always does.
+        ("crossZone: false", settings.cross_zone == Some(false)),
+        (
+            "alpnPolicy",
+            settings.ports.values().any(|port| port.alpn.is_some()),
+        ),
+        (
+            "quic",
+            settings
+                .ports
+                .values()
+                .any(|port| port.datagrams == Datagrams::Quic),
+        ),
+        (
+            "gateway",
+            settings.ports.values().any(|port| port.gateway.is_some()),
+        ),
+        (
+            "preserveClientIp",
+            targets().any(|targets| targets.client_ip.is_some()),
+        ),
+        (
+            "proxyProtocol",
+            targets().any(|targets| targets.proxy_protocol.is_some()),
+        ),
+        ("healthCheck.protocol: TCP", targets().any(tcp)),
+    ];
+    for (name, _) in set.into_iter().filter(|(_, set)| *set) {
+        let why = format!("{name} is of Network Load Balancers");
+        let _ = report.refuse(place, &why, "use it with a class of gatewright.dev/aws-nlb");
+    }
+}
+
 /// The load balancer, for listeners on some ports.
-pub(super) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> Balancer {
+pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> Balancer {
     let Context {
         settings,
         surroundings,
@@ -52,15 +93,17 @@ pub(super) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
     } = context;
     Balancer {
         name: Str::clone(name),
+        kind: BalancerKind::Application,
         scheme: settings.scheme,
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
         subnets: surroundings.subnets.clone(),
+        addresses: BTreeMap::new(),
         security_groups: match &settings.security_groups {
             Some(given) => SecurityGroups::Given(given.clone()),
             None => SecurityGroups::Managed(ManagedGroup {
                 name: Str::clone(name),
-                ingress: ingress(context, ports),
+                ingress: ingress(context.settings, ports.map(|port| ("tcp", port))),
             }),
         },
         attributes: attributes(&settings.attributes),
@@ -78,8 +121,10 @@ fn attributes(given: &BTreeMap<Str, Str>) -> BTreeMap<Str, Str> {
 }
 
 /// Every port from every source; without sources from everywhere, in the families that the load balancer has.
-fn ingress(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> BTreeSet<Ingress> {
-    let settings = context.settings;
+pub(crate) fn ingress<'p>(
+    settings: &Settings,
+    ports: impl Iterator<Item = (&'p str, u16)>,
+) -> BTreeSet<Ingress> {
     let mut sources: Vec<Str> = settings
         .sources
         .iter()
@@ -91,9 +136,10 @@ fn ingress(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> BTreeSet<
             sources.push("::/0".into());
         }
     }
-    let of_port = |port: u16| {
+    let of_port = |(protocol, port): (&str, u16)| {
+        let protocol: Str = protocol.into();
         sources.iter().map(move |source| Ingress {
-            protocol: "tcp".into(),
+            protocol: protocol.clone(),
             port,
             source: source.clone(),
         })
@@ -102,7 +148,7 @@ fn ingress(context: &Context<'_>, ports: impl Iterator<Item = u16>) -> BTreeSet<
 }
 
 /// Tags that users ask for: those of the parameters, and the labels of the Gateway's `infrastructure`, which win.
-pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, Str> {
+pub(crate) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, Str> {
     let gateway = format!("Gateway {}", context.balancer.gateway);
     let mut found: BTreeMap<Str, Str> = BTreeMap::new();
     let labels = &context.balancer.infrastructure.labels;

@@ -19,7 +19,7 @@ use std::net::IpAddr;
 
 /// How a rule talks to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Way {
+pub(crate) struct Way {
     /// `ProtocolVersion`.
     pub version: ProtocolVersion,
     /// Seconds for which a client stays with a target.
@@ -27,7 +27,7 @@ pub(super) struct Way {
 }
 
 /// Why a backend cannot be a target group.
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     /// A feature that an ALB does not have.
     Feature(Feature),
     /// In words.
@@ -35,7 +35,7 @@ pub(super) enum Unfit {
 }
 
 /// The version of the protocol for a route's requests to a backend.
-pub(super) fn version(kind: RouteKind, backend: &Backend, on: &On<'_>) -> Result<ProtocolVersion, Unfit> {
+pub(crate) fn version(kind: RouteKind, backend: &Backend, on: &On<'_>) -> Result<ProtocolVersion, Unfit> {
     if kind == RouteKind::Grpc {
         return Ok(ProtocolVersion::Grpc);
     }
@@ -51,7 +51,7 @@ pub(super) fn version(kind: RouteKind, backend: &Backend, on: &On<'_>) -> Result
 }
 
 /// Whether a backend can be a target group at all.
-pub(super) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfit> {
+pub(crate) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfit> {
     if backend.tls.is_some() {
         return Err(Unfit::Feature(Feature::BackendTls));
     }
@@ -79,17 +79,17 @@ pub(super) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfi
 
 /// Collects the groups that rules forward to.
 #[derive(Default)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     found: BTreeMap<TargetGroupId, TargetGroup>,
 }
 
 impl Groups {
-    pub(super) fn into_map(self) -> BTreeMap<TargetGroupId, TargetGroup> {
+    pub(crate) fn into_map(self) -> BTreeMap<TargetGroupId, TargetGroup> {
         self.found
     }
 
     /// The group of a backend that [`check`] found fit.
-    pub(super) fn of_backend(&mut self, backend: &Backend, way: Way, context: &Context<'_>) -> TargetGroupId {
+    pub(crate) fn of_backend(&mut self, backend: &Backend, way: Way, context: &Context<'_>) -> TargetGroupId {
         let mut id = format!("{}/{}", backend.key, word(way.version));
         if let Some(seconds) = way.sticky_s {
             let _ = write!(id, "/sticky-{seconds}");
@@ -102,7 +102,7 @@ impl Groups {
     }
 
     /// A group without targets, which answers 503: the share of invalid backends.
-    pub(super) fn empty(&mut self, version: ProtocolVersion, context: &Context<'_>) -> TargetGroupId {
+    pub(crate) fn empty(&mut self, version: ProtocolVersion, context: &Context<'_>) -> TargetGroupId {
         let id = TargetGroupId(format!("empty/{}", word(version)).into());
         self.found.entry(id.clone()).or_insert_with(|| {
             let fixed = Fixed {
@@ -132,7 +132,7 @@ const fn word(version: ProtocolVersion) -> &'static str {
     }
 }
 
-fn settings<'a>(backend: &BackendKey, context: &Context<'a>) -> &'a TargetSettings {
+pub(crate) fn settings<'a>(backend: &BackendKey, context: &Context<'a>) -> &'a TargetSettings {
     let settings = context.settings;
     settings
         .services
@@ -147,8 +147,14 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
         node_labels: _,
         health,
         attributes,
+        client_ip: _,
+        proxy_protocol: _,
     } = settings;
     let mut health = health.clone();
+    // Of Network Load Balancers; reported with the Gateway.
+    if health.protocol.as_deref() == Some("TCP") {
+        health.protocol = None;
+    }
     if way.version == ProtocolVersion::Grpc && !context.settings.services.contains_key(&backend.key.object) {
         // Paths and codes of HTTP mean nothing to a gRPC server: those of all groups are for HTTP.
         health.path = None;
@@ -191,7 +197,11 @@ fn stickiness(seconds: u32) -> [(Str, Str); 3] {
     ]
 }
 
-fn targets(backend: &Backend, settings: &TargetSettings, context: &Context<'_>) -> BTreeSet<Target> {
+pub(crate) fn targets(
+    backend: &Backend,
+    settings: &TargetSettings,
+    context: &Context<'_>,
+) -> BTreeSet<Target> {
     if settings.kind == TargetKind::Instance {
         let Some(port) = backend.node_port else {
             return BTreeSet::new();
@@ -206,6 +216,7 @@ fn targets(backend: &Backend, settings: &TargetSettings, context: &Context<'_>) 
             id: TargetAddress::Id(node.instance.clone()),
             port,
             zone: None,
+            quic_server: None,
         };
         let nodes = context.surroundings.nodes.values().filter(chosen);
         return nodes.map(of_node).collect();
@@ -217,6 +228,7 @@ fn targets(backend: &Backend, settings: &TargetSettings, context: &Context<'_>) 
         id: TargetAddress::Ip(endpoint.address),
         port: endpoint.port,
         zone: zone(endpoint.address, context),
+        quic_server: None,
     };
     of_family(endpoints, context).map(of_endpoint).collect()
 }
@@ -231,7 +243,7 @@ fn is_of(endpoint: &Endpoint, family: Family) -> bool {
 }
 
 /// The family of a backend's group: that of the settings, unless all endpoints are of the other.
-fn family(endpoints: &[Endpoint], context: &Context<'_>) -> Family {
+pub(crate) fn family(endpoints: &[Endpoint], context: &Context<'_>) -> Family {
     let wanted = context.settings.family;
     let other = match wanted {
         Family::V4 => Family::V6,

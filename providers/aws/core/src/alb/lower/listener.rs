@@ -8,7 +8,7 @@ use super::ports::{Member, Port, overlap, place};
 use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
 use super::{Waits, answer, failure, tls};
-use crate::alb::listener::{Certificate, CertificateId, Listener};
+use crate::alb::listener::{Certificate, CertificateId, Listener, Transport};
 use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
 use crate::alb::settings::PortSettings;
 use crate::trust_store::{TrustStore, TrustStoreId};
@@ -18,7 +18,7 @@ use gatewright_model::precedence::{Ranked, ranked};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that several listeners share.
-pub(super) struct Shared<'r> {
+pub(crate) struct Shared<'r> {
     pub groups: Groups,
     pub certificates: BTreeMap<CertificateId, Certificate>,
     pub trust_stores: BTreeMap<TrustStoreId, TrustStore>,
@@ -29,7 +29,7 @@ pub(super) struct Shared<'r> {
 }
 
 /// The listener of a port; none when it cannot be, which is reported.
-pub(super) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<'_>) -> Option<Listener> {
+pub(crate) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<'_>) -> Option<Listener> {
     let defaults = PortSettings::default();
     let settings = context.settings.ports.get(&port.number).unwrap_or(&defaults);
     let tls = if port.https {
@@ -50,6 +50,7 @@ pub(super) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<
     }
     Some(Listener {
         port: port.number,
+        transport: Transport::Http,
         tls,
         attributes: settings.attributes.clone(),
         default: answer(404),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The listeners of one port that speak one protocol.
-pub(super) struct Port<'a> {
+pub(crate) struct Port<'a> {
     /// Its number.
     pub number: u16,
     /// Whether it speaks HTTPS.
@@ -26,7 +26,7 @@ pub(super) struct Port<'a> {
 }
 
 /// A listener of a port.
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// The listener.
     pub listener: &'a Listener,
     /// Whether its requests cannot be served as it asks, so that they are answered with 500.
@@ -34,7 +34,7 @@ pub(super) struct Member<'a> {
 }
 
 /// Where a listener is written down.
-pub(super) fn place(listener: &Listener, consequence: Consequence) -> Place {
+pub(crate) fn place(listener: &Listener, consequence: Consequence) -> Place {
     let object = match &listener.key.parent {
         ListenerParent::Gateway(object) => format!("Gateway {object}"),
         ListenerParent::ListenerSet(object) => format!("ListenerSet {object}"),
@@ -44,7 +44,7 @@ pub(super) fn place(listener: &Listener, consequence: Consequence) -> Place {
 }
 
 /// The ports that an ALB serves. What it cannot is reported.
-pub(super) fn ports<'a>(balancer: &'a LoadBalancer, report: &mut Report) -> Vec<Port<'a>> {
+pub(crate) fn ports<'a>(balancer: &'a LoadBalancer, report: &mut Report) -> Vec<Port<'a>> {
     let mut found: BTreeMap<u16, Port<'a>> = BTreeMap::new();
     for listener in balancer.listeners.values().map(Arc::as_ref) {
         let place = place(listener, Consequence::ListenerLeftOut);
@@ -80,11 +80,11 @@ pub(super) fn ports<'a>(balancer: &'a LoadBalancer, report: &mut Report) -> Vec<
 }
 
 /// Whether some host belongs to both.
-pub(super) fn overlap(a: &HostPattern, b: &HostPattern) -> bool {
+pub(crate) fn overlap(a: &HostPattern, b: &HostPattern) -> bool {
     a.intersect(b).is_some()
 }
 
-fn protocol(listener: &Listener) -> Feature {
+pub(crate) fn protocol(listener: &Listener) -> Feature {
     match (listener.protocol, &listener.tls) {
         (Protocol::Http, _) => Feature::HttpListener,
         (Protocol::Https, _) => Feature::HttpsListener,

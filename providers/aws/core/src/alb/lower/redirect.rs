@@ -17,7 +17,7 @@ const MAX: usize = 128;
 
 /// The listener that redirects.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     /// Its port.
     pub port: u16,
     /// Whether it speaks HTTPS.
@@ -25,7 +25,7 @@ pub(super) struct Origin {
 }
 
 /// The action of a filter for one match; none when it cannot be expressed, which is reported.
-pub(super) fn action(
+pub(crate) fn action(
     redirect: &filter::Redirect,
     origin: Origin,
     matched: &HttpMatch,

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Whether something is in the target.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// As asked for, or roughly.
     Served,
     /// Not at all.
@@ -19,27 +19,29 @@ pub(super) enum Verdict {
 
 impl Verdict {
     /// Whether both are served.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Served, Self::Served) => Self::Served,
             _ => Self::Refused,
         }
     }
 
-    pub(super) fn is_refused(self) -> bool {
+    pub(crate) fn is_refused(self) -> bool {
         self == Self::Refused
     }
 }
 
 /// What becomes of requests when something is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Consequence {
+pub(crate) enum Consequence {
     /// Its conditions cannot be expressed: a rule that takes its requests would take others' as well.
     MatchLeftOut,
     /// Its conditions can: no request of it falls to a less specific rule.
     Answers500,
     /// Nothing listens for it.
     ListenerLeftOut,
+    /// A route of streams that nobody gets to.
+    RouteLeftOut,
     /// Traffic flows without it.
     Ignored,
 }
@@ -50,6 +52,7 @@ impl Consequence {
             Self::MatchLeftOut => "; the match is left out, and what matches next serves its requests",
             Self::Answers500 => "; its requests are answered with 500",
             Self::ListenerLeftOut => "; the listener is not served",
+            Self::RouteLeftOut => "; the route is not served there",
             Self::Ignored => "",
         }
     }
@@ -57,14 +60,14 @@ impl Consequence {
 
 /// A field of an object.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     object: Str,
     field: String,
     consequence: Consequence,
 }
 
 impl Place {
-    pub(super) fn new(object: &str, field: &str, consequence: Consequence) -> Self {
+    pub(crate) fn new(object: &str, field: &str, consequence: Consequence) -> Self {
         Self {
             object: object.into(),
             field: field.to_owned(),
@@ -73,7 +76,7 @@ impl Place {
     }
 
     /// A field below this one; `rest` begins with its separator.
-    pub(super) fn at(&self, rest: &str) -> Self {
+    pub(crate) fn at(&self, rest: &str) -> Self {
         Self {
             field: format!("{}{rest}", self.field),
             ..self.clone()
@@ -82,38 +85,45 @@ impl Place {
 }
 
 /// Collects what one lowering could not express. Everything is told once, however often it is met.
-pub(super) struct Report {
+pub(crate) struct Report {
+    provider: Provider,
     approximations: Approximations,
     found: BTreeSet<Unsupported>,
 }
 
 impl Report {
-    pub(super) const fn new(approximations: Approximations) -> Self {
+    pub(crate) const fn new(approximations: Approximations) -> Self {
+        Self::of(Provider::AwsAlb, approximations)
+    }
+
+    /// By the table of a provider.
+    pub(crate) const fn of(provider: Provider, approximations: Approximations) -> Self {
         Self {
+            provider,
             approximations,
             found: BTreeSet::new(),
         }
     }
 
-    pub(super) fn into_items(self) -> Vec<Unsupported> {
+    pub(crate) fn into_items(self) -> Vec<Unsupported> {
         self.found.into_iter().collect()
     }
 
     /// A report of its own for something that may come to nothing.
-    pub(super) const fn apart(&self) -> Self {
-        Self::new(self.approximations)
+    pub(crate) const fn apart(&self) -> Self {
+        Self::of(self.provider, self.approximations)
     }
 
     /// Takes over what was reported apart. What is refused is not served roughly.
-    pub(super) fn absorb(&mut self, apart: Self, verdict: Verdict) {
+    pub(crate) fn absorb(&mut self, apart: Self, verdict: Verdict) {
         let items = apart.found.into_iter();
         self.found
             .extend(items.filter(|item| verdict == Verdict::Served || !item.approximated));
     }
 
-    /// A use of a feature, by the table of what an ALB serves.
-    pub(super) fn uses(&mut self, feature: Feature, place: &Place) -> Verdict {
-        match Provider::AwsAlb.support(feature) {
+    /// A use of a feature, by the table of what the load balancer serves.
+    pub(crate) fn uses(&mut self, feature: Feature, place: &Place) -> Verdict {
+        match self.provider.support(feature) {
             Support::Full => Verdict::Served,
             Support::Approximate { difference } => self.approximate(place, difference),
             Support::None { why, instead } => self.refuse(place, why, instead),
@@ -121,8 +131,8 @@ impl Report {
     }
 
     /// A use of a feature that is served roughly in other cases, and not in this one.
-    pub(super) fn refuse_feature(&mut self, feature: Feature, place: &Place) -> Verdict {
-        match Provider::AwsAlb.support(feature) {
+    pub(crate) fn refuse_feature(&mut self, feature: Feature, place: &Place) -> Verdict {
+        match self.provider.support(feature) {
             Support::Full => self.refuse(place, "cannot be expressed here", USE_SOFTWARE),
             Support::Approximate { difference } => self.refuse(place, difference, USE_SOFTWARE),
             Support::None { why, instead } => self.refuse(place, why, instead),
@@ -130,7 +140,7 @@ impl Report {
     }
 
     /// Something that is served with a difference, unless users refuse that.
-    pub(super) fn approximate(&mut self, place: &Place, difference: &str) -> Verdict {
+    pub(crate) fn approximate(&mut self, place: &Place, difference: &str) -> Verdict {
         match self.approximations {
             Approximations::Serve => {
                 self.insert(place, difference.to_owned(), "", true);
@@ -145,7 +155,7 @@ impl Report {
     }
 
     /// Something that is not served.
-    pub(super) fn refuse(&mut self, place: &Place, why: &str, instead: &str) -> Verdict {
+    pub(crate) fn refuse(&mut self, place: &Place, why: &str, instead: &str) -> Verdict {
         let why = format!("{why}{}", place.consequence.words());
         self.insert(place, why, instead, false);
         Verdict::Refused

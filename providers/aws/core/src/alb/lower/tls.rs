@@ -24,7 +24,7 @@ const INSTEAD: &str =
 
 /// TLS of a port; none where there is no certificate at all, which is reported. The default certificate is that of its
 /// least specific listener.
-pub(super) fn tls(
+pub(crate) fn tls(
     port: &Port<'_>,
     settings: &PortSettings,
     context: &Context<'_>,
@@ -83,6 +83,7 @@ pub(super) fn tls(
             .unwrap_or_else(|| DEFAULT_SSL_POLICY.into()),
         default: default.clone(),
         others: others.iter().filter(|id| *id != default).cloned().collect(),
+        alpn: None,
         clients,
     })
 }
@@ -171,8 +172,10 @@ fn discovered(listener: &Listener, context: &Context<'_>, shared: &mut Shared<'_
 /// Hostnames that routes serve on a listener.
 fn hosts_of_routes(listener: &Listener, context: &Context<'_>) -> BTreeSet<String> {
     let routes = context.balancer.http_routes.values();
-    let attachments = routes.flat_map(|route| &route.attachments);
-    attachments
+    let streams = context.balancer.stream_routes.values();
+    routes
+        .flat_map(|route| &route.attachments)
+        .chain(streams.flat_map(|route| &route.attachments))
         .filter(|attachment| attachment.listener == listener.key)
         .flat_map(|attachment| &attachment.hosts)
         .filter(|host| host.effective != HostPattern::Any)

@@ -7,7 +7,7 @@ const MAX: u64 = 999;
 
 /// Weights that an ALB accepts, and whether the shares are still the same.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Scaled {
+pub(crate) struct Scaled {
     /// In the order given. What was above 0 stays above 0.
     pub weights: Vec<u16>,
     /// Whether every share is what it was.
@@ -16,7 +16,7 @@ pub(super) struct Scaled {
 
 /// Leaves weights alone where they fit, divides them by what they have in common where that is enough, and else
 /// scales them so that the largest becomes 999.
-pub(super) fn scale(weights: &[u64]) -> Scaled {
+pub(crate) fn scale(weights: &[u64]) -> Scaled {
     let largest = weights.iter().copied().max().unwrap_or(0);
     let narrow = |weight: u64| u16::try_from(weight).unwrap_or(u16::MAX);
     if largest <= MAX {

@@ -2,7 +2,8 @@
 //!
 //! A folder may have a `_defaults.yaml`, whose objects are there for each of its files. The last document of a golden
 //! starts with `expected:` and is compared as text. A line `# settings: strict, instance` sets what parameters would.
-//! Goldens of the folders `conformance` and `translation` hold no manifests of their own: those of the same name in
+//! Goldens of the folders `network` and `network-conformance` become Network Load Balancers, others Application Load Balancers.
+//! Goldens of the folders `network-conformance`, `conformance` and `translation` hold no manifests of their own: those of the same name in
 //! `controller/core/goldens` are taken, from its folders `conformance` and `features`. `GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core goldens` writes
 //! what is expected; what it wrote is then read by a person before it is committed.
 
@@ -12,6 +13,7 @@ pub(super) mod world;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::fit::fit;
 use gatewright_aws_core::alb::lower::lower;
+use gatewright_aws_core::network::BalancerKind;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +35,7 @@ fn core() -> PathBuf {
 
 struct Golden {
     name: String,
+    kind: BalancerKind,
     path: PathBuf,
     defaults: String,
     manifests: String,
@@ -72,6 +75,7 @@ fn borrowed(folder: &str, from: &str, wanted: fn(&str) -> bool) -> Vec<Golden> {
         let path = root().join(folder).join(format!("{name}.yaml"));
         let (manifests, _) = read(&from_path.join(format!("{name}.yaml")));
         Golden {
+            kind: kind_of(folder),
             head: format!("{BORROWED}{from}/{name}.yaml.\n"),
             expected: read(&path).1,
             name: format!("{folder}/{name}"),
@@ -94,6 +98,24 @@ fn conformance() -> Vec<Golden> {
     })
 }
 
+/// Every test of the suite about TCPRoutes, UDPRoutes and TLSRoutes.
+fn network_conformance() -> Vec<Golden> {
+    borrowed("network-conformance", "conformance", |name| {
+        ["TCPRoute", "UDPRoute", "TLSRoute"]
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+            || name == "BackendTLSPolicyTLSRouteTerminate"
+    })
+}
+
+fn kind_of(folder: &str) -> BalancerKind {
+    if folder.starts_with("network") {
+        BalancerKind::Network
+    } else {
+        BalancerKind::Application
+    }
+}
+
 /// Everything that the core shows of routes, listeners and backends.
 fn translation() -> Vec<Golden> {
     borrowed("translation", "features", |name| {
@@ -114,13 +136,14 @@ fn translation() -> Vec<Golden> {
     })
 }
 
-fn features() -> Vec<Golden> {
-    let folder = root().join("features");
+fn own(name: &str) -> Vec<Golden> {
+    let folder = root().join(name);
     let defaults = fs::read_to_string(folder.join("_defaults.yaml")).unwrap();
     let golden = |path: PathBuf| {
         let (manifests, expected) = read(&path);
         Golden {
-            name: format!("features/{}", path.file_stem().unwrap().to_string_lossy()),
+            name: format!("{name}/{}", path.file_stem().unwrap().to_string_lossy()),
+            kind: kind_of(name),
             path,
             defaults: defaults.clone(),
             head: manifests.clone(),
@@ -132,7 +155,9 @@ fn features() -> Vec<Golden> {
 }
 
 fn all() -> Vec<Golden> {
-    let mut goldens = features();
+    let mut goldens = own("features");
+    goldens.extend(own("network"));
+    goldens.extend(network_conformance());
     goldens.extend(conformance());
     goldens.extend(translation());
     goldens
@@ -142,7 +167,8 @@ fn all() -> Vec<Golden> {
 pub(crate) fn targets() -> Vec<(String, Target)> {
     let mut found = Vec::new();
     let mut before = BTreeMap::new();
-    for golden in &all() {
+    let applications = all().into_iter().filter(|golden| golden.kind.is_application());
+    for golden in &applications.collect::<Vec<Golden>>() {
         let before = before
             .entry(golden.defaults.clone())
             .or_insert_with(|| world::balancers(&golden.defaults, ""));
@@ -172,7 +198,7 @@ fn every_golden_becomes_what_it_says() {
             .or_insert_with(|| world::balancers(&golden.defaults, ""));
         let after = world::balancers(&golden.defaults, &golden.manifests);
         let settings = world::settings(&golden.manifests);
-        let outcome = render::expectation(before, &after, &settings);
+        let outcome = render::expectation(before, &after, (golden.kind, &settings));
         if outcome == golden.expected {
             continue;
         }

@@ -10,11 +10,13 @@ use gatewright_aws_core::alb::rule::{
 };
 use gatewright_aws_core::alb::settings::Settings;
 use gatewright_aws_core::alb::{Balancer, Target};
-use gatewright_aws_core::network::SecurityGroups;
+use gatewright_aws_core::network::{BalancerKind, SecurityGroups};
+use gatewright_aws_core::nlb::fit::fit;
 use gatewright_aws_core::target_group::{TargetAddress, TargetGroup};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
+use gatewright_provider_api::contract::Lowered;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,13 +24,23 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn expectation(
     before: &BTreeMap<ObjectName, LoadBalancer>,
     after: &BTreeMap<ObjectName, LoadBalancer>,
-    settings: &Settings,
+    (kind, settings): (BalancerKind, &Settings),
 ) -> String {
     let mut expected = Map::new();
     for (gateway, balancer) in after {
         if before.get(gateway) != Some(balancer) {
-            let lowered = lower(balancer, settings, &world::surroundings());
-            let again = lower(balancer, settings, &world::surroundings());
+            let lowered = || match kind {
+                BalancerKind::Application => lower(balancer, settings, &world::surroundings()),
+                BalancerKind::Network => {
+                    let (fitted, mut unsupported) = fit(balancer, settings, &world::network());
+                    unsupported.extend(fitted.left_out);
+                    Lowered {
+                        target: fitted.target,
+                        unsupported,
+                    }
+                }
+            };
+            let (lowered, again) = (lowered(), lowered());
             assert_eq!(lowered, again, "equal inputs, other results");
             expected.insert(gateway.to_string(), shown(&lowered.target, &lowered.unsupported));
         }
@@ -45,14 +57,20 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
         .values()
         .map(|listener| {
             let mut fields = Map::new();
+            if !listener.transport.is_http() {
+                let protocol = listener.transport.protocol(listener.tls.is_some());
+                fields.insert("protocol".to_owned(), json!(protocol));
+            }
             if let Some(found) = &listener.tls {
                 fields.insert("tls".to_owned(), json!(tls(found)));
             }
             if !listener.attributes.is_empty() {
                 fields.insert("attributes".to_owned(), json!(listener.attributes));
             }
-            let rules: Vec<String> = listener.rules.iter().map(rule).collect();
-            fields.insert("rules".to_owned(), json!(rules));
+            if listener.transport.is_http() {
+                let rules: Vec<String> = listener.rules.iter().map(rule).collect();
+                fields.insert("rules".to_owned(), json!(rules));
+            }
             fields.insert("default".to_owned(), json!(action(&listener.default)));
             (listener.port.to_string(), Value::Object(fields))
         })
@@ -107,6 +125,8 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
 fn balancer(found: &Balancer) -> String {
     let Balancer {
         name,
+        kind,
+        addresses,
         scheme,
         vpc,
         ip_address_type,
@@ -125,8 +145,16 @@ fn balancer(found: &Balancer) -> String {
             format!("lets in {}", rules.join(" + "))
         }
     };
+    let kind = if kind.is_application() { "" } else { " Network" };
+    let kept: String = addresses
+        .iter()
+        .map(|(subnet, address)| {
+            let allocation = address.allocation.as_deref().unwrap_or("private");
+            format!(", {} ({allocation}) in {subnet}", address.ip)
+        })
+        .collect();
     format!(
-        "{name} {scheme:?} {ip_address_type:?} in {vpc} {}, {groups}{}",
+        "{name}{kind} {scheme:?} {ip_address_type:?} in {vpc} {}{kept}, {groups}{}",
         subnets.join("+"),
         attributes
             .iter()
@@ -155,6 +183,7 @@ fn tls(found: &ListenerTls) -> String {
         policy,
         default,
         others,
+        alpn,
         clients,
     } = found;
     let others: String = others
@@ -178,7 +207,12 @@ fn tls(found: &ListenerTls) -> String {
             format!(", client certificates verified by {store}{expiry}{told}")
         }
     };
-    format!("{policy}, {}{others}{clients}", certificate(default))
+    let alpn = alpn.as_ref().map(|policy| format!(", ALPN {policy}"));
+    format!(
+        "{policy}, {}{others}{clients}{}",
+        certificate(default),
+        alpn.unwrap_or_default()
+    )
 }
 
 fn values(name: &str, found: &Values) -> String {
@@ -292,7 +326,16 @@ fn group(found: &TargetGroup) -> String {
                 TargetAddress::Id(id) => id.to_string(),
             };
             let zone = target.zone.as_ref().map(|zone| format!(" ({zone})"));
-            format!("{id}:{}{}", target.port, zone.unwrap_or_default())
+            let server = target
+                .quic_server
+                .as_ref()
+                .map(|server| format!(" server {server}"));
+            format!(
+                "{id}:{}{}{}",
+                target.port,
+                zone.unwrap_or_default(),
+                server.unwrap_or_default()
+            )
         })
         .collect();
     let health = serde_json::to_string(health).unwrap();

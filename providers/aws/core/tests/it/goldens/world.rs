@@ -1,10 +1,12 @@
 //! From manifests to load balancers, as the controller comes to them.
 
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, Family, Node, Settings, Surroundings,
+    Approximations, ClientCertificates, Datagrams, Family, Node, Settings, Surroundings,
 };
 use gatewright_aws_core::certificate::{Found, Origin, State};
+use gatewright_aws_core::limits::NlbLimits;
 use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
+use gatewright_aws_core::nlb::settings as nlb;
 use gatewright_aws_core::target_group::TargetKind;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
@@ -60,6 +62,7 @@ pub(crate) fn balancers(defaults: &str, manifests: &str) -> BTreeMap<ObjectName,
         profiles: vec![
             profile("gatewright.dev/software", ParametersKind::None),
             profile("gatewright.dev/aws-alb", ParametersKind::AwsAlb),
+            profile("gatewright.dev/aws-nlb", ParametersKind::AwsAlb),
         ],
         bundle: BundleVersion::Known("v1.7.0".into()),
         routability: true,
@@ -120,6 +123,15 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "cross-zone" => settings.cross_zone = Some(true),
+            "client ip" => settings.targets.client_ip = Some(true),
+            "no client ip" => settings.targets.client_ip = Some(false),
+            "proxy" => settings.targets.proxy_protocol = Some(true),
+            "quic" => settings.ports.entry(443).or_default().datagrams = Datagrams::Quic,
+            "gateway" => {
+                settings.ports.entry(5672).or_default().gateway = Some(ObjectName::new("shop", "web"));
+            }
+            "alpn" => settings.ports.entry(443).or_default().alpn = Some("HTTP2Preferred".into()),
             "tags" => settings.tags = [("team".into(), "a".into()), ("cost".into(), "b".into())].into(),
             other => panic!("{other} is no setting of goldens"),
         }
@@ -170,5 +182,29 @@ pub(crate) fn surroundings() -> Surroundings {
         certificates: certificates(),
         nodes: [node("node-1", "i-1", "a"), node("node-2", "i-2", "b")].into(),
         ..Surroundings::default()
+    }
+}
+
+/// The same for Network Load Balancers.
+pub(crate) fn network() -> nlb::Surroundings {
+    nlb::Surroundings {
+        blocks: [
+            ("subnet-a".into(), "10.0.0.0/24".parse().unwrap()),
+            ("subnet-b".into(), "10.0.1.0/24".parse().unwrap()),
+        ]
+        .into(),
+        elastic: [
+            ("203.0.113.1".parse().unwrap(), "eipalloc-1".into()),
+            ("203.0.113.2".parse().unwrap(), "eipalloc-2".into()),
+            ("203.0.113.3".parse().unwrap(), "eipalloc-3".into()),
+        ]
+        .into(),
+        gateways: [(
+            ObjectName::new("shop", "web"),
+            "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into(),
+        )]
+        .into(),
+        limits: NlbLimits::default(),
+        place: surroundings(),
     }
 }

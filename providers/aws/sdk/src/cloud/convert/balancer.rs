@@ -2,13 +2,21 @@
 
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use gatewright_aws::cloud::{Arn, Balancer, State};
-use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, StaticAddress};
 
 /// Scheme as the SDK takes it.
 pub(in crate::cloud) const fn scheme_to_sdk(scheme: Scheme) -> sdk::LoadBalancerSchemeEnum {
     match scheme {
         Scheme::Internal => sdk::LoadBalancerSchemeEnum::Internal,
         Scheme::InternetFacing => sdk::LoadBalancerSchemeEnum::InternetFacing,
+    }
+}
+
+/// Type as the SDK takes it.
+pub(in crate::cloud) const fn kind_to_sdk(kind: BalancerKind) -> sdk::LoadBalancerTypeEnum {
+    match kind {
+        BalancerKind::Application => sdk::LoadBalancerTypeEnum::Application,
+        BalancerKind::Network => sdk::LoadBalancerTypeEnum::Network,
     }
 }
 
@@ -34,16 +42,26 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
         Some(sdk::IpAddressType::DualstackWithoutPublicIpv4) => IpAddressType::DualstackWithoutPublicIpv4,
         Some(_) => return Err("IpAddressType"),
     };
+    let kind = match balancer.r#type() {
+        Some(sdk::LoadBalancerTypeEnum::Application) => BalancerKind::Application,
+        Some(sdk::LoadBalancerTypeEnum::Network) => BalancerKind::Network,
+        _ => return Err("Type"),
+    };
     let zones = balancer.availability_zones();
     Ok(Balancer {
         arn: Arn(balancer.load_balancer_arn().ok_or("LoadBalancerArn")?.into()),
         name: balancer.load_balancer_name().ok_or("LoadBalancerName")?.into(),
+        kind,
         scheme,
         vpc: balancer.vpc_id().unwrap_or_default().into(),
         ip_address_type,
         subnets: zones
             .iter()
             .filter_map(|zone| zone.subnet_id().map(Into::into))
+            .collect(),
+        addresses: zones
+            .iter()
+            .filter_map(|zone| Some((zone.subnet_id()?.into(), address(zone)?)))
             .collect(),
         security_groups: balancer
             .security_groups()
@@ -52,6 +70,23 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
             .collect(),
         dns_name: balancer.dns_name().unwrap_or_default().into(),
         state: state(balancer.state()).ok_or("State")?,
+    })
+}
+
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAddress.html>: an Elastic IP
+/// address with its allocation, or the private address of an internal load balancer.
+fn address(zone: &sdk::AvailabilityZone) -> Option<StaticAddress> {
+    let mut addresses = zone.load_balancer_addresses().iter();
+    addresses.find_map(|address| {
+        let allocation = address.allocation_id().map(Into::into);
+        let ip = match &allocation {
+            Some(_) => address.ip_address(),
+            None => address.private_ipv4_address(),
+        };
+        Some(StaticAddress {
+            ip: ip?.parse().ok()?,
+            allocation,
+        })
     })
 }
 

@@ -3,15 +3,21 @@
 use super::action;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use gatewright_aws::cloud::{Arn, Clients, Listener, ListenerTls};
+use gatewright_aws_core::alb::listener::Transport;
 
 /// Protocol as the SDK takes it.
-pub(in crate::cloud) const fn protocol(tls: Option<&ListenerTls>) -> sdk::ProtocolEnum {
-    if tls.is_some() {
-        sdk::ProtocolEnum::Https
-    } else {
-        sdk::ProtocolEnum::Http
-    }
+pub(in crate::cloud) fn protocol(transport: Transport, tls: Option<&ListenerTls>) -> sdk::ProtocolEnum {
+    transport.protocol(tls.is_some()).into()
 }
+
+/// ALPN policies as the SDK takes them: `None` stands for none, and of other listeners there is none to name.
+pub(in crate::cloud) fn alpn(transport: Transport, tls: &ListenerTls) -> Option<Vec<String>> {
+    let policy = tls.alpn.as_deref().unwrap_or(NO_ALPN);
+    (!transport.is_http()).then(|| vec![policy.to_owned()])
+}
+
+/// `AlpnPolicy` without negotiation.
+const NO_ALPN: &str = "None";
 
 /// A certificate as the SDK takes it.
 pub(in crate::cloud) fn certificate(arn: &Arn) -> sdk::Certificate {
@@ -43,14 +49,21 @@ pub(in crate::cloud) fn clients_to_sdk(clients: &Clients) -> sdk::MutualAuthenti
 
 /// A listener that AWS describes, or which of its fields we cannot read.
 pub(in crate::cloud) fn from_sdk(listener: &sdk::Listener) -> Result<Listener, &'static str> {
-    let tls = match listener.protocol() {
-        Some(sdk::ProtocolEnum::Http) => None,
-        Some(sdk::ProtocolEnum::Https) => Some(ListenerTls {
+    let protocol = listener.protocol().map(sdk::ProtocolEnum::as_str);
+    let (transport, terminates) = protocol.and_then(Transport::of).ok_or("Protocol")?;
+    let tls = if terminates {
+        Some(ListenerTls {
             policy: listener.ssl_policy().unwrap_or_default().into(),
             certificate: Arn(default_certificate(listener).unwrap_or_default().into()),
+            alpn: listener
+                .alpn_policy()
+                .first()
+                .filter(|policy| **policy != NO_ALPN)
+                .map(|policy| policy.as_str().into()),
             clients: clients(listener.mutual_authentication()).ok_or("MutualAuthentication")?,
-        }),
-        _ => return Err("Protocol"),
+        })
+    } else {
+        None
     };
     Ok(Listener {
         arn: Arn(listener.listener_arn().ok_or("ListenerArn")?.into()),
@@ -58,6 +71,7 @@ pub(in crate::cloud) fn from_sdk(listener: &sdk::Listener) -> Result<Listener, &
             .port()
             .and_then(|port| u16::try_from(port).ok())
             .ok_or("Port")?,
+        transport,
         tls,
         default: action::from_sdk(listener.default_actions()),
     })

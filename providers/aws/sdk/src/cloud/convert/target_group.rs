@@ -107,7 +107,12 @@ fn health_check(group: &sdk::TargetGroup) -> HealthCheck {
 
 /// A target as the SDK takes it. Functions have no port.
 pub(in crate::cloud) fn target_to_sdk(target: &Target) -> sdk::TargetDescription {
-    let Target { id, port, zone } = target;
+    let Target {
+        id,
+        port,
+        zone,
+        quic_server,
+    } = target;
     let id = match id {
         TargetAddress::Ip(address) => address.to_string(),
         TargetAddress::Id(id) => id.to_string(),
@@ -116,6 +121,7 @@ pub(in crate::cloud) fn target_to_sdk(target: &Target) -> sdk::TargetDescription
         .id(id)
         .set_port(Some(i32::from(*port)).filter(|port| *port != 0))
         .set_availability_zone(zone.as_deref().map(str::to_owned))
+        .set_quic_server_id(quic_server.as_deref().map(str::to_owned))
         .build()
 }
 
@@ -136,6 +142,7 @@ pub(in crate::cloud) fn target_from_sdk(
             .availability_zone()
             .filter(|zone| *zone == ALL_ZONES)
             .map(Into::into),
+        quic_server: target.quic_server_id().map(Into::into),
     };
     let state = described
         .target_health()

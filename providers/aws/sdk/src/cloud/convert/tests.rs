@@ -2,6 +2,7 @@
 
 use super::{action, balancer, certificate, condition, limits, listener, pairs, rule, target_group};
 use aws_sdk_elasticloadbalancingv2::types as sdk;
+use gatewright_aws::BalancerKind;
 use gatewright_aws::cloud::{
     Action, Arn, CertificateStatus, Clients, Forward, Health, ListenerTls, Seen, State,
 };
@@ -296,6 +297,7 @@ fn listeners_read_with_policy_certificate_and_clients() {
     let tls = ListenerTls {
         policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
         certificate: Arn("arn:c".into()),
+        alpn: None,
         clients,
     };
     assert_eq!(listener::from_sdk(&https).unwrap().tls, Some(tls));
@@ -305,7 +307,7 @@ fn listeners_read_with_policy_certificate_and_clients() {
         .build();
     assert_eq!(listener::from_sdk(&http).unwrap().tls, None);
     assert_eq!(
-        listener::from_sdk(&described(sdk::ProtocolEnum::Tcp).build()),
+        listener::from_sdk(&described(sdk::ProtocolEnum::Geneve).build()),
         Err("Protocol")
     );
     for clients in [Clients::Off, Clients::Passthrough] {
@@ -330,6 +332,7 @@ fn load_balancers_read_with_their_state() {
         sdk::LoadBalancer::builder()
             .load_balancer_arn("arn:b")
             .load_balancer_name("b")
+            .r#type(sdk::LoadBalancerTypeEnum::Network)
             .scheme(balancer::scheme_to_sdk(Scheme::InternetFacing))
             .ip_address_type(balancer::addresses_to_sdk(
                 IpAddressType::DualstackWithoutPublicIpv4,
@@ -345,6 +348,7 @@ fn load_balancers_read_with_their_state() {
         (read.scheme, read.ip_address_type),
         (Scheme::InternetFacing, IpAddressType::DualstackWithoutPublicIpv4)
     );
+    assert_eq!(read.kind, BalancerKind::Network);
     assert_eq!(
         (read.state, read.subnets),
         (State::Active, set(&["subnet-1", "subnet-2"]))
@@ -404,16 +408,19 @@ fn targets_survive_and_only_the_zone_of_outsiders_is_kept() {
         id: TargetAddress::Ip("10.0.0.7".parse().unwrap()),
         port: 8080,
         zone: None,
+        quic_server: None,
     };
     let outside = Target {
         id: TargetAddress::Ip("2001:db8::1".parse().unwrap()),
         port: 1,
         zone: Some("all".into()),
+        quic_server: None,
     };
     let node = Target {
         id: TargetAddress::Id("i-0123".into()),
         port: 30_000,
         zone: None,
+        quic_server: None,
     };
     let read = |target: sdk::TargetDescription, state| {
         let health = sdk::TargetHealth::builder().state(state).build();

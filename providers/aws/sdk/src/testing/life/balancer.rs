@@ -7,8 +7,9 @@ use gatewright_aws::cloud::{
     NewListener, Seen as Known, State, SubnetDetails,
 };
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::listener::Transport;
 use gatewright_aws_core::alb::rule::Redirect;
-use gatewright_aws_core::network::{IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -20,9 +21,11 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
     let two: BTreeSet<Str> = by_zone.values().take(2).map(|id| (*id).clone()).collect();
     let new = NewBalancer {
         name: "gw-web".into(),
+        kind: BalancerKind::Application,
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
         subnets: two.clone(),
+        addresses: BTreeMap::new(),
         security_groups: BTreeSet::from([group.clone()]),
         tags: marks(),
     };
@@ -51,7 +54,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         .set_security_groups(&arn, &BTreeSet::from([group.clone()]))
         .await
         .unwrap();
-    cloud.set_subnets(&arn, &two).await.unwrap();
+    cloud.set_subnets(&arn, &two, &BTreeMap::new()).await.unwrap();
     cloud
         .set_ip_address_type(&arn, IpAddressType::Ipv4)
         .await
@@ -91,6 +94,7 @@ pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn
         balancer: balancer.clone(),
         port,
         settings: ListenerSettings {
+            transport: Transport::Http,
             tls,
             default: fixed(404),
         },
@@ -99,6 +103,7 @@ pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn
     let tls = ListenerTls {
         policy: "ELBSecurityPolicy-TLS13-1-2-2021-06".into(),
         certificate: certificate.clone(),
+        alpn: None,
         clients: Clients::Off,
     };
     let http = cloud.create_listener(&new(8080, None)).await.unwrap();
@@ -122,11 +127,13 @@ pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn
         status: 301,
     });
     let changed = ListenerSettings {
+        transport: Transport::Http,
         tls: None,
         default: redirect.clone(),
     };
     cloud.modify_listener(&http, &changed).await.unwrap();
     let kept = ListenerSettings {
+        transport: Transport::Http,
         tls: Some(tls.clone()),
         default: fixed(404),
     };

@@ -1,0 +1,249 @@
+//! What a Gateway becomes as a Network Load Balancer.
+//!
+//! Nothing is dropped silently. A listener has one route: what the server name would decide, and what connections and
+//! datagrams of one port cannot share, is refused for the younger route, with the reason. A port that nothing is behind is
+//! not listened on, so that clients are refused (Gateway API v1.7.0, `TCPRouteRule.backendRefs`: connections to invalid
+//! backends "MUST" be rejected).
+
+mod addresses;
+mod forward;
+mod groups;
+mod listener;
+mod ports;
+
+use super::settings::Surroundings;
+use crate::Str;
+use crate::alb::listener::{Listener, Transport};
+use crate::alb::lower::Waits;
+use crate::alb::lower::context::Context as Plain;
+use crate::alb::lower::frame;
+use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::rule::{Action, Forward};
+use crate::alb::settings::Settings;
+use crate::alb::{Balancer, Target};
+use crate::names::{self, Shape};
+use crate::network::{BalancerKind, ManagedGroup, SecurityGroups};
+use crate::target_group::TargetGroupId;
+use addresses::Stand;
+use gatewright_model::LoadBalancer;
+use gatewright_provider_api::contract::Lowered;
+use gatewright_provider_api::{Feature, Provider};
+use groups::Groups;
+use listener::Making;
+use ports::Losses;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The input of a lowering, and what follows from it.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    /// What lowering of Application Load Balancers looks at as well.
+    plain: Plain<'a>,
+    /// What is found.
+    surroundings: &'a Surroundings,
+    /// The port that takes QUIC.
+    quic: Option<u16>,
+}
+
+/// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
+pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surroundings) -> Lowered<Target> {
+    lower_and_wait(balancer, settings, surroundings).0
+}
+
+/// The same, and what may be otherwise the next time.
+pub fn lower_and_wait(
+    balancer: &LoadBalancer,
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> (Lowered<Target>, Waits) {
+    let mut report = Report::of(Provider::AwsNlb, settings.approximations);
+    let mut losses = Losses::default();
+    let ports = ports::ports(balancer, &mut losses, &mut report);
+    let quic = ports
+        .iter()
+        .filter(|port| port.datagrams.is_some())
+        .map(|port| port.number)
+        .find(|port| {
+            let settings = settings.ports.get(port);
+            settings.is_some_and(|port| port.datagrams == crate::alb::settings::Datagrams::Quic)
+        });
+    let shape = Shape {
+        kind: BalancerKind::Network,
+        scheme: settings.scheme,
+        // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
+        // (create-listener.html).
+        open: quic.is_some(),
+    };
+    let name = names::balancer(
+        &settings.cluster,
+        &balancer.gateway,
+        &surroundings.place.vpc,
+        shape,
+    );
+    let context = Context {
+        plain: Plain {
+            balancer,
+            settings,
+            surroundings: &surroundings.place,
+            name: &name,
+        },
+        surroundings,
+        quic,
+    };
+    review(&context, &mut report);
+    let stand = addresses::stand(&context, &mut report);
+    let mut making = Making {
+        groups: Groups::default(),
+        certificates: BTreeMap::new(),
+        losses: &mut losses,
+        report: &mut report,
+        waits: Waits::default(),
+    };
+    let listeners: BTreeMap<u16, Listener> = ports
+        .iter()
+        .filter_map(|port| Some((port.number, listener::lower(port, &context, &mut making)?)))
+        .collect();
+    let Making {
+        groups: Groups(mut target_groups),
+        certificates,
+        waits,
+        ..
+    } = making;
+    let used: BTreeSet<&TargetGroupId> = listeners
+        .values()
+        .filter_map(|listener| match &listener.default {
+            Action::Forward(Forward { groups, .. }) => Some(groups.keys()),
+            Action::Redirect(_) | Action::Fixed(_) => None,
+        })
+        .flatten()
+        .collect();
+    target_groups.retain(|id, _| used.contains(id));
+    losses.tell(&mut report);
+    let target = Target {
+        gateway: balancer.gateway.clone(),
+        balancer: of(&context, stand, &listeners),
+        tags: frame::tags(&context.plain, &mut report),
+        listeners,
+        target_groups,
+        certificates,
+        trust_stores: BTreeMap::new(),
+    };
+    let lowered = Lowered {
+        target,
+        unsupported: report.into_items(),
+    };
+    (lowered, waits)
+}
+
+/// Reports what the Gateway as a whole asks for.
+fn review(context: &Context<'_>, report: &mut Report) {
+    let balancer = context.plain.balancer;
+    let gateway = format!("Gateway {}", balancer.gateway);
+    let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
+    if balancer.tracing.is_some() {
+        let _ = report.uses(Feature::Tracing, &place("XTelemetryPolicy spec.tracing"));
+    }
+    if balancer.backend_client_certificate.is_some() {
+        let place = place("spec.tls.backend.clientCertificateRef");
+        let _ = report.uses(Feature::BackendClientCertificate, &place);
+    }
+    if context.surroundings.place.subnets.is_empty() {
+        let why = "a load balancer stands in at least one zone, and no subnet was found";
+        let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if context.quic.is_some() && context.plain.settings.security_groups.is_some() {
+        let why =
+            "securityGroups: a load balancer that takes QUIC has none; everybody who reaches it comes in";
+        let _ = report.refuse(
+            &place("spec.infrastructure.parametersRef"),
+            why,
+            "filter at the targets",
+        );
+    } else if context.quic.is_some() && !context.plain.settings.sources.is_empty() {
+        let why = "sourceRanges: a load balancer that takes QUIC has no security groups; everybody who reaches it comes in";
+        let _ = report.refuse(
+            &place("spec.infrastructure.parametersRef"),
+            why,
+            "filter at the targets",
+        );
+    }
+    for route in balancer.http_routes.values() {
+        let object = format!("{} {}", route.key.kind.as_str(), route.key.object);
+        let place = Place::new(&object, "spec", Consequence::RouteLeftOut);
+        let _ = report.refuse_feature(Feature::HttpListener, &place);
+    }
+    for backend in balancer.backends.values().map(Arc::as_ref) {
+        let place = |field: &str| Place::new(&backend.key.to_string(), field, Consequence::Ignored);
+        if let Some(session) = &backend.session_persistence {
+            let feature = match session.carrier {
+                gatewright_model::route::SessionCarrier::Cookie { .. } => Feature::SessionCookie,
+                gatewright_model::route::SessionCarrier::Header => Feature::SessionHeader,
+            };
+            let _ = report.uses(feature, &place("sessionPersistence"));
+        }
+        if backend.retry_budget.is_some() {
+            let _ = report.uses(
+                Feature::RetryBudget,
+                &place("XBackendTrafficPolicy spec.retryConstraint"),
+            );
+        }
+    }
+    let services = context.plain.settings.services.values();
+    let targets = services.chain([&context.plain.settings.targets]);
+    if targets
+        .into_iter()
+        .any(|settings| settings.client_ip == Some(false))
+        && balancer
+            .stream_routes
+            .values()
+            .any(|route| route.key.kind == gatewright_model::key::RouteKind::Udp)
+    {
+        let why = "preserveClientIp: targets of datagrams always see the client's address";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, "");
+    }
+}
+
+/// The load balancer.
+fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) -> Balancer {
+    let Plain {
+        settings,
+        surroundings,
+        name,
+        ..
+    } = context.plain;
+    let mut attributes = settings.attributes.clone();
+    if let Some(cross_zone) = settings.cross_zone {
+        let value: Str = cross_zone.to_string().into();
+        attributes.insert("load_balancing.cross_zone.enabled".into(), value);
+    }
+    let security_groups = match &settings.security_groups {
+        _ if context.quic.is_some() => SecurityGroups::Given(BTreeSet::new()),
+        Some(given) => SecurityGroups::Given(given.clone()),
+        None => {
+            let ports = listeners.values().flat_map(|listener| {
+                let ways: &[&str] = match listener.transport {
+                    Transport::Http | Transport::Tcp => &["tcp"],
+                    Transport::Udp | Transport::Quic => &["udp"],
+                    Transport::TcpUdp | Transport::TcpQuic => &["tcp", "udp"],
+                };
+                ways.iter().map(|way| (*way, listener.port))
+            });
+            SecurityGroups::Managed(ManagedGroup {
+                name: Str::clone(name),
+                ingress: frame::ingress(settings, ports),
+            })
+        }
+    };
+    Balancer {
+        name: Str::clone(name),
+        kind: BalancerKind::Network,
+        scheme: settings.scheme,
+        vpc: surroundings.vpc.clone(),
+        ip_address_type: settings.ip_address_type,
+        subnets: stand.subnets,
+        addresses: stand.addresses,
+        security_groups,
+        attributes,
+    }
+}

@@ -1,0 +1,25 @@
+//! What a Network Load Balancer depends on beside its Gateway. What users set is what they set for an Application Load
+//! Balancer: [`crate::alb::settings::Settings`].
+
+use crate::Str;
+use crate::alb::settings;
+use crate::limits::NlbLimits;
+use gatewright_model::key::ObjectName;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// What is found in the account and the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// VPC, subnets and nodes.
+    pub place: settings::Surroundings,
+    /// Blocks of IPv4 addresses of the subnets, by id.
+    pub blocks: BTreeMap<Str, IpNet>,
+    /// Elastic IP addresses of the account, as far as the Gateway asks for them, each with its `AllocationId`.
+    pub elastic: BTreeMap<IpAddr, Str>,
+    /// ARNs of Application Load Balancers of Gateways that ports lead to, as far as they listen on them.
+    pub gateways: BTreeMap<ObjectName, Str>,
+    /// Quotas.
+    pub limits: NlbLimits,
+}
