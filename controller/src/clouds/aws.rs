@@ -4,18 +4,19 @@ use super::{Cloud, Registry};
 use clap::Args;
 use gatewright_aws::BalancerKind;
 use gatewright_aws::alb::{ElbDriver, Settings};
+use gatewright_aws::swept::{Ages, PACE, Swept};
 use gatewright_aws_sdk::{
     Account, Attempt, AttemptOutcome, ConnectError, Connector, Observer, Settings as Place, Timing,
 };
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Around, BoxFuture, Call, Calls, Erased, ErrorKind, Leave, Outcome, Preview, ProviderError, Reconcile,
-    Request, Resource,
+    Around, BoxFuture, Call, Calls, Erased, ErrorKind, Leave, Outcome, Preview, ProviderError, Reads,
+    Reconcile, Request, Resource,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -45,10 +46,19 @@ pub struct AwsOptions {
     /// Region; by default that of the environment.
     #[arg(long, value_name = "REGION")]
     pub aws_region: Option<String>,
+    /// Use the endpoints that FIPS 140 asks for; by default as AWS_USE_FIPS_ENDPOINT says.
+    #[arg(long)]
+    pub aws_fips: bool,
+    /// Use endpoints that have IPv6 addresses as well; by default as AWS_USE_DUALSTACK_ENDPOINT says.
+    #[arg(long)]
+    pub aws_dual_stack: bool,
     /// How long a replaced load balancer stays after its successor took over.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::cli::humantime_duration)]
     pub aws_drain: Duration,
 }
+
+/// A sweep of 1,000 Gateways takes about this time.
+const LONG: Duration = Duration::from_secs(3600);
 
 impl AwsOptions {
     /// Adds the providers of AWS.
@@ -80,6 +90,7 @@ impl AwsOptions {
                 connector: connector.observed_by(attempts(provider)),
                 leave: around.leave.clone(),
                 driver: OnceCell::new(),
+                account: OnceLock::new(),
             });
             registry.add(name, cloud);
         }
@@ -93,7 +104,8 @@ struct Balancers {
     options: AwsOptions,
     connector: Connector,
     leave: Leave,
-    driver: OnceCell<Erased<ElbDriver<Account>>>,
+    driver: OnceCell<Erased<ElbDriver<Swept<Account>>>>,
+    account: OnceLock<Swept<Account>>,
 }
 
 impl Balancers {
@@ -104,6 +116,8 @@ impl Balancers {
         let connect = async || {
             let place = Place {
                 region: self.options.aws_region.clone(),
+                fips: self.options.aws_fips.then_some(true),
+                dual_stack: self.options.aws_dual_stack.then_some(true),
                 role: None,
             };
             let account = self.connector.connect(&place).await.map_err(told)?;
@@ -119,6 +133,8 @@ impl Balancers {
                 drain: self.options.aws_drain,
                 vpc: self.options.aws_vpc_id.as_deref().map(Into::into),
             };
+            let account = Swept::new(account, &self.options.cluster_name, Ages::default());
+            let account = self.account.get_or_init(|| account).clone();
             Ok(Erased::new(
                 ElbDriver::of(self.kind, account, settings, now),
                 self.leave.clone(),
@@ -239,6 +255,33 @@ impl Reconcile<Request> for Balancers {
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
         Box::pin(async move { self.driver().await?.owners().await })
+    }
+
+    fn sweep(&self, every: Duration) -> BoxFuture<'_, Result<Reads, ProviderError>> {
+        Box::pin(async move {
+            self.driver().await?;
+            let Some(account) = self.account.get() else {
+                return Ok(Reads::default());
+            };
+            // Answers hold until the next sweep has ended, however long that takes.
+            let settled = every.max(LONG) * 4;
+            let sweep = account.sweep(PACE, settled).await.map_err(|error| {
+                error.about(Resource {
+                    kind: "resources of",
+                    id: self.options.cluster_name.as_str().into(),
+                })
+            })?;
+            Ok(Reads {
+                calls: sweep.calls,
+                takes: sweep.took,
+            })
+        })
+    }
+
+    fn forget(&self) {
+        if let Some(account) = self.account.get() {
+            account.forget();
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -1,14 +1,16 @@
-//! `/livez`, `/readyz`, `/metrics` and `/log-level` of the controller.
+//! `/livez`, `/readyz`, `/metrics`, `/plans` and `/log-level` of the controller.
 
+use super::cloud::Plans;
 use super::metrics::Metrics;
 use crate::admin::host;
 use crate::logging;
-use axum::Router;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use axum::{Json, Router};
+use gatewright_model::key::ObjectName;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -22,6 +24,8 @@ pub struct Inspected {
     pub synced: watch::Receiver<bool>,
     /// Whether this process leads.
     pub leads: watch::Receiver<bool>,
+    /// The last plan of each Gateway that a cloud serves.
+    pub plans: Plans,
 }
 
 /// The routes.
@@ -32,6 +36,11 @@ pub fn router(inspected: Inspected) -> Router {
         .route("/readyz", get(ready))
         .route("/leadz", get(leading))
         .route("/metrics", get(metrics))
+        .route("/plans", get(plans).layer(middleware::from_fn(host::guard)))
+        .route(
+            "/plans/{namespace}/{name}",
+            get(plan).layer(middleware::from_fn(host::guard)),
+        )
         .route(
             "/log-level",
             put(log_level).layer(middleware::from_fn(host::guard)),
@@ -61,14 +70,44 @@ async fn metrics(State(inspected): State<Inspected>) -> Response {
     ([(header::CONTENT_TYPE, kind)], inspected.metrics.render()).into_response()
 }
 
+/// The last plans of all Gateways that clouds serve, as JSON; from the pod itself only, as [`log_level`].
+async fn plans(ConnectInfo(peer): ConnectInfo<SocketAddr>, State(inspected): State<Inspected>) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return refused();
+    }
+    Json(inspected.plans.all()).into_response()
+}
+
+/// That of one Gateway.
+async fn plan(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    State(inspected): State<Inspected>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return refused();
+    }
+    match inspected.plans.get(&ObjectName::new(&namespace, &name)) {
+        Some(plan) => Json(plan).into_response(),
+        None => {
+            let message = format!("no plan of Gateway {namespace}/{name} is known to this process\n");
+            (StatusCode::NOT_FOUND, message).into_response()
+        }
+    }
+}
+
+fn refused() -> Response {
+    (
+        StatusCode::FORBIDDEN,
+        "accepted from loopback only: use kubectl port-forward\n",
+    )
+        .into_response()
+}
+
 /// From the pod itself only (`kubectl port-forward`, `kubectl exec`): the port is open to the cluster.
 async fn log_level(ConnectInfo(peer): ConnectInfo<SocketAddr>, filter: String) -> Response {
     if !peer.ip().to_canonical().is_loopback() {
-        return (
-            StatusCode::FORBIDDEN,
-            "accepted from loopback only: use kubectl port-forward\n",
-        )
-            .into_response();
+        return refused();
     }
     match logging::set_filter(filter.trim()) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),

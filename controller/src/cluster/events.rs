@@ -4,6 +4,7 @@ mod recorder;
 
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
+use gatewright_core::status::programming::PLAN;
 use gatewright_core::status::shortfall::{APPROXIMATED, UNSUPPORTED};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -97,6 +98,10 @@ pub fn notices(kind: Kind, before: Option<&Status>, after: &Status) -> Vec<Notic
                     )
         });
         if same {
+            continue;
+        }
+        // What failed is in `Programmed`, what is planned was asked for.
+        if condition.type_ == PLAN {
             continue;
         }
         let programmed = kind == Kind::Gateway && place.is_empty() && condition.type_ == "Programmed";

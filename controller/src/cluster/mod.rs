@@ -127,10 +127,17 @@ async fn start(
     let clock = Clock::system();
     let (synced, is_synced) = cell::channel(false);
     let (leads, is_leading) = cell::channel(args.no_leader_election);
+    let around = Around {
+        leave: Leave::of(Leadership::new(is_leading.clone())),
+        calls: Arc::clone(&metrics) as Arc<dyn Calls>,
+    };
+    let registry = args.clouds.registry(&around);
+    let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
     let inspected = admin::Inspected {
         metrics: Arc::clone(&metrics),
         synced: is_synced.clone(),
         leads: is_leading.clone(),
+        plans: work.plans().clone(),
     };
     let listener = bind(args.admin, "--admin").await?;
     let router = admin::router(inspected).into_make_service_with_connect_info::<SocketAddr>();
@@ -145,10 +152,6 @@ async fn start(
     let authorities = Authorities::load(&client, &args, clock.clone()).await?;
     let grants = Grants::default();
     let server = ConfigServer::new(ServerOptions::default());
-    let around = Around {
-        leave: Leave::of(Leadership::new(is_leading.clone())),
-        calls: Arc::clone(&metrics) as Arc<dyn Calls>,
-    };
     let provider = SoftwareProvider::new(
         client.clone(),
         Settings {
@@ -172,8 +175,6 @@ async fn start(
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
-    let registry = args.clouds.registry(&around);
-    let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
     let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
     let keeper = Keeper::new(finalizers.clone());
     let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);

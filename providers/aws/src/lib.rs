@@ -13,5 +13,6 @@ pub mod cloud;
 pub mod memory;
 pub mod nlb;
 pub mod owner;
+pub mod swept;
 
 pub use gatewright_aws_core::network::BalancerKind;

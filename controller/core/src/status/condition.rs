@@ -107,6 +107,7 @@ const OWNED: &[&str] = &[
     super::BACKENDS_WITHOUT_ENDPOINTS,
     super::shortfall::APPROXIMATED,
     super::shortfall::UNSUPPORTED,
+    super::programming::PLAN,
 ];
 
 /// Whether conditions of a type are ours.

@@ -1,9 +1,9 @@
 //! Status of a Gateway.
 
 use super::listener::{self, ListenerContext};
-use super::programming::{AssignedAddress, ListenerOutcome, Programming};
+use super::programming::{AssignedAddress, ListenerOutcome, PLAN, Planned, Programming};
 use super::shortfall::{APPROXIMATED, Approximated, BY_PROVIDER, UNSUPPORTED};
-use super::{Stamp, Wanted, standing};
+use super::{Stamp, Truth, Wanted, standing};
 use crate::graph::gateway::GatewayNode;
 use crate::translate::join;
 use gatewright_crds::api::{GatewayStatus, GatewayStatusAddress};
@@ -104,7 +104,26 @@ fn conditions(node: &GatewayNode, context: GatewayContext<'_>, addresses: &Addre
     if let Some(message) = shortfall.and_then(|found| found.gateway(Approximated::Yes)) {
         wanted.push(Wanted::yes(APPROXIMATED, BY_PROVIDER, message));
     }
+    wanted.extend(
+        context
+            .programming
+            .and_then(|programming| programming.plan.as_ref())
+            .map(planned),
+    );
     wanted
+}
+
+fn planned(plan: &Planned) -> Wanted {
+    Wanted {
+        kind: PLAN,
+        truth: match plan.done {
+            Some(true) => Truth::True,
+            Some(false) => Truth::False,
+            None => Truth::Unknown,
+        },
+        reason: plan.reason.to_string().into(),
+        message: plan.message.clone().into(),
+    }
 }
 
 /// References of the Gateway itself, and in sum those of its listeners (`GatewayConditionResolvedRefs`). Absent when

@@ -17,7 +17,7 @@ pub mod shortfall;
 pub mod standing;
 
 pub use condition::{Truth, Wanted, merge};
-pub use programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
+pub use programming::{AssignedAddress, ListenerOutcome, Planned, Programming, ProgrammingFault};
 pub use shortfall::Shortfall;
 
 use gatewright_crds::api::{

@@ -16,6 +16,22 @@ pub struct Programming {
     pub fault: Option<ProgrammingFault>,
     /// What the provider cannot express.
     pub shortfall: Shortfall,
+    /// What differs between what is wanted and what exists; `None` where nobody plans.
+    pub plan: Option<Planned>,
+}
+
+/// Our own condition of Gateways that a cloud serves: whether what exists is what is wanted.
+pub const PLAN: &str = "gatewright.dev/Plan";
+
+/// What is left to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Whether nothing is; `None`: what exists could not be read.
+    pub done: Option<bool>,
+    /// Reason of the condition.
+    pub reason: Str,
+    /// Counts and the first reasons, in words.
+    pub message: String,
 }
 
 /// Outcome for one listener.

@@ -5,7 +5,7 @@
 //! (external-dns reads `status.addresses`).
 
 use super::Stamp;
-use super::programming::{AssignedAddress, ListenerOutcome, Programming};
+use super::programming::{AssignedAddress, ListenerOutcome, PLAN, Planned, Programming};
 use gatewright_crds::api::{GatewayStatus, ListenerStatus};
 use gatewright_crds::constants::listener::{condition, reason};
 use gatewright_model::key::{ListenerKey, ListenerParent};
@@ -28,7 +28,24 @@ pub fn of_gateway(status: &GatewayStatus, parent: &ListenerParent, stamp: Stamp)
     Some(Programming {
         listeners: listeners(status.listeners.as_deref().unwrap_or_default(), parent, stamp),
         addresses: addresses.collect(),
+        plan: planned(status.conditions.as_deref().unwrap_or_default(), stamp),
         ..Programming::default()
+    })
+}
+
+/// What was said of the plan for this generation.
+fn planned(conditions: &[Condition], stamp: Stamp) -> Option<Planned> {
+    let found = conditions
+        .iter()
+        .find(|found| found.type_ == PLAN && found.observed_generation == stamp.generation)?;
+    Some(Planned {
+        done: match found.status.as_str() {
+            "True" => Some(true),
+            "False" => Some(false),
+            _ => None,
+        },
+        reason: found.reason.as_str().into(),
+        message: found.message.clone(),
     })
 }
 

@@ -37,7 +37,17 @@ impl Report {
                         refused.gateway, refused.class, refused.reason, refused.message
                     )?;
                 }
-                writeln!(out, "{}", self.summary())
+                let summary = self.summary();
+                if summary.reads.calls > 0 {
+                    let dim = style::DIM;
+                    writeln!(
+                        out,
+                        "{dim}a look at everything takes {} in {:.0} s: what others change is found no faster{dim:#}",
+                        count(usize::try_from(summary.reads.calls).unwrap_or(usize::MAX), "call"),
+                        summary.reads.takes.as_secs_f64().ceil()
+                    )?;
+                }
+                writeln!(out, "{summary}")
             }
         }
     }
@@ -138,6 +148,7 @@ impl fmt::Display for Summary {
             approximated,
             exceeded,
             unread,
+            reads: _,
         } = *self;
         write!(
             f,

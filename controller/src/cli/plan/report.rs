@@ -5,7 +5,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_model::{LoadBalancer, Str};
 use gatewright_provider_api::Provider;
-use gatewright_provider_api::contract::{Action, Change, Preview, Quota};
+use gatewright_provider_api::contract::{Action, Change, Preview, Quota, Reads};
 use serde::{Serialize, Serializer};
 
 /// Everything that is planned.
@@ -34,6 +34,8 @@ pub struct Entry {
     pub changes: Vec<Change<()>>,
     /// Quotas that it is measured against.
     pub quotas: Vec<Quota>,
+    /// What a look at all of it takes once the changes are made.
+    pub reads: Reads,
     /// What cannot be expressed, or only roughly.
     pub unsupported: Vec<Unsupported>,
     /// Why nothing is known.
@@ -76,6 +78,8 @@ pub struct Summary {
     pub exceeded: usize,
     /// Gateways of which nothing is known.
     pub unread: usize,
+    /// What a look at everything takes: what others change is found no faster.
+    pub reads: Reads,
 }
 
 impl Entry {
@@ -97,6 +101,8 @@ impl Entry {
             unsupported,
             changes,
             quotas,
+            reads,
+            addresses: _,
             unread,
         } = preview;
         Self {
@@ -106,6 +112,7 @@ impl Entry {
             provider,
             changes,
             quotas,
+            reads,
             unsupported,
             error: unread.map(|error| error.to_string()),
         }
@@ -128,6 +135,7 @@ impl Report {
                     Action::Delete => summary.delete += 1,
                 }
             }
+            summary.reads = summary.reads.and(entry.reads);
             let rough = entry.unsupported.iter().filter(|item| item.approximated).count();
             summary.approximated += rough;
             summary.unsupported += entry.unsupported.len() - rough;

@@ -8,11 +8,13 @@
 //! ```
 
 mod keeper;
+mod plans;
 mod state;
 mod sweep;
 mod work;
 
 pub use keeper::Keeper;
+pub use plans::Plans;
 pub use state::{Existing, Judgement};
 pub use work::{CloudWork, Revised, Told};
 
@@ -23,10 +25,23 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::{LoadBalancer, Str};
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use plans::{DRY_RUN, Mode};
 use state::State;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use sweep::Expected;
 use tokio::sync::{mpsc, watch};
+
+/// Whether changes of a Gateway are made or told.
+fn mode(gateway: &ObjectMeta) -> Mode {
+    let annotation = gateway.annotations.as_ref().and_then(|all| all.get(DRY_RUN));
+    if annotation.is_some_and(|value| value == "true") {
+        Mode::DryRun
+    } else {
+        Mode::Make
+    }
+}
 
 /// The hub's side of the clouds.
 pub struct Clouds {
@@ -66,9 +81,11 @@ impl Clouds {
             }
         });
         let work = self.line.provider();
+        let line = self.line.clone();
         tokio::spawn(sweep::run(
-            work.registry().clone(),
-            self.expected.clone(),
+            (work.registry().clone(), self.expected.clone()),
+            Arc::clone(work.metrics()),
+            move || line.hasten(),
             (leads, synced),
             work.resync(),
         ));
@@ -114,15 +131,19 @@ impl Clouds {
         let kept = keeper::is_kept(existing.meta);
         if !ours && !kept {
             // Its resources, if there were any, are gone: nobody else takes the finalizer away.
-            self.gateways.remove(gateway);
+            self.drop(gateway);
             self.keeper.is_right(gateway);
             return;
         }
         let state = self.gateways.entry(gateway.clone()).or_default();
         let going = !ours || existing.meta.deletion_timestamp.is_some();
         let about = (existing.meta, existing.version);
+        let changed = self.line.provider().set_mode(gateway, mode(existing.meta));
+        if changed {
+            state.again();
+        }
         if going {
-            if state.leave() {
+            if state.leave() || changed {
                 self.line.remove(gateway);
             }
             if state.is_removed() && kept {
@@ -161,12 +182,23 @@ impl Clouds {
         self.expected.remove(gateway);
         self.keeper.is_right(gateway);
         // Somebody took the finalizer away: nothing must be left all the same.
-        if self
-            .gateways
-            .remove(gateway)
-            .is_some_and(|state| !state.is_removed())
-        {
+        if self.drop(gateway).is_some_and(|state| !state.is_removed()) {
             self.line.remove(gateway);
+        }
+    }
+
+    /// Nothing is known of a Gateway any more.
+    fn drop(&mut self, gateway: &ObjectName) -> Option<State> {
+        let work = self.line.provider();
+        work.set_mode(gateway, Mode::Make);
+        work.plans().forget(gateway);
+        self.gateways.remove(gateway)
+    }
+
+    /// Another process begins to work, or worked until now: what was read in this one is out of date.
+    pub fn forget_read(&self) {
+        for (_, cloud) in self.line.provider().registry().all() {
+            cloud.forget();
         }
     }
 

@@ -1,10 +1,11 @@
 //! What is known of one Gateway that a cloud serves.
 
+use super::plans::{self, Mode};
 use super::work::{Revised, Told};
 use crate::cluster::events::{self, Notice};
 use crate::cluster::gate::Reached;
-use gatewright_core::status::Shortfall;
 use gatewright_core::status::programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
+use gatewright_core::status::{Planned, Shortfall};
 use gatewright_model::LoadBalancer;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::contract::{Applied, Outcome, Verdict};
@@ -65,6 +66,9 @@ enum Stage {
 struct Word {
     addresses: Vec<AssignedAddress>,
     fault: Option<ProgrammingFault>,
+    plan: Option<Planned>,
+    /// Whether what is served is not what is wanted, because nothing is made.
+    held: bool,
 }
 
 impl State {
@@ -89,6 +93,12 @@ impl State {
         new
     }
 
+    /// What is wanted of it is to be looked at once more: it is made, or told, otherwise than before.
+    pub fn again(&mut self) {
+        self.waiting = self.newest.is_some();
+        self.settled = None;
+    }
+
     /// It is to stay, or to be there again.
     pub fn stay(&mut self) {
         if self.stage != Stage::Staying {
@@ -107,25 +117,29 @@ impl State {
         let Told {
             revision,
             outcome,
+            mode,
             news,
             ..
         } = told;
         match revision {
-            Some(revision) if self.stage == Stage::Staying => self.take_made(revision, outcome, news),
-            None if self.stage == Stage::Leaving => self.take_removed(&outcome),
+            Some(revision) if self.stage == Stage::Staying => self.take_made(revision, (outcome, mode), news),
+            None if self.stage == Stage::Leaving => self.take_removed(&outcome, mode),
             // It was decided otherwise meanwhile.
             _ => Judgement::default(),
         }
     }
 
-    fn take_made(&mut self, revision: u64, outcome: Outcome, news: bool) -> Judgement {
+    fn take_made(&mut self, revision: u64, (outcome, mode): (Outcome, Mode), news: bool) -> Judgement {
         let drifted = self.settled == Some(revision) && !outcome.changes.is_empty();
         let notices = if drifted {
             vec![drift(&outcome.changes)]
         } else {
             Vec::new()
         };
-        let at_rest = outcome.is_converged() && outcome.addresses.fault.is_none() && outcome.again.is_none();
+        let at_rest = outcome.is_converged()
+            && outcome.addresses.fault.is_none()
+            && outcome.again.is_none()
+            && mode == Mode::Make;
         self.settled = if at_rest {
             Some(revision)
         } else {
@@ -134,12 +148,19 @@ impl State {
         self.reached = self.reached.max(Some(revision));
         if news {
             let fault = outcome.fault();
+            let plan = Some(plans::words(&outcome, mode));
+            let held = !outcome.planned.is_empty();
             // Whoever cannot ask the cloud does not know that it stopped to serve: the addresses stay.
             let addresses = match self.word.take() {
                 Some(word) if outcome.unread.is_some() => word.addresses,
                 _ => outcome.addresses.assigned,
             };
-            self.word = Some(Word { addresses, fault });
+            self.word = Some(Word {
+                addresses,
+                fault,
+                plan,
+                held,
+            });
             // Without an answer of the cloud nobody could say what it cannot express.
             if outcome.unread.is_none() || !outcome.unsupported.is_empty() {
                 self.shortfall = Shortfall::of(outcome.unsupported);
@@ -152,8 +173,8 @@ impl State {
         }
     }
 
-    fn take_removed(&mut self, outcome: &Outcome) -> Judgement {
-        if outcome.is_converged() {
+    fn take_removed(&mut self, outcome: &Outcome, mode: Mode) -> Judgement {
+        if outcome.is_converged() && outcome.planned.is_empty() {
             self.stage = Stage::Removed;
             return Judgement {
                 removed: true,
@@ -168,8 +189,10 @@ impl State {
             ..fault
         });
         let word = self.word.get_or_insert_default();
-        let news = word.fault != fault;
+        let plan = Some(plans::words(outcome, mode));
+        let news = word.fault != fault || word.plan != plan;
         word.fault = fault;
+        word.plan = plan;
         Judgement {
             news,
             ..Judgement::default()
@@ -193,7 +216,7 @@ impl State {
                     reason: "Invalid".into(),
                     message,
                 },
-                None if word.addresses.is_empty() => return None,
+                None if word.addresses.is_empty() || word.held => return None,
                 None => ListenerOutcome::Programmed,
             };
             Some((key.clone(), outcome))
@@ -203,6 +226,7 @@ impl State {
             addresses: word.addresses.clone(),
             fault: word.fault.clone(),
             shortfall: self.shortfall.clone(),
+            plan: word.plan.clone(),
         })
     }
 

@@ -1,12 +1,16 @@
 //! What is left in a cloud of Gateways that are gone, or that another class serves now.
 
 use crate::clouds::Registry;
+use crate::cluster::metrics::Metrics;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// Between two sweeps at least.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The Gateways that exist, each with the controller name of its class, whether it is accepted or not. A clone is the
 /// same.
@@ -52,10 +56,12 @@ impl Expected {
     }
 }
 
-/// Sweeps once everything that exists is known and this process leads, and then again and again.
+/// Sweeps once everything that exists is known and this process leads, and then again and again: `every` this time, or
+/// one sweep after the other where they take longer. After each, `look` has all Gateways looked at.
 pub async fn run(
-    registry: Registry,
-    expected: Expected,
+    (registry, expected): (Registry, Expected),
+    metrics: Arc<Metrics>,
+    look: impl Fn() + Send,
     (mut leads, mut synced): (watch::Receiver<bool>, watch::Receiver<bool>),
     every: Duration,
 ) {
@@ -66,8 +72,37 @@ pub async fn run(
         if leads.wait_for(|leads| *leads).await.is_err() {
             return;
         }
+        let begun = Instant::now();
+        read(&registry, (&expected, &metrics), every).await;
         sweep(&registry, &expected).await;
-        tokio::time::sleep(every).await;
+        look();
+        let pause = every.saturating_sub(begun.elapsed());
+        tokio::time::sleep(pause.max(SHORTEST)).await;
+    }
+}
+
+/// Reads everything anew.
+async fn read(registry: &Registry, (expected, metrics): (&Expected, &Metrics), every: Duration) {
+    for (controller, cloud) in registry
+        .all()
+        .filter(|(controller, _)| expected.has_class(controller))
+    {
+        match cloud.sweep(every).await {
+            Ok(reads) => {
+                metrics.swept(controller, reads.calls, reads.takes);
+                if reads.takes > every {
+                    tracing::warn!(
+                        %controller,
+                        calls = reads.calls,
+                        took = ?reads.takes,
+                        "what others change is found later than --cloud-resync asks for: AWS answers no faster"
+                    );
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%controller, %error, "what exists cannot be read anew, trying again later");
+            }
+        }
     }
 }
 

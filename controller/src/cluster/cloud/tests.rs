@@ -1,3 +1,5 @@
+mod plans;
+
 use super::keeper::FINALIZER;
 use crate::clouds::RESYNC;
 use crate::cluster::testing::{CLOUD, FakeApi, TestCloud, TestHub, gateway_path, until};

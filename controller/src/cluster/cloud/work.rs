@@ -1,12 +1,16 @@
 //! The work of clouds.
 
+use super::plans::{DRY_RUN, Mode, Plans};
 use crate::clouds::{Cloud, Registry};
 use crate::cluster::metrics::Metrics;
 use crate::cluster::traces;
 use crate::cluster::work::{Done, Provide};
+use gatewright_core::status::ProgrammingFault;
+use gatewright_core::status::programming::PLAN;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, Request, Verdict};
-use std::sync::Arc;
+use gatewright_provider_api::contract::{Outcome, Preview, Request, Verdict};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Between two looks at a Gateway that is not reachable yet although nothing failed.
@@ -30,6 +34,8 @@ pub struct Told {
     pub revision: Option<u64>,
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether changes were made.
+    pub mode: Mode,
     /// Whether its statuses should say so: a failure that passes changes nothing for what was made before.
     pub news: bool,
     /// What it comes from.
@@ -41,16 +47,50 @@ pub struct CloudWork {
     registry: Registry,
     resync: Duration,
     metrics: Arc<Metrics>,
+    plans: Plans,
+    /// Gateways of which a plan alone is wanted.
+    dry: Mutex<BTreeSet<ObjectName>>,
 }
 
 impl CloudWork {
     /// Of these providers; a Gateway is looked at again after `resync` at the latest.
-    pub const fn new(registry: Registry, resync: Duration, metrics: Arc<Metrics>) -> Self {
+    pub fn new(registry: Registry, resync: Duration, metrics: Arc<Metrics>) -> Self {
         Self {
             registry,
             resync,
             metrics,
+            plans: Plans::default(),
+            dry: Mutex::default(),
         }
+    }
+
+    /// The last plan of each Gateway.
+    pub const fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    /// Whether changes of a Gateway are made or told from now on; answers whether that is new.
+    pub fn set_mode(&self, gateway: &ObjectName, mode: Mode) -> bool {
+        let mut dry = self.dry.lock().unwrap_or_else(PoisonError::into_inner);
+        match mode {
+            Mode::DryRun => dry.insert(gateway.clone()),
+            Mode::Make => dry.remove(gateway),
+        }
+    }
+
+    /// Whether changes of a Gateway are made or told.
+    pub fn mode(&self, gateway: &ObjectName) -> Mode {
+        let dry = self.dry.lock().unwrap_or_else(PoisonError::into_inner);
+        if dry.contains(gateway) {
+            Mode::DryRun
+        } else {
+            Mode::Make
+        }
+    }
+
+    /// How long a sweep took, and what it cost.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The providers.
@@ -76,27 +116,81 @@ impl CloudWork {
     }
 }
 
+impl CloudWork {
+    /// What removal of a Gateway would do. It stays as long as there is anything to remove.
+    async fn plan_removal(&self, gateway: &ObjectName) -> Outcome {
+        let mut all = Preview::default();
+        for (_, cloud) in self.registry.all() {
+            let preview = cloud.preview_removal(gateway).await;
+            all.changes.extend(preview.changes);
+            all.unread = all.unread.or(preview.unread);
+        }
+        self.plans.previewed(gateway, None, &all);
+        told_alone(all)
+    }
+}
+
+/// What a plan tells that nobody carries out.
+fn told_alone(preview: Preview) -> Outcome {
+    let Preview {
+        unsupported,
+        changes,
+        mut addresses,
+        unread,
+        ..
+    } = preview;
+    if !changes.is_empty() {
+        let message = format!(
+            "dry run ({DRY_RUN}): {} not made, see condition {PLAN}",
+            crate::output::count(changes.len(), "change")
+        );
+        addresses.fault = Some(ProgrammingFault {
+            reason: "Pending".into(),
+            message,
+        });
+    }
+    Outcome {
+        unsupported,
+        planned: changes,
+        addresses,
+        unread,
+        ..Outcome::default()
+    }
+}
+
 impl Provide for CloudWork {
     type Request = Revised;
-    type Note = ();
+    type Note = Mode;
     type Told = Told;
 
     const CONTROLLER: &'static str = "cloud";
 
-    fn note(&self, _: &ObjectName) {}
+    fn note(&self, gateway: &ObjectName) -> Mode {
+        self.mode(gateway)
+    }
 
     async fn reconcile(&self, request: &Revised) -> Outcome {
         let controller = &request.request.balancer.controller;
         let Some(cloud) = self.registry.get(controller) else {
             return Outcome::default();
         };
+        let gateway = &request.request.balancer.gateway;
+        if self.mode(gateway) == Mode::DryRun {
+            let preview = cloud.preview(&request.request).await;
+            self.plans.previewed(gateway, Some(controller), &preview);
+            return told_alone(preview);
+        }
         let outcome = cloud.reconcile(&request.request).await;
+        self.plans.made(gateway, Some(controller), &outcome);
         self.count(controller, cloud, &outcome);
         outcome
     }
 
     /// From every cloud: which one made it is known to none but them.
     async fn remove(&self, gateway: &ObjectName) -> Outcome {
+        if self.mode(gateway) == Mode::DryRun {
+            return self.plan_removal(gateway).await;
+        }
         let mut all = Outcome::default();
         for (controller, cloud) in self.registry.all() {
             let outcome = cloud.remove(gateway).await;
@@ -104,19 +198,28 @@ impl Provide for CloudWork {
             all.changes.extend(outcome.changes);
             all.unread = all.unread.or(outcome.unread);
         }
+        self.plans.made(gateway, None, &all);
         all
     }
 
     fn again(&self, outcome: &Outcome) -> Option<Duration> {
-        let unreachable = outcome.addresses.fault.as_ref().map(|_| UNREACHABLE);
+        // What is planned alone changes when somebody changes it.
+        let waits = outcome.planned.is_empty();
+        let unreachable = outcome
+            .addresses
+            .fault
+            .as_ref()
+            .filter(|_| waits)
+            .map(|_| UNREACHABLE);
         // Spread, so that what was made together is not looked at together for ever.
         let regular = || self.resync.mul_f64(0.9 + 0.2 * fastrand::f64());
         Some(outcome.again.or(unreachable).unwrap_or_else(regular))
     }
 
-    fn told(&self, done: Done<Revised, ()>) -> Option<Told> {
+    fn told(&self, done: Done<Revised, Mode>) -> Option<Told> {
         Some(Told {
             news: done.is_news(),
+            mode: done.note,
             revision: done.request.as_ref().map(|request| request.revision),
             gateway: done.gateway,
             outcome: done.outcome,

@@ -22,6 +22,7 @@ impl Hub {
             self.pass_on(delta);
         }
         self.protect();
+        self.out.clouds.forget_read();
         if leads {
             self.look_at_clouds();
         }

@@ -60,6 +60,11 @@ struct OfKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfController {
+    controller: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Changed {
     controller: String,
     action: &'static str,
@@ -110,6 +115,8 @@ pub struct Metrics {
     planned: Family<Planned, Counter>,
     changes: Family<Changed, Counter>,
     shortfalls: Family<OfKind, Gauge>,
+    sweep_calls: Family<OfController, Gauge>,
+    sweep_time: Family<OfController, Gauge<f64, AtomicU64>>,
     spans_lost: Counter<u64, AtomicU64>,
     traces: Option<Arc<OwnTraces>>,
 }
@@ -215,6 +222,16 @@ impl Metrics {
                 all,
                 "gatewright_unsupported",
                 "What clouds cannot express of the Gateways that they serve: missing, or approximated",
+            ),
+            sweep_calls: register(
+                all,
+                "gatewright_cloud_sweep_calls",
+                "Calls that the last sweep of a cloud took",
+            ),
+            sweep_time: register(
+                all,
+                "gatewright_cloud_sweep_seconds",
+                "Time that the last sweep of a cloud took: what others change is found no faster",
             ),
             spans_lost: register(
                 all,
@@ -323,6 +340,16 @@ impl Metrics {
         for (kind, count) in [("missing", missing), ("approximated", approximated)] {
             self.shortfalls.get_or_create(&OfKind { kind }).set(gauge(count));
         }
+    }
+
+    /// A sweep of a cloud is over.
+    pub fn swept(&self, controller: &str, calls: u64, took: Duration) {
+        let label = OfController {
+            controller: controller.to_owned(),
+        };
+        let calls = usize::try_from(calls).unwrap_or(usize::MAX);
+        self.sweep_calls.get_or_create(&label).set(gauge(calls));
+        self.sweep_time.get_or_create(&label).set(took.as_secs_f64());
     }
 
     /// What is served.

@@ -1,12 +1,13 @@
 //! One shape for all providers, for the registry.
 
-use super::{Leave, Outcome, Prepare, Preview, ProviderError, preview};
+use super::{Leave, Outcome, Prepare, Preview, ProviderError, Reads, preview};
 use crate::Provider;
 use gatewright_model::key::ObjectName;
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// A future without its type.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +31,18 @@ pub trait Reconcile<R>: Send + Sync {
 
     /// [`super::Driver::owners`].
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>>;
+
+    /// Reads everything anew that is read for all Gateways together, if the provider does so: what others changed is
+    /// found by that. It is done again after `every` at the earliest.
+    ///
+    /// # Errors
+    /// When it cannot be read completely.
+    fn sweep(&self, _every: Duration) -> BoxFuture<'_, Result<Reads, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Reads::default())))
+    }
+
+    /// Forgets what was read: another process did the work meanwhile.
+    fn forget(&self) {}
 
     /// The driver itself, for what only one provider has.
     fn as_any(&self) -> &dyn Any;

@@ -38,7 +38,7 @@ pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
 pub use leave::{Lead, Leave};
 pub use observe::{Around, Call, Calls};
 pub use outcome::{Addresses, Applied, Outcome, Verdict};
-pub use preview::{Preview, Quota};
+pub use preview::{Preview, Quota, Reads};
 pub use request::Request;
 pub use run::{converge, remove};
 
@@ -108,6 +108,12 @@ pub trait Driver: Send + Sync {
     /// Quotas that what is wanted is measured against. Pure.
     fn forecast(&self, _input: &Self::Input, _target: &Self::Target) -> Vec<Quota> {
         Vec::new()
+    }
+
+    /// What one complete look at the resources of a Gateway takes, once they exist, beside what is read for all
+    /// Gateways together. Pure.
+    fn reads(&self, _target: &Self::Target) -> Reads {
+        Reads::default()
     }
 
     /// The Gateways that something exists for and is marked as made by this installation.

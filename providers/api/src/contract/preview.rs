@@ -1,9 +1,10 @@
 //! What would be done, without doing it.
 
-use super::{Change, Driver, Prepare, ProviderError, run};
+use super::{Addresses, Change, Driver, Prepare, ProviderError, run};
 use gatewright_model::Str;
 use gatewright_model::unsupported::Unsupported;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::time::Duration;
 
 /// A quota, and how much of it what is wanted needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +26,31 @@ impl Quota {
     }
 }
 
+/// What it takes to look at what exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reads {
+    /// Calls of the provider's API.
+    pub calls: u64,
+    /// How long they take at the pace that is kept so that there is room for changes.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub takes: Duration,
+}
+
+impl Reads {
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            takes: self.takes.saturating_add(other.takes),
+        }
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
 /// What would be done for one Gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
@@ -34,6 +60,10 @@ pub struct Preview {
     pub changes: Vec<Change<()>>,
     /// Quotas that what is wanted is measured against.
     pub quotas: Vec<Quota>,
+    /// What a look at all of it takes once the changes are made.
+    pub reads: Reads,
+    /// Addresses that lead to the Gateway now.
+    pub addresses: Addresses,
     /// Reading what exists failed: nothing more is known.
     pub unread: Option<ProviderError>,
 }
@@ -47,11 +77,15 @@ pub async fn preview<D: Prepare<R>, R: Sync>(driver: &D, request: &R) -> Preview
     let lowered = driver.lower(&input);
     let mut preview = Preview {
         quotas: driver.forecast(&input, &lowered.target),
+        reads: driver.reads(&lowered.target),
         unsupported: lowered.unsupported,
         ..Preview::default()
     };
     match run::observe(driver, driver.gateway(&input)).await {
-        Ok(observed) => preview.changes = changes(driver, Some(&lowered.target), &observed),
+        Ok(observed) => {
+            preview.changes = changes(driver, Some(&lowered.target), &observed);
+            preview.addresses = driver.addresses(&input, &observed);
+        }
         Err(error) => preview.unread = Some(error),
     }
     preview

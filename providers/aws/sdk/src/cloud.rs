@@ -6,6 +6,7 @@ mod balancers;
 mod certificates;
 mod convert;
 mod listeners;
+mod listing;
 mod network;
 mod rules;
 mod tagging;

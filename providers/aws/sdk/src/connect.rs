@@ -59,6 +59,12 @@ pub struct Settings {
     pub region: Option<String>,
     /// A role to take on, of this or another account.
     pub role: Option<AssumeRole>,
+    /// Whether endpoints are those that FIPS 140 asks for; `None`: as the environment says
+    /// (`AWS_USE_FIPS_ENDPOINT`).
+    pub fips: Option<bool>,
+    /// Whether endpoints have IPv6 addresses as well; `None`: as the environment says
+    /// (`AWS_USE_DUALSTACK_ENDPOINT`).
+    pub dual_stack: Option<bool>,
 }
 
 /// `AssumeRole`.
@@ -96,7 +102,7 @@ pub struct Connector {
     timing: Timing,
     limiters: Arc<Limiters>,
     observer: Arc<dyn Observer>,
-    http: SharedHttpClient,
+    pub(crate) http: SharedHttpClient,
 }
 
 impl fmt::Debug for Connector {
@@ -190,6 +196,12 @@ impl Connector {
         }
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(fips) = settings.fips {
+            loader = loader.use_fips(fips);
+        }
+        if let Some(dual_stack) = settings.dual_stack {
+            loader = loader.use_dual_stack(dual_stack);
         }
         let config = loader.load().await;
         let Some(role) = &settings.role else {

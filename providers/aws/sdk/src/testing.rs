@@ -2,10 +2,12 @@
 
 mod account;
 mod badly;
+mod contract;
 mod drive;
 mod faults;
 mod life;
 mod network;
+mod scale;
 mod secrets;
 mod simulator;
 mod tls;
@@ -19,6 +21,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
@@ -175,6 +178,7 @@ pub(crate) struct Setup {
     pub(crate) turn: Duration,
     pub(crate) raised: BTreeMap<Bucket, Figures>,
     pub(crate) credentials: bool,
+    pub(crate) key: String,
     pub(crate) secret: &'static str,
     /// How far behind the clock is.
     pub(crate) behind: Duration,
@@ -187,6 +191,7 @@ impl Default for Setup {
             turn: Duration::from_secs(10),
             raised: BTreeMap::new(),
             credentials: true,
+            key: "AKIDEXAMPLE".to_owned(),
             secret: "wJalrXUtnFEMI/SECRET",
             behind: Duration::ZERO,
         }
@@ -205,13 +210,23 @@ impl TimeSource for Behind {
 
 /// An account at a server.
 pub(crate) fn account(url: &str, setup: Setup) -> (Account, Arc<Seen>) {
+    account_over(url, setup, |inner| inner)
+}
+
+/// The same, over another HTTP client than the usual one.
+pub(crate) fn account_over(
+    url: &str,
+    setup: Setup,
+    over: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+) -> (Account, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let timing = Timing {
         answer: setup.answer,
         turn: setup.turn,
         ..Timing::default()
     };
-    let connector = Connector::new(timing, setup.raised, Arc::clone(&seen) as Arc<dyn Observer>);
+    let mut connector = Connector::new(timing, setup.raised, Arc::clone(&seen) as Arc<dyn Observer>);
+    connector.http = over(connector.http);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(timing.connect)
         .read_timeout(timing.answer)
@@ -226,7 +241,7 @@ pub(crate) fn account(url: &str, setup: Setup) -> (Account, Arc<Seen>) {
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SharedTimeSource::new(Behind(setup.behind)));
     if setup.credentials {
-        let keys = Credentials::new("AKIDEXAMPLE", setup.secret, None, None, "test");
+        let keys = Credentials::new(setup.key, setup.secret, None, None, "test");
         config = config.credentials_provider(SharedCredentialsProvider::new(keys));
     }
     let identity = Identity {

@@ -188,6 +188,12 @@ impl Intercept for Track {
     }
 }
 
+/// The call that a request is an attempt at.
+#[cfg(test)]
+pub(crate) fn call_of(request: &HttpRequest) -> Option<&'static Call> {
+    request.extension::<Ticket>().map(|ticket| ticket.call)
+}
+
 /// An HTTP client whose requests wait for their turn.
 #[derive(Debug)]
 pub(crate) struct Paced {

@@ -7,6 +7,7 @@ use super::step::Step;
 use super::{addresses, apply, observe};
 use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::network::BalancerKind;
@@ -15,7 +16,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Resource,
+    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -144,6 +145,23 @@ impl<C: Cloud> ElbDriver<C> {
     }
 }
 
+/// What has a call of its own: of a load balancer its listeners and attributes, of a listener rules, attributes and
+/// certificates, of a target group attributes and targets; and tags, for 20 listeners and rules at a time.
+fn reads(target: &Target) -> Reads {
+    let mut calls = 2;
+    let mut tagged = 0;
+    for listener in target.listeners.values() {
+        let rules = listener.rules.len();
+        calls += 2 + rules / 100 + usize::from(listener.tls.is_some());
+        tagged += 1 + rules;
+    }
+    calls += tagged.div_ceil(20) + 2 * target.target_groups.len();
+    Reads {
+        calls: u64::try_from(calls).unwrap_or(u64::MAX),
+        takes: Duration::from_secs_f64(calls as f64 / swept::PACE),
+    }
+}
+
 fn about(error: CloudError, what: &str) -> ProviderError {
     error.about(Resource {
         kind: "load balancers of",
@@ -205,6 +223,10 @@ impl<C: Cloud> Driver for ElbDriver<C> {
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {
         request.quotas.clone()
+    }
+
+    fn reads(&self, target: &Target) -> Reads {
+        reads(target)
     }
 
     async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {

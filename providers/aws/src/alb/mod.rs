@@ -7,7 +7,6 @@
 pub mod addresses;
 mod apply;
 mod canonical;
-#[cfg(any(test, feature = "testing"))]
 pub(crate) use canonical::forwards_to;
 pub mod driver;
 pub mod observe;

@@ -17,6 +17,7 @@ mod balancer;
 mod certificate;
 mod error;
 mod listener;
+mod listing;
 mod network;
 mod rule;
 mod tagging;
@@ -27,6 +28,7 @@ pub use balancer::{Balancer, Balancers, NewBalancer, State};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
 pub use error::CloudError;
 pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
+pub use listing::Listing;
 pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};
@@ -58,7 +60,17 @@ pub type Answer<T> = Result<T, CloudError>;
 
 /// An account in a region.
 pub trait Cloud:
-    Balancers + Listeners + Rules + TargetGroups + Network + Certificates + TrustStores + Tagging + Send + Sync
+    Balancers
+    + Listeners
+    + Rules
+    + TargetGroups
+    + Network
+    + Certificates
+    + TrustStores
+    + Tagging
+    + Listing
+    + Send
+    + Sync
 {
     /// Quotas: `DescribeAccountLimits`, and Service Quotas where that tells more. Defaults of
     /// [`AlbLimits`] for what neither tells. May be some minutes old.

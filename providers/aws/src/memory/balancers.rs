@@ -141,7 +141,7 @@ impl State {
 
 impl Balancers for Connection {
     async fn balancers(&self, arns: &[Arn]) -> Answer<Vec<Balancer>> {
-        self.read("DescribeLoadBalancers", |state| {
+        self.read_many("DescribeLoadBalancers", (20, arns.len()), |state| {
             let kept = arns.iter().filter_map(|arn| state.balancers.get(arn));
             Ok(kept.map(|kept| kept.of.clone()).collect())
         })

@@ -6,6 +6,7 @@ mod certificates;
 mod check;
 mod inventory;
 mod listeners;
+mod listing;
 mod network;
 mod rules;
 mod state;
@@ -14,8 +15,10 @@ mod target_groups;
 #[cfg(test)]
 mod tests;
 mod trust_stores;
+mod turns;
 
 pub use state::Delays;
+pub use turns::Turns;
 
 use crate::cloud::{self, Cloud, CloudError};
 use gatewright_aws_core::Str;
@@ -30,6 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Memory {
     state: Mutex<State>,
     calls: Calls,
+    turns: Option<Arc<dyn Turns>>,
 }
 
 /// A process' connection to it.
@@ -47,6 +51,16 @@ impl Memory {
         Self {
             state: Mutex::new(State::new(limits, delays)),
             calls: Calls::default(),
+            turns: None,
+        }
+    }
+
+    /// The same, with calls that wait for their turn.
+    #[must_use]
+    pub fn with_turns(self, turns: Arc<dyn Turns>) -> Self {
+        Self {
+            turns: Some(turns),
+            ..self
         }
     }
 
@@ -61,6 +75,31 @@ impl Memory {
 }
 
 impl Connection {
+    /// A read that AWS answers in several pages, or for so many at a time: as many calls as there are of them.
+    async fn read_many<T: Send>(
+        &self,
+        operation: &'static str,
+        (each, asked): (usize, usize),
+        read: impl FnOnce(&mut State) -> Outcome<Vec<T>> + Send,
+    ) -> cloud::Answer<Vec<T>> {
+        let found = self.read(operation, read).await?;
+        let calls = found.len().max(asked).div_ceil(each);
+        self.turn(operation, calls.saturating_sub(1)).await?;
+        Ok(found)
+    }
+
+    async fn turn(&self, operation: &'static str, calls: usize) -> cloud::Answer<()> {
+        let Some(turns) = &self.0.turns else {
+            return Ok(());
+        };
+        turns.turn(operation, calls).await.map_err(|kind| CloudError {
+            kind,
+            operation,
+            code: "Throttling".into(),
+            message: "Rate exceeded".to_owned(),
+        })
+    }
+
     async fn read<T: Send>(
         &self,
         operation: &'static str,
@@ -85,6 +124,7 @@ impl Connection {
         write: Option<(Action, Resource)>,
         call: impl FnOnce(&mut State) -> Outcome<T> + Send,
     ) -> cloud::Answer<T> {
+        self.turn(operation, 1).await?;
         let reply = self.0.calls.enter(write);
         let usual = reply.carry_out.then(|| {
             let mut state = self.0.state();

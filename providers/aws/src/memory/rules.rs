@@ -74,7 +74,7 @@ impl State {
 
 impl Rules for Connection {
     async fn rules(&self, listener: &Arn) -> Answer<Vec<Rule>> {
-        self.read("DescribeRules", |state| {
+        self.read_many("DescribeRules", (100, 0), |state| {
             found(state.listeners.get(listener), "ListenerNotFound")?;
             let rules = state.rules.values().filter(|kept| kept.listener == *listener);
             Ok(rules.map(|kept| kept.of.clone()).collect())

@@ -188,6 +188,17 @@ impl State {
         defaults.chain(rules).collect()
     }
 
+    /// Load balancers that forward to each group.
+    pub fn users(&self) -> BTreeMap<Arn, BTreeSet<Arn>> {
+        let mut users: BTreeMap<Arn, BTreeSet<Arn>> = BTreeMap::new();
+        for (balancer, _, action) in self.actions() {
+            for group in groups_of(action) {
+                users.entry(group.clone()).or_default().insert(balancer.clone());
+            }
+        }
+        users
+    }
+
     /// Load balancers that forward to a group.
     pub fn balancers_of(&self, group: &Arn) -> BTreeSet<Arn> {
         let actions = self.actions().into_iter();

@@ -57,18 +57,23 @@ impl State {
 
 impl Tagging for Connection {
     async fn find(&self, kind: Kind, marks: &Tags) -> Answer<Vec<Tagged>> {
-        self.read("GetResources", |state| Ok(state.search(kind, marks)))
+        let operation = if kind == Kind::SecurityGroup {
+            "DescribeSecurityGroups"
+        } else {
+            "GetResources"
+        };
+        self.read_many(operation, (100, 0), |state| Ok(state.search(kind, marks)))
             .await
     }
 
     async fn tags(&self, arns: &[Arn]) -> Answer<BTreeMap<Arn, Tags>> {
-        self.read("DescribeTags", |state| {
+        let found = self.read_many("DescribeTags", (20, arns.len()), |state| {
             let found = arns
                 .iter()
                 .filter_map(|arn| Some((arn.clone(), state.tags.get(arn)?.clone())));
             Ok(found.collect())
-        })
-        .await
+        });
+        Ok(found.await?.into_iter().collect())
     }
 
     async fn add_tags(&self, kind: Kind, arns: &[Arn], tags: &Tags) -> Answer<()> {

@@ -62,7 +62,7 @@ impl State {
         found(self.target_groups.get_mut(arn), MISSING)
     }
 
-    fn shown(&self, kept: &KeptGroup) -> TargetGroup {
+    pub(super) fn shown(&self, kept: &KeptGroup) -> TargetGroup {
         let mut of = kept.of.clone();
         of.balancers = self.balancers_of(&of.arn);
         of
@@ -145,7 +145,7 @@ fn complete(new: &NewTargetGroup) -> HealthCheck {
 
 impl TargetGroups for Connection {
     async fn target_groups(&self, arns: &[Arn]) -> Answer<Vec<TargetGroup>> {
-        self.read("DescribeTargetGroups", |state| {
+        self.read_many("DescribeTargetGroups", (20, arns.len()), |state| {
             let kept = arns.iter().filter_map(|arn| state.target_groups.get(arn));
             Ok(kept.map(|kept| state.shown(kept)).collect())
         })

@@ -7,4 +7,5 @@ mod network;
 mod partial;
 mod quota;
 mod rules;
+mod swept;
 mod target;

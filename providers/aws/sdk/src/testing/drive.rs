@@ -8,7 +8,7 @@ use crate::calls::{Grant, policy};
 use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::alb::{AlbDriver, Request, Settings};
-use gatewright_aws::cloud::{Kind, Network, Tagging};
+use gatewright_aws::cloud::{Cloud, Kind, Network, Tagging};
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
 };
@@ -251,6 +251,11 @@ pub(super) async fn target(cloud: &Account) -> Target {
 
 /// Runs until nothing is left to do, nothing is on its way, and the wanted load balancer has taken over.
 pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
+    settle_with(driver, target).await
+}
+
+/// The same, whatever the driver works on.
+pub(super) async fn settle_with<C: Cloud>(driver: &AlbDriver<C>, target: &Target) -> Outcome {
     let deadline = Instant::now() + FOR;
     let request = Request {
         target: target.clone(),
@@ -294,6 +299,11 @@ pub(super) async fn inventory(cloud: &Account) -> [usize; 5] {
 
 /// Removes the Gateway: nothing is left.
 pub(super) async fn take_away(driver: &AlbDriver<Account>, cloud: &Account, target: &Target) {
+    take_away_with(driver, cloud, target).await;
+}
+
+/// The same, whatever the driver works on.
+pub(super) async fn take_away_with<C: Cloud>(driver: &AlbDriver<C>, cloud: &Account, target: &Target) {
     let deadline = Instant::now() + FOR;
     loop {
         let outcome = remove(driver, &target.gateway).await;

@@ -79,6 +79,7 @@ async fn child() {
             arn: "arn:aws:iam::123456789012:role/gatewright".into(),
             external_id: Some("gatewright".into()),
         }),
+        ..Settings::default()
     };
     let other = connector.connect(&settings).await.unwrap();
     assert_eq!(

@@ -1,9 +1,12 @@
 //! The contract suite of providers.
 
-use super::forms::{add_listener, bare, certificate, driver, http, managed, request, tls, verified};
+use super::forms::{
+    add_listener, bare, certificate, driver, http, managed, request, swept_driver, tls, verified,
+};
 use crate::alb::{AlbDriver, Request, plan};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{CLUSTER, GATEWAY, RESOURCE, Tags};
+use crate::swept::Swept;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::ListenerTls;
 use gatewright_aws_core::limits::AlbLimits;
@@ -78,6 +81,49 @@ impl<S: Stages> World for InMemory<S> {
     }
 }
 
+/// The same, with a driver that reads through what it knows already.
+struct Remembered<S>(InMemory<S>);
+
+impl<S: Stages> World for Remembered<S> {
+    type Driver = AlbDriver<Swept<Connection>>;
+
+    fn empty() -> Self {
+        Self(InMemory::empty())
+    }
+
+    fn driver(&self) -> Self::Driver {
+        swept_driver(&self.0.0)
+    }
+
+    fn stages() -> Vec<Request> {
+        InMemory::<S>::stages()
+    }
+
+    fn calls(&self) -> &Calls {
+        self.0.calls()
+    }
+
+    fn contents(&self) -> BTreeMap<Resource, String> {
+        self.0.contents()
+    }
+
+    fn plant_foreign(&self) {
+        self.0.plant_foreign();
+    }
+
+    fn lose(&self, resource: &Resource) {
+        self.0.lose(resource);
+    }
+
+    fn damage(&self, resource: &Resource) -> bool {
+        self.0.damage(resource)
+    }
+
+    fn order() -> &'static [&'static str] {
+        InMemory::<S>::order()
+    }
+}
+
 /// Security groups that somebody else keeps.
 fn is_given(resource: &Resource) -> bool {
     resource.id.starts_with("sg-given")
@@ -135,6 +181,12 @@ fn growing_and_shrinking_keeps_the_contract() {
     let report = run::<InMemory<Growing>>();
     assert_eq!(report.failed, 0, "{report}");
     assert!(report.checks > 1000, "{report}");
+}
+
+#[test]
+fn what_is_known_already_keeps_the_contract() {
+    let report = run::<Remembered<Replaced>>();
+    assert_eq!(report.failed, 0, "{report}");
 }
 
 /// What cannot change differs: another takes the place.

@@ -1,7 +1,9 @@
 //! Wanted load balancers.
 
 use crate::alb::{AlbDriver, Request, Settings};
+use crate::cloud::Cloud;
 use crate::memory::{Connection, Delays, Memory};
+use crate::swept::{Ages, Swept};
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
 };
@@ -225,12 +227,32 @@ pub fn pass(seconds: u64) {
 
 /// A new process' driver.
 pub fn driver(memory: &Arc<Memory>, drain: u64) -> AlbDriver<Connection> {
+    driver_on(Connection(Arc::clone(memory)), drain)
+}
+
+/// An account of which everything that was read is known. Nothing is taken for settled for long that AWS is busy with,
+/// because here time is the number of calls.
+pub fn swept(memory: &Arc<Memory>) -> Swept<Connection> {
+    let ages = Ages {
+        busy: Duration::ZERO,
+        ..Ages::default()
+    };
+    Swept::new(Connection(Arc::clone(memory)), "blue", ages)
+}
+
+/// A new process' driver that knows what it read.
+pub fn swept_driver(memory: &Arc<Memory>) -> AlbDriver<Swept<Connection>> {
+    driver_on(swept(memory), 0)
+}
+
+/// A driver on an account.
+pub fn driver_on<C: Cloud>(cloud: C, drain: u64) -> AlbDriver<C> {
     let settings = Settings {
         cluster: "blue".into(),
         vpc: None,
         drain: Duration::from_secs(drain),
     };
-    AlbDriver::new(Connection(Arc::clone(memory)), settings, now)
+    AlbDriver::new(cloud, settings, now)
 }
 
 pub fn account() -> Arc<Memory> {

@@ -17,7 +17,7 @@ const BACKENDS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// A wanted form from a few numbers.
 #[derive(Clone, Debug)]
-struct Form {
+pub struct Form {
     public: bool,
     secure: Option<u8>,
     rules: Vec<(u8, u8, u16)>,
@@ -25,7 +25,7 @@ struct Form {
     team: Option<u8>,
 }
 
-fn form() -> impl Strategy<Value = Form> {
+pub fn form() -> impl Strategy<Value = Form> {
     let rule = (0..8_u8, 0..4_u8, 0..4_u16);
     (
         any::<bool>(),
@@ -43,7 +43,7 @@ fn form() -> impl Strategy<Value = Form> {
         })
 }
 
-fn target(form: &Form) -> Target {
+pub fn target(form: &Form) -> Target {
     let mut target = bare();
     if form.public {
         target.balancer.name = "gw-public".into();
@@ -95,7 +95,7 @@ fn target(form: &Form) -> Target {
     target
 }
 
-fn slow() -> Arc<Memory> {
+pub fn slow() -> Arc<Memory> {
     let delays = Delays {
         provisioning: 25,
         healthy: 15,

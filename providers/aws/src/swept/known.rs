@@ -1,0 +1,494 @@
+//! Everything that is known of an account and region.
+
+use super::shelf::{Holds, Lasts, Shelf};
+use super::{Ages, On, makes_doubtful};
+use crate::alb::forwards_to;
+use crate::cloud::{
+    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener, Rule,
+    Tagged, TargetGroup,
+};
+use crate::owner::{GATEWAY, Tags};
+use gatewright_aws_core::Str;
+use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
+use gatewright_aws_core::target_group::Target;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the mark of a dropped entry is kept at least: no read takes longer.
+const READS_TAKE: Duration = Duration::from_secs(300);
+
+/// When a read began, so that what was dropped since is not put back.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    number: u64,
+    at: Instant,
+}
+
+/// What a search by tags found.
+#[derive(Debug)]
+struct Search {
+    at: Instant,
+    /// By the value of the tag that names the Gateway.
+    found: BTreeMap<Str, BTreeMap<Arn, Tags>>,
+}
+
+#[derive(Debug)]
+pub struct Known {
+    ages: Ages,
+    pub balancers: Shelf<Option<Balancer>>,
+    pub balancer_attributes: Shelf<Attributes>,
+    pub listeners: Shelf<Vec<Listener>>,
+    pub listener_attributes: Shelf<Attributes>,
+    pub listener_certificates: Shelf<BTreeSet<Arn>>,
+    pub rules: Shelf<Vec<Rule>>,
+    pub target_groups: Shelf<Option<TargetGroup>>,
+    pub target_group_attributes: Shelf<Attributes>,
+    pub targets: Shelf<BTreeMap<Target, Health>>,
+    pub security_groups: Shelf<Option<Group>>,
+    pub tags: Shelf<Option<Tags>>,
+    searches: BTreeMap<Kind, Search>,
+    /// Whose each resource is that a search found.
+    owners: BTreeMap<Arn, (Kind, Str)>,
+    /// What we made or marked, and when: a search may not show it yet.
+    made: BTreeMap<Arn, (Kind, Tags, Instant)>,
+    /// What AWS answered to a creation, until its tags are read: it may be somebody else's.
+    unproven: BTreeMap<Arn, Kind>,
+    /// What we deleted, and when: a search may still show it.
+    gone: BTreeMap<Arn, Instant>,
+    /// Load balancers of listeners, listeners of rules.
+    parents: BTreeMap<Arn, Arn>,
+    children: BTreeMap<Arn, BTreeSet<Arn>>,
+    /// Number of drops, and the last one of each resource.
+    drops: u64,
+    dropped: BTreeMap<Arn, (u64, Instant)>,
+    limits: Option<(AlbLimits, Instant)>,
+    network_limits: Option<(NlbLimits, Instant)>,
+    certificates: Option<(Vec<CertificateDetails>, Instant)>,
+}
+
+impl Known {
+    pub fn new(ages: Ages) -> Self {
+        Self {
+            ages,
+            balancers: Shelf::default(),
+            balancer_attributes: Shelf::default(),
+            listeners: Shelf::default(),
+            listener_attributes: Shelf::default(),
+            listener_certificates: Shelf::default(),
+            rules: Shelf::default(),
+            target_groups: Shelf::default(),
+            target_group_attributes: Shelf::default(),
+            targets: Shelf::default(),
+            security_groups: Shelf::default(),
+            tags: Shelf::default(),
+            searches: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            made: BTreeMap::new(),
+            unproven: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            parents: BTreeMap::new(),
+            children: BTreeMap::new(),
+            drops: 0,
+            dropped: BTreeMap::new(),
+            limits: None,
+            network_limits: None,
+            certificates: None,
+        }
+    }
+
+    /// Forgets everything, also what is being read.
+    pub fn forget_all(&mut self) {
+        let (ages, drops) = (self.ages, self.drops + 1);
+        *self = Self {
+            drops,
+            ..Self::new(ages)
+        };
+    }
+
+    /// How long settled answers are used again.
+    pub fn set_settled(&mut self, age: Duration) {
+        self.ages.settled = age;
+    }
+
+    const fn age(&self, lasts: Lasts) -> Duration {
+        match lasts {
+            Lasts::Settled => self.ages.settled,
+            Lasts::Busy => self.ages.busy,
+        }
+    }
+
+    /// A read begins.
+    pub fn ticket(&self) -> Ticket {
+        Ticket {
+            number: self.drops,
+            at: Instant::now(),
+        }
+    }
+
+    /// What is known of a resource, else the ticket of a read.
+    pub fn look<T: Holds + Clone>(&mut self, on: On<T>, arn: &Arn) -> Result<T, Ticket> {
+        let fresh = self.fresh(on, arn);
+        match on(self).get(arn) {
+            Some((value, _)) if fresh => Ok(value.clone()),
+            _ => Err(self.ticket()),
+        }
+    }
+
+    /// Whether what is known of a resource can be used.
+    pub fn fresh<T: Holds>(&mut self, on: On<T>, arn: &Arn) -> bool {
+        let Some((lasts, at)) = on(self).get(arn).map(|(value, at)| (value.lasts(), at)) else {
+            return false;
+        };
+        at.elapsed() < self.age(lasts)
+    }
+
+    /// Notes what was read, unless it was dropped since the read began.
+    pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, value: T, ticket: Ticket) {
+        if self.is_current(arn, ticket) {
+            on(self).put(arn, value, ticket.at);
+        }
+    }
+
+    fn is_current(&self, arn: &Arn, ticket: Ticket) -> bool {
+        let later = |(number, _): &(u64, Instant)| *number > ticket.number;
+        !self.dropped.get(arn).is_some_and(later)
+    }
+
+    /// Drops what is known of a resource on one shelf.
+    pub fn drop<T: Holds>(&mut self, on: On<T>, arn: &Arn) {
+        on(self).drop(arn);
+        self.mark(arn);
+    }
+
+    /// What is being read of a resource is out of date.
+    fn mark(&mut self, arn: &Arn) {
+        self.drops += 1;
+        self.dropped.insert(arn.clone(), (self.drops, Instant::now()));
+    }
+
+    /// Drops everything that is known of a resource and of what belongs to it.
+    pub fn drop_whole(&mut self, arn: &Arn) {
+        for child in self.children.remove(arn).unwrap_or_default() {
+            self.parents.remove(&child);
+            self.drop_whole(&child);
+        }
+        self.balancers.drop(arn);
+        self.balancer_attributes.drop(arn);
+        self.listeners.drop(arn);
+        self.listener_attributes.drop(arn);
+        self.listener_certificates.drop(arn);
+        self.rules.drop(arn);
+        self.target_groups.drop(arn);
+        self.target_group_attributes.drop(arn);
+        self.targets.drop(arn);
+        self.security_groups.drop(arn);
+        self.tags.drop(arn);
+        self.mark(arn);
+    }
+
+    /// These and no others belong to a resource.
+    pub fn set_children(&mut self, parent: &Arn, children: BTreeSet<Arn>) {
+        let before = self.children.remove(parent).unwrap_or_default();
+        for gone in before.difference(&children) {
+            self.parents.remove(gone);
+            self.drop_whole(gone);
+        }
+        for child in &children {
+            self.parents.insert(child.clone(), parent.clone());
+        }
+        self.children.insert(parent.clone(), children);
+    }
+
+    /// An action of a load balancer's listener or rule changes: what is told of the users of target groups is out of
+    /// date of those that are in one of them alone.
+    pub fn reassociate(&mut self, before: Option<&Action>, after: Option<&Action>) {
+        let groups = |action: Option<&Action>| -> BTreeSet<Arn> {
+            let groups = action.into_iter().flat_map(forwards_to);
+            groups.cloned().collect()
+        };
+        let (before, after) = (groups(before), groups(after));
+        for group in before.symmetric_difference(&after) {
+            self.drop(|known| &mut known.target_groups, group);
+        }
+    }
+
+    /// A load balancer or all of a listener goes: its target groups are used by fewer.
+    pub fn dissociate(&mut self, balancer: &Arn) {
+        let used = self.target_groups.all().filter(|(_, group)| {
+            let group = group.as_ref();
+            group.is_some_and(|group| group.balancers.contains(balancer))
+        });
+        let used: Vec<Arn> = used.map(|(arn, _)| arn.clone()).collect();
+        for arn in used {
+            self.drop(|known| &mut known.target_groups, &arn);
+        }
+    }
+
+    /// What a resource belongs to.
+    pub fn parent(&self, arn: &Arn) -> Option<Arn> {
+        self.parents.get(arn).cloned()
+    }
+
+    /// A call about these resources failed.
+    pub fn failed<'a>(&mut self, error: &CloudError, arns: impl IntoIterator<Item = &'a Arn>) {
+        if !makes_doubtful(error) {
+            return;
+        }
+        for arn in arns {
+            let mut root = arn;
+            while let Some(parent) = self.parents.get(root) {
+                root = parent;
+            }
+            let root = root.clone();
+            match self.owners.get(&root).map(|(_, gateway)| gateway.clone()) {
+                Some(gateway) => self.doubt(&gateway),
+                None => self.drop_whole(&root),
+            }
+        }
+    }
+
+    /// All that is known of the Gateway that these tags name is doubtful.
+    pub fn doubt_owner(&mut self, tags: &Tags) {
+        if let Some(gateway) = tags.get(GATEWAY).cloned() {
+            self.doubt(&gateway);
+        }
+    }
+
+    fn doubt(&mut self, gateway: &Str) {
+        let found = self
+            .searches
+            .values()
+            .filter_map(|search| search.found.get(gateway));
+        let roots: BTreeSet<Arn> = found.flat_map(BTreeMap::keys).cloned().collect();
+        for root in roots {
+            self.drop_whole(&root);
+            // Tags may be others now than we believe: of load balancing they can be asked for, of others a search shows
+            // them soon.
+            if let Some((kind @ (Kind::Balancer | Kind::TargetGroup | Kind::TrustStore), ..)) =
+                self.made.remove(&root)
+            {
+                self.unproven.insert(root, kind);
+            }
+        }
+        // Searches that are old enough are made again: something may be there, or gone, that they do not know.
+        let busy = self.ages.busy;
+        self.searches.retain(|_, search| search.at.elapsed() < busy);
+    }
+
+    /// Whether the last search can be used.
+    pub fn is_searched(&self, kind: Kind) -> bool {
+        let search = self.searches.get(&kind);
+        search.is_some_and(|search| search.at.elapsed() < self.ages.settled)
+    }
+
+    /// Searches are to be made again when they were made before.
+    pub fn drop_search(&mut self, kind: Kind, older: Instant) {
+        if self.searches.get(&kind).is_some_and(|search| search.at < older) {
+            self.searches.remove(&kind);
+        }
+    }
+
+    /// Takes what a search found, but for what we know better.
+    pub fn searched(&mut self, kind: Kind, found: Vec<Tagged>, ticket: Ticket) {
+        let lag = self.ages.lag;
+        self.made.retain(|_, (_, _, at)| at.elapsed() < lag);
+        self.gone.retain(|_, at| at.elapsed() < lag);
+        self.dropped.retain(|_, (_, at)| at.elapsed() < READS_TAKE);
+        self.owners.retain(|_, (of, _)| *of != kind);
+        let search = Search {
+            at: ticket.at,
+            found: BTreeMap::new(),
+        };
+        self.searches.insert(kind, search);
+        for Tagged { arn, tags } in found {
+            if !self.gone.contains_key(&arn) {
+                self.note_found(kind, arn, tags);
+            }
+        }
+        let made = self.made.iter().filter(|(_, (of, ..))| *of == kind);
+        let made: Vec<(Arn, Tags)> = made
+            .map(|(arn, (_, tags, _))| (arn.clone(), tags.clone()))
+            .collect();
+        for (arn, tags) in made {
+            self.note_found(kind, arn, tags);
+        }
+    }
+
+    fn note_found(&mut self, kind: Kind, arn: Arn, tags: Tags) {
+        let Some(search) = self.searches.get_mut(&kind) else {
+            return;
+        };
+        let gateway = tags.get(GATEWAY).cloned().unwrap_or_else(|| "".into());
+        if let Some((_, before)) = self.owners.insert(arn.clone(), (kind, gateway.clone()))
+            && before != gateway
+            && let Some(found) = search.found.get_mut(&before)
+        {
+            found.remove(&arn);
+        }
+        search.found.entry(gateway).or_default().insert(arn, tags);
+    }
+
+    /// What the last search found that has these tags.
+    pub fn found(&self, kind: Kind, marks: &Tags) -> Vec<Tagged> {
+        let Some(search) = self.searches.get(&kind) else {
+            return Vec::new();
+        };
+        let has = |tags: &Tags| marks.iter().all(|(key, value)| tags.get(key) == Some(value));
+        let tagged = |(arn, tags): (&Arn, &Tags)| Tagged {
+            arn: arn.clone(),
+            tags: tags.clone(),
+        };
+        let one = marks.get(GATEWAY).map(|gateway| search.found.get(gateway));
+        match one {
+            Some(found) => found
+                .into_iter()
+                .flatten()
+                .filter(|(_, tags)| has(tags))
+                .map(tagged)
+                .collect(),
+            None => {
+                let all = search.found.values().flatten();
+                all.filter(|(_, tags)| has(tags)).map(tagged).collect()
+            }
+        }
+    }
+
+    /// ARNs of everything of a kind that the last search found.
+    pub fn ours(&self, kind: Kind) -> Vec<Arn> {
+        let found = self.searches.get(&kind).into_iter();
+        found
+            .flat_map(|search| search.found.values().flat_map(BTreeMap::keys))
+            .cloned()
+            .collect()
+    }
+
+    /// AWS answered a creation with this.
+    pub fn created(&mut self, kind: Kind, arn: &Arn) {
+        self.drop_whole(arn);
+        self.gone.remove(arn);
+        self.unproven.insert(arn.clone(), kind);
+    }
+
+    /// What is to be asked for its tags, before it is told what there is of a kind.
+    pub fn unproven(&self, kind: Kind) -> Vec<Arn> {
+        let found = self.unproven.iter().filter(|(_, of)| **of == kind);
+        found.map(|(arn, _)| arn.clone()).collect()
+    }
+
+    /// There is no such resource.
+    pub fn disproved(&mut self, arn: &Arn) {
+        self.unproven.remove(arn);
+    }
+
+    /// A resource has exactly these tags.
+    pub fn tagged(&mut self, arn: &Arn, tags: &Tags) {
+        if let Some(kind) = self.unproven.remove(arn) {
+            self.made(kind, arn, tags);
+        }
+    }
+
+    /// We made something that is nobody else's.
+    pub fn made(&mut self, kind: Kind, arn: &Arn, tags: &Tags) {
+        self.gone.remove(arn);
+        self.made
+            .insert(arn.clone(), (kind, tags.clone(), Instant::now()));
+        self.note_found(kind, arn.clone(), tags.clone());
+    }
+
+    /// Tags of a resource changed.
+    pub fn retagged(&mut self, kind: Kind, arn: &Arn, change: impl Fn(&mut Tags)) {
+        self.drop(|known| &mut known.tags, arn);
+        self.security_groups.drop(arn);
+        let Some((_, gateway)) = self.owners.get(arn) else {
+            return;
+        };
+        let found = self
+            .searches
+            .get(&kind)
+            .and_then(|search| search.found.get(gateway)?.get(arn));
+        if let Some(mut tags) = found.cloned() {
+            change(&mut tags);
+            self.made(kind, arn, &tags);
+        }
+    }
+
+    /// We deleted something.
+    pub fn deleted(&mut self, arn: &Arn) {
+        if let Some(parent) = self.parents.remove(arn)
+            && let Some(children) = self.children.get_mut(&parent)
+        {
+            children.remove(arn);
+        }
+        self.drop_whole(arn);
+        self.made.remove(arn);
+        self.unproven.remove(arn);
+        self.gone.insert(arn.clone(), Instant::now());
+        if let Some((kind, gateway)) = self.owners.remove(arn)
+            && let Some(found) = self
+                .searches
+                .get_mut(&kind)
+                .and_then(|search| search.found.get_mut(&gateway))
+        {
+            found.remove(arn);
+        }
+    }
+
+    /// Forgets what belongs to nothing that was found.
+    pub fn prune(&mut self) {
+        let mut reached: BTreeSet<Arn> = self.owners.keys().cloned().collect();
+        reached.extend(self.unproven.keys().cloned());
+        let mut next: Vec<Arn> = reached.iter().cloned().collect();
+        while let Some(arn) = next.pop() {
+            for child in self.children.get(&arn).into_iter().flatten() {
+                if reached.insert(child.clone()) {
+                    next.push(child.clone());
+                }
+            }
+        }
+        let keep = |arn: &Arn| reached.contains(arn);
+        self.balancers.retain(keep);
+        self.balancer_attributes.retain(keep);
+        self.listeners.retain(keep);
+        self.listener_attributes.retain(keep);
+        self.listener_certificates.retain(keep);
+        self.rules.retain(keep);
+        self.target_groups.retain(keep);
+        self.target_group_attributes.retain(keep);
+        self.targets.retain(keep);
+        self.security_groups.retain(keep);
+        self.tags.retain(keep);
+        self.children.retain(|arn, _| keep(arn));
+        self.parents.retain(|arn, _| keep(arn));
+    }
+
+    /// Quotas, if they were read a moment ago.
+    pub fn limits(&self) -> Option<AlbLimits> {
+        let (limits, at) = self.limits.as_ref()?;
+        (at.elapsed() < self.ages.others).then(|| limits.clone())
+    }
+
+    pub fn set_limits(&mut self, limits: AlbLimits) {
+        self.limits = Some((limits, Instant::now()));
+    }
+
+    /// The same of Network Load Balancers.
+    pub fn network_limits(&self) -> Option<NlbLimits> {
+        let (limits, at) = self.network_limits.as_ref()?;
+        (at.elapsed() < self.ages.others).then(|| limits.clone())
+    }
+
+    pub fn set_network_limits(&mut self, limits: NlbLimits) {
+        self.network_limits = Some((limits, Instant::now()));
+    }
+
+    /// All certificates, if they were read a moment ago.
+    pub fn certificates(&self) -> Option<Vec<CertificateDetails>> {
+        let (found, at) = self.certificates.as_ref()?;
+        (at.elapsed() < self.ages.others).then(|| found.clone())
+    }
+
+    pub fn set_certificates(&mut self, found: Option<Vec<CertificateDetails>>) {
+        self.certificates = found.map(|found| (found, Instant::now()));
+    }
+}
