@@ -16,9 +16,10 @@ use gatewright_provider_api::contract::{
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// How AWS is reached. Credentials, and everything else that is not named here, come from the SDK's own chain:
 /// environment, profile, web identity (IRSA), EKS Pod Identity, instance.
@@ -63,12 +64,6 @@ const LONG: Duration = Duration::from_secs(3600);
 impl AwsOptions {
     /// Adds the providers of AWS.
     pub fn register(&self, registry: &mut Registry, around: &Around) {
-        let attempts = |provider| {
-            Arc::new(Attempts {
-                provider,
-                calls: Arc::clone(&around.calls),
-            })
-        };
         let names = [
             (
                 &self.aws_alb_controller_name,
@@ -81,35 +76,73 @@ impl AwsOptions {
                 Provider::AwsNlb,
             ),
         ];
+        let attempts = |otherwise| {
+            Arc::new(Attempts {
+                otherwise,
+                calls: Arc::clone(&around.calls),
+            })
+        };
         // One pace for all calls to an account.
         let connector = Connector::new(Timing::default(), BTreeMap::new(), attempts(Provider::AwsAlb));
+        let shared = Arc::new(Shared {
+            options: self.clone(),
+            connector,
+            account: OnceCell::new(),
+            sweeps: Sweeps::default(),
+        });
         for (name, kind, provider) in names.into_iter().filter(|(name, ..)| !name.is_empty()) {
             let cloud: Cloud = Arc::new(Balancers {
                 kind,
-                options: self.clone(),
-                connector: connector.observed_by(attempts(provider)),
+                provider,
+                shared: Arc::clone(&shared),
                 leave: around.leave.clone(),
                 driver: OnceCell::new(),
-                account: OnceLock::new(),
+                used: AtomicU64::new(0),
             });
             registry.add(name, cloud);
         }
     }
 }
 
-/// Load balancers of one kind, of one account and region. Without credentials it says so wherever it is asked, and
-/// looks for them again the next time.
-struct Balancers {
-    kind: BalancerKind,
+/// The account and region that all classes work in: with one pace for all calls, and one memory of what was read.
+struct Shared {
     options: AwsOptions,
     connector: Connector,
-    leave: Leave,
-    driver: OnceCell<Erased<ElbDriver<Swept<Account>>>>,
-    account: OnceLock<Swept<Account>>,
+    account: OnceCell<Swept<Account>>,
+    sweeps: Sweeps,
 }
 
-impl Balancers {
-    async fn driver(&self) -> Result<&dyn Reconcile<Request>, ProviderError> {
+/// Sweeps that serve several classes.
+#[derive(Default)]
+struct Sweeps(Mutex<Last>);
+
+/// The last sweep.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    /// Sweeps so far.
+    number: u64,
+    cost: Reads,
+}
+
+impl Sweeps {
+    /// Sweeps for a class, unless another one did since this class used a sweep; `used` is that one's number.
+    async fn share<E>(
+        &self,
+        used: &AtomicU64,
+        sweep: impl Future<Output = Result<Reads, E>> + Send,
+    ) -> Result<Reads, E> {
+        let mut last = self.0.lock().await;
+        if last.number == used.load(Ordering::Relaxed) {
+            last.cost = sweep.await?;
+            last.number += 1;
+        }
+        used.store(last.number, Ordering::Relaxed);
+        Ok(last.cost)
+    }
+}
+
+impl Shared {
+    async fn account(&self) -> Result<&Swept<Account>, ProviderError> {
         if self.options.cluster_name.is_empty() {
             return Err(nameless());
         }
@@ -128,33 +161,79 @@ impl Balancers {
                 region = account.region(),
                 "AWS is reached"
             );
-            let settings = Settings {
-                cluster: self.options.cluster_name.as_str().into(),
-                drain: self.options.aws_drain,
-                vpc: self.options.aws_vpc_id.as_deref().map(Into::into),
-            };
-            let account = Swept::new(account, &self.options.cluster_name, Ages::default());
-            let account = self.account.get_or_init(|| account).clone();
-            Ok(Erased::new(
-                ElbDriver::of(self.kind, account, settings, now),
-                self.leave.clone(),
-            ))
+            Ok(Swept::new(account, &self.options.cluster_name, Ages::default()))
         };
-        let driver = self.driver.get_or_try_init(connect).await?;
+        self.account.get_or_try_init(connect).await
+    }
+
+    async fn sweep(&self, every: Duration) -> Result<Reads, ProviderError> {
+        // Answers hold until the next sweep has ended, however long that takes.
+        let settled = every.max(LONG) * 4;
+        let sweep = self.account().await?.sweep(PACE, settled).await;
+        let sweep = sweep.map_err(|error| {
+            error.about(Resource {
+                kind: "resources of",
+                id: self.options.cluster_name.as_str().into(),
+            })
+        })?;
+        Ok(Reads {
+            calls: sweep.calls,
+            takes: sweep.took,
+        })
+    }
+}
+
+/// Load balancers of one kind. Without credentials it says so wherever it is asked, and looks for them again the next
+/// time.
+struct Balancers {
+    kind: BalancerKind,
+    provider: Provider,
+    shared: Arc<Shared>,
+    leave: Leave,
+    driver: OnceCell<Erased<ElbDriver<Swept<Account>>>>,
+    /// Number of the last sweep that it used.
+    used: AtomicU64,
+}
+
+impl Balancers {
+    async fn driver(&self) -> Result<&dyn Reconcile<Request>, ProviderError> {
+        let make = async || {
+            let account = self.shared.account().await?.clone();
+            let options = &self.shared.options;
+            let settings = Settings {
+                cluster: options.cluster_name.as_str().into(),
+                drain: options.aws_drain,
+                vpc: options.aws_vpc_id.as_deref().map(Into::into),
+            };
+            let driver = ElbDriver::of(self.kind, account, settings, now);
+            Ok::<_, ProviderError>(Erased::new(driver, self.leave.clone()))
+        };
+        let driver = self.driver.get_or_try_init(make).await?;
         Ok(driver)
     }
+
+    /// Whatever is called meanwhile is called for this class.
+    fn serving<'a, T: Send>(&'a self, work: impl Future<Output = T> + Send + 'a) -> BoxFuture<'a, T> {
+        Box::pin(SERVED.scope(self.provider, work))
+    }
+}
+
+tokio::task_local! {
+    /// Of which class the work is that calls AWS.
+    static SERVED: Provider;
 }
 
 /// Tells of the attempts at calls, without the time in which they waited for their turn.
 struct Attempts {
-    provider: Provider,
+    /// Whose calls they are where nothing says so.
+    otherwise: Provider,
     calls: Arc<dyn Calls>,
 }
 
 impl Observer for Attempts {
     fn attempt(&self, attempt: &Attempt) {
         self.calls.called(Call {
-            provider: self.provider,
+            provider: SERVED.try_with(|provider| *provider).unwrap_or(self.otherwise),
             operation: attempt.call.operation,
             outcome: match attempt.outcome {
                 AttemptOutcome::Done => "success",
@@ -211,14 +290,11 @@ fn told(error: ConnectError) -> ProviderError {
 
 impl Reconcile<Request> for Balancers {
     fn provider(&self) -> Provider {
-        match self.kind {
-            BalancerKind::Application => Provider::AwsAlb,
-            BalancerKind::Network => Provider::AwsNlb,
-        }
+        self.provider
     }
 
     fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
+        self.serving(async move {
             match self.driver().await {
                 Ok(driver) => driver.reconcile(request).await,
                 Err(error) => unread(error),
@@ -227,7 +303,7 @@ impl Reconcile<Request> for Balancers {
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
+        self.serving(async move {
             match self.driver().await {
                 Ok(driver) => driver.remove(gateway).await,
                 Err(error) => unread(error),
@@ -236,7 +312,7 @@ impl Reconcile<Request> for Balancers {
     }
 
     fn preview<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Preview> {
-        Box::pin(async move {
+        self.serving(async move {
             match self.driver().await {
                 Ok(driver) => driver.preview(request).await,
                 Err(error) => unknown(error),
@@ -245,7 +321,7 @@ impl Reconcile<Request> for Balancers {
     }
 
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
-        Box::pin(async move {
+        self.serving(async move {
             match self.driver().await {
                 Ok(driver) => driver.preview_removal(gateway).await,
                 Err(error) => unknown(error),
@@ -254,32 +330,16 @@ impl Reconcile<Request> for Balancers {
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
-        Box::pin(async move { self.driver().await?.owners().await })
+        self.serving(async move { self.driver().await?.owners().await })
     }
 
     fn sweep(&self, every: Duration) -> BoxFuture<'_, Result<Reads, ProviderError>> {
-        Box::pin(async move {
-            self.driver().await?;
-            let Some(account) = self.account.get() else {
-                return Ok(Reads::default());
-            };
-            // Answers hold until the next sweep has ended, however long that takes.
-            let settled = every.max(LONG) * 4;
-            let sweep = account.sweep(PACE, settled).await.map_err(|error| {
-                error.about(Resource {
-                    kind: "resources of",
-                    id: self.options.cluster_name.as_str().into(),
-                })
-            })?;
-            Ok(Reads {
-                calls: sweep.calls,
-                takes: sweep.took,
-            })
-        })
+        let sweep = self.shared.sweep(every);
+        self.serving(self.shared.sweeps.share(&self.used, sweep))
     }
 
     fn forget(&self) {
-        if let Some(account) = self.account.get() {
+        if let Some(account) = self.shared.account.get() {
             account.forget();
         }
     }
@@ -300,5 +360,35 @@ fn unknown(error: ProviderError) -> Preview {
     Preview {
         unread: Some(error),
         ..Preview::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each turn of two classes takes one sweep, whichever of them comes first, and one that failed is made up for.
+    #[tokio::test]
+    async fn classes_of_one_account_share_a_sweep() {
+        let (sweeps, made) = (Sweeps::default(), AtomicU64::new(0));
+        let (alb, nlb) = (AtomicU64::new(0), AtomicU64::new(0));
+        let sweep = async || {
+            let number = made.fetch_add(1, Ordering::Relaxed) + 1;
+            Ok::<_, ()>(Reads {
+                calls: number,
+                ..Reads::default()
+            })
+        };
+        for turn in 1..4 {
+            for class in [&alb, &nlb] {
+                let cost = sweeps.share(class, sweep()).await.unwrap();
+                assert_eq!((cost.calls, made.load(Ordering::Relaxed)), (turn, turn));
+            }
+        }
+        assert_eq!(sweeps.share(&alb, async { Err(()) }).await, Err(()));
+        let cost = sweeps.share(&nlb, sweep()).await.unwrap();
+        assert_eq!((cost.calls, made.load(Ordering::Relaxed)), (4, 4));
+        let cost = sweeps.share(&alb, sweep()).await.unwrap();
+        assert_eq!((cost.calls, made.load(Ordering::Relaxed)), (4, 4));
     }
 }

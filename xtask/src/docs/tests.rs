@@ -76,7 +76,12 @@ fn metrics_of_the_page_are_those_of_the_programs() {
 #[test]
 fn conditions_and_reasons_of_the_page_are_those_of_the_code() {
     let text = page("troubleshooting.md");
-    let known = sources(&["controller/core/src", "crds/src/constants", "providers"]);
+    let known = sources(&[
+        "controller/core/src",
+        "controller/src/cluster/cloud",
+        "crds/src/constants",
+        "providers",
+    ]);
     let (tables, answers) = text.split_once("## Answers of the proxy").unwrap();
     let rows = tables
         .lines()

@@ -18,6 +18,12 @@ const SCALE: &[&str] = &[
 /// Tests of the configuration stream that measure.
 const FAN_OUT: &[&str] = &["one_change_reaches_500_proxies"];
 
+/// Tests of AWS that measure, or try every case.
+const AWS: &[&str] = &[
+    "a_thousand_gateways_start_within_the_buckets_and_are_silent_then",
+    "a_process_may_end_at_every_write",
+];
+
 /// End-to-end tests that are longer, larger or only run when `GATEWRIGHT_FULL` is set.
 const LONG: &[&str] = &[
     "changes_under_load_lose_nothing",
@@ -84,6 +90,26 @@ pub fn fan_out() -> Result<()> {
         one.args([*name, "--", "--ignored", "--nocapture"])
             .env("GATEWRIGHT_BIN", &program)
             .env("GATEWRIGHT_SOURCE", super::report::source());
+        run(&mut with_all_files(&one))?;
+    }
+    Ok(())
+}
+
+/// 1,000 Gateways in one account of AWS, in virtual time; and the contract over the real wire with a cut at each write.
+pub fn aws() -> Result<()> {
+    let test = [
+        "test",
+        "--locked",
+        "--profile",
+        PROFILE,
+        "-p",
+        "gatewright-aws-sdk",
+        "--lib",
+    ];
+    run(cargo(&test).arg("--no-run"))?;
+    for name in AWS {
+        let mut one = cargo(&test);
+        one.args([*name, "--", "--ignored", "--nocapture"]);
         run(&mut with_all_files(&one))?;
     }
     Ok(())

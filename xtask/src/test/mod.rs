@@ -263,6 +263,14 @@ const STEPS: &[Step] = &[
         run: |_| full::fan_out(),
     },
     Step {
+        name: "aws-scale",
+        about: "1,000 Gateways within the limits of an AWS account; connections cut at every write",
+        full: true,
+        cluster: false,
+        tells: Tells::Lines,
+        run: |_| full::aws(),
+    },
+    Step {
         name: "long",
         about: "10,000 changes under load, 10,000 idle connections, hostile files",
         full: true,

@@ -44,10 +44,8 @@ impl<C: Cloud> Swept<C> {
             all
         } else {
             self.count(due.len().div_ceil(FEW));
-            self.0
-                .cloud
-                .balancers(&Vec::from_iter(due.iter().cloned()))
-                .await?
+            let wanted: Vec<Arn> = due.iter().cloned().collect();
+            self.0.cloud.balancers(&wanted).await?
         };
         let mut found: BTreeMap<Arn, Balancer> = found
             .into_iter()

@@ -33,7 +33,7 @@ impl<C: Cloud> Network for Swept<C> {
         });
         if !due.is_empty() {
             self.count(1);
-            let wanted = Vec::from_iter(due.iter().cloned());
+            let wanted: Vec<Arn> = due.iter().cloned().collect();
             let found = self.0.cloud.security_groups(&wanted).await?;
             let mut found: BTreeMap<Arn, Group> =
                 found.into_iter().map(|found| (found.id.clone(), found)).collect();

@@ -34,10 +34,8 @@ impl<C: Cloud> Swept<C> {
             all
         } else {
             self.count(due.len().div_ceil(FEW));
-            self.0
-                .cloud
-                .target_groups(&Vec::from_iter(due.iter().cloned()))
-                .await?
+            let wanted: Vec<Arn> = due.iter().cloned().collect();
+            self.0.cloud.target_groups(&wanted).await?
         };
         let mut found: BTreeMap<Arn, TargetGroup> = found
             .into_iter()

@@ -16,7 +16,9 @@ use gatewright_aws_core::alb::listener::{Listener, Transport};
 use gatewright_aws_core::alb::rule::{Action, Conditions, FixedResponse, Forward, Rule, Transforms, Values};
 use gatewright_aws_core::alb::{Balancer, Target};
 use gatewright_aws_core::limits::AlbLimits;
-use gatewright_aws_core::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet};
+use gatewright_aws_core::network::{
+    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet,
+};
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
@@ -212,7 +214,8 @@ async fn work(driver: &Arc<Driver>, targets: &[Target]) -> usize {
             }
         })
     });
-    for worker in Vec::from_iter(workers) {
+    let workers: Vec<_> = workers.collect();
+    for worker in workers {
         worker.await.unwrap();
     }
     *failed.lock().unwrap()
