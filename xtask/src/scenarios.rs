@@ -253,7 +253,7 @@ impl Scenarios<'_> {
             settings.extend(AWS_SETTINGS.iter().map(|setting| (*setting).to_owned()));
             let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
             installation.install(cluster, &settings)?;
-            aws.class(cluster, ALB_CLASS, &parameters())?;
+            aws.class(cluster, (ALB_CLASS, simulated::ALB), &parameters())?;
             self.run(cluster, &aws.environment())?;
             self.compare_rights(cluster)
         })

@@ -20,8 +20,9 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "eu-central-1";
 /// Name of the cluster in tags.
 const CLUSTER_NAME: &str = "gatewright";
-/// Controller name of the classes.
-const CONTROLLER: &str = "gatewright.dev/aws-alb";
+/// Controller name of classes of Application Load Balancers, and of Network Load Balancers.
+pub const ALB: &str = "gatewright.dev/aws-alb";
+pub const NLB: &str = "gatewright.dev/aws-nlb";
 /// Zone of the names of load balancers.
 const ZONE: &str = "amazonaws.com";
 
@@ -163,7 +164,8 @@ impl Aws {
     pub fn chart(&self) -> Vec<String> {
         let mut settings = vec![
             format!("aws.clusterName={CLUSTER_NAME}"),
-            format!("aws.albControllerName={CONTROLLER}"),
+            format!("aws.albControllerName={ALB}"),
+            format!("aws.nlbControllerName={NLB}"),
             format!("aws.vpcId={}", self.vpc),
             format!("aws.region={REGION}"),
         ];
@@ -192,11 +194,16 @@ impl Aws {
         self.folder.join("aws-policy.json")
     }
 
-    /// Makes a class of Application Load Balancers, with parameters.
+    /// Makes a class of this controller name, with parameters.
     ///
     /// # Errors
     /// When the API server refuses.
-    pub fn class(&self, cluster: &Cluster, name: &str, parameters: &Value) -> Result<()> {
+    pub fn class(
+        &self,
+        cluster: &Cluster,
+        (name, controller): (&str, &str),
+        parameters: &Value,
+    ) -> Result<()> {
         let reference = json!({
             "group": "gatewright.dev", "kind": "AwsLoadBalancerParameters", "name": name, "namespace": NAMESPACE,
         });
@@ -207,7 +214,7 @@ impl Aws {
             },
             {
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": name},
-                "spec": {"controllerName": CONTROLLER, "parametersRef": reference},
+                "spec": {"controllerName": controller, "parametersRef": reference},
             },
         ]});
         let file = self.file("class.json", &list)?;

@@ -62,7 +62,7 @@ const QUICK: &[&str] = &[
 
 /// Timeouts of the suite that are raised, in seconds. A Gateway goes when its load balancer and what that leaves have
 /// gone, and a load balancer is reached when it is active.
-const fn timeouts(pace: Pace) -> &'static [(&'static str, u64)] {
+pub(super) const fn timeouts(pace: Pace) -> &'static [(&'static str, u64)] {
     match pace {
         Pace::Quick => &[("DeleteTimeout", 60)],
         Pace::Aws => &[
@@ -130,12 +130,22 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
 }
 
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<Outcome> {
+    let class = (simulated::ALB, parameters());
+    installed(args, class, |cluster| suite_in(cluster, args, suite, tests))
+}
+
+/// Installs the controller beside a simulator, with the class of the suite, and does the work.
+pub(super) fn installed<T>(
+    args: &Args,
+    (controller, parameters): (&str, Value),
+    work: impl FnOnce(&Cluster) -> Result<T>,
+) -> Result<T> {
     let begun = Instant::now();
     let simulator = simulated::build()?;
     let cluster = Cluster::here(&args.name);
     if args.reuse {
         Aws::start(&cluster, &simulator, args.pace)?;
-        return suite_in(&cluster, args, suite, tests);
+        return work(&cluster);
     }
     let installation = match &args.controller {
         Some(program) => Installation::of_program(Part::Controller, program)?,
@@ -149,12 +159,12 @@ fn run(args: &Args, suite: &Path, tests: &str) -> Result<Outcome> {
         settings.push("gatewayClass.create=false".to_owned());
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         installation.install(cluster, &settings)?;
-        aws.class(cluster, CLASS, &parameters())?;
+        aws.class(cluster, (CLASS, controller), &parameters)?;
         eprintln!(
             "    cluster with Gatewright and AWS after {} s",
             begun.elapsed().as_secs()
         );
-        suite_in(cluster, args, suite, tests)
+        work(cluster)
     })
 }
 

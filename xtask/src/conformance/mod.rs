@@ -2,9 +2,11 @@
 //! Helm chart in a cluster of its own.
 
 mod alb;
+mod nlb;
 mod outcome;
 
 pub use alb::run_step as run_alb_step;
+pub use nlb::run_step as run_nlb_step;
 pub use outcome::Outcome;
 
 use crate::cluster::{After, Cluster, Installation, Mode, Place};
@@ -32,6 +34,9 @@ enum Provider {
     Software,
     /// Application Load Balancers of the AWS simulator: evidence for us, never a report on AWS.
     AwsAlb,
+    /// Network Load Balancers of the AWS simulator: the tests of TCPRoute, UDPRoute and TLSRoute one by one, never a
+    /// report.
+    AwsNlb,
 }
 
 /// Arguments of `cargo xtask conformance`.
@@ -41,6 +46,7 @@ enum Provider {
   cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep
   cargo xtask conformance --provider aws-alb
   cargo xtask conformance --provider aws-alb --pace aws
+  cargo xtask conformance --provider aws-nlb
   cargo xtask conformance --preview")]
 pub struct Args {
     /// Who serves Gateways.
@@ -154,6 +160,7 @@ impl Args {
         let who = match self.provider {
             Provider::Software => format!("{} proxies", self.mode.name()),
             Provider::AwsAlb => format!("simulated ALB, {} pace", self.pace.name()),
+            Provider::AwsNlb => format!("simulated NLB, {} pace", self.pace.name()),
         };
         format!("{who}, {} channel, suite {}", self.channel, self.suite())
     }
@@ -173,11 +180,12 @@ impl Args {
         if let Some(report) = &self.report {
             return Ok(std::path::absolute(report)?);
         }
-        let how = match self.provider {
-            Provider::Software => self.mode.name().to_owned(),
-            Provider::AwsAlb => format!("aws-alb-{}", self.pace.name()),
+        let (how, ending) = match self.provider {
+            Provider::Software => (self.mode.name().to_owned(), "yaml"),
+            Provider::AwsAlb => (format!("aws-alb-{}", self.pace.name()), "yaml"),
+            Provider::AwsNlb => (format!("aws-nlb-{}", self.pace.name()), "md"),
         };
-        let name = format!("{}-{how}-{}.yaml", self.suite(), self.channel);
+        let name = format!("{}-{how}-{}.{ending}", self.suite(), self.channel);
         Ok(cache_dir().join("conformance").join(name))
     }
 
@@ -197,16 +205,17 @@ pub fn run_suite(args: &Args) -> Result<()> {
     match args.provider {
         Provider::Software => {
             if args.reuse || args.controller.is_some() {
-                bail!("--reuse and --controller are for the suite on clouds: --provider aws-alb");
+                bail!("--reuse and --controller are for the suite on clouds: --provider aws-alb, aws-nlb");
             }
             let installation = Installation::build(&args.profile)?;
             eprintln!("    built in {} s", begun.elapsed().as_secs());
             on_proxies(args, &suite, &installation)
         }
-        Provider::AwsAlb if args.kind => bail!(
+        Provider::AwsAlb | Provider::AwsNlb if args.kind => bail!(
             "--kind is for the bundled proxy: the simulated cloud needs a cluster in namespaces of this machine"
         ),
         Provider::AwsAlb => alb::run_suite(args, &suite),
+        Provider::AwsNlb => nlb::run_suite(args, &suite),
     }
 }
 

@@ -14,24 +14,39 @@ pub struct Outcome {
 impl Outcome {
     /// Counts a line of the suite's output that says how a test ended; a test's own parts do not count.
     pub(super) fn count(&mut self, line: &str) {
-        let of = |verdict: &str| {
-            let rest = line.strip_prefix("    --- ")?.strip_prefix(verdict)?;
-            let name = rest.strip_prefix(": TestConformance/")?;
-            (!name.contains('/')).then_some(())
-        };
-        if of("PASS").is_some() {
-            self.passed += 1;
-        } else if of("FAIL").is_some() {
-            self.failed += 1;
-        } else if of("SKIP").is_some() {
-            self.skipped += 1;
+        match verdict(line) {
+            Some((Verdict::Passed, _)) => self.passed += 1,
+            Some((Verdict::Failed, _)) => self.failed += 1,
+            Some((Verdict::Skipped, _)) => self.skipped += 1,
+            None => {}
         }
     }
 }
 
+/// How a test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+/// Which test of the suite ended, and how, if a line of its output says so. Parts of tests do not count.
+pub(super) fn verdict(line: &str) -> Option<(Verdict, &str)> {
+    let (verdict, rest) = line.strip_prefix("    --- ")?.split_once(": ")?;
+    let verdict = match verdict {
+        "PASS" => Verdict::Passed,
+        "FAIL" => Verdict::Failed,
+        "SKIP" => Verdict::Skipped,
+        _ => return None,
+    };
+    let (of, name) = rest.split_once(' ')?.0.split_once('/')?;
+    (of.starts_with("Test") && !name.contains('/')).then_some((verdict, name))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Outcome;
+    use super::{Outcome, Verdict, verdict};
 
     #[test]
     fn tests_count_once_and_their_parts_do_not() {
@@ -52,5 +67,15 @@ mod tests {
             skipped: 1,
         };
         assert_eq!(outcome, wanted);
+    }
+
+    #[test]
+    fn verdicts_have_names() {
+        let line = "    --- SKIP: TestLayer4/TLSRouteSimpleSameNamespace (0.00s)";
+        assert_eq!(
+            verdict(line),
+            Some((Verdict::Skipped, "TLSRouteSimpleSameNamespace"))
+        );
+        assert_eq!(verdict("    --- PASS: Other/Thing (0.00s)"), None);
     }
 }

@@ -185,6 +185,14 @@ const STEPS: &[Step] = &[
         run: |args| conformance::run_alb_step(args.full),
     },
     Step {
+        name: "conformance-nlb",
+        about: "the suite's tests of TCPRoute, UDPRoute and TLSRoute against simulated Network Load Balancers",
+        full: true,
+        cluster: true,
+        tells: Tells::Only(&["tests passed, ", "results: "]),
+        run: |_| conformance::run_nlb_step(),
+    },
+    Step {
         name: "scenarios-aws",
         about: "the controller in a cluster with simulated AWS: refusals, deletion, no request lost; with --full all",
         full: false,
