@@ -45,6 +45,7 @@ pub fn cloud(controller: &str, provider: Provider, (bundle, channel): (Bundle, C
         reach: match provider {
             Provider::AwsAlb => Reach::HttpByName,
             Provider::AwsNlb => Reach::Streams,
+            Provider::AwsLattice => Reach::TlsByName,
             _ => Reach::Everything,
         },
     }
@@ -54,6 +55,7 @@ const fn parameters(provider: Provider) -> ParametersKind {
     match provider {
         Provider::Software => ParametersKind::Software,
         Provider::AwsAlb | Provider::AwsNlb => ParametersKind::AwsAlb,
+        Provider::AwsLattice => ParametersKind::AwsLattice,
         _ => ParametersKind::None,
     }
 }

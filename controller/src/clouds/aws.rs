@@ -1,6 +1,6 @@
 //! AWS: reached when the first Gateway of one of its classes is there.
 
-use super::{Cloud, Registry};
+use super::{Cloud, Registry, aws_lattice};
 use clap::Args;
 use gatewright_aws::BalancerKind;
 use gatewright_aws::alb::{ElbDriver, Settings};
@@ -41,7 +41,14 @@ pub struct AwsOptions {
     /// Controller name of GatewayClasses whose Gateways become Network Load Balancers; none are served when empty.
     #[arg(long, value_name = "DOMAIN/PATH", default_value = "gatewright.dev/aws-nlb")]
     pub aws_nlb_controller_name: String,
-    /// VPC of load balancers whose parameters name none.
+    /// Controller name of GatewayClasses whose Gateways become services of VPC Lattice; none are served when empty.
+    #[arg(
+        long,
+        value_name = "DOMAIN/PATH",
+        default_value = "gatewright.dev/aws-lattice"
+    )]
+    pub aws_lattice_controller_name: String,
+    /// VPC of load balancers and of service networks whose parameters name none.
     #[arg(long, env = "GATEWRIGHT_AWS_VPC_ID", value_name = "VPC-ID")]
     pub aws_vpc_id: Option<String>,
     /// Region; by default that of the environment.
@@ -100,6 +107,11 @@ impl AwsOptions {
                 used: AtomicU64::new(0),
             });
             registry.add(name, cloud);
+        }
+        if !self.aws_lattice_controller_name.is_empty() {
+            let connector = shared.connector.observed_by(attempts(Provider::AwsLattice));
+            let cloud = aws_lattice::cloud(self.clone(), connector, around.leave.clone());
+            registry.add(&self.aws_lattice_controller_name, cloud);
         }
     }
 }
@@ -245,7 +257,7 @@ impl Observer for Attempts {
 }
 
 /// Without a name two clusters of one account would take each other's load balancers for their own.
-fn nameless() -> ProviderError {
+pub(super) fn nameless() -> ProviderError {
     ProviderError {
         kind: ErrorKind::Invalid,
         resource: Resource {
@@ -273,7 +285,7 @@ fn now() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default()
 }
 
-fn told(error: ConnectError) -> ProviderError {
+pub(super) fn told(error: ConnectError) -> ProviderError {
     let kind = match &error {
         ConnectError::Identity(error) => error.kind,
         ConnectError::Endpoint(_) => ErrorKind::Invalid,
@@ -349,14 +361,14 @@ impl Reconcile<Request> for Balancers {
     }
 }
 
-fn unread(error: ProviderError) -> Outcome {
+pub(super) fn unread(error: ProviderError) -> Outcome {
     Outcome {
         unread: Some(error),
         ..Outcome::default()
     }
 }
 
-fn unknown(error: ProviderError) -> Preview {
+pub(super) fn unknown(error: ProviderError) -> Preview {
     Preview {
         unread: Some(error),
         ..Preview::default()

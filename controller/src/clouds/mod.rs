@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "aws")]
+mod aws_lattice;
 
 use crate::cluster::catalog::Nodes;
 use clap::Args;

@@ -17,7 +17,8 @@ namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gate
 |---|---|---|
 | [SoftwareGatewayParameters](#softwaregatewayparameters) | `gatewright.dev/software` | class, Gateway |
 | [AwsLoadBalancerParameters](#awsloadbalancerparameters) | `gatewright.dev/aws-alb` | class, Gateway |
-| [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb` | Service, by `spec.targetRefs` |
+| [AwsLatticeParameters](#awslatticeparameters) | `gatewright.dev/aws-lattice` | class, Gateway |
+| [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
 
 ## Precedence
 
@@ -28,7 +29,7 @@ What is said nearer to the traffic wins, field by field:
 3. the parameters of its GatewayClass,
 4. the default that the field's description names.
 
-Lists are taken whole, except `listeners`, which are merged port by port. Maps (`attributes`, `tags`) are merged key by
+Lists are taken whole, except `listeners`, which are merged port by port, and `services`, host by host. Maps (`attributes`, `tags`) are merged key by
 key.
 ";
 
@@ -37,6 +38,7 @@ pub fn example(kind: &str) -> &'static str {
     match kind {
         "SoftwareGatewayParameters" => SOFTWARE,
         "AwsLoadBalancerParameters" => AWS_LOAD_BALANCER,
+        "AwsLatticeParameters" => AWS_LATTICE,
         "AwsTargetGroupParameters" => AWS_TARGET_GROUP,
         _ => "",
     }
@@ -108,6 +110,37 @@ spec:
     group: gatewright.dev
     kind: AwsLoadBalancerParameters
     name: public
+    namespace: infra
+";
+
+const AWS_LATTICE: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsLatticeParameters
+metadata:
+  name: internal
+  namespace: infra
+spec:
+  securityGroups: [sg-0123456789abcdef0]
+  access:
+    authPolicy: |
+      {\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Principal\": \"*\",
+       \"Action\": \"vpc-lattice-svcs:Invoke\", \"Resource\": \"*\"}]}
+    accessLogs: [\"arn:aws:logs:eu-central-1:123456789012:log-group:lattice\"]
+  services:
+  - hostname: shop.example.com
+    certificateArn: arn:aws:acm:eu-central-1:123456789012:certificate/2f1c6e8a-0d5b-4f7e-9a3c-1b2d3e4f5a6b
+  tags:
+    team: network
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata:
+  name: aws-lattice
+spec:
+  controllerName: gatewright.dev/aws-lattice
+  parametersRef:
+    group: gatewright.dev
+    kind: AwsLatticeParameters
+    name: internal
     namespace: infra
 ";
 

@@ -11,8 +11,8 @@ pub mod parameters;
 mod tests;
 
 pub use aws::{
-    AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, AwsTargetGroupParameters,
-    AwsTargetGroupParametersSpec,
+    AwsLatticeParameters, AwsLatticeParametersSpec, AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec,
+    AwsTargetGroupParameters, AwsTargetGroupParametersSpec,
 };
 pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
@@ -29,6 +29,7 @@ pub const GROUP: &str = "gatewright.dev";
 pub const KINDS: &[KindInfo] = &[
     kind("SoftwareGatewayParameters", "softwaregatewayparameters"),
     kind("AwsLoadBalancerParameters", "awsloadbalancerparameters"),
+    kind("AwsLatticeParameters", "awslatticeparameters"),
     kind("AwsTargetGroupParameters", "awstargetgroupparameters"),
 ];
 
@@ -49,6 +50,7 @@ pub fn crds() -> &'static [CrdText] {
         vec![
             text(SoftwareGatewayParameters::crd()),
             text(AwsLoadBalancerParameters::crd()),
+            text(AwsLatticeParameters::crd()),
             text(AwsTargetGroupParameters::crd()),
         ]
     })

@@ -82,8 +82,10 @@ fn the_committed_files_are_the_types_crds() {
     let committed = [
         include_str!("../../gatewright/softwaregatewayparameters.yaml"),
         include_str!("../../gatewright/awsloadbalancerparameters.yaml"),
+        include_str!("../../gatewright/awslatticeparameters.yaml"),
         include_str!("../../gatewright/awstargetgroupparameters.yaml"),
     ];
+    assert_eq!(committed.len(), crds().len());
     for (committed, crd) in committed.into_iter().zip(crds()) {
         let committed: Value = serde_yaml_ng::from_str(committed).unwrap();
         let derived: Value = serde_json::from_str(&crd.json).unwrap();
@@ -140,6 +142,7 @@ fn the_page_has_every_field_and_sound_examples() {
     }
     first::<SoftwareGatewayParameters>("SoftwareGatewayParameters");
     first::<AwsLoadBalancerParameters>("AwsLoadBalancerParameters");
+    first::<AwsLatticeParameters>("AwsLatticeParameters");
     first::<AwsTargetGroupParameters>("AwsTargetGroupParameters");
     let page = document::parameters();
     for field in [

@@ -9,6 +9,7 @@
 
 pub mod alb;
 pub mod cloud;
+pub mod lattice;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
 pub mod nlb;

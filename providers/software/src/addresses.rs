@@ -112,6 +112,7 @@ fn of_service(request: &Request, service: &Value, observed: &Observed) -> Addres
     Addresses {
         assigned: found,
         fault,
+        ..Addresses::default()
     }
 }
 
@@ -161,7 +162,7 @@ fn on_nodes(request: &Request, observed: &Observed) -> Addresses {
     if !assigned.is_empty() {
         return Addresses {
             assigned,
-            fault: None,
+            ..Addresses::default()
         };
     }
     let workloads = observed
@@ -229,10 +230,10 @@ fn address(value: &str, routability: &str) -> AssignedAddress {
 
 fn fault(reason: &str, message: String) -> Addresses {
     Addresses {
-        assigned: Vec::new(),
         fault: Some(ProgrammingFault {
             reason: reason.into(),
             message,
         }),
+        ..Addresses::default()
     }
 }

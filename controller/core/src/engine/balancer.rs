@@ -125,7 +125,11 @@ fn target_groups(
     node: &GatewayNode,
     backends: &BTreeMap<BackendKey, usize>,
 ) -> BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>> {
-    if !matches!(node.parameters, Some(Parameters::AwsAlb(_))) {
+    if !node
+        .parameters
+        .as_ref()
+        .is_some_and(Parameters::takes_target_groups)
+    {
         return BTreeMap::new();
     }
     let services: BTreeSet<&ObjectName> = backends

@@ -23,7 +23,7 @@ pub use delta::{BalancerChange, Delta, Parts, StatusChange};
 
 use crate::backend::BackendOptions;
 use crate::graph::class::{BundleVersion, ClassNode, ClassProfile};
-use crate::graph::parameters::{AwsAlb, Parameters};
+use crate::graph::parameters::{AwsAlb, AwsLattice, Parameters};
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Change, Kind, Object, ObjectKey, Snapshot};
 use crate::status::policy::Ancestor;
@@ -252,6 +252,12 @@ impl Engine {
                     balancer: found.balancer.clone(),
                     target_groups: state.target_groups.clone(),
                     nodes: Arc::clone(&state.nodes),
+                }))
+            }
+            Parameters::AwsLattice(found) if !state.target_groups.is_empty() => {
+                Parameters::AwsLattice(Arc::new(AwsLattice {
+                    lattice: found.lattice.clone(),
+                    target_groups: state.target_groups.clone(),
                 }))
             }
             found => found,

@@ -100,7 +100,8 @@ impl Engine {
     /// Whether a Gateway's provider has target groups.
     fn takes_target_groups(&self, gateway: &ObjectName) -> bool {
         let node = self.gateways.get(gateway).and_then(|state| state.node.as_ref());
-        node.is_some_and(|node| matches!(node.parameters, Some(Parameters::AwsAlb(_))))
+        node.and_then(|node| node.parameters.as_ref())
+            .is_some_and(Parameters::takes_target_groups)
     }
 
     fn telemetry(&self, view: &View<'_>, found: &XTelemetryPolicy) -> Vec<Ancestor> {

@@ -31,6 +31,8 @@ pub enum Reach {
     HttpByName,
     /// TLS, TCP and UDP listeners. Addresses are names that the provider gives, or IP addresses that are at hand.
     Streams,
+    /// HTTP, HTTPS and TLS listeners, addresses by name.
+    TlsByName,
 }
 
 impl Reach {
@@ -38,7 +40,7 @@ impl Reach {
     pub const fn is_judged(self) -> bool {
         match self {
             Self::Everything => false,
-            Self::HttpByName | Self::Streams => true,
+            Self::HttpByName | Self::Streams | Self::TlsByName => true,
         }
     }
 
@@ -54,6 +56,7 @@ impl Reach {
             ],
             Self::Streams => &[Protocol::Tls, Protocol::Tcp, Protocol::Udp],
             Self::HttpByName => &[Protocol::Http, Protocol::Https],
+            Self::TlsByName => &[Protocol::Http, Protocol::Https, Protocol::Tls],
         }
     }
 }

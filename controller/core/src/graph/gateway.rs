@@ -210,7 +210,7 @@ fn parameters_of(view: &View<'_>, gateway: &Gateway, class: &ClassNode) -> Resul
 fn unsupported_address(addresses: &[AddressRequest], reach: Reach) -> Option<Refusal> {
     let supported = |address: &AddressRequest| match reach {
         Reach::Everything => matches!(&*address.kind, "IPAddress" | "Hostname"),
-        Reach::HttpByName => &*address.kind == "Hostname" && address.value.is_none(),
+        Reach::HttpByName | Reach::TlsByName => &*address.kind == "Hostname" && address.value.is_none(),
         Reach::Streams => match &*address.kind {
             "Hostname" => address.value.is_none(),
             kind => kind == "IPAddress" && address.value.is_some(),
@@ -231,7 +231,7 @@ fn unsupported_address(addresses: &[AddressRequest], reach: Reach) -> Option<Ref
             address.kind,
             address.value.as_deref().unwrap_or("of any value")
         ),
-        Reach::HttpByName => format!(
+        Reach::HttpByName | Reach::TlsByName => format!(
             "spec.addresses[{index}]: {} {} is not supported; the load balancer has a name that it is given: accepted is \
              type Hostname without value, or no address",
             address.kind,

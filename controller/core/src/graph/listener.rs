@@ -125,6 +125,9 @@ pub fn evaluate(
                 Reach::HttpByName => format!(
                     "protocol {protocol_text} is not supported by this class; accepted are HTTP and HTTPS"
                 ),
+                Reach::TlsByName => format!(
+                    "protocol {protocol_text} is not supported by this class; accepted are HTTP, HTTPS and TLS"
+                ),
             },
         });
         return node;

@@ -4,7 +4,8 @@ use super::nodes::NodeFacts;
 use crate::snapshot::View;
 use gatewright_crds::own::aws::{TargetGroupSettings, TargetType};
 use gatewright_crds::own::{
-    AwsLoadBalancerParametersSpec, AwsTargetGroupParametersSpec, GROUP, SoftwareGatewayParametersSpec,
+    AwsLatticeParametersSpec, AwsLoadBalancerParametersSpec, AwsTargetGroupParametersSpec, GROUP,
+    SoftwareGatewayParametersSpec,
 };
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
@@ -22,6 +23,8 @@ pub enum ParametersKind {
     Software,
     /// `AwsLoadBalancerParameters`.
     AwsAlb,
+    /// `AwsLatticeParameters`.
+    AwsLattice,
 }
 
 impl ParametersKind {
@@ -31,6 +34,7 @@ impl ParametersKind {
             Self::None => None,
             Self::Software => Some("SoftwareGatewayParameters"),
             Self::AwsAlb => Some("AwsLoadBalancerParameters"),
+            Self::AwsLattice => Some("AwsLatticeParameters"),
         }
     }
 
@@ -38,7 +42,7 @@ impl ParametersKind {
     /// parameters name them.
     pub const fn finds_certificates(self) -> bool {
         match self {
-            Self::None | Self::Software => false,
+            Self::None | Self::Software | Self::AwsLattice => false,
             Self::AwsAlb => true,
         }
     }
@@ -49,6 +53,7 @@ impl ParametersKind {
             Self::None => Parameters::None,
             Self::Software => Parameters::Software(Box::default()),
             Self::AwsAlb => Parameters::AwsAlb(Arc::default()),
+            Self::AwsLattice => Parameters::AwsLattice(Arc::default()),
         }
     }
 }
@@ -63,6 +68,17 @@ pub enum Parameters {
     Software(Box<SoftwareGatewayParametersSpec>),
     /// Application Load Balancers.
     AwsAlb(Arc<AwsAlb>),
+    /// VPC Lattice.
+    AwsLattice(Arc<AwsLattice>),
+}
+
+/// Settings of VPC Lattice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsLattice {
+    /// Network and services.
+    pub lattice: AwsLatticeParametersSpec,
+    /// Of Services with settings of their own.
+    pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
 }
 
 /// Settings of an Application Load Balancer.
@@ -91,7 +107,7 @@ impl Parameters {
     pub fn software(&self) -> Option<&SoftwareGatewayParametersSpec> {
         match self {
             Self::Software(spec) => Some(spec),
-            Self::None | Self::AwsAlb(_) => None,
+            Self::None | Self::AwsAlb(_) | Self::AwsLattice(_) => None,
         }
     }
 
@@ -104,8 +120,17 @@ impl Parameters {
                 balancer: mine.balancer.clone().over(&base.balancer),
                 ..AwsAlb::default()
             })),
+            (Self::AwsLattice(mine), Self::AwsLattice(base)) => Self::AwsLattice(Arc::new(AwsLattice {
+                lattice: mine.lattice.clone().over(&base.lattice),
+                target_groups: BTreeMap::new(),
+            })),
             (mine, _) => mine,
         }
+    }
+
+    /// Whether the provider has target groups, which Services may have settings for.
+    pub const fn takes_target_groups(&self) -> bool {
+        matches!(self, Self::AwsAlb(_) | Self::AwsLattice(_))
     }
 
     /// What only a GatewayClass may set, in words.
@@ -183,6 +208,12 @@ pub fn resolve(
             Parameters::AwsAlb(Arc::new(AwsAlb {
                 balancer: found.spec.clone(),
                 ..AwsAlb::default()
+            }))
+        }),
+        ParametersKind::AwsLattice => view.aws_lattice(&object).map(|found| {
+            Parameters::AwsLattice(Arc::new(AwsLattice {
+                lattice: found.spec.clone(),
+                target_groups: BTreeMap::new(),
             }))
         }),
     };

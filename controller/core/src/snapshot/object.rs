@@ -124,6 +124,7 @@ kinds! {
     ClusterTrustBundle(Box<ClusterTrustBundle>): "certificates.k8s.io", "ClusterTrustBundle";
     Parameters(Box<own::SoftwareGatewayParameters>): "gatewright.dev", "SoftwareGatewayParameters";
     AwsBalancer(Box<own::AwsLoadBalancerParameters>): "gatewright.dev", "AwsLoadBalancerParameters";
+    AwsLattice(Box<own::AwsLatticeParameters>): "gatewright.dev", "AwsLatticeParameters";
     AwsTargetGroup(Box<own::AwsTargetGroupParameters>): "gatewright.dev", "AwsTargetGroupParameters";
 }
 

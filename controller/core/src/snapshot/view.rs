@@ -76,6 +76,7 @@ impl<'a> View<'a> {
         telemetry_policy: XTelemetryPolicy -> api::XTelemetryPolicy;
         namespace_object: Namespace -> Namespace;
         parameters: Parameters -> own::SoftwareGatewayParameters;
+        aws_lattice: AwsLattice -> own::AwsLatticeParameters;
         aws_balancer: AwsBalancer -> own::AwsLoadBalancerParameters;
     }
 

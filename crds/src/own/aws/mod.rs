@@ -1,8 +1,10 @@
 //! Parameters of load balancers on AWS: what the Gateway API has no field for.
 //!
-//! `AwsLoadBalancerParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters` to Services.
+//! `AwsLoadBalancerParameters` and `AwsLatticeParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters`
+//! to Services.
 
 mod balancer;
+mod lattice;
 mod listener;
 mod target_group;
 #[cfg(test)]
@@ -10,6 +12,9 @@ mod tests;
 
 pub use balancer::{
     AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,
+};
+pub use lattice::{
+    AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };
 pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
 pub use target_group::{

@@ -68,7 +68,7 @@
   resources: [xbackends/status, xbackendtrafficpolicies/status, xtelemetrypolicies/status]
   verbs: [patch]
 - apiGroups: [gatewright.dev]
-  resources: [awsloadbalancerparameters, awstargetgroupparameters, softwaregatewayparameters]
+  resources: [awslatticeparameters, awsloadbalancerparameters, awstargetgroupparameters, softwaregatewayparameters]
   verbs: [list, watch]
 {{- if .Values.aws.clusterName }}
 - apiGroups: [gatewright.dev]

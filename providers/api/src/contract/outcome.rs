@@ -2,7 +2,9 @@
 
 use super::{Action, Change, ProviderError, Resource};
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
+use gatewright_model::Str;
 use gatewright_model::unsupported::Unsupported;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Addresses, and why there are none or not those asked for.
@@ -12,6 +14,8 @@ pub struct Addresses {
     pub assigned: Vec<AssignedAddress>,
     /// Why the Gateway cannot be reached as it asks.
     pub fault: Option<ProgrammingFault>,
+    /// Names that hostnames of routes are reached by, where each has one of its own: what DNS is to say for them.
+    pub names: BTreeMap<Str, Str>,
 }
 
 /// What became of one change.

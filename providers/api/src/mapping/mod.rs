@@ -5,6 +5,7 @@
 //! feature has a row, and that every field of the CRDs is in one.
 
 mod aws_alb;
+mod aws_lattice;
 mod page;
 
 use crate::feature::Feature;
@@ -76,6 +77,7 @@ impl Provider {
     pub const fn mapping(self) -> Option<&'static [Row]> {
         match self {
             Self::AwsAlb => Some(aws_alb::ROWS),
+            Self::AwsLattice => Some(aws_lattice::ROWS),
             _ => None,
         }
     }

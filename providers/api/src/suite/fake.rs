@@ -186,6 +186,7 @@ impl Driver for FakeDriver {
             routability: "".into(),
         };
         Addresses {
+            names: BTreeMap::new(),
             assigned: there.then_some(address).into_iter().collect(),
             fault: None,
         }

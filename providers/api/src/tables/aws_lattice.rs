@@ -1,7 +1,16 @@
 //! VPC Lattice.
 //!
-//! Sources: "Listeners for your VPC Lattice service", "Quotas for Amazon VPC Lattice" (AWS documentation,
-//! November 2026), and the reference of the VPC Lattice API.
+//! Sources, by what they rule (AWS documentation below <https://docs.aws.amazon.com/vpc-lattice/latest/>, November 2026, and
+//! the reference of the API):
+//!
+//! - matches, and the two actions that there are: `ug/listener-rules.html`, `APIReference/API_HttpMatch.html`,
+//!   `APIReference/API_RuleAction.html`, `APIReference/API_FixedResponseAction.html`;
+//! - TLS listeners: `ug/tls-listeners.html`; certificates: `ug/https-listeners.html`, `ug/service-byoc.html`;
+//! - one custom domain for a service: `ug/service-custom-domain-name.html`;
+//! - "VPC Lattice does not support WebSockets", and that listeners and target groups need not speak the same version:
+//!   `ug/listeners.html`;
+//! - targets and checks: `ug/target-groups.html`, `APIReference/API_HealthCheckConfig.html`;
+//! - authorization: `ug/auth-policies.html`.
 
 #![allow(
     clippy::match_same_arms,
@@ -20,7 +29,10 @@ pub const fn support(feature: Feature) -> Support {
         | Feature::PathExact
         | Feature::PathPrefix
         | Feature::Method
-        | Feature::Weights => Support::Full,
+        | Feature::Weights
+        | Feature::Http2Backend
+        // Never trying again stays within every budget.
+        | Feature::RetryBudget => Support::Full,
         Feature::TlsTerminateListener => none("TLS listeners pass through only"),
         Feature::TcpListener | Feature::UdpListener => none_but(
             "services have HTTP, HTTPS and TLS listeners only",
@@ -32,9 +44,13 @@ pub const fn support(feature: Feature) -> Support {
         Feature::ListenerFilters | Feature::ExternalAuth => none("only IAM authorises requests"),
         Feature::StaticAddress => none("a service has a DNS name, not an address of its own"),
         Feature::Tracing => none("Lattice exports access logs, not spans"),
-        Feature::SniRouting => approximate("one hostname per TLS service"),
+        Feature::SniRouting => {
+            approximate("a service has one custom domain, which is a name and no wildcard")
+        }
         Feature::PathRegex => none("path matches are exact or prefix"),
-        Feature::HeaderExact => approximate("at most 5 header matches in a rule"),
+        Feature::HeaderExact => approximate(
+            "at most 5 header matches in a rule; whether the case of a header's name counts where that of its value does is not documented",
+        ),
         Feature::HeaderRegex => none("header matches are exact, prefix or contains"),
         Feature::QueryExact | Feature::QueryRegex => none("rules do not look at the query"),
         Feature::Grpc => approximate("on HTTPS listeners only"),
@@ -49,11 +65,12 @@ pub const fn support(feature: Feature) -> Support {
         | Feature::MirrorShare
         | Feature::Cors
         | Feature::BackendFilters => none("rules forward or answer with a fixed status; they change nothing"),
-        Feature::InvalidShare => approximate("an invalid share of a mixed rule answers 503"),
-        Feature::RequestTimeout | Feature::BackendTimeout => none("timeouts are fixed"),
-        Feature::Retry | Feature::RetryBudget => none("Lattice does not retry by policy"),
+        Feature::InvalidShare => {
+            approximate("an invalid share of a mixed rule answers 503, from an empty target group")
+        },
+        Feature::RequestTimeout | Feature::BackendTimeout => none("only the idle timeout of a whole service can be set"),
+        Feature::Retry => none("Lattice does not retry by policy"),
         Feature::SessionCookie | Feature::SessionHeader => none("there is no stickiness"),
-        Feature::Http2Backend => approximate("HTTP/2 target groups behind HTTPS listeners only"),
         Feature::WebSocketBackend => none("connections are not upgraded"),
         Feature::BackendTls => none("the certificate of a target is not verified"),
         Feature::BackendClientCertificate => none("no client certificate is presented to targets"),

@@ -8,6 +8,7 @@
 
 pub mod alb;
 pub mod certificate;
+pub mod lattice;
 pub mod limits;
 pub mod names;
 pub mod network;

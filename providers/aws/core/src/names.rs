@@ -137,7 +137,7 @@ fn name(namespace: &str, object: &str, hash: &str) -> Str {
 }
 
 /// Ten letters and digits that stand for a list of texts. Lengths are hashed too: no two lists are one text.
-fn hash(parts: &[&str]) -> String {
+pub(crate) fn hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());

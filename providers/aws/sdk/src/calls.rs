@@ -19,6 +19,8 @@ pub(crate) use table::{ec2, quotas, s3, sts};
 pub enum Service {
     /// Elastic Load Balancing v2.
     ElasticLoadBalancing,
+    /// VPC Lattice.
+    VpcLattice,
     /// EC2.
     Ec2,
     /// Certificate Manager.
@@ -38,6 +40,7 @@ impl Service {
     pub const fn id(self) -> &'static str {
         match self {
             Self::ElasticLoadBalancing => "Elastic Load Balancing v2",
+            Self::VpcLattice => "VPC Lattice",
             Self::Ec2 => "EC2",
             Self::Acm => "ACM",
             Self::Tagging => "Resource Groups Tagging API",
@@ -51,6 +54,7 @@ impl Service {
     pub(crate) const fn user_agent(self) -> &'static str {
         match self {
             Self::ElasticLoadBalancing => "elasticloadbalancingv2",
+            Self::VpcLattice => "vpclattice",
             Self::Ec2 => "ec2",
             Self::Acm => "acm",
             Self::Tagging => "resourcegroupstagging",
@@ -65,6 +69,7 @@ impl Service {
     pub const fn prefix(self) -> Option<&'static str> {
         match self {
             Self::ElasticLoadBalancing => Some("elasticloadbalancing"),
+            Self::VpcLattice => Some("vpc-lattice"),
             Self::Ec2 => Some("ec2"),
             Self::Acm => Some("acm"),
             Self::Tagging => Some("tag"),
@@ -146,6 +151,22 @@ pub enum Kind {
     Rule,
     /// A target group.
     TargetGroup,
+    /// A service network of VPC Lattice.
+    LatticeNetwork,
+    /// Its association with a VPC.
+    LatticeVpcAssociation,
+    /// Its association with a service.
+    LatticeServiceAssociation,
+    /// A service of VPC Lattice.
+    LatticeService,
+    /// Its listener.
+    LatticeListener,
+    /// A listener's rule.
+    LatticeRule,
+    /// A target group of VPC Lattice.
+    LatticeTargetGroup,
+    /// A subscription to access logs.
+    LatticeLog,
     /// A security group.
     SecurityGroup,
     /// A VPC.
@@ -176,6 +197,14 @@ impl Kind {
             ],
             Self::Rule => &["elasticloadbalancing:*:*:listener-rule/app/*/*/*/*"],
             Self::TargetGroup => &["elasticloadbalancing:*:*:targetgroup/*/*"],
+            Self::LatticeNetwork => &["vpc-lattice:*:*:servicenetwork/*"],
+            Self::LatticeVpcAssociation => &["vpc-lattice:*:*:servicenetworkvpcassociation/*"],
+            Self::LatticeServiceAssociation => &["vpc-lattice:*:*:servicenetworkserviceassociation/*"],
+            Self::LatticeService => &["vpc-lattice:*:*:service/*"],
+            Self::LatticeListener => &["vpc-lattice:*:*:service/*/listener/*"],
+            Self::LatticeRule => &["vpc-lattice:*:*:service/*/listener/*/rule/*"],
+            Self::LatticeTargetGroup => &["vpc-lattice:*:*:targetgroup/*"],
+            Self::LatticeLog => &["vpc-lattice:*:*:accesslogsubscription/*"],
             Self::SecurityGroup => &["ec2:*:*:security-group/*"],
             Self::Vpc => &["ec2:*:*:vpc/*"],
             Self::Certificate => &["acm:*:*:certificate/*"],

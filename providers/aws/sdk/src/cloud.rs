@@ -78,7 +78,7 @@ impl Account {
 }
 
 /// The error of an operation.
-fn failed<E>(
+pub(crate) fn failed<E>(
     service: Service,
     operation: &'static str,
 ) -> impl FnOnce(SdkError<E, HttpResponse>) -> CloudError
@@ -92,7 +92,7 @@ where
 }
 
 /// AWS answered in a form that we have no type for, or that it does not document.
-fn odd(operation: &'static str, what: impl fmt::Display) -> CloudError {
+pub(crate) fn odd(operation: &'static str, what: impl fmt::Display) -> CloudError {
     CloudError {
         kind: ErrorKind::Unexpected,
         operation,
@@ -105,7 +105,7 @@ fn odd(operation: &'static str, what: impl fmt::Display) -> CloudError {
 ///
 /// Policies allow deletions of what is marked as ours; what is gone has no mark any more, so that AWS may answer that
 /// we lack the permission. Then it is looked up, which is always allowed.
-async fn gone_is_fine<T, F>(answer: Answer<T>, exists: impl FnOnce() -> F) -> Answer<()>
+pub(crate) async fn gone_is_fine<T, F>(answer: Answer<T>, exists: impl FnOnce() -> F) -> Answer<()>
 where
     F: Future<Output = Answer<bool>>,
 {

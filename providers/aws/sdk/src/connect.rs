@@ -167,7 +167,12 @@ impl Connector {
         let tagging = aws_sdk_resourcegroupstagging::config::Builder::from(config)
             .http_client(http.clone())
             .interceptor(track.clone());
+        let lattice = aws_sdk_vpclattice::config::Builder::from(config)
+            .http_client(http.clone())
+            .interceptor(track.clone());
         Ok(Account {
+            lattice: aws_sdk_vpclattice::Client::from_conf(lattice.build()),
+            lattice_limits: crate::lattice::CachedLimits::default(),
             elb: aws_sdk_elasticloadbalancingv2::Client::from_conf(elb.build()),
             acm: aws_sdk_acm::Client::from_conf(acm.build()),
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging.build()),
@@ -240,6 +245,8 @@ async fn identity(config: &SdkConfig) -> Result<Identity, CloudError> {
 /// An account in a region.
 #[derive(Clone, Debug)]
 pub struct Account {
+    pub(crate) lattice: aws_sdk_vpclattice::Client,
+    pub(crate) lattice_limits: crate::lattice::CachedLimits,
     pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,

@@ -11,6 +11,7 @@ mod cloud;
 mod connect;
 pub mod ec2;
 mod error;
+mod lattice;
 pub mod limiter;
 pub mod quotas;
 pub mod s3;

@@ -31,11 +31,11 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     match serving.or(former) {
         Some(seen) => Addresses {
             assigned: assigned(seen),
-            fault: None,
+            ..Addresses::default()
         },
         None => Addresses {
-            assigned: Vec::new(),
             fault: Some(fault(current)),
+            ..Addresses::default()
         },
     }
 }

@@ -11,3 +11,4 @@ mod accepted;
 mod agreement;
 mod fit;
 mod goldens;
+mod lattice;

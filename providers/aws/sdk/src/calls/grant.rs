@@ -10,6 +10,8 @@ use super::Service;
 pub enum Grant {
     /// Load balancers, listeners, rules, target groups.
     LoadBalancing,
+    /// VPC Lattice.
+    Lattice,
     /// VPCs, subnets, security groups.
     Network,
     /// Certificates in ACM.
@@ -22,6 +24,7 @@ impl Grant {
     /// All parts.
     pub const ALL: &'static [Self] = &[
         Self::LoadBalancing,
+        Self::Lattice,
         Self::Network,
         Self::Certificates,
         Self::Account,
@@ -31,6 +34,7 @@ impl Grant {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoadBalancing => "load-balancing",
+            Self::Lattice => "lattice",
             Self::Network => "network",
             Self::Certificates => "certificates",
             Self::Account => "account",
@@ -49,6 +53,7 @@ impl Service {
         match self {
             // S3 has the bundles of trust stores.
             Self::ElasticLoadBalancing | Self::S3 => Some(Grant::LoadBalancing),
+            Self::VpcLattice => Some(Grant::Lattice),
             Self::Ec2 => Some(Grant::Network),
             Self::Acm => Some(Grant::Certificates),
             Self::Tagging | Self::Quotas => Some(Grant::Account),

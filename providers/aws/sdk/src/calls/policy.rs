@@ -59,6 +59,19 @@ fn parts(call: &Call) -> Vec<(Scope, &'static [Kind])> {
                 (Scope::Always, &[Kind::Vpc]),
             ]
         }
+        // An association is made of what may be others', too.
+        [made, Kind::LatticeNetwork, Kind::LatticeService] => {
+            vec![
+                (call.scope, std::slice::from_ref(made)),
+                (Scope::Always, &[Kind::LatticeNetwork, Kind::LatticeService]),
+            ]
+        }
+        [made, Kind::LatticeNetwork] => {
+            vec![
+                (call.scope, std::slice::from_ref(made)),
+                (Scope::Always, &[Kind::LatticeNetwork]),
+            ]
+        }
         on => vec![(call.scope, on)],
     }
 }

@@ -143,6 +143,206 @@ pub static ALL: &[&Call] = &[
     // S3.
     &s3::PUT_OBJECT,
     &s3::DELETE_OBJECT,
+    // VPC Lattice.
+    &lattice_read("GetServiceNetwork", "what exists"),
+    &lattice_read("ListServiceNetworks", "whose a name is that is taken"),
+    &lattice_read(
+        "ListServiceNetworkVpcAssociations",
+        "which VPCs reach a network, and which network a VPC has",
+    ),
+    &lattice_read("GetServiceNetworkVpcAssociation", "its security groups"),
+    &lattice_read(
+        "ListServiceNetworkServiceAssociations",
+        "which networks a service is in",
+    ),
+    &lattice_read("GetService", "what exists, and its name"),
+    &lattice_read("ListServices", "whose a name is that is taken"),
+    &lattice_read("ListListeners", "what exists"),
+    &lattice_read("GetListener", "its default action"),
+    &lattice_read("ListRules", "what exists"),
+    &lattice_read("GetRule", "its match and action"),
+    &lattice_read("GetTargetGroup", "what exists"),
+    &lattice_read("ListTargetGroups", "whose a name is that is taken"),
+    &lattice_read("ListTargets", "who is registered"),
+    &lattice_read("GetAuthPolicy", "differences of policies"),
+    &lattice_read("ListAccessLogSubscriptions", "where access is logged"),
+    &lattice_read("ListTagsForResource", "what is ours"),
+    &lattice(
+        "CreateServiceNetwork",
+        &[Kind::LatticeNetwork],
+        Marks,
+        "the service network of a Gateway",
+    ),
+    &lattice(
+        "UpdateServiceNetwork",
+        &[Kind::LatticeNetwork],
+        Ours,
+        "whether callers are authenticated",
+    ),
+    &lattice(
+        "DeleteServiceNetwork",
+        &[Kind::LatticeNetwork],
+        Ours,
+        "a Gateway is gone",
+    ),
+    &lattice(
+        "CreateServiceNetworkVpcAssociation",
+        &[Kind::LatticeVpcAssociation, Kind::LatticeNetwork],
+        Marks,
+        "clients of a VPC reach the network",
+    ),
+    &lattice(
+        "UpdateServiceNetworkVpcAssociation",
+        &[Kind::LatticeVpcAssociation],
+        Ours,
+        "its security groups",
+    ),
+    &lattice(
+        "DeleteServiceNetworkVpcAssociation",
+        &[Kind::LatticeVpcAssociation],
+        Ours,
+        "a Gateway is gone, or asks for another VPC",
+    ),
+    &lattice(
+        "CreateServiceNetworkServiceAssociation",
+        &[
+            Kind::LatticeServiceAssociation,
+            Kind::LatticeNetwork,
+            Kind::LatticeService,
+        ],
+        Marks,
+        "a service is reached",
+    ),
+    &lattice(
+        "DeleteServiceNetworkServiceAssociation",
+        &[Kind::LatticeServiceAssociation],
+        Ours,
+        "a hostname is gone",
+    ),
+    &lattice(
+        "CreateService",
+        &[Kind::LatticeService],
+        Marks,
+        "a hostname of a Gateway",
+    ),
+    &lattice(
+        "UpdateService",
+        &[Kind::LatticeService],
+        Ours,
+        "certificate, and whether callers are authenticated",
+    ),
+    &lattice(
+        "DeleteService",
+        &[Kind::LatticeService],
+        Ours,
+        "a hostname is gone",
+    ),
+    &lattice(
+        "CreateListener",
+        &[Kind::LatticeListener],
+        Marks,
+        "a port of a Gateway",
+    ),
+    &lattice(
+        "UpdateListener",
+        &[Kind::LatticeListener],
+        Ours,
+        "its default action",
+    ),
+    &lattice("DeleteListener", &[Kind::LatticeListener], Ours, "a port is gone"),
+    &lattice("CreateRule", &[Kind::LatticeRule], Marks, "a rule of a route"),
+    &lattice("UpdateRule", &[Kind::LatticeRule], Ours, "an edit of a route"),
+    &lattice(
+        "BatchUpdateRule",
+        &[Kind::LatticeRule],
+        Ours,
+        "precedence of routes",
+    ),
+    &lattice(
+        "DeleteRule",
+        &[Kind::LatticeRule],
+        Ours,
+        "a rule of a route is gone",
+    ),
+    &lattice(
+        "CreateTargetGroup",
+        &[Kind::LatticeTargetGroup],
+        Marks,
+        "a backend of a route",
+    ),
+    &lattice(
+        "UpdateTargetGroup",
+        &[Kind::LatticeTargetGroup],
+        Ours,
+        "health checks that parameters set",
+    ),
+    &lattice(
+        "DeleteTargetGroup",
+        &[Kind::LatticeTargetGroup],
+        Ours,
+        "a backend is gone",
+    ),
+    &lattice(
+        "RegisterTargets",
+        &[Kind::LatticeTargetGroup],
+        Ours,
+        "endpoints of a backend",
+    ),
+    &lattice(
+        "DeregisterTargets",
+        &[Kind::LatticeTargetGroup],
+        Ours,
+        "endpoints that go away",
+    ),
+    &lattice(
+        "PutAuthPolicy",
+        &[Kind::LatticeNetwork, Kind::LatticeService],
+        Ours,
+        "auth policies of parameters",
+    ),
+    &lattice(
+        "DeleteAuthPolicy",
+        &[Kind::LatticeNetwork, Kind::LatticeService],
+        Ours,
+        "policies that are not wanted any more",
+    ),
+    &lattice(
+        "CreateAccessLogSubscription",
+        &[Kind::LatticeLog],
+        Marks,
+        "access logs of parameters",
+    ),
+    &lattice(
+        "DeleteAccessLogSubscription",
+        &[Kind::LatticeLog],
+        Ours,
+        "access logs that are not wanted any more",
+    ),
+    &lattice(
+        "TagResource",
+        &[
+            Kind::LatticeNetwork,
+            Kind::LatticeVpcAssociation,
+            Kind::LatticeServiceAssociation,
+            Kind::LatticeService,
+            Kind::LatticeListener,
+            Kind::LatticeRule,
+            Kind::LatticeTargetGroup,
+            Kind::LatticeLog,
+        ],
+        MarksOrOurs,
+        "marks of ownership, and tags that parameters or infrastructure labels ask for",
+    ),
+    &lattice(
+        "UntagResource",
+        &[
+            Kind::LatticeNetwork,
+            Kind::LatticeService,
+            Kind::LatticeTargetGroup,
+        ],
+        Ours,
+        "tags that are not wanted any more",
+    ),
     // EC2.
     &ec2::DESCRIBE_VPCS,
     &ec2::DESCRIBE_SUBNETS,
@@ -337,6 +537,21 @@ const fn read(service: Service, operation: &'static str, bucket: Bucket, why: &'
         on: &[Kind::Any],
         scope: Scope::Always,
         bucket,
+        why,
+    }
+}
+
+const fn lattice_read(operation: &'static str, why: &'static str) -> Call {
+    read(Service::VpcLattice, operation, Bucket::LatticeRead, why)
+}
+
+const fn lattice(operation: &'static str, on: &'static [Kind], scope: Scope, why: &'static str) -> Call {
+    Call {
+        service: Service::VpcLattice,
+        operation,
+        on,
+        scope,
+        bucket: Bucket::LatticeWrite,
         why,
     }
 }

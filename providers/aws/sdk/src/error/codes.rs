@@ -167,6 +167,14 @@ const ELB: &[(ErrorKind, &[&str])] = &[
     ),
 ];
 
+/// VPC Lattice (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/CommonErrors.html>).
+const LATTICE: &[(ErrorKind, &[&str])] = &[
+    // "The request conflicts with the current state of the resource": something is on its way.
+    (ErrorKind::Conflict, &["ConflictException"]),
+    (ErrorKind::NotFound, &["ResourceNotFoundException"]),
+    (ErrorKind::QuotaExceeded, &["ServiceQuotaExceededException"]),
+];
+
 /// EC2.
 const EC2: &[(ErrorKind, &[&str])] = &[
     (
@@ -299,12 +307,41 @@ const STS: &[(ErrorKind, &[&str])] = &[
 ///
 /// `DeleteLoadBalancer`: deletion protection is on,
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html>.
-const OPERATIONS: &[(Service, &str, &str, ErrorKind)] = &[(
-    Service::ElasticLoadBalancing,
-    "DeleteLoadBalancer",
-    "OperationNotPermitted",
-    ErrorKind::Protected,
-)];
+///
+/// VPC Lattice has one code for names that are taken, VPCs that have a network already, and what is in use.
+const OPERATIONS: &[(Service, &str, &str, ErrorKind)] = &[
+    (
+        Service::ElasticLoadBalancing,
+        "DeleteLoadBalancer",
+        "OperationNotPermitted",
+        ErrorKind::Protected,
+    ),
+    taken("CreateServiceNetwork"),
+    taken("CreateService"),
+    taken("CreateTargetGroup"),
+    taken("CreateServiceNetworkVpcAssociation"),
+    used("DeleteServiceNetwork"),
+    used("DeleteService"),
+    used("DeleteTargetGroup"),
+];
+
+const fn taken(operation: &'static str) -> (Service, &'static str, &'static str, ErrorKind) {
+    (
+        Service::VpcLattice,
+        operation,
+        "ConflictException",
+        ErrorKind::NotOurs,
+    )
+}
+
+const fn used(operation: &'static str) -> (Service, &'static str, &'static str, ErrorKind) {
+    (
+        Service::VpcLattice,
+        operation,
+        "ConflictException",
+        ErrorKind::InUse,
+    )
+}
 
 /// The kind of a code, if it is known.
 pub fn kind_of_code(service: Service, operation: &str, code: &str) -> Option<ErrorKind> {
@@ -316,6 +353,7 @@ pub fn kind_of_code(service: Service, operation: &str, code: &str) -> Option<Err
     }
     let own = match service {
         Service::ElasticLoadBalancing => ELB,
+        Service::VpcLattice => LATTICE,
         Service::Ec2 => EC2,
         Service::Acm => ACM,
         Service::Tagging => TAGGING,
@@ -367,6 +405,7 @@ pub(super) fn all() -> Vec<(Option<Service>, &'static str)> {
     let tables = [
         (None, ANYWHERE),
         (Some(Service::ElasticLoadBalancing), ELB),
+        (Some(Service::VpcLattice), LATTICE),
         (Some(Service::Ec2), EC2),
         (Some(Service::Acm), ACM),
         (Some(Service::Tagging), TAGGING),

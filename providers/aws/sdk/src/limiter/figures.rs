@@ -11,6 +11,10 @@ pub enum Bucket {
     ElbModify,
     /// Elastic Load Balancing: `RegisterTargets`, `DeregisterTargets`.
     ElbTargets,
+    /// VPC Lattice: `Get…`, `List…`.
+    LatticeRead,
+    /// VPC Lattice: the others.
+    LatticeWrite,
     /// EC2: `Describe…`.
     Ec2Read,
     /// EC2: the others.
@@ -58,10 +62,12 @@ const LBC: &str = "the defaults of the AWS Load Balancer Controller (pkg/aws/thr
 
 impl Bucket {
     /// All.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ElbDescribe,
         Self::ElbModify,
         Self::ElbTargets,
+        Self::LatticeRead,
+        Self::LatticeWrite,
         Self::Ec2Read,
         Self::Ec2Write,
         Self::AcmList,
@@ -80,6 +86,8 @@ impl Bucket {
             Self::ElbDescribe => "elb_describe",
             Self::ElbModify => "elb_modify",
             Self::ElbTargets => "elb_targets",
+            Self::LatticeRead => "lattice_read",
+            Self::LatticeWrite => "lattice_write",
             Self::Ec2Read => "ec2_read",
             Self::Ec2Write => "ec2_write",
             Self::AcmList => "acm_list",
@@ -112,6 +120,17 @@ impl Bucket {
             // One below the peer's 20: the two ends of a call do not see it at one moment.
             Self::ElbModify => row(19, 3.0, Basis::Assumed(LBC)),
             Self::ElbTargets => row(20, 4.0, Basis::Assumed(LBC)),
+            // Its quotas page names no rates.
+            Self::LatticeRead => row(
+                40,
+                10.0,
+                Basis::Assumed("as for describes of Elastic Load Balancing"),
+            ),
+            Self::LatticeWrite => row(
+                20,
+                3.0,
+                Basis::Assumed("as for changes of Elastic Load Balancing"),
+            ),
             Self::Ec2Read => row(100, 20.0, Basis::Documented(EC2)),
             Self::Ec2Write => row(
                 20,

@@ -14,7 +14,7 @@
 //!   ([`super::settings::Approximations`]).
 
 mod action;
-mod certificates;
+pub(crate) mod certificates;
 mod clients;
 mod conditions;
 pub(crate) mod context;

@@ -1,0 +1,213 @@
+//! `AwsLatticeParameters`.
+
+use super::merged;
+use super::target_group::TargetGroupSettings;
+use crate::own::merge::{both, over};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Settings of VPC Lattice for a GatewayClass (`spec.parametersRef`) or one Gateway
+/// (`spec.infrastructure.parametersRef`). A Gateway's settings win over its class', field by field, maps key by key,
+/// services host by host; what neither sets has the default.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[kube(
+    group = "gatewright.dev",
+    version = "v1alpha1",
+    kind = "AwsLatticeParameters",
+    plural = "awslatticeparameters",
+    namespaced,
+    category = "gatewright",
+    doc = "Settings of AWS VPC Lattice, for a GatewayClass or for one Gateway.",
+    derive = "Default",
+    derive = "PartialEq"
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.serviceNetwork) && has(self.access))")
+        .message("serviceNetwork and access exclude each other: who may call is up to the network's owner"),
+    validation = Rule::new("!has(self.securityGroups) || !has(self.vpcAssociation) || self.vpcAssociation == 'Vpc'")
+        .message("securityGroups are those of the VPC's association, which vpcAssociation None leaves to others"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
+        .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
+        .message("tags: a key has at most 128 characters, a value at most 256")
+)]
+pub struct AwsLatticeParametersSpec {
+    /// VPC of the clients and the targets. That of the controller's `--aws-vpc-id` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
+    pub vpc: Option<String>,
+    /// A service network of yours, or one that another account shares with this one, by its id or ARN: services are
+    /// associated with it, and nothing of it is changed. By default the Gateway has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 200),
+        regex(
+            pattern = "^(sn-[0-9a-z]{17}|arn:[a-z0-9-]+:vpc-lattice:[a-zA-Z0-9-]+:[0-9]{12}:servicenetwork/sn-[0-9a-z]{17})$"
+        )
+    )]
+    pub service_network: Option<String>,
+    /// Whether the VPC is associated with the Gateway's service network, so that its clients reach the services. A VPC is
+    /// associated with one service network. `Vpc` by default, `None` with `serviceNetwork`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_association: Option<VpcAssociation>,
+    /// Security groups of the association: whom in the VPC they let in. All by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 5),
+        inner(length(max = 24), regex(pattern = "^sg-[0-9a-f]{8,17}$"))
+    )]
+    pub security_groups: Option<Vec<String>>,
+    /// Who may call any service of the Gateway's network, and where that is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<LatticeAccess>,
+    /// Settings of single services, by hostname.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["hostname"]))]
+    pub services: Option<Vec<LatticeService>>,
+    /// Target groups of all backends: their health check. `AwsTargetGroupParameters` of a Service win over it, field by
+    /// field. Lattice has no attributes of target groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_groups: Option<TargetGroupSettings>,
+    /// Tags of networks, services and target groups. Labels of the Gateway's `infrastructure` become tags as well and win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 40))]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Whether what could be served only roughly is refused instead. Off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+/// Whether a VPC is associated with a service network. `Vpc` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VpcAssociation {
+    /// It is.
+    #[default]
+    Vpc,
+    /// Others see to that: by an association or an endpoint of their own.
+    None,
+}
+
+/// Who may call, and where that is logged.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LatticeAccess {
+    /// Auth policy, JSON. With it callers are authenticated by IAM, and nobody may call whom it does not allow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 10240), regex(pattern = "^[ \\t\\r\\n]*\\{"))]
+    pub auth_policy: Option<String>,
+    /// ARNs that access logs are sent to: CloudWatch log groups, S3 buckets, Firehose delivery streams; one of each kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 3),
+        inner(length(max = 2048), regex(pattern = "^arn:[a-z0-9-]+:(logs|s3|firehose):.+$"))
+    )]
+    pub access_logs: Option<Vec<String>>,
+}
+
+/// Settings of one service.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LatticeService {
+    /// The hostname that it serves, or `*` for the Gateway's own service.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = "^(\\*|[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$")
+    )]
+    pub hostname: String,
+    /// ARN of a certificate in ACM, in place of those of the Gateway's listeners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = "^arn:[a-z0-9-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-z-]+$")
+    )]
+    pub certificate_arn: Option<String>,
+    /// Who may call it, and where that is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<LatticeAccess>,
+}
+
+over!(LatticeAccess {
+    auth_policy,
+    access_logs
+});
+
+impl LatticeService {
+    fn over(self, base: &Self) -> Self {
+        let Self {
+            hostname,
+            certificate_arn,
+            access,
+        } = self;
+        Self {
+            hostname,
+            certificate_arn: certificate_arn.or_else(|| base.certificate_arn.clone()),
+            access: both(access, base.access.as_ref(), LatticeAccess::over),
+        }
+    }
+
+    /// Host by host; those that only `base` has come last.
+    fn all_over(mine: Vec<Self>, base: &[Self]) -> Vec<Self> {
+        let others = base
+            .iter()
+            .filter(|base| !mine.iter().any(|mine| mine.hostname == base.hostname))
+            .cloned()
+            .collect::<Vec<_>>();
+        let of = |mine: Self| match base.iter().find(|base| base.hostname == mine.hostname) {
+            Some(base) => mine.over(base),
+            None => mine,
+        };
+        mine.into_iter().map(of).chain(others).collect()
+    }
+}
+
+impl AwsLatticeParametersSpec {
+    /// These settings where set, else `base`'s: `gateway.over(&class)`.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let Self {
+            vpc,
+            service_network,
+            vpc_association,
+            security_groups,
+            access,
+            services,
+            target_groups,
+            tags,
+            strict,
+        } = self;
+        // One of them replaces the other: together they would contradict each other.
+        let (service_network, access) = match (service_network, access) {
+            (None, None) => (base.service_network.clone(), base.access.clone()),
+            (None, Some(access)) => (
+                None,
+                both(Some(access), base.access.as_ref(), LatticeAccess::over),
+            ),
+            (network, _) => (network, None),
+        };
+        let (vpc_association, security_groups) = match (vpc_association, security_groups) {
+            (None, None) => (base.vpc_association, base.security_groups.clone()),
+            (Some(VpcAssociation::None), _) => (Some(VpcAssociation::None), None),
+            (association, groups) => (association, groups.or_else(|| base.security_groups.clone())),
+        };
+        Self {
+            vpc: vpc.or_else(|| base.vpc.clone()),
+            service_network,
+            vpc_association,
+            security_groups,
+            access,
+            services: both(services, base.services.as_ref(), |mine, base| {
+                LatticeService::all_over(mine, base)
+            }),
+            target_groups: both(
+                target_groups,
+                base.target_groups.as_ref(),
+                TargetGroupSettings::over,
+            ),
+            tags: merged(tags, base.tags.as_ref()),
+            strict: strict.or(base.strict),
+        }
+    }
+}

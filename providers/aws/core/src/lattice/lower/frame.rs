@@ -1,0 +1,77 @@
+//! The service network, its association, and tags.
+
+use super::Context;
+use crate::Str;
+use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::lattice::settings::{Association, Settings};
+use crate::lattice::{Network, VpcAssociation, names};
+use crate::tags;
+use gatewright_model::LoadBalancer;
+use gatewright_provider_api::Feature;
+use std::collections::BTreeMap;
+
+/// Reports what the Gateway as a whole asks for.
+pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
+    let gateway = format!("Gateway {}", balancer.gateway);
+    let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
+    if balancer.addresses.iter().any(|address| address.value.is_some()) {
+        let _ = report.uses(Feature::StaticAddress, &place("spec.addresses"));
+    }
+    if balancer.tracing.is_some() {
+        let _ = report.uses(Feature::Tracing, &place("XTelemetryPolicy spec.tracing"));
+    }
+    if balancer.backend_client_certificate.is_some() {
+        let place = place("spec.tls.backend.clientCertificateRef");
+        let _ = report.uses(Feature::BackendClientCertificate, &place);
+    }
+}
+
+pub(super) fn network(context: &Context<'_>) -> Network {
+    let Settings {
+        cluster,
+        network,
+        access,
+        ..
+    } = context.settings;
+    match network {
+        Some(given) => Network::Given(given.clone()),
+        None => Network::Own {
+            name: names::network(cluster, &context.balancer.gateway),
+            access: access.clone(),
+        },
+    }
+}
+
+pub(super) fn association(context: &Context<'_>) -> Option<VpcAssociation> {
+    let settings = context.settings;
+    (settings.association == Association::Vpc).then(|| VpcAssociation {
+        vpc: context.surroundings.vpc.clone(),
+        security_groups: settings.security_groups.clone(),
+    })
+}
+
+/// Tags that users ask for: those of the parameters, and the labels of the Gateway's `infrastructure`, which win.
+pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, Str> {
+    let gateway = format!("Gateway {}", context.balancer.gateway);
+    let mut found: BTreeMap<Str, Str> = BTreeMap::new();
+    let labels = &context.balancer.infrastructure.labels;
+    let settings = context
+        .settings
+        .tags
+        .iter()
+        .filter(|(key, _)| !labels.contains_key(*key));
+    let labels = labels.iter().map(|tag| (tag, "spec.infrastructure.labels"));
+    let settings = settings.map(|tag| (tag, "spec.infrastructure.parametersRef tags"));
+    for ((key, value), field) in labels.chain(settings) {
+        let place = Place::new(&gateway, &format!("{field}[{key}]"), Consequence::Ignored);
+        if let Err(why) = tags::check(key, value) {
+            let _ = report.refuse(&place, &why, "use another key or value");
+        } else if found.len() == tags::room() {
+            let why = format!("a resource has at most {} tags", tags::MAX);
+            let _ = report.refuse(&place, &why, "use fewer tags");
+        } else {
+            found.insert(key.clone(), value.clone());
+        }
+    }
+    found
+}

@@ -1,0 +1,182 @@
+//! Names of what is made: from what cannot change, so that two processes come to the same.
+//!
+//! Small letters, digits and single hyphens, not at an end
+//! (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html>). Networks, services and target
+//! groups are unique in the account and region, so that the cluster is part of each; listeners in their service, rules
+//! in their listener.
+
+use super::{Match, Protocol, ServiceId};
+use crate::Str;
+use crate::names::hash;
+use crate::target_group::{Fixed, ProtocolVersion, TargetGroupId};
+use gatewright_model::key::{BackendKey, ObjectName};
+
+/// In front of every name. Within a service of ours what has it is ours.
+pub const PREFIX: &str = "gw-";
+/// Characters of each readable part.
+const PART: usize = 12;
+
+/// Name of a Gateway's service network.
+pub fn network(cluster: &str, gateway: &ObjectName) -> Str {
+    let hash = hash(&["lattice network", cluster, &gateway.namespace, &gateway.name]);
+    name(&[&gateway.namespace, &gateway.name], &hash)
+}
+
+/// Name of a service of a Gateway.
+pub fn service(cluster: &str, gateway: &ObjectName, id: &ServiceId) -> Str {
+    let hash = hash(&[
+        "lattice service",
+        cluster,
+        &gateway.namespace,
+        &gateway.name,
+        &id.0,
+    ]);
+    let readable = if *id == ServiceId::own() {
+        &gateway.name
+    } else {
+        &id.0
+    };
+    name(&[&gateway.namespace, readable], &hash)
+}
+
+/// Name of a target group of a service.
+pub fn target_group(
+    service: &str,
+    id: &TargetGroupId,
+    of: Option<&BackendKey>,
+    (fixed, vpc): (&Fixed, &str),
+) -> Str {
+    let Fixed {
+        protocol,
+        version,
+        port,
+        kind: _,
+        ipv6,
+    } = fixed;
+    let version = match version {
+        None => "",
+        Some(ProtocolVersion::Http1) => "http1",
+        Some(ProtocolVersion::Http2) => "http2",
+        Some(ProtocolVersion::Grpc) => "grpc",
+    };
+    let family = if *ipv6 { "ipv6" } else { "ipv4" };
+    let port = port.to_string();
+    let hash = hash(&[
+        "lattice target group",
+        service,
+        &id.0,
+        protocol,
+        version,
+        &port,
+        family,
+        vpc,
+    ]);
+    match of {
+        Some(backend) => name(&[&backend.object.namespace, &backend.object.name], &hash),
+        None => name(&["empty"], &hash),
+    }
+}
+
+/// Name of a listener.
+pub fn listener(port: u16, protocol: Protocol) -> Str {
+    let protocol = match protocol {
+        Protocol::Http => "http",
+        Protocol::Https => "https",
+        Protocol::TlsPassthrough => "tls",
+    };
+    format!("{PREFIX}{protocol}-{port}").into()
+}
+
+/// Name of a rule; `taken` are those of the listener's other rules. A rule keeps its name when it changes, so that the
+/// name that follows from its conditions may be another's.
+pub fn rule(conditions: &Match, taken: impl Fn(&str) -> bool) -> Str {
+    let text = format!("{conditions:?}");
+    let mut attempt = 0u32;
+    loop {
+        let hash = hash(&["lattice rule", &text, &attempt.to_string()]);
+        let found = format!("{PREFIX}{hash}");
+        if !taken(&found) {
+            return found.into();
+        }
+        attempt += 1;
+    }
+}
+
+fn name(parts: &[&str], hash: &str) -> Str {
+    let mut text = String::from(PREFIX.trim_end_matches('-'));
+    for part in parts {
+        let readable: String = part
+            .chars()
+            .map(|found| found.to_ascii_lowercase())
+            .map(|found| if found.is_ascii_alphanumeric() { found } else { '-' })
+            .take(PART)
+            .collect();
+        for word in readable.split('-').filter(|word| !word.is_empty()) {
+            text.push('-');
+            text.push_str(word);
+        }
+    }
+    text.push('-');
+    text.push_str(hash);
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target_group::TargetKind;
+    use std::collections::BTreeSet;
+
+    /// `API_CreateService`, `name`: `(?!svc-)(?![-])(?!.*[-]$)(?!.*[-]{2})[a-z0-9-]+`, 3 to 40.
+    fn is_valid(name: &str) -> bool {
+        (3..=40).contains(&name.len())
+            && !name.contains("--")
+            && !name.starts_with('-')
+            && !name.ends_with('-')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    }
+
+    #[test]
+    fn names_are_what_aws_accepts_and_differ_with_what_cannot_change() {
+        let mut names = BTreeSet::new();
+        let fixed = |port| Fixed {
+            protocol: "HTTP".into(),
+            version: Some(ProtocolVersion::Http1),
+            port,
+            kind: TargetKind::Ip,
+            ipv6: false,
+        };
+        for gateway in [
+            ObjectName::new("shop", "public"),
+            ObjectName::new("shop", "public-2"),
+            ObjectName::new(&"n-".repeat(30), &"g.".repeat(120)),
+            ObjectName::new("---", "X..Y"),
+        ] {
+            names.insert(network("a", &gateway));
+            names.insert(network("b", &gateway));
+            for host in ["*", "shop.example.com", "a--b.example.com"] {
+                let id = ServiceId(host.into());
+                let service = service("a", &gateway, &id);
+                for port in [80, 81] {
+                    let group = TargetGroupId("x".into());
+                    names.insert(target_group(&service, &group, None, (&fixed(port), "vpc-1")));
+                }
+                names.insert(service);
+            }
+        }
+        assert_eq!(names.len(), 4 * (2 + 3 * 3));
+        for name in &names {
+            assert!(is_valid(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn rules_never_take_a_name_that_is_there() {
+        let first = rule(&Match::default(), |_| false);
+        let second = rule(&Match::default(), |name| *name == *first);
+        assert_ne!(first, second);
+        assert!(is_valid(&first) && is_valid(&second));
+    }
+}

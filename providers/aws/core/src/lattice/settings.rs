@@ -1,0 +1,111 @@
+//! What a Gateway's services depend on beside it: what users set, and what is found in the account.
+
+use super::Access;
+use crate::Str;
+use crate::alb::settings::{Approximations, Family};
+use crate::target_group::HealthCheck;
+use gatewright_model::key::ObjectName;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What users set, merged over all levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the cluster, in the tags and names of everything that is made.
+    pub cluster: Str,
+    /// A service network of somebody else, by id or ARN.
+    pub network: Option<Str>,
+    /// Whether the VPC is associated with the network.
+    pub association: Association,
+    /// Security groups of the association.
+    pub security_groups: BTreeSet<Str>,
+    /// Of the network.
+    pub access: Access,
+    /// Of single services, by hostname; `*` for the Gateway's own.
+    pub services: BTreeMap<Str, ServiceSettings>,
+    /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
+    pub tags: BTreeMap<Str, Str>,
+    /// What becomes of what can be served only roughly.
+    pub approximations: Approximations,
+    /// Address family of pods that have both.
+    pub family: Family,
+    /// Health checks.
+    pub health: Option<HealthCheck>,
+    /// Health checks of single Services, in place of `health`.
+    pub backends: BTreeMap<ObjectName, HealthCheck>,
+}
+
+impl Settings {
+    /// All defaults.
+    pub fn new(cluster: &str) -> Self {
+        Self {
+            cluster: cluster.into(),
+            network: None,
+            association: Association::default(),
+            security_groups: BTreeSet::new(),
+            access: Access::default(),
+            services: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            approximations: Approximations::default(),
+            family: Family::default(),
+            health: None,
+            backends: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether a VPC is associated with the service network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Association {
+    /// It is, so that its clients reach the services.
+    #[default]
+    Vpc,
+    /// Others see to that.
+    None,
+}
+
+/// Settings of one service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// ARN of a certificate in ACM, in place of those of the Gateway's listeners.
+    pub certificate: Option<Str>,
+    /// Who may call, and what is logged.
+    pub access: Access,
+}
+
+/// What is found in the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `vpc-…`, of the clients and the targets.
+    pub vpc: Str,
+    /// Quotas.
+    pub limits: Limits,
+}
+
+/// Quotas ("Quotas for Amazon VPC Lattice",
+/// <https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Listeners of a service; not adjustable.
+    pub listeners: u32,
+    /// Rules of a listener, without its default one. Editions of the page differ: 5 and 10.
+    pub rules: u32,
+    /// Target groups of a rule (`API_ForwardAction`).
+    pub target_groups_per_action: u32,
+    /// Targets of a group.
+    pub targets: u32,
+    /// Services of a network.
+    pub services: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            listeners: 2,
+            rules: 10,
+            target_groups_per_action: 10,
+            targets: 1000,
+            services: 500,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Addresses that lead to a Gateway, and when to look again.
+
+use super::cloud::Status;
+use super::observed::{Observed, SeenService};
+use crate::cloud::Arn;
+use gatewright_aws_core::lattice::{Network, ServiceId, Target};
+use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
+use gatewright_provider_api::contract::Addresses;
+use std::time::Duration;
+
+/// Between two looks at something that AWS is still busy with.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The name of the Gateway's own service, once clients reach it; and of each hostname its service's name, for DNS.
+pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
+    let mut found = Addresses::default();
+    let Some(network) = network(target, observed) else {
+        found.fault = Some(pending("the service network is not made yet"));
+        return found;
+    };
+    for (id, wanted) in &target.services {
+        let seen = observed.service(&wanted.name);
+        let Some(seen) = seen.filter(|seen| seen.is_reached(&network) && !seen.service.dns_name.is_empty())
+        else {
+            if *id == ServiceId::own() {
+                found.fault = Some(fault(seen));
+            }
+            continue;
+        };
+        let name = seen.service.dns_name.to_ascii_lowercase();
+        if *id == ServiceId::own() {
+            found.assigned.push(AssignedAddress {
+                kind: "Hostname".into(),
+                value: name.into(),
+                routability: "".into(),
+            });
+        } else {
+            found.names.insert(id.0.clone(), name.into());
+        }
+    }
+    if let Some(wanted) = &target.vpc {
+        let seen = observed.networks.get(&network);
+        let association = seen
+            .into_iter()
+            .flat_map(|seen| &seen.vpcs)
+            .find(|association| association.vpc == wanted.vpc);
+        let fault = match association.map(|association| &association.status) {
+            Some(Status::Active) => None,
+            Some(Status::Failed(why)) => Some(ProgrammingFault {
+                reason: "NoResources".into(),
+                message: format!(
+                    "AWS could not associate {} with the service network: {why}",
+                    wanted.vpc
+                ),
+            }),
+            Some(_) => Some(pending("AWS is associating the VPC with the service network")),
+            None => Some(pending("the VPC is not associated with the service network yet")),
+        };
+        if fault.is_some() {
+            found.assigned.clear();
+            found.fault = found.fault.or(fault);
+        }
+    }
+    found
+}
+
+/// The network that services are associated with.
+pub(super) fn network(target: &Target, observed: &Observed) -> Option<Arn> {
+    match &target.network {
+        Network::Own { name, .. } => observed.network(name).map(|seen| seen.network.arn.clone()),
+        Network::Given(given) => {
+            // By its id an association's network is known by the end of its ARN.
+            let of_services = observed.services.values().flat_map(|seen| &seen.associations);
+            let found = of_services
+                .map(|association| &association.network)
+                .find(|arn| is_named(arn, given));
+            Some(found.cloned().unwrap_or_else(|| Arn(given.clone())))
+        }
+    }
+}
+
+/// Whether an ARN is of what a user names by ARN or id.
+pub(super) fn is_named(arn: &Arn, given: &str) -> bool {
+    *arn.0 == *given || arn.0.rsplit('/').next() == Some(given)
+}
+
+fn pending(message: &str) -> ProgrammingFault {
+    ProgrammingFault {
+        reason: "Pending".into(),
+        message: message.to_owned(),
+    }
+}
+
+fn fault(seen: Option<&SeenService>) -> ProgrammingFault {
+    match seen.map(|seen| &seen.service.status) {
+        None => pending("the Gateway's service is not made yet"),
+        Some(Status::Failed(why)) => ProgrammingFault {
+            reason: "NoResources".into(),
+            message: format!("AWS could not make the Gateway's service: {why}"),
+        },
+        Some(_) => pending("AWS is setting up the Gateway's service"),
+    }
+}
+
+/// When to look again although nothing is wrong: AWS is busy, or something waits to be removed.
+pub fn recheck(target: &Target, observed: &Observed) -> Option<Duration> {
+    let moves = |status: &Status| matches!(status, Status::Coming | Status::Going);
+    let services = observed
+        .services
+        .values()
+        .any(|seen| moves(&seen.service.status) || seen.associations.iter().any(|of| moves(&of.status)));
+    let vpcs = observed.networks.values().flat_map(|seen| &seen.vpcs);
+    let vpcs = vpcs.map(|of| &of.status).any(moves);
+    let groups = observed
+        .target_groups
+        .values()
+        .any(|seen| moves(&seen.group.status));
+    let left = observed.services.values().any(|seen| {
+        !target
+            .services
+            .values()
+            .any(|wanted| wanted.name == seen.service.name)
+    });
+    let groups_left = observed.target_groups.values().any(|seen| {
+        !target
+            .target_groups
+            .values()
+            .any(|wanted| wanted.name == seen.group.name)
+    });
+    let missing = network(target, observed).is_none_or(|network| {
+        target.services.values().any(|wanted| {
+            !observed
+                .service(&wanted.name)
+                .is_some_and(|seen| seen.is_reached(&network))
+        })
+    });
+    (services || vpcs || groups || left || groups_left || missing).then_some(BUSY)
+}

@@ -1,0 +1,132 @@
+//! What exists for one Gateway.
+
+use super::cloud::{
+    Listener, Network, Rule, Service, ServiceAssociation, Status, TargetGroup, TargetStatus, VpcAssociation,
+};
+use crate::cloud::Arn;
+use crate::owner::Tags;
+use gatewright_aws_core::Str;
+use gatewright_aws_core::lattice::names::PREFIX;
+use gatewright_aws_core::target_group::Target;
+use std::collections::BTreeMap;
+
+/// What exists for one Gateway, by its tags, and what others added to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Service networks.
+    pub networks: BTreeMap<Arn, SeenNetwork>,
+    /// Services.
+    pub services: BTreeMap<Arn, SeenService>,
+    /// Target groups.
+    pub target_groups: BTreeMap<Arn, SeenGroup>,
+    /// Certificates that were imported, with their tags.
+    pub certificates: BTreeMap<Arn, Tags>,
+}
+
+/// Who may call, and what is logged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenAccess {
+    /// Auth policy.
+    pub policy: Option<Str>,
+    /// Destinations of access logs, by the ARN of their subscription.
+    pub logs: BTreeMap<Arn, Str>,
+}
+
+/// A service network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenNetwork {
+    /// The network.
+    pub network: Network,
+    /// Who may call, and what is logged.
+    pub access: SeenAccess,
+    /// VPCs.
+    pub vpcs: Vec<VpcAssociation>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenService {
+    /// The service.
+    pub service: Service,
+    /// Who may call, and what is logged.
+    pub access: SeenAccess,
+    /// Networks that it is associated with.
+    pub associations: Vec<ServiceAssociation>,
+    /// Its listeners, those of others too.
+    pub listeners: Vec<SeenListener>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A listener of one of our services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenListener {
+    /// The listener.
+    pub listener: Listener,
+    /// Its rules by priority, those of others too.
+    pub rules: Vec<Rule>,
+}
+
+/// A target group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenGroup {
+    /// The group.
+    pub group: TargetGroup,
+    /// Its targets.
+    pub targets: BTreeMap<Target, TargetStatus>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Observed {
+    /// The network of this name.
+    pub fn network(&self, name: &str) -> Option<&SeenNetwork> {
+        self.networks.values().find(|seen| &*seen.network.name == name)
+    }
+
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&SeenService> {
+        self.services.values().find(|seen| &*seen.service.name == name)
+    }
+
+    /// The target group of this name.
+    pub fn target_group(&self, name: &str) -> Option<&SeenGroup> {
+        self.target_groups.values().find(|seen| &*seen.group.name == name)
+    }
+}
+
+impl SeenService {
+    /// Whether clients of a network reach it.
+    pub fn is_reached(&self, network: &Arn) -> bool {
+        self.service.status == Status::Active
+            && self
+                .associations
+                .iter()
+                .any(|of| of.network == *network && of.status == Status::Active)
+    }
+}
+
+impl SeenListener {
+    /// Whether we made it.
+    pub fn is_ours(&self) -> bool {
+        self.listener.name.starts_with(PREFIX)
+    }
+}
+
+impl SeenGroup {
+    /// Targets that are registered.
+    pub fn registered(&self) -> impl Iterator<Item = &Target> {
+        let registered = self
+            .targets
+            .iter()
+            .filter(|(_, status)| **status != TargetStatus::Draining);
+        registered.map(|(target, _)| target)
+    }
+}
+
+/// Whether we made a rule.
+pub fn is_ours(rule: &Rule) -> bool {
+    rule.name.starts_with(PREFIX)
+}
