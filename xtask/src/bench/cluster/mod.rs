@@ -7,6 +7,7 @@ use super::report::machine;
 use crate::cluster::{self, After, Cluster, Installation, Mode};
 use crate::conformance;
 use crate::image::Part;
+use crate::run::{command, output};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use peer::EnvoyGateway;
@@ -159,8 +160,8 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         None
     };
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    let mut report = Report::new(&machine()?, &format!("cargo xtask {}", command.join(" ")));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut report = Report::new(&setting()?, &format!("cargo xtask {}", words.join(" ")));
     if let Some(own) = &own {
         for (part, program) in own.programs() {
             report.image(part.name(), program, *part == Part::Proxy)?;
@@ -186,6 +187,20 @@ pub fn run(args: &Args) -> Result<()> {
         0 => Ok(()),
         count => bail!("{count} of the measurements failed; the report names them"),
     }
+}
+
+/// Date, commit, machine, and what else it does.
+fn setting() -> Result<String> {
+    let date = output(&mut command("date", &["--utc", "+%F"]))?;
+    let commit = output(&mut command("git", &["describe", "--always", "--dirty"]))?;
+    let load = std::fs::read_to_string("/proc/loadavg").context("how busy the machine is")?;
+    let load = load.split_whitespace().next().unwrap_or_default();
+    Ok(format!(
+        "{}, commit {}; {}, load average {load} before the first cluster",
+        date.trim(),
+        commit.trim(),
+        machine()?
+    ))
 }
 
 /// What is measured with.

@@ -89,6 +89,18 @@ const UNCOMPARED: &str = "gateway.service";
 /// Largest proxy image in MiB.
 const IMAGE: f64 = 25.0;
 
+/// What the figures mean.
+const ABOUT: &str = "Each column is an installation in a fresh cluster of its own (`docs/development/cluster.md`), one after the other, measured from
+inside by the same program (`e2e/cluster/bench`). Dedicated: each Gateway has a proxy of its own; shared: all of the class have one. Envoy
+Gateway is release v1.9.1 by its own chart with default settings, its controller built from its Go module, Envoy 1.39.1 from PyPI. One proxy
+and one controller each; all of it, the API server included, shares the machine.
+
+Routes are those of gateway-api-bench: a hostname of their own, two rules with a header filter, the second one to a backend that is missing.
+One by one: from the API server's answer until the route answers with 200, asked for again 0.5 ms after each answer over one connection. Status writes are the
+API server's own count of writing requests that succeeded. Memory is the resident set. Later routes of Envoy Gateway take longer and
+longer, so it gets fewer, and as many of our own first ones are compared.
+";
+
 /// Title of the peer's column.
 pub const PEER: &str = "Envoy Gateway";
 
@@ -172,9 +184,9 @@ pub struct Report {
 
 impl Report {
     /// An empty one.
-    pub fn new(machine: &str, command: &str) -> Self {
+    pub fn new(setting: &str, command: &str) -> Self {
         Self {
-            head: format!("# A cluster, measured\n\nMachine: {machine}\n\nCommand: `{command}`\n"),
+            head: format!("# A cluster, measured\n\n{setting}\n\nCommand: `{command}`\n\n{ABOUT}"),
             columns: Vec::new(),
         }
     }
