@@ -106,7 +106,13 @@ impl EnvoyGateway {
         }
         line.extend(["--wait", "--timeout", "5m"]);
         cluster.inside(&line)?;
-        cluster.inside(&["kubectl", "apply", "--filename", &self.path("class.yaml")])
+        cluster.inside(&["kubectl", "apply", "--filename", &self.path("class.yaml")])?;
+        // The official suite reads once, at its start, what the class says it can do.
+        for what in ["condition=Accepted", "jsonpath={.status.supportedFeatures}"] {
+            let what = format!("--for={what}");
+            cluster.inside(&["kubectl", "wait", &what, "gatewayclass/envoy-gateway", "--timeout=2m"])?;
+        }
+        Ok(())
     }
 
     fn path(&self, name: &str) -> String {
