@@ -5,6 +5,7 @@
 
 mod argo_rollouts;
 mod authority_completed;
+mod busy_gateway;
 mod aws;
 mod conflicting_kinds;
 mod cross_namespace;
