@@ -338,16 +338,23 @@ pub fn official() -> Result<PathBuf> {
     build_suite(&Args::first())
 }
 
-/// Runs the official suite against a class of whatever is installed, and counts.
+/// Runs the official suite against a class of whatever is installed, and counts. It tries the features that the class
+/// names in its status, or these, separated by commas.
 ///
 /// # Errors
 /// When it did not run to its end, with what it said last; tests that fail are no error here.
-pub fn counted(cluster: &Cluster, suite: &Path, class: &str) -> Result<Outcome> {
+pub fn counted(cluster: &Cluster, suite: &Path, class: &str, features: Option<&str>) -> Result<Outcome> {
     const KEPT: usize = 20;
     let mut outcome = Outcome::default();
     let mut last = VecDeque::with_capacity(KEPT);
     let suite = suite.display().to_string();
-    let result = cluster.lines(&line(&suite, class, Some(USABLE)), |line| {
+    let mut line = line(&suite, class, Some(USABLE));
+    line.extend(
+        features
+            .iter()
+            .flat_map(|features| ["--supported-features", features]),
+    );
+    let result = cluster.lines(&line, |line| {
         outcome.count(line);
         if last.len() == KEPT {
             last.pop_front();

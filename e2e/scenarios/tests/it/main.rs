@@ -5,8 +5,8 @@
 
 mod argo_rollouts;
 mod authority_completed;
-mod busy_gateway;
 mod aws;
+mod busy_gateway;
 mod conflicting_kinds;
 mod cross_namespace;
 mod dangling_references;

@@ -115,6 +115,14 @@ impl Subject {
         }
     }
 
+    /// What the official suite is to try where the class does not say it itself.
+    fn features(&self) -> Result<Option<String>> {
+        match self {
+            Self::Gatewright(_) => Ok(None),
+            Self::EnvoyGateway => peer::features().map(Some),
+        }
+    }
+
     /// Arguments of the program that only hold for it.
     fn arguments(&self, args: &Args) -> Vec<String> {
         let (probes, parts): (_, &[&str]) = match self {
@@ -235,7 +243,7 @@ fn measured(
     if let Some(suite) = &tools.suite {
         let result = cluster.during(&[], After::End, |cluster| {
             install(cluster)?;
-            conformance(cluster, suite, subject.class(), &mut column)
+            conformance(cluster, suite, subject, &mut column)
         });
         if let Err(error) = result {
             column.fail(format!("conformance: {error:#}"));
@@ -246,9 +254,10 @@ fn measured(
 }
 
 /// Times a whole run of the official suite.
-fn conformance(cluster: &Cluster, suite: &Path, class: &str, column: &mut Column) -> Result<()> {
+fn conformance(cluster: &Cluster, suite: &Path, subject: &Subject, column: &mut Column) -> Result<()> {
+    let features = subject.features()?;
     let begun = Instant::now();
-    let outcome = conformance::counted(cluster, suite, class)?;
+    let outcome = conformance::counted(cluster, suite, subject.class(), features.as_deref())?;
     let took = begun.elapsed().as_secs_f64();
     let of = |key, measure, value, unit| Figure::new(&format!("conformance.{key}"), measure, value, unit);
     column.add(of("took", "whole official conformance run", took, "s"));
