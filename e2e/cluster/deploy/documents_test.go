@@ -31,7 +31,7 @@ func TestDocumentsLeadFromNothingToAnAnswer(t *testing.T) {
 		// What is different here: names of nodes, and where the nodes' ports are.
 		different []string
 	}{
-		{"bare-metal.md", nil, []string{"worker-1 worker-2", "node"}},
+		{"bare-metal.md", []string{"cargo ", "for node "}, []string{"worker-1 worker-2", "node"}},
 		{"kind.md", []string{"kind ", "cargo "}, []string{"127.0.0.1:8080", node}},
 	} {
 		t.Run(one.document, func(t *testing.T) {
