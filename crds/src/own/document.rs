@@ -16,9 +16,9 @@ namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gate
 | kind | classes | level |
 |---|---|---|
 | [SoftwareGatewayParameters](#softwaregatewayparameters) | `gatewright.dev/software` | class, Gateway |
-| [AwsLoadBalancerParameters](#awsloadbalancerparameters) | `gatewright.dev/aws-alb` | class, Gateway |
+| [AwsLoadBalancerParameters](#awsloadbalancerparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb` | class, Gateway |
 | [AwsLatticeParameters](#awslatticeparameters) | `gatewright.dev/aws-lattice` | class, Gateway |
-| [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
+| [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
 
 ## Precedence
 
