@@ -51,7 +51,7 @@ class Network(Elb):
         return [{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}]
 
     def targets(self, name, protocol, *echoes, **more):
-        check = {"HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2}
+        check = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
         group = self.group(name, Protocol=protocol, Port=7, **check | more)
         for echo in echoes:
             self.addCleanup(echo.close)
