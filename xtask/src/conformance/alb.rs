@@ -84,9 +84,11 @@ pub(super) const fn timeouts(pace: Pace) -> &'static [(&'static str, u64)] {
 }
 
 /// Parameters of the class. Targets are checked as often as AWS allows, and drain as long as connections of the suite last.
+/// Authorities of client certificates go to the bucket that a fresh account of the simulator has.
 fn parameters() -> Value {
     json!({
         "scheme": "InternetFacing",
+        "trustStoreBucket": "gatewright-trust-123456789012",
         "targetGroups": {
             "healthCheck": {"intervalSeconds": 5, "timeoutSeconds": 2, "healthyThreshold": 2, "unhealthyThreshold": 2},
             "attributes": {"deregistration_delay.timeout_seconds": "10"},
