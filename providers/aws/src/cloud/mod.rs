@@ -23,6 +23,7 @@ mod rule;
 mod tagging;
 mod target_group;
 mod trust_store;
+mod urgency;
 
 pub use balancer::{Balancer, Balancers, NewBalancer, State};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
@@ -34,6 +35,7 @@ pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};
 pub use target_group::{Group as TargetGroup, Health, NewTargetGroup, TargetGroups};
 pub use trust_store::{NewTrustStore, TrustStores};
+pub use urgency::Urgency;
 
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};

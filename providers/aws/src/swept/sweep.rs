@@ -1,7 +1,9 @@
 //! Reading everything anew.
 
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Rules, Tagging, TargetGroups};
+use crate::cloud::{
+    Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Rules, Tagging, TargetGroups, Urgency,
+};
 use gatewright_provider_api::contract::ErrorKind;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,11 +45,16 @@ impl Pace {
 
 impl<C: Cloud> Swept<C> {
     /// Reads everything of this cluster that was read before this moment, with at most so many calls a second.
-    /// Answers are used again for `settled` from now on; it should be longer than the time until the next sweep ends.
+    /// Changes go before it ([`Urgency`]). Answers are used again for `settled` from now on; it should be longer than the
+    /// time until the next sweep ends.
     ///
     /// # Errors
     /// When something cannot be read. What was read by then is known.
     pub async fn sweep(&self, per_second: f64, settled: Duration) -> Answer<Sweep> {
+        Urgency::Look.of(self.look(per_second, settled)).await
+    }
+
+    async fn look(&self, per_second: f64, settled: Duration) -> Answer<Sweep> {
         let _one = self.0.sweeping.lock().await;
         let pace = Pace {
             per_second,

@@ -17,6 +17,7 @@ const ONE_CUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     burst: f64,
+    reserve: usize,
     full_rate: f64,
     rate: f64,
     tokens: f64,
@@ -31,6 +32,7 @@ impl TokenBucket {
         let burst = f64::from(figures.burst).max(1.0);
         Self {
             burst,
+            reserve: usize::try_from(figures.burst / 2).unwrap_or_default(),
             full_rate,
             rate: full_rate,
             tokens: burst,
@@ -39,16 +41,22 @@ impl TokenBucket {
         }
     }
 
-    /// Takes a token, or says when to ask again.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Takes a token if so many are left then, or says when to ask again. A bucket that holds fewer must be full.
+    pub(super) fn take(&mut self, left: usize, now: Instant) -> Result<(), Duration> {
         self.advance(now);
+        let needed = (1.0 + left as f64).min(self.burst);
         // Floating point may leave a full token a hair short.
-        if self.tokens >= 1.0 - 1e-9 {
+        if self.tokens >= needed - 1e-9 {
             self.tokens = (self.tokens - 1.0).max(0.0);
             return Ok(());
         }
-        let pause = Duration::from_secs_f64((1.0 - self.tokens) / self.rate);
+        let pause = Duration::try_from_secs_f64((needed - self.tokens) / self.rate).unwrap_or(Duration::MAX);
         Err(pause.max(Duration::from_millis(1)))
+    }
+
+    /// Tokens that looks leave to changes.
+    pub(super) const fn reserve(&self) -> usize {
+        self.reserve
     }
 
     /// When so many tokens will have come.

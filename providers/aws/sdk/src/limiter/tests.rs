@@ -1,4 +1,5 @@
 use super::{Basis, Bucket, Busy, Figures, Limiter, Limiters};
+use gatewright_aws::cloud::Urgency;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -120,6 +121,72 @@ async fn a_queue_that_is_too_long_is_refused_at_once_and_says_when() {
     for caller in waiting {
         caller.await.unwrap().unwrap();
     }
+}
+
+/// Looks without end by so many callers; how many calls they have made.
+fn look(limiter: &Arc<Limiter>, callers: usize) -> (Arc<AtomicU32>, tokio::task::JoinSet<()>) {
+    let made = Arc::new(AtomicU32::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..callers {
+        let (limiter, made) = (Arc::clone(limiter), Arc::clone(&made));
+        tasks.spawn(Urgency::Look.of(async move {
+            loop {
+                limiter.acquire(Bucket::ElbDescribe).await.unwrap();
+                made.fetch_add(1, Ordering::SeqCst);
+            }
+        }));
+    }
+    (made, tasks)
+}
+
+/// A change of a Gateway reads some twenty-five things. However many look at the same time, half of what AWS answers at
+/// once is left for it, and the rest is its own.
+#[tokio::test(start_paused = true)]
+async fn a_change_does_not_wait_for_looks() {
+    let limiter = Arc::new(Limiter::new(&BTreeMap::new(), MINUTE));
+    let (made, _looks) = look(&limiter, 50);
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let begun = Instant::now();
+        for number in 0..25 {
+            limiter.acquire(Bucket::ElbDescribe).await.unwrap();
+            let waited = begun.elapsed();
+            assert!(
+                number >= 19 || waited == Duration::ZERO,
+                "{number} after {waited:?}"
+            );
+        }
+        let took = begun.elapsed();
+        assert!(took <= Duration::from_millis(1_000), "{took:?}");
+    }
+    // The looks had everything else: twenty at once and ten a second, without the changes' 250.
+    let passed = 200.0 + 10.0;
+    let looks = f64::from(made.load(Ordering::SeqCst));
+    assert!((passed * 10.0 - 300.0..passed * 10.0).contains(&looks), "{looks}");
+}
+
+/// Changes without end leave a fifth of the calls to looks.
+#[tokio::test(start_paused = true)]
+async fn looks_go_on_while_changes_never_end() {
+    let limiter = Arc::new(Limiter::new(&BTreeMap::new(), MINUTE));
+    let (made, _looks) = look(&limiter, 3);
+    let end = Instant::now() + Duration::from_secs(100);
+    let mut changes = 0;
+    while Instant::now() < end {
+        limiter.acquire(Bucket::ElbDescribe).await.unwrap();
+        changes += 1;
+    }
+    let looks = made.load(Ordering::SeqCst);
+    assert!((100..=260).contains(&looks), "{looks} looks, {changes} changes");
+    assert!(changes > 700, "{looks} looks, {changes} changes");
+}
+
+/// A bucket of one token has nothing to leave.
+#[tokio::test(start_paused = true)]
+async fn looks_have_their_turn_in_the_smallest_bucket() {
+    let limiter = limiter(1, 1.0);
+    let looks = Urgency::Look.of(calls(&limiter, 5)).await;
+    assert!(looks <= Duration::from_millis(4_100), "{looks:?}");
 }
 
 #[tokio::test(start_paused = true)]
