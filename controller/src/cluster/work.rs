@@ -4,7 +4,7 @@
 use super::metrics::{Metrics, WorkQueue};
 use super::traces::{self, TRACES};
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::Outcome;
+use gatewright_provider_api::contract::{ErrorKind, Outcome, ProviderError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,9 @@ const WORKERS: usize = 8;
 
 /// Pause after a failure whose kind names none.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Failures of what was made a moment ago that nobody is told of: by the pauses between them, some six seconds.
+const PATIENCE: u32 = 5;
 
 /// Who does the work.
 pub trait Provide: Send + Sync + 'static {
@@ -55,8 +58,8 @@ pub struct Done<R, N> {
     pub request: Option<Box<R>>,
     /// What became of it.
     pub outcome: Outcome,
-    /// Whether an earlier run made it, so that a failure that passes is no news.
-    pub made: bool,
+    /// Whether a failure that passes is no news: an earlier run made it, or the making has just begun.
+    pub patient: bool,
     /// [`Provide::note`].
     pub note: N,
     /// What it comes from.
@@ -64,10 +67,10 @@ pub struct Done<R, N> {
 }
 
 impl<R, N> Done<R, N> {
-    /// Whether it is worth telling: it worked, or a person must do something, or it was never there.
+    /// Whether it is worth telling: it worked, or a person must do something, or it is not there for some time.
     pub fn is_news(&self) -> bool {
         let lasting = self.outcome.errors().any(|error| !error.kind.retryable());
-        self.outcome.is_converged() || lasting || !self.made
+        self.outcome.is_converged() || lasting || !self.patient
     }
 }
 
@@ -323,7 +326,7 @@ impl<P: Provide> Line<P> {
             self.queue(|queue| queue.resume(gateway, wish, Instant::now()));
             return None;
         }
-        let made = self.queue(|queue| self.note_outcome(queue, (&gateway, &wish), &outcome, begun));
+        let patient = self.queue(|queue| self.note_outcome(queue, (&gateway, &wish), &outcome, begun));
         drop(within);
         self.0.wake.notify_one();
         Some(Done {
@@ -333,13 +336,13 @@ impl<P: Provide> Line<P> {
                 Wish::Remove => None,
             },
             outcome,
-            made,
+            patient,
             note,
             origin,
         })
     }
 
-    /// Notes what became of a run and when the next one is due. Answers whether an earlier run made the Gateway.
+    /// Notes what became of a run and when the next one is due. Answers whether a failure that passes is no news.
     fn note_outcome(
         &self,
         queue: &mut Queue<P::Request>,
@@ -349,7 +352,7 @@ impl<P: Provide> Line<P> {
     ) -> bool {
         let metrics = &self.0.metrics;
         queue.busy.remove(gateway);
-        let made = queue.made.contains(gateway);
+        let mut patient = queue.made.contains(gateway);
         let makes = matches!(wish, Wish::Make(_));
         let pause = if outcome.is_converged() {
             queue.failures.remove(gateway);
@@ -365,9 +368,15 @@ impl<P: Provide> Line<P> {
             let failures = queue.failures.entry(gateway.clone()).or_default();
             *failures += 1;
             let pause = outcome.retry_after(*failures).unwrap_or(LONGEST_PAUSE);
+            let young = makes && is_young(outcome, *failures);
+            patient |= young;
             for error in outcome.errors() {
                 let kind = error.treatment().label;
-                tracing::warn!(%gateway, %error, kind, failures = *failures, "provisioning failed, trying again");
+                if young {
+                    tracing::info!(%gateway, %error, kind, failures = *failures, "trying again");
+                } else {
+                    tracing::warn!(%gateway, %error, kind, failures = *failures, "provisioning failed, trying again");
+                }
             }
             metrics.reconciled(P::CONTROLLER, "error", begun.elapsed());
             self.0.watched.retried();
@@ -378,16 +387,66 @@ impl<P: Provide> Line<P> {
         {
             queue.put(gateway.clone(), wish.clone(), Instant::now() + pause);
         }
-        made
+        patient
     }
+}
+
+/// Whether a failure is to be expected: what was made a moment ago is not known everywhere at once, so that the next
+/// calls about it fail.
+fn is_young(outcome: &Outcome, failures: u32) -> bool {
+    let expected = |error: &ProviderError| matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict);
+    failures <= PATIENCE && outcome.errors().all(expected)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatewright_provider_api::contract::{Action, Applied, Resource, Verdict};
 
     fn name(text: &str) -> ObjectName {
         ObjectName::new("n", text)
+    }
+
+    /// EC2 does not find a security group for some seconds after it was made; one that a person named wrongly is never
+    /// found.
+    #[test]
+    fn what_was_made_a_moment_ago_may_not_be_found_for_some_attempts() {
+        let failed = |kinds: &[ErrorKind]| Outcome {
+            changes: kinds
+                .iter()
+                .map(|kind| Applied {
+                    action: Action::Create,
+                    resource: resource(),
+                    summary: String::new(),
+                    verdict: Verdict::Failed(ProviderError {
+                        kind: *kind,
+                        resource: resource(),
+                        message: String::new(),
+                    }),
+                })
+                .collect(),
+            ..Outcome::default()
+        };
+        let missing = failed(&[ErrorKind::NotFound]);
+        assert!(is_young(&missing, 1) && is_young(&missing, PATIENCE));
+        assert!(!is_young(&missing, PATIENCE + 1));
+        let pauses = (1..=PATIENCE).map(|failures| missing.retry_after(failures).unwrap());
+        assert_eq!(pauses.sum::<Duration>(), Duration::from_millis(6_200));
+        for kind in ErrorKind::ALL {
+            let expected = matches!(kind, ErrorKind::NotFound | ErrorKind::Conflict);
+            assert_eq!(
+                is_young(&failed(&[ErrorKind::NotFound, kind]), 1),
+                expected,
+                "{kind:?}"
+            );
+        }
+    }
+
+    fn resource() -> Resource {
+        Resource {
+            kind: "security group rules",
+            id: "sg-1".into(),
+        }
     }
 
     #[test]
