@@ -7,5 +7,6 @@ mod network;
 mod partial;
 mod quota;
 mod rules;
+mod steady;
 mod swept;
 mod target;

@@ -22,6 +22,32 @@ pub struct Rule {
     pub transforms: Transforms,
     /// What is done.
     pub action: Action,
+    /// What compaction made it of, each by itself; nothing when it is as it was asked for.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
+}
+
+/// What one of several was before compaction made them one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What asked for it.
+    pub origins: BTreeSet<Origin>,
+    /// Its conditions.
+    pub conditions: Conditions,
+}
+
+impl Rule {
+    /// What it is made of: itself, or what compaction put together.
+    pub fn parts(&self) -> Vec<Part> {
+        if self.parts.is_empty() {
+            vec![Part {
+                origins: self.origins.clone(),
+                conditions: self.conditions.clone(),
+            }]
+        } else {
+            self.parts.clone()
+        }
+    }
 }
 
 /// A match of a route's rule.

@@ -54,6 +54,7 @@ fn rule(conditions: Conditions, action: Action) -> Rule {
         conditions,
         transforms: Transforms::default(),
         action,
+        parts: Vec::new(),
     }
 }
 

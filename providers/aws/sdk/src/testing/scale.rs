@@ -116,6 +116,7 @@ fn add_route(target: &mut Target, path: &str, backends: &[(&str, u16)]) {
             groups,
             stickiness_s: None,
         }),
+        parts: Vec::new(),
     };
     target.listeners.get_mut(&80).unwrap().rules.push(rule);
 }
@@ -312,6 +313,37 @@ async fn scale(gateways: usize, routes: usize) -> String {
     assert_eq!(aws.writes(), 0, "another process takes over");
     line("another process takes over", &aws);
     report
+}
+
+/// A change takes as long as its own calls do, also while everything is read anew as fast as AWS answers.
+#[tokio::test(start_paused = true)]
+async fn a_change_does_not_wait_for_a_sweep() {
+    let aws = Arc::new(Aws::default());
+    let turns: Arc<dyn gatewright_aws::memory::Turns> = Arc::<Aws>::clone(&aws);
+    let memory = Arc::new(Memory::new(AlbLimits::default(), Delays::default()).with_turns(turns));
+    let mut targets: Vec<Target> = (0..40).map(|number| gateway(number, 10)).collect();
+    let driver = process(&aws, &memory);
+    assert_eq!(work(&driver, &targets).await, 0);
+    aws.begin();
+    let sweeping = Arc::clone(&driver);
+    let sweep = tokio::spawn(async move {
+        let settled = Duration::from_secs(36_000);
+        sweeping.cloud().sweep(1_000.0, settled).await.unwrap()
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut slowest = Duration::ZERO;
+    for target in targets.iter_mut().take(10) {
+        add_route(target, "/known", &[("backend-1", 1)]);
+        let begun = Instant::now();
+        assert!(writes(&aws, &driver, target).await <= 2);
+        slowest = slowest.max(begun.elapsed());
+        assert!(!sweep.is_finished());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    assert!(slowest <= Duration::from_secs(3), "{slowest:?}");
+    let sweep = sweep.await.unwrap();
+    assert!(sweep.took >= Duration::from_secs(60), "{sweep:?}");
+    assert_eq!(aws.throttled(), 0);
 }
 
 /// The same in small, with every test run.

@@ -15,6 +15,7 @@ mod priorities;
 mod removal;
 mod rules;
 mod security;
+mod steady;
 mod tags;
 mod trust_stores;
 mod warm;
@@ -81,7 +82,8 @@ pub struct Manner {
 pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Plan<Step> {
     match target {
         Some(target) => {
-            let mut planner = Planner::new(manner, target, observed);
+            let target = steady::steady(target, observed);
+            let mut planner = Planner::new(manner, &target, observed);
             planner.certificates();
             planner.trust_stores();
             planner.security_group();

@@ -6,6 +6,7 @@ use crate::alb::canonical::{GroupArns, action, conditions, forwards_to, has_cond
 use crate::alb::observed::{SeenListener, SeenRule};
 use crate::alb::step::Call;
 use crate::cloud::{Arn, Kind, RuleSettings, Seen};
+use gatewright_aws_core::alb::compact::covers;
 use gatewright_aws_core::alb::listener::Listener;
 use gatewright_aws_core::alb::rule::{Action, Rule};
 use gatewright_provider_api::contract::{FieldChange, Resource};
@@ -138,15 +139,18 @@ impl Planner<'_> {
             self.push(Phase::RuleOrder, note, Call::SetPriorities(moves));
         }
         needs.extend(self.changes.only_made([listeners::of(plan.port)]));
+        let mut kept = Vec::new();
         for ((rule, seen), priority) in plan.matching.rules().zip(&priorities) {
             match (seen, plan.seen) {
-                (Some((seen, stays)), Some(listener)) => {
-                    // In a place that is not its own yet it could take others' requests.
-                    let needs: &[Resource] = if stays { &[] } else { &needs };
-                    self.change_rule(rule, (listener, seen), needs);
-                }
+                (Some((seen, stays)), Some(listener)) => kept.push((rule, (listener, seen), stays)),
                 _ => self.make_rule((plan.port, *priority), rule, needs.clone()),
             }
+        }
+        kept.sort_by_key(|(rule, (_, seen), _)| Turn::of(rule, &seen.rule.settings));
+        for (rule, seen, stays) in kept {
+            // In a place that is not its own yet it could take others' requests.
+            let needs: &[Resource] = if stays { &[] } else { &needs };
+            self.change_rule(rule, seen, needs);
         }
     }
 
@@ -242,6 +246,34 @@ impl Planner<'_> {
             changes.push(fields::change("action", Some(&from), Some(&wanted.action)));
         }
         changes
+    }
+}
+
+/// When a rule changes: a value that goes from one to another comes there before it goes here, so that its requests have
+/// a rule all the time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// It takes what it took, and maybe more.
+    Takes,
+    /// It takes something and leaves something.
+    Both,
+    /// It takes less.
+    Leaves,
+}
+
+impl Turn {
+    fn of(wanted: &Rule, seen: &Seen<RuleSettings>) -> Self {
+        let Seen::Known(seen) = seen else {
+            return Self::Both;
+        };
+        let (wanted, seen) = (conditions(&wanted.conditions), conditions(&seen.conditions));
+        if covers(&wanted, &seen) {
+            Self::Takes
+        } else if covers(&seen, &wanted) {
+            Self::Leaves
+        } else {
+            Self::Both
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many writes a change costs.
 
-use super::forms::{account, forward, http, settle, writes};
+use super::forms::{account, alone, forward, http, settle, writes};
 use gatewright_aws_core::alb::Target;
 
 const RULES: &[(&str, &[(&str, u16)])] = &[
@@ -42,7 +42,13 @@ fn another_path_in_the_same_place_is_one_write() {
 #[test]
 fn another_order_is_one_write() {
     let memory = account();
-    let mut target = http(RULES);
+    // Some requests meet several.
+    let mut target = http(&[
+        ("/a*", &[("a", 1)]),
+        ("/*b*", &[("b", 1)]),
+        ("/*c*", &[("c", 1)]),
+        ("*/d", &[("d", 1)]),
+    ]);
     settle(&memory, &target);
     listener(&mut target).swap(0, 3);
     assert_eq!(writes(&memory, &target), ["SetRulePriorities"]);
@@ -52,13 +58,23 @@ fn another_order_is_one_write() {
     assert_eq!(writes(&memory, &target), ["SetRulePriorities"]);
 }
 
+/// No request meets two of them.
+#[test]
+fn another_order_that_does_not_matter_is_no_write() {
+    let memory = account();
+    let mut target = http(RULES);
+    settle(&memory, &target);
+    listener(&mut target).reverse();
+    assert_eq!(writes(&memory, &target), Vec::<&str>::new());
+}
+
 #[test]
 fn a_new_route_to_a_known_backend_is_one_write_wherever_it_stands() {
     for at in 0..=4 {
         let memory = account();
         let mut target = http(RULES);
         settle(&memory, &target);
-        let rule = forward(&mut target, "/new/*", &[("c", 1)]);
+        let rule = alone(forward(&mut target, "/new/*", &[("c", 1)]));
         listener(&mut target).insert(at, rule);
         assert_eq!(writes(&memory, &target), ["CreateRule"], "at {at}");
     }
@@ -88,7 +104,7 @@ fn many_new_routes_in_one_place_are_two_writes_at_most() {
     settle(&memory, &target);
     let mut spread = 0;
     for number in 0..60 {
-        let rule = forward(&mut target, &format!("/new-{number}/*"), &[("c", 1)]);
+        let rule = alone(forward(&mut target, &format!("/new-{number}/*"), &[("c", 1)]));
         listener(&mut target).insert(2, rule);
         let writes = writes(&memory, &target);
         match writes.as_slice() {
@@ -109,7 +125,7 @@ fn a_route_that_goes_is_one_write_and_its_backend_another() {
     let mut fewer = http(&[RULES[0], RULES[1], RULES[2]]);
     assert_eq!(writes(&memory, &fewer), ["DeleteRule", "DeleteTargetGroup"]);
     target = fewer.clone();
-    let rule = forward(&mut target, "/again/*", &[("c", 1)]);
+    let rule = alone(forward(&mut target, "/again/*", &[("c", 1)]));
     listener(&mut target).push(rule);
     settle(&memory, &target);
     fewer = http(&[RULES[0], RULES[1], RULES[2]]);

@@ -128,7 +128,22 @@ pub fn rule(path: &str, action: Action) -> Rule {
         },
         transforms: Transforms::default(),
         action,
+        parts: Vec::new(),
     }
+}
+
+/// The rule with a host of its own: rules that differ in two conditions are never one.
+pub fn alone(mut rule: Rule) -> Rule {
+    let Some(Values::Wildcards(paths)) = &rule.conditions.path else {
+        panic!("{rule:?}");
+    };
+    let host: String = paths
+        .iter()
+        .flat_map(|path| path.chars())
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    rule.conditions.host = Some(Values::Wildcards([format!("{host}.example").into()].into()));
+    rule
 }
 
 pub fn target_group(name: Str, targets: u8) -> TargetGroup {

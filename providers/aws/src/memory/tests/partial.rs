@@ -54,7 +54,11 @@ pub fn target(form: &Form) -> Target {
     let mut rules: Vec<Rule> = Vec::new();
     for (path, backend, weight) in &form.rules {
         let backends = [(BACKENDS[usize::from(*backend)], *weight)];
-        let rule = forward(&mut target, &format!("/{path}/*"), &backends);
+        // Some requests meet several, and no two do the same: what is made of them does not depend on what was there.
+        let mut rule = forward(&mut target, &format!("/*{path}*"), &backends);
+        if let gatewright_aws_core::alb::rule::Action::Forward(forward) = &mut rule.action {
+            forward.stickiness_s = Some(u32::from(*path) + 1);
+        }
         // The first of equal conditions serves; a second one would never.
         if rules.iter().all(|other| other.conditions != rule.conditions) {
             rules.push(rule);

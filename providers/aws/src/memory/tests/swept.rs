@@ -1,6 +1,6 @@
 //! What is known already: it saves calls, is never believed for long against AWS's word, and does no harm.
 
-use super::forms::{account, driver_on, forward, http, pod, request, settle, swept};
+use super::forms::{account, alone, driver_on, forward, http, pod, request, settle, swept};
 use super::partial::{form, slow, target};
 use crate::alb::AlbDriver;
 use crate::memory::{Connection, Memory};
@@ -85,7 +85,7 @@ fn a_change_costs_few_reads() {
         forward(&mut http(RULES), "/a/*", &[("a", 1), ("b", 9)]);
     assert_eq!(cost(&memory, &process, &wanted), (vec!["ModifyRule"], 1));
 
-    let rule = forward(&mut wanted, "/new/*", &[("c", 1)]);
+    let rule = alone(forward(&mut wanted, "/new/*", &[("c", 1)]));
     wanted.listeners.get_mut(&80).unwrap().rules.push(rule);
     // The rules, and who uses the target group.
     assert_eq!(cost(&memory, &process, &wanted), (vec!["CreateRule"], 2));

@@ -36,7 +36,7 @@ fn never_both(one: Option<&Values>, other: Option<&Values>, fold: fn(&str) -> St
 }
 
 /// Whether every request that meets `narrow` meets `wide`. Never wrong when it says yes.
-pub(super) fn covers(wide: &Conditions, narrow: &Conditions) -> bool {
+pub fn covers(wide: &Conditions, narrow: &Conditions) -> bool {
     let Conditions {
         host,
         path,
@@ -73,5 +73,44 @@ fn values(wide: Option<&Values>, narrow: Option<&Values>, fold: fn(&str) -> Stri
             wide.iter().any(|wide| contains(&fold(wide), &narrow))
         }),
         (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether the values of `narrow` are literally among those of `wide`, condition by condition.
+pub(super) fn within(narrow: &Conditions, wide: &Conditions) -> bool {
+    let Conditions {
+        host,
+        path,
+        methods,
+        headers,
+        queries,
+        sources,
+    } = narrow;
+    among(host.as_ref(), wide.host.as_ref())
+        && among(path.as_ref(), wide.path.as_ref())
+        && any_among(methods, &wide.methods)
+        && any_among(sources, &wide.sources)
+        && headers.len() == wide.headers.len()
+        && headers
+            .iter()
+            .zip(&wide.headers)
+            .all(|(narrow, wide)| narrow.name == wide.name && among(Some(&narrow.values), Some(&wide.values)))
+        && queries.len() == wide.queries.len()
+        && queries
+            .iter()
+            .all(|narrow| wide.queries.iter().any(|wide| narrow.is_subset(wide)))
+}
+
+/// No value at all stands for every one: that is not among some.
+fn any_among(narrow: &BTreeSet<Str>, wide: &BTreeSet<Str>) -> bool {
+    narrow.is_empty() == wide.is_empty() && narrow.is_subset(wide)
+}
+
+fn among(narrow: Option<&Values>, wide: Option<&Values>) -> bool {
+    match (narrow, wide) {
+        (None, None) => true,
+        (Some(Values::Wildcards(narrow)), Some(Values::Wildcards(wide)))
+        | (Some(Values::Regex(narrow)), Some(Values::Regex(wide))) => narrow.is_subset(wide),
+        _ => false,
     }
 }

@@ -10,16 +10,24 @@
 //! A rule may only change its place past another if both do the same, or no request can meet both ([`apart`]): paths,
 //! hosts and methods that exclude each other. Headers and query parameters may come several times in a request, so
 //! that different values of them exclude nothing.
+//!
+//! Which values stand together follows from their order, so that a new one would move all behind it. [`keep`] has them
+//! stay in the rules that exist: so a new route is one change.
 
 mod apart;
 mod glob;
+mod groups;
+mod keep;
 mod merge;
 #[cfg(test)]
 mod tests;
 
-use super::rule::Rule;
+pub use apart::covers;
+pub use keep::{Room, keep};
+
+use super::rule::{Part, Rule};
 use crate::limits::AlbLimits;
-use apart::{apart, covers};
+use apart::apart;
 
 /// How far back a rule looks for one that it can become part of: it keeps the work bounded for thousands of rules.
 const REACH: usize = 512;
@@ -80,16 +88,21 @@ fn place(near: &[Rule], rule: &Rule, limits: &AlbLimits) -> Option<Place> {
 
 /// Both rules as one, if they can be.
 fn one(earlier: &Rule, later: &Rule, limits: &AlbLimits) -> Option<Rule> {
-    let conditions = if covers(&later.conditions, &earlier.conditions) {
-        later.conditions.clone()
+    let (conditions, parts) = if covers(&later.conditions, &earlier.conditions) {
+        (later.conditions.clone(), later.parts.clone())
     } else {
-        merge::merge(&earlier.conditions, &later.conditions, limits)?
+        let both: Vec<Part> = [earlier.parts(), later.parts()].concat();
+        (
+            merge::merge(&earlier.conditions, &later.conditions, limits)?,
+            both,
+        )
     };
     Some(Rule {
         origins: earlier.origins.union(&later.origins).cloned().collect(),
         conditions,
         transforms: earlier.transforms.clone(),
         action: earlier.action.clone(),
+        parts,
     })
 }
 

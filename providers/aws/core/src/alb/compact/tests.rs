@@ -1,5 +1,7 @@
 //! Compacted rules treat every request as the rules did before.
 
+mod keep;
+
 use super::{compact, glob};
 use crate::Str;
 use crate::alb::rule::{
@@ -152,6 +154,7 @@ fn rule() -> impl Strategy<Value = Rule> {
                 status: 200 + status,
                 body: "".into(),
             }),
+            parts: Vec::new(),
         },
     )
 }
@@ -250,6 +253,7 @@ fn exact(host: &str, path: &str, status: u16) -> Rule {
             status,
             body: "".into(),
         }),
+        parts: Vec::new(),
     }
 }
 

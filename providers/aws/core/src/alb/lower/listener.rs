@@ -81,6 +81,7 @@ impl Rules {
                 conditions,
                 transforms: Transforms::default(),
                 action: answer(status),
+                parts: Vec::new(),
             }),
             Err(why) => {
                 let place = place(of, Consequence::Ignored);
@@ -186,6 +187,7 @@ fn rule(found: &Ranked<'_>, wanted: &Wanted<'_>, on: &On<'_>, shared: &mut Share
         conditions,
         transforms,
         action,
+        parts: Vec::new(),
     })
 }
 

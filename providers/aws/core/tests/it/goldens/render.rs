@@ -261,6 +261,7 @@ fn rule(found: &Rule) -> String {
         conditions: held,
         transforms,
         action: done,
+        parts: _,
     } = found;
     let Transforms { host, url } = transforms;
     let change = |what: &str, found: &Option<Rewrite>| {
