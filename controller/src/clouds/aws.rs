@@ -11,7 +11,7 @@ use gatewright_aws_sdk::{
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Around, BoxFuture, Call, Calls, Erased, ErrorKind, Leave, Outcome, Preview, ProviderError, Reads,
+    Around, BoxFuture, Call, Calls, Erased, ErrorKind, Leave, Outcome, Pool, Preview, ProviderError, Reads,
     Reconcile, Request, Resource,
 };
 use std::any::Any;
@@ -339,6 +339,14 @@ impl Reconcile<Request> for Balancers {
                 Err(error) => unknown(error),
             }
         })
+    }
+
+    fn pools<'a>(
+        &'a self,
+        gateway: &'a ObjectName,
+        services: &'a BTreeSet<ObjectName>,
+    ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
+        self.serving(async move { self.driver().await?.pools(gateway, services).await })
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {

@@ -55,6 +55,13 @@ pub struct ControllerArgs {
     /// there meanwhile is repaired, with an Event.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = crate::cli::humantime_duration)]
     pub cloud_resync: Duration,
+    /// Name of the MutatingWebhookConfiguration that sends new pods here, to get the readiness gate of load balancers in
+    /// clouds; its CA bundle is kept. There is no webhook when empty.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub webhook_configuration: String,
+    /// Where the webhook is served, with the certificate of the configuration server.
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:9443")]
+    pub webhook_address: SocketAddr,
     /// Clouds.
     #[command(flatten)]
     pub clouds: CloudOptions,

@@ -53,7 +53,8 @@ pub struct Release {
     pub channel: Channel,
 }
 
-/// Whether nodes are watched: clouds can make them targets of load balancers, the bundled proxy does not look at them.
+/// Whether nodes are watched, and pods that wait for load balancers: clouds make them targets, the bundled proxy does not
+/// look at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nodes {
     /// They are.
@@ -154,6 +155,7 @@ fn core_resources(nodes: Nodes) -> Vec<(ApiResource, bool)> {
     ];
     if nodes == Nodes::Watched {
         found.push(core("Node", false));
+        found.push(core("Pod", true));
     }
     found
 }

@@ -11,6 +11,7 @@ use super::cloud::{self, Clouds};
 use super::events::{About, Events, Notice, notices};
 use super::finalizers::Finalizers;
 use super::gate::{self, Free, Gate, Reached, Waits};
+use super::gates::Book;
 use super::metrics::{Metrics, WorkQueue};
 use super::options;
 use super::provision::{Provisioned, Provisioner};
@@ -67,6 +68,8 @@ pub struct Outbox {
     pub events: Events,
     /// Finalizers of GatewayClasses.
     pub finalizers: Finalizers,
+    /// Pods that wait for load balancers of clouds.
+    pub book: Book,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Whether everything that exists is known.
@@ -290,6 +293,7 @@ impl Hub {
                     self.out.metrics.watched(key.kind);
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
                     self.touched(&key, &mut gateways);
+                    self.out.book.forget(&key);
                     self.versions.remove(&key);
                     self.out.writer.cancel(&key);
                     self.out.finalizers.are_right(&key);
@@ -301,6 +305,7 @@ impl Hub {
                     self.out.metrics.watched(key.kind);
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
                     self.touched(&key, &mut gateways);
+                    self.out.book.note(&object);
                     if key.kind.has_status() {
                         self.versions.insert(key.clone(), version);
                         self.engine.forget_status(&key);

@@ -40,6 +40,9 @@ pub async fn engine(
         if let Some(fields) = prune::field_selector(*kind) {
             params = params.fields(fields);
         }
+        if let Some(labels) = prune::label_selector(*kind) {
+            params = params.labels(&labels);
+        }
         loop {
             let page = api
                 .list(&params)

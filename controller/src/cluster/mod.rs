@@ -4,7 +4,8 @@
 //! sources (watches) -> hub (engine) -> configuration server -> proxies
 //!                          |  ^------- provisioner (Services, Deployments) <- provider
 //!                          |  ^------- clouds (whole load balancers) <- providers
-//!                          '-> gate -> status writer, Events
+//!                          |-> gate -> status writer, Events
+//!                          '-> book -> webhook and conditions of pods that wait for load balancers
 //! ```
 
 mod admin;
@@ -17,6 +18,7 @@ mod cloud;
 mod events;
 mod finalizers;
 mod gate;
+mod gates;
 mod hub;
 pub mod inspect;
 mod leadership;
@@ -32,6 +34,7 @@ mod status;
 pub mod testing;
 mod traces;
 mod watch;
+mod webhook;
 mod work;
 mod writes;
 
@@ -46,6 +49,7 @@ use clock::Clock;
 use cloud::{CloudWork, Clouds, Keeper};
 use events::Events;
 use finalizers::Finalizers;
+use gates::Book;
 use gatewright_core::backend::{BackendOptions, Location};
 use gatewright_provider_api::contract::{Around, Calls, Leave};
 use gatewright_proxy::observe::trace::OwnTraces;
@@ -65,6 +69,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch as cell};
+use webhook::Registration;
 use work::Line;
 
 /// Objects that wait for the hub; watches pause beyond that.
@@ -175,6 +180,19 @@ async fn start(
     );
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
+    let book = Book::default();
+    if nodes == Nodes::Watched {
+        let about = (client.clone(), clock.clone());
+        let registry = work.registry().clone();
+        let keeper = gates::Keeper::new(about, registry, book.clone(), Arc::clone(&metrics));
+        tokio::spawn(keeper.run(is_leading.clone(), is_synced.clone()));
+    }
+    if !args.webhook_configuration.is_empty() {
+        let listener = bind(args.webhook_address, "--webhook-address").await?;
+        tokio::spawn(webhook::serve(listener, authorities.server(), book.clone()));
+        let registration = Registration::new(client.clone(), &args.webhook_configuration);
+        tokio::spawn(registration.keep(authorities.bundle(), is_leading.clone()));
+    }
     let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
     let keeper = Keeper::new(finalizers.clone());
     let clouds = Clouds::new(Line::new(work, Arc::clone(&metrics)), keeper);
@@ -216,6 +234,7 @@ async fn start(
         writer,
         events,
         finalizers,
+        book,
         metrics: Arc::clone(&metrics),
         synced,
     };

@@ -1,5 +1,6 @@
 //! What is left out of watched objects: nothing here reads it, and it can be larger than the rest.
 
+use gatewright_core::graph::pods;
 use gatewright_core::snapshot::Kind;
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -18,6 +19,14 @@ const NO_CERTIFICATES: &str = "type!=helm.sh/release.v1,type!=kubernetes.io/serv
 pub const fn field_selector(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Secret => Some(NO_CERTIFICATES),
+        _ => None,
+    }
+}
+
+/// Label selector of a kind's watch: of pods, those alone that wait for load balancers are of interest.
+pub fn label_selector(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Pod => Some(format!("{}={}", pods::LABEL, pods::LABEL_VALUE)),
         _ => None,
     }
 }

@@ -95,6 +95,9 @@ pub async fn watch(
     if let Some(fields) = prune::field_selector(kind) {
         config = config.fields(fields);
     }
+    if let Some(labels) = prune::label_selector(kind) {
+        config = config.labels(&labels);
+    }
     let stream = start(api, config).default_backoff();
     pin_mut!(stream);
     let mut listed: BTreeSet<ObjectName> = BTreeSet::new();

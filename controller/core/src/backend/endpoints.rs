@@ -119,7 +119,7 @@ impl Family {
     }
 }
 
-fn build(endpoint: &SliceEndpoint, address: IpAddr, port: u16) -> Endpoint {
+pub(super) fn build(endpoint: &SliceEndpoint, address: IpAddr, port: u16) -> Endpoint {
     let hints = endpoint.hints.as_ref();
     let zones = hints
         .and_then(|hints| hints.for_zones.as_deref())

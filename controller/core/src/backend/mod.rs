@@ -9,11 +9,13 @@ mod build;
 mod endpoints;
 mod external;
 mod service;
+mod warming;
 mod xbackend;
 
 pub use app_protocol::AppProtocol;
 pub use build::{Built, build};
 pub use service::{BackendFault, BackendNotice, PortFacts, ServiceBackend, Transport, inspect, resolve};
+pub use warming::warming;
 pub use xbackend::{OWNER_LABEL, owner_label_value, port as xbackend_port, verdict as xbackend_verdict};
 
 use serde::{Deserialize, Serialize};

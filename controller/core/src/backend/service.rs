@@ -280,18 +280,9 @@ pub fn resolve<'a>(
             continue;
         }
         any_slice = true;
-        for target in slice.ports.iter().flatten() {
-            let same_name = target.name.as_deref().unwrap_or_default() == &*port_name;
-            let same_transport = target.protocol.as_deref().unwrap_or("TCP") == transport.as_str();
-            // A port without number is not valid in the slice of a Service (discovery/v1 EndpointPort.port).
-            let number = target
-                .port
-                .and_then(|number| u16::try_from(number).ok())
-                .filter(|number| *number > 0);
-            if let (true, true, Some(number)) = (same_name, same_transport, number) {
-                any_port = true;
-                candidates.add(slice, number, readiness, options.location);
-            }
+        for number in numbers(slice, &port_name, transport) {
+            any_port = true;
+            candidates.add(slice, number, readiness, options.location);
         }
         // The placeholder slice of a Service without pods has no ports.
         any_port |= slice.endpoints.is_empty();
@@ -321,6 +312,23 @@ pub fn resolve<'a>(
     }
     backend.endpoints = Endpoints::Static(endpoints);
     Ok(backend)
+}
+
+/// Port numbers of a slice's instances for a port of their Service.
+pub(super) fn numbers<'a>(
+    slice: &'a EndpointSlice,
+    port_name: &'a str,
+    transport: Transport,
+) -> impl Iterator<Item = u16> + 'a {
+    let ports = slice.ports.iter().flatten();
+    ports
+        .filter(move |port| {
+            let same_name = port.name.as_deref().unwrap_or_default() == port_name;
+            let same_transport = port.protocol.as_deref().unwrap_or("TCP") == transport.as_str();
+            same_name && same_transport
+        })
+        // A port without number is not valid in the slice of a Service (discovery/v1 EndpointPort.port).
+        .filter_map(|port| u16::try_from(port.port?).ok().filter(|number| *number > 0))
 }
 
 fn find_port<'a>(

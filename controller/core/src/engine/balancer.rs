@@ -4,6 +4,7 @@ use super::Engine;
 use super::compact::{MANY, compact};
 use super::delta::{BalancerChange, Parts};
 use super::unit::Unit;
+use crate::backend::{self, BackendOptions};
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener::ListenerNode;
 use crate::graph::nodes::{self, NodeFacts};
@@ -12,6 +13,7 @@ use crate::lookup::Lookup;
 use crate::policy::target_group;
 use crate::snapshot::View;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
+use gatewright_model::backend::Endpoint;
 use gatewright_model::certificate::Certificate;
 use gatewright_model::key::{BackendKey, BackendKind, CertificateKey, ListenerKey, ObjectName};
 use gatewright_model::listener::Listener;
@@ -48,6 +50,7 @@ impl Engine {
             .collect();
         let target_groups = target_groups(&view, &node, &state.backends);
         let nodes = nodes(&view, &node, &target_groups);
+        let warming = warming(&view, &node, (&state.backends, self.options.backends));
         let asked = view.asked();
         if asked.is_empty() {
             self.tracker.forget(&unit);
@@ -79,6 +82,10 @@ impl Engine {
         }
         if *state.nodes != nodes {
             state.nodes = Arc::new(nodes);
+            parts.settings = true;
+        }
+        if *state.warming != warming {
+            state.warming = Arc::new(warming);
             parts.settings = true;
         }
         let (http, stream, needed) = if fresh {
@@ -157,6 +164,20 @@ fn nodes(
         }
         _ => BTreeMap::new(),
     }
+}
+
+/// Instances that wait for the load balancer to find them healthy, where the provider says so of its own.
+fn warming(
+    view: &View<'_>,
+    node: &GatewayNode,
+    (backends, options): (&BTreeMap<BackendKey, usize>, BackendOptions),
+) -> BTreeMap<BackendKey, Vec<Endpoint>> {
+    if !matches!(node.parameters, Some(Parameters::AwsAlb(_))) {
+        return BTreeMap::new();
+    }
+    let services = backends.keys().filter(|key| key.kind != BackendKind::XBackend);
+    let found = services.map(|key| (key.clone(), backend::warming(view, key, options)));
+    found.filter(|(_, endpoints)| !endpoints.is_empty()).collect()
 }
 
 /// Copies the entries of some keys and returns those that differed.

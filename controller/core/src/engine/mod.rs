@@ -247,13 +247,12 @@ impl Engine {
         let state = self.gateways.get(gateway)?;
         let found = state.node.as_ref()?.parameters.clone()?;
         Some(match found {
-            Parameters::AwsAlb(found) if !(state.target_groups.is_empty() && state.nodes.is_empty()) => {
-                Parameters::AwsAlb(Arc::new(AwsAlb {
-                    balancer: found.balancer.clone(),
-                    target_groups: state.target_groups.clone(),
-                    nodes: Arc::clone(&state.nodes),
-                }))
-            }
+            Parameters::AwsAlb(found) if state.has_surroundings() => Parameters::AwsAlb(Arc::new(AwsAlb {
+                balancer: found.balancer.clone(),
+                target_groups: state.target_groups.clone(),
+                nodes: Arc::clone(&state.nodes),
+                warming: Arc::clone(&state.warming),
+            })),
             Parameters::AwsLattice(found) if !state.target_groups.is_empty() => {
                 Parameters::AwsLattice(Arc::new(AwsLattice {
                     lattice: found.lattice.clone(),

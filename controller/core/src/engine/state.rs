@@ -9,7 +9,7 @@ use crate::graph::route::{RouteParents, RouteRules};
 use crate::small_set::SmallSet;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_model::LoadBalancer;
-use gatewright_model::backend::Backend;
+use gatewright_model::backend::{Backend, Endpoint};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{BackendKey, CertificateKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::route::{HttpRoute, StreamRoute};
@@ -36,6 +36,8 @@ pub struct GatewayState {
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
     /// Nodes that may take traffic, where the provider makes them targets.
     pub nodes: Arc<BTreeMap<gatewright_model::Str, NodeFacts>>,
+    /// Instances that wait for the load balancer to find them healthy, by backend.
+    pub warming: Arc<BTreeMap<BackendKey, Vec<Endpoint>>>,
     /// Parts that differ from `balancer`.
     pub changed: Parts,
     /// Whether `node` differs from what `balancer` was made of.
@@ -45,6 +47,11 @@ pub struct GatewayState {
 }
 
 impl GatewayState {
+    /// Whether its provider is told of more than its own settings.
+    pub fn has_surroundings(&self) -> bool {
+        !(self.target_groups.is_empty() && self.nodes.is_empty() && self.warming.is_empty())
+    }
+
     /// Whether nothing needs to be remembered any more.
     pub fn is_empty(&self) -> bool {
         self.node.is_none()

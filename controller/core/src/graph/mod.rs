@@ -16,6 +16,7 @@ pub mod listener_filters;
 pub mod listener_set;
 pub mod nodes;
 pub mod parameters;
+pub mod pods;
 pub mod route;
 
 /// Group of the Gateway API's stable kinds.

@@ -8,7 +8,8 @@ use gatewright_crds::own::{
     SoftwareGatewayParametersSpec,
 };
 use gatewright_model::Str;
-use gatewright_model::key::ObjectName;
+use gatewright_model::backend::Endpoint;
+use gatewright_model::key::{BackendKey, ObjectName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,6 +91,8 @@ pub struct AwsAlb {
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
     /// Nodes that may take traffic, by name; empty where no setting makes nodes targets.
     pub nodes: Arc<BTreeMap<Str, NodeFacts>>,
+    /// Instances that are ready as soon as the load balancer finds them healthy ([`super::pods`]), by backend.
+    pub warming: Arc<BTreeMap<BackendKey, Vec<Endpoint>>>,
 }
 
 /// Whether settings make nodes the targets of some backend.

@@ -1,6 +1,7 @@
 //! What refers to what, kept current object by object.
 
 use super::object::{Kind, Object, ObjectKey, name_of};
+use crate::graph::pods;
 use crate::small_set::SmallSet;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
@@ -27,6 +28,8 @@ pub enum Dep {
     TargetGroupsOf(ObjectName),
     /// All Nodes.
     Nodes,
+    /// The Pods of a namespace that wait for load balancers.
+    PodsIn(Str),
     /// The ListenerSets of a Gateway.
     ListenerSetsOf(ObjectName),
     /// The Gateways with a default scope (GEP-3793).
@@ -52,6 +55,7 @@ impl Dep {
             Self::TelemetryPoliciesOf(_) => Some(Kind::XTelemetryPolicy),
             Self::TargetGroupsOf(_) => Some(Kind::AwsTargetGroup),
             Self::Nodes => Some(Kind::Node),
+            Self::PodsIn(_) => Some(Kind::Pod),
             Self::ListenerSetsOf(_) => Some(Kind::ListenerSet),
             Self::DefaultGateways | Self::GatewaysOf(_) => Some(Kind::Gateway),
         }
@@ -147,6 +151,8 @@ fn lists(object: &Object) -> BTreeSet<Dep> {
             .map(|target| Dep::TargetGroupsOf(here(&target.name)))
             .collect(),
         Object::Node(_) => BTreeSet::from([Dep::Nodes]),
+        // Of others nothing depends: they are ready when their containers are.
+        Object::Pod(pod) if pods::waits(pod) => BTreeSet::from([Dep::PodsIn(name.namespace.clone())]),
         Object::ListenerSet(set) => {
             let parent = &set.spec.parent_ref;
             let namespace = parent.namespace.as_deref().unwrap_or(&name.namespace);

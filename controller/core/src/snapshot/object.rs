@@ -74,8 +74,10 @@ macro_rules! kinds {
                 if let Some(annotations) = &mut metadata.annotations {
                     annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
                 }
-                if let Self::Node(node) = self {
-                    crate::graph::nodes::forget(node);
+                match self {
+                    Self::Node(node) => crate::graph::nodes::forget(node),
+                    Self::Pod(pod) => crate::graph::pods::forget(pod),
+                    _ => {}
                 }
             }
 
@@ -121,6 +123,7 @@ kinds! {
     ConfigMap(Box<core::ConfigMap>): "", "ConfigMap";
     Namespace(Box<core::Namespace>): "", "Namespace";
     Node(Box<core::Node>): "", "Node";
+    Pod(Box<core::Pod>): "", "Pod";
     ClusterTrustBundle(Box<ClusterTrustBundle>): "certificates.k8s.io", "ClusterTrustBundle";
     Parameters(Box<own::SoftwareGatewayParameters>): "gatewright.dev", "SoftwareGatewayParameters";
     AwsBalancer(Box<own::AwsLoadBalancerParameters>): "gatewright.dev", "AwsLoadBalancerParameters";

@@ -110,6 +110,7 @@ impl Hub {
     pub(super) fn remove(&mut self, gateway: &ObjectName) {
         self.out.server.retract(gateway);
         self.out.provisioner.remove(gateway);
+        self.out.book.forget_gateway(gateway);
         self.infrastructure.remove(gateway);
     }
 
@@ -119,6 +120,7 @@ impl Hub {
         if self.out.clouds.serve(&balancer.controller) {
             return self.publish_to_cloud(balancer);
         }
+        self.out.book.forget_gateway(gateway);
         let request = self.request(balancer);
         let places = self.out.provisioner.place(&request);
         let revision = self.out.server.publish_for(&places, balancer);
@@ -136,6 +138,7 @@ impl Hub {
             self.out.server.retract(gateway);
             self.out.provisioner.remove(gateway);
         }
+        self.out.book.note_gateway(balancer);
         let Some(existing) = existing(&self.engine, &self.versions, gateway) else {
             return 0;
         };

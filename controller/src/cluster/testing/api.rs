@@ -272,7 +272,17 @@ impl FakeApi {
             (Method::PUT, Some(name)) => state.replace(&place, name, body),
             (Method::PATCH, Some(name)) => {
                 let applies = query.contains("fieldManager") && !query.contains("merge");
-                state.patch(&place, name, (body, applies))
+                let kind = head
+                    .headers
+                    .get("content-type")
+                    .and_then(|kind| kind.to_str().ok());
+                let strategic = kind.is_some_and(|kind| kind.contains("strategic"));
+                let body = if strategic {
+                    state.strategic(&place, name, body)
+                } else {
+                    body
+                };
+                state.patch(&place, name, (body, applies && !strategic))
             }
             (Method::DELETE, Some(name)) => state.delete(&place, name),
             _ => failure(StatusCode::METHOD_NOT_ALLOWED, &path),
@@ -363,6 +373,27 @@ impl State {
         }
         let stored = self.store(place, &path, object, "MODIFIED");
         success(&stored)
+    }
+
+    /// A strategic merge patch of a status as a merge patch: its conditions are those that are there, with those of
+    /// the patch by type.
+    fn strategic(&self, place: &Place, name: &str, mut patch: Value) -> Value {
+        let known = self.objects.get(&place.path(name)).cloned().unwrap_or_default();
+        let mut conditions = known["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        for condition in patch["status"]["conditions"].as_array().into_iter().flatten() {
+            match conditions
+                .iter_mut()
+                .find(|known| known["type"] == condition["type"])
+            {
+                Some(known) => merge(known, condition.clone()),
+                None => conditions.push(condition.clone()),
+            }
+        }
+        patch["status"]["conditions"] = conditions.into();
+        patch
     }
 
     fn patch(&mut self, place: &Place, name: &str, (patch, applies): (Value, bool)) -> Answer {

@@ -3,22 +3,31 @@
 use crate::clouds::{Cloud as Erasure, Registry};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    BoxFuture, Erased, Leave, Outcome, Preview, ProviderError, Reconcile, Request, Resource,
+    BoxFuture, Erased, Leave, Outcome, Pool, Preview, ProviderError, Reconcile, Request, Resource,
 };
 use gatewright_provider_api::suite::World;
 use gatewright_provider_api::suite::fake::{Cloud, FakeDriver};
 use gatewright_provider_api::{Provider, review};
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Controller name of its classes.
 pub const CLOUD: &str = "gatewright.dev/aws-alb";
 
 /// The contract's provider in memory, which cannot express what an Application Load Balancer cannot. A clone is the
 /// same cloud.
-#[derive(Clone, Default)]
-pub struct TestCloud(pub Arc<Cloud>);
+#[derive(Clone)]
+pub struct TestCloud(pub Arc<Cloud>, Pools);
+
+/// What it says of pods.
+type Pools = Arc<Mutex<Result<Vec<Pool>, ProviderError>>>;
+
+impl Default for TestCloud {
+    fn default() -> Self {
+        Self(Arc::default(), Arc::new(Mutex::new(Ok(Vec::new()))))
+    }
+}
 
 impl TestCloud {
     /// It alone, without other processes.
@@ -29,9 +38,14 @@ impl TestCloud {
     /// It alone, whose changes are made by this leave.
     pub fn registry_under(&self, leave: Leave) -> Registry {
         let mut registry = Registry::default();
-        let cloud: Erasure = Arc::new(Limited(Erased::new(self.0.driver(), leave)));
+        let cloud: Erasure = Arc::new(Limited(Erased::new(self.0.driver(), leave), Arc::clone(&self.1)));
         registry.add(CLOUD, cloud);
         registry
+    }
+
+    /// What it says of pods from now on.
+    pub fn set_pools(&self, pools: Result<Vec<Pool>, ProviderError>) {
+        *self.1.lock().unwrap() = pools;
     }
 
     /// What exists, each with its settings.
@@ -40,7 +54,7 @@ impl TestCloud {
     }
 }
 
-struct Limited(Erased<FakeDriver>);
+struct Limited(Erased<FakeDriver>, Pools);
 
 impl Limited {
     fn driver(&self) -> &dyn Reconcile<Request> {
@@ -75,6 +89,18 @@ impl Reconcile<Request> for Limited {
 
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
         self.driver().preview_removal(gateway)
+    }
+
+    fn pools<'a>(
+        &'a self,
+        _: &'a ObjectName,
+        services: &'a BTreeSet<ObjectName>,
+    ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
+        let pools = self.1.lock().unwrap().clone();
+        Box::pin(std::future::ready(pools.map(|pools| {
+            let asked = pools.into_iter().filter(|pool| services.contains(&pool.service));
+            asked.collect()
+        })))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {

@@ -8,6 +8,7 @@ use crate::cluster::clock::Clock;
 use crate::cluster::cloud::{CloudWork, Clouds, Keeper};
 use crate::cluster::events::Events;
 use crate::cluster::finalizers::Finalizers;
+use crate::cluster::gates::{self, Book};
 use crate::cluster::hub::{Hub, Inbox, Outbox};
 use crate::cluster::leadership::Leadership;
 use crate::cluster::metrics::Metrics;
@@ -44,6 +45,8 @@ pub struct TestHub {
     pub leads: cell::Sender<bool>,
     /// Whether everything that exists is known.
     pub synced: cell::Receiver<bool>,
+    /// Pods that wait, and the Services that Gateways use.
+    pub book: Book,
     /// Its metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -58,6 +61,7 @@ fn catalog() -> Catalog {
         Kind::Service,
         Kind::EndpointSlice,
         Kind::Namespace,
+        Kind::Pod,
         Kind::Parameters,
     ] {
         let version = if kind == Kind::Parameters {
@@ -141,6 +145,10 @@ impl TestHub {
                 .clone()
                 .run(is_leading.clone(), is_synced.clone(), provisioned),
         );
+        let book = Book::default();
+        let about = (client.clone(), Clock::system());
+        let keeper = gates::Keeper::new(about, registry.clone(), book.clone(), Arc::clone(&metrics));
+        tokio::spawn(keeper.run(is_leading.clone(), is_synced.clone()));
         let work = CloudWork::new(registry, resync, Arc::clone(&metrics));
         let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
         let keeper = Keeper::new(finalizers.clone());
@@ -153,6 +161,7 @@ impl TestHub {
             writer,
             events: Events::start(client, "test".to_owned(), is_leading.clone()),
             finalizers,
+            book: book.clone(),
             metrics: Arc::clone(&metrics),
             synced,
         };
@@ -184,6 +193,7 @@ impl TestHub {
             server,
             leads,
             synced: is_synced,
+            book,
             metrics,
         }
     }

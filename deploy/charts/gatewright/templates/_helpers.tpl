@@ -59,6 +59,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{- /* Not empty where new pods get readiness gates. */ -}}
+{{- define "gatewright.gates" -}}
+{{- if and .Values.aws.clusterName .Values.aws.podReadinessGates.enabled -}}
+{{ include "gatewright.controller" . }}-pods
+{{- end -}}
+{{- end -}}
+
 {{- define "gatewright.subject" -}}
 subjects:
   - kind: ServiceAccount

@@ -30,6 +30,13 @@
   resources: [nodes]
   verbs: [list, watch]
 {{- end }}
+{{- with include "gatewright.gates" . }}
+# The CA bundle of the webhook that gives new pods readiness gates.
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations]
+  resourceNames: [{{ . }}]
+  verbs: [get, update]
+{{- end }}
 # Who a proxy is.
 - apiGroups: [authentication.k8s.io]
   resources: [tokenreviews]
@@ -73,6 +80,13 @@
 {{- if .Values.aws.clusterName }}
 - apiGroups: [gatewright.dev]
   resources: [awstargetgroupparameters/status]
+  verbs: [patch]
+# Pods that wait for load balancers, and the condition of their readiness gate.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods/status]
   verbs: [patch]
 # The finalizer gatewright.dev/cloud-resources.
 - apiGroups: [gateway.networking.k8s.io]

@@ -1,6 +1,6 @@
 //! One shape for all providers, for the registry.
 
-use super::{Leave, Outcome, Prepare, Preview, ProviderError, Reads, preview};
+use super::{Leave, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview};
 use crate::Provider;
 use gatewright_model::key::ObjectName;
 use std::any::Any;
@@ -28,6 +28,15 @@ pub trait Reconcile<R>: Send + Sync {
 
     /// [`preview::preview_removal`].
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview>;
+
+    /// [`super::Driver::pools`]; none by default.
+    fn pools<'a>(
+        &'a self,
+        _gateway: &'a ObjectName,
+        _services: &'a BTreeSet<ObjectName>,
+    ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// [`super::Driver::owners`].
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>>;
@@ -92,6 +101,14 @@ where
 
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
         Box::pin(preview::preview_removal(&self.driver, gateway))
+    }
+
+    fn pools<'a>(
+        &'a self,
+        gateway: &'a ObjectName,
+        services: &'a BTreeSet<ObjectName>,
+    ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
+        Box::pin(self.driver.pools(gateway, services))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {

@@ -26,6 +26,7 @@ mod error;
 mod leave;
 mod observe;
 mod outcome;
+mod pool;
 pub mod preview;
 mod request;
 mod run;
@@ -38,6 +39,7 @@ pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
 pub use leave::{Lead, Leave};
 pub use observe::{Around, Call, Calls};
 pub use outcome::{Addresses, Applied, Outcome, Verdict};
+pub use pool::{Instance, Pool};
 pub use preview::{Preview, Quota, Reads};
 pub use request::Request;
 pub use run::{converge, remove};
@@ -114,6 +116,19 @@ pub trait Driver: Send + Sync {
     /// Gateways together. Pure.
     fn reads(&self, _target: &Self::Target) -> Reads {
         Reads::default()
+    }
+
+    /// What the load balancers of a Gateway know of the instances of Services, where requests can reach them. Only pools
+    /// whose instances are pods count, and only those that are used: who waits for others would wait for ever.
+    ///
+    /// # Errors
+    /// When that cannot be read completely.
+    fn pools(
+        &self,
+        _gateway: &ObjectName,
+        _services: &BTreeSet<ObjectName>,
+    ) -> impl Future<Output = Result<Vec<Pool>, ProviderError>> + Send {
+        std::future::ready(Ok(Vec::new()))
     }
 
     /// The Gateways that something exists for and is marked as made by this installation.

@@ -4,7 +4,7 @@ use super::observed::Observed;
 use super::plan::{self, Manner};
 use super::prepare::{Certificates, Networks};
 use super::step::Step;
-use super::{addresses, apply, observe};
+use super::{addresses, apply, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
 use crate::swept;
@@ -16,7 +16,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Reads, Resource,
+    Addresses, Change, Driver, Lowered, Plan, Pool, ProviderError, Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -227,6 +227,19 @@ impl<C: Cloud> Driver for ElbDriver<C> {
 
     fn reads(&self, target: &Target) -> Reads {
         reads(target)
+    }
+
+    async fn pools(
+        &self,
+        gateway: &ObjectName,
+        services: &BTreeSet<ObjectName>,
+    ) -> Result<Vec<Pool>, ProviderError> {
+        let owner = Owner {
+            cluster: self.manner.cluster.clone(),
+            gateway: gateway.clone(),
+        };
+        let pools = pools::pools(&self.cloud, &owner, services).await;
+        pools.map_err(|error| about(error, &gateway.to_string()))
     }
 
     async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {

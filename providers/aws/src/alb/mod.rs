@@ -12,6 +12,7 @@ pub mod driver;
 pub mod observe;
 pub mod observed;
 pub mod plan;
+mod pools;
 pub mod prepare;
 pub mod step;
 

@@ -70,6 +70,11 @@ pub trait TargetGroups {
     /// `DescribeTargetHealth`: all targets, draining ones too.
     fn targets(&self, arn: &Arn) -> impl Future<Output = Answer<BTreeMap<Target, Health>>> + Send;
 
+    /// The same, read now: for who waits until targets are well.
+    fn targets_now(&self, arn: &Arn) -> impl Future<Output = Answer<BTreeMap<Target, Health>>> + Send {
+        self.targets(arn)
+    }
+
     /// `CreateTargetGroup`. Repeated with the same settings it answers the same ARN.
     fn create_target_group(&self, new: &NewTargetGroup) -> impl Future<Output = Answer<Arn>> + Send;
 

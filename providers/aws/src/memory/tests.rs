@@ -5,6 +5,7 @@ mod counts;
 mod forms;
 mod network;
 mod partial;
+mod pools;
 mod quota;
 mod rules;
 mod steady;

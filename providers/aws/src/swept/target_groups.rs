@@ -76,6 +76,11 @@ impl<C: Cloud> TargetGroups for Swept<C> {
         self.one(TARGETS, arn, self.0.cloud.targets(arn)).await
     }
 
+    async fn targets_now(&self, arn: &Arn) -> Answer<BTreeMap<Target, Health>> {
+        self.count(1);
+        self.0.cloud.targets_now(arn).await
+    }
+
     async fn create_target_group(&self, new: &NewTargetGroup) -> Answer<Arn> {
         let made = self.make(&new.tags, |_| (), self.0.cloud.create_target_group(new));
         let arn = made.await?;

@@ -7,6 +7,7 @@ use crate::snapshot::Kind;
 use crate::status::{ListenerOutcome, Programming, Shortfall};
 use crate::testing::{GATEWAY, at, http_route, options, short, status, upserts};
 use crate::{Delta, Engine};
+use gatewright_model::backend::Endpoints;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use serde_json::Value;
@@ -317,4 +318,87 @@ fn listeners_without_certificates_are_for_those_who_find_some() {
         "{:?}",
         conditions(&software)
     );
+}
+
+const GATED: &str = "
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{port: 8080}]
+endpoints:
+  - {addresses: [10.0.0.1], targetRef: {kind: Pod, name: a}, conditions: {ready: true}}
+  - {addresses: [10.0.0.2], targetRef: {kind: Pod, name: b}, conditions: {ready: false}}
+  - {addresses: [10.0.0.3], targetRef: {kind: Pod, name: c}, conditions: {ready: false}}
+  - {addresses: [10.0.0.4], targetRef: {kind: Pod, name: d}, conditions: {ready: false, serving: true, terminating: true}}
+---
+";
+
+fn gated_pod(name: &str, containers: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: web}}}}
+spec: {{containers: [], readinessGates: [{{conditionType: gatewright.dev/target-health}}]}}
+status: {{conditions: [{{type: ContainersReady, status: '{containers}'}}]}}
+---
+"
+    )
+}
+
+/// A pod whose gate only the load balancer can open must be registered before it is ready, or it never would be.
+#[test]
+fn a_pod_that_lacks_nothing_but_the_load_balancers_word_is_told_to_the_provider() {
+    let route = http_route("r", "");
+    let yaml = [
+        GATEWAY,
+        GATED,
+        &gated_pod("b", "True"),
+        &gated_pod("c", "False"),
+        &gated_pod("d", "True"),
+        &route,
+    ];
+    let mut engine = engine_with(&yaml.concat());
+    let warming = |engine: &Engine| -> Vec<String> {
+        let Some(Parameters::AwsAlb(found)) = engine.parameters(&name()) else {
+            panic!("no parameters");
+        };
+        let all = found.warming.values().flatten();
+        all.map(|endpoint| format!("{}:{}", endpoint.address, endpoint.port))
+            .collect()
+    };
+    assert_eq!(warming(&engine), ["10.0.0.2:8080"]);
+    let backend = engine
+        .balancer(&name())
+        .unwrap()
+        .backends
+        .values()
+        .next()
+        .unwrap();
+    let Endpoints::Static(ready) = &backend.endpoints else {
+        panic!("{backend:?}");
+    };
+    assert_eq!(ready.len(), 1, "for everybody else it is not ready");
+
+    let delta = engine.update(upserts(&gated_pod("c", "True")), at(1));
+    assert!(matches!(delta.balancers.as_slice(), [BalancerChange::Changed { parts, .. }] if parts.settings));
+    assert_eq!(warming(&engine), ["10.0.0.2:8080", "10.0.0.3:8080"]);
+    // A pod without gate changes nothing.
+    let plain = gated_pod("c", "True").replace("gatewright.dev/target-health", "example.com/other");
+    assert_eq!(engine.update(upserts(&plain), at(2)).balancers.len(), 1);
+    assert!(
+        engine
+            .update(upserts(&plain.replace("name: c", "name: e")), at(3))
+            .balancers
+            .is_empty()
+    );
+    // Ready for everybody: it is told of once.
+    let ready = GATED.replace(
+        "name: b}, conditions: {ready: false}",
+        "name: b}, conditions: {ready: true}",
+    );
+    engine.update(upserts(&ready), at(4));
+    assert_eq!(warming(&engine), [""; 0]);
 }

@@ -2,6 +2,7 @@
 //! brings both.
 
 mod certificates;
+mod gated;
 mod grpc_route;
 mod protected;
 mod refused;

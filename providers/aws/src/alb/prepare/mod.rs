@@ -7,6 +7,7 @@ mod settings;
 mod subnets;
 #[cfg(test)]
 mod tests;
+mod warming;
 
 pub use certificates::Certificates;
 pub use settings::settings;
@@ -61,7 +62,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             Parameters::AwsAlb(parameters) => parameters,
             _ => &nothing,
         };
-        let balancer = &request.balancer;
+        let balancer = &warming::with(&request.balancer, &parameters.warming);
         let cluster = self.cluster();
         let settings = settings(cluster, balancer, parameters)
             .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
