@@ -15,6 +15,9 @@ const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 /// Class of Application Load Balancers.
 const ALB_CLASS: &str = "aws-alb";
 
+/// Class of VPC Lattice.
+const LATTICE_CLASS: &str = "aws-lattice";
+
 /// Folder of the scenarios on AWS, as part of their names.
 const AWS_TESTS: &str = "aws::";
 
@@ -29,6 +32,7 @@ const AWS_SETTINGS: &[&str] = &[
 /// Scenarios of the test command: refusals, deletion, and changes that must lose no request.
 const AWS_QUICK: &[&str] = &[
     "certificates",
+    "lattice",
     "protected",
     "refused::a_permission",
     "refused::a_vpc",
@@ -254,6 +258,7 @@ impl Scenarios<'_> {
             let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
             installation.install(cluster, &settings)?;
             aws.class(cluster, (ALB_CLASS, simulated::ALB), &parameters())?;
+            aws.lattice_class(cluster, LATTICE_CLASS, &lattice_parameters())?;
             self.run(cluster, &aws.environment())?;
             self.compare_rights(cluster)
         })
@@ -318,6 +323,11 @@ fn parameters() -> serde_json::Value {
             "attributes": {"deregistration_delay.timeout_seconds": "20"},
         },
     })
+}
+
+/// Parameters of the class of VPC Lattice: targets are checked as often as AWS allows.
+fn lattice_parameters() -> serde_json::Value {
+    json!({"targetGroups": {"healthCheck": {"intervalSeconds": 5, "timeoutSeconds": 2}}})
 }
 
 #[cfg(test)]

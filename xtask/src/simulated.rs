@@ -23,8 +23,10 @@ const CLUSTER_NAME: &str = "gatewright";
 /// Controller name of classes of Application Load Balancers, and of Network Load Balancers.
 pub const ALB: &str = "gatewright.dev/aws-alb";
 pub const NLB: &str = "gatewright.dev/aws-nlb";
-/// Zone of the names of load balancers.
-const ZONE: &str = "amazonaws.com";
+/// Controller name of the class of VPC Lattice.
+const LATTICE: &str = "gatewright.dev/aws-lattice";
+/// Zones of the names of load balancers, and of services of VPC Lattice.
+const ZONES: [&str; 2] = ["amazonaws.com", "on.aws"];
 
 /// How long states last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -52,6 +54,7 @@ impl Pace {
                 "interface_release_ms": 500,
                 "security_group_visible_ms": 100,
                 "certificate_validation_ms": 500,
+                "lattice_status_ms": 300,
                 "second_ms": 100,
             }),
             // None of these is documented but the seconds. Load balancers take "a few minutes" to become active.
@@ -60,6 +63,7 @@ impl Pace {
                 "interface_release_ms": 15_000,
                 "security_group_visible_ms": 2_000,
                 "certificate_validation_ms": 5_000,
+                "lattice_status_ms": 10_000,
                 "second_ms": 1000,
             }),
         }
@@ -166,6 +170,7 @@ impl Aws {
             format!("aws.clusterName={CLUSTER_NAME}"),
             format!("aws.albControllerName={ALB}"),
             format!("aws.nlbControllerName={NLB}"),
+            format!("aws.latticeControllerName={LATTICE}"),
             format!("aws.vpcId={}", self.vpc),
             format!("aws.region={REGION}"),
         ];
@@ -204,12 +209,30 @@ impl Aws {
         (name, controller): (&str, &str),
         parameters: &Value,
     ) -> Result<()> {
-        let reference = json!({
-            "group": "gatewright.dev", "kind": "AwsLoadBalancerParameters", "name": name, "namespace": NAMESPACE,
-        });
+        let of = (controller, "AwsLoadBalancerParameters");
+        self.class_of(cluster, name, of, parameters)
+    }
+
+    /// Makes a class of VPC Lattice, with parameters.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub fn lattice_class(&self, cluster: &Cluster, name: &str, parameters: &Value) -> Result<()> {
+        self.class_of(cluster, name, (LATTICE, "AwsLatticeParameters"), parameters)
+    }
+
+    fn class_of(
+        &self,
+        cluster: &Cluster,
+        name: &str,
+        (controller, kind): (&str, &str),
+        parameters: &Value,
+    ) -> Result<()> {
+        let reference =
+            json!({"group": "gatewright.dev", "kind": kind, "name": name, "namespace": NAMESPACE});
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [
             {
-                "apiVersion": "gatewright.dev/v1alpha1", "kind": "AwsLoadBalancerParameters",
+                "apiVersion": "gatewright.dev/v1alpha1", "kind": kind,
                 "metadata": {"name": name, "namespace": NAMESPACE}, "spec": parameters,
             },
             {
@@ -217,7 +240,7 @@ impl Aws {
                 "spec": {"controllerName": controller, "parametersRef": reference},
             },
         ]});
-        let file = self.file("class.json", &list)?;
+        let file = self.file(&format!("class-{name}.json"), &list)?;
         cluster.inside(&["kubectl", "apply", "--filename", &file])
     }
 
@@ -246,10 +269,14 @@ impl Aws {
         let Some(corefile) = found.pointer("/data/Corefile").and_then(Value::as_str) else {
             bail!("ConfigMap kube-system/coredns has no Corefile");
         };
-        if corefile.contains(ZONE) {
+        let missing = ZONES.iter().filter(|zone| !corefile.contains(**zone));
+        let blocks: Vec<String> = missing
+            .map(|zone| format!("{zone}:53 {{\n    errors\n    forward . {DNS}\n}}\n"))
+            .collect();
+        if blocks.is_empty() {
             return Ok(());
         }
-        let corefile = format!("{corefile}\n{ZONE}:53 {{\n    errors\n    forward . {DNS}\n}}\n");
+        let corefile = format!("{corefile}\n{}", blocks.concat());
         let file = self.file("dns.json", &json!({"data": {"Corefile": corefile}}))?;
         let kubectl = ["kubectl", "--namespace", "kube-system"];
         let patch = [

@@ -24,6 +24,7 @@ SERVICES = {
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
     "quotas": "service-quotas",
+    "lattice": "vpc-lattice",
     "s3": "s3",
 }
 

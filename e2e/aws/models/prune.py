@@ -52,6 +52,19 @@ SERVICES = {
         "resourcegroupstaggingapi/2017-01-26",
         "GetResources GetTagKeys GetTagValues",
     ),
+    "lattice": (
+        "vpc-lattice/2022-11-30",
+        """BatchUpdateRule CreateAccessLogSubscription CreateListener CreateRule CreateService CreateServiceNetwork
+        CreateServiceNetworkServiceAssociation CreateServiceNetworkVpcAssociation CreateTargetGroup
+        DeleteAccessLogSubscription DeleteAuthPolicy DeleteListener DeleteRule DeleteService DeleteServiceNetwork
+        DeleteServiceNetworkServiceAssociation DeleteServiceNetworkVpcAssociation DeleteTargetGroup
+        DeregisterTargets GetAuthPolicy GetListener GetRule GetService GetServiceNetwork
+        GetServiceNetworkVpcAssociation GetTargetGroup ListAccessLogSubscriptions ListListeners ListRules
+        ListServiceNetworkServiceAssociations ListServiceNetworkVpcAssociations ListServiceNetworks ListServices
+        ListTagsForResource ListTargetGroups ListTargets PutAuthPolicy RegisterTargets TagResource UntagResource
+        UpdateListener UpdateRule UpdateService UpdateServiceNetwork UpdateServiceNetworkVpcAssociation
+        UpdateTargetGroup""",
+    ),
     "quotas": (
         "service-quotas/2019-06-24",
         """GetAWSDefaultServiceQuota GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas ListServices""",

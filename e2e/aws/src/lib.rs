@@ -18,6 +18,7 @@ pub mod history;
 pub mod iam;
 pub mod input;
 pub mod keep;
+pub mod lattice;
 pub mod protocol;
 pub mod publish;
 pub mod quotas;

@@ -1,6 +1,7 @@
 //! From the state to what the data plane serves: only what changed is made anew.
 
 use crate::elb::{Balancer, Group, Listener, Rule, State};
+use crate::lattice;
 use crate::service::Settings;
 use crate::state::{Account, World};
 use crate::traffic::config::{self, Config};
@@ -57,11 +58,7 @@ impl Publisher {
             };
             self.waiting.clear();
             self.draining.clear();
-            addresses.retain(|arn, _| {
-                accounts
-                    .values()
-                    .any(|account| account.elb.balancers().contains_key(arn))
-            });
+            addresses.retain(|arn, _| accounts.values().any(|account| has(account, arn)));
             for account in accounts.values_mut() {
                 account.elb.take_changed();
                 let balancers: Vec<String> = account.elb.balancers().keys().cloned().collect();
@@ -72,16 +69,39 @@ impl Publisher {
                 groups
                     .iter()
                     .for_each(|arn| self.group((account, addresses), settings, arn, now));
+                account.lattice.take_changed(now);
+                let services: Vec<String> = account.lattice.services().map(|(arn, _)| arn.clone()).collect();
+                let groups: Vec<String> = account.lattice.groups().map(|(arn, _)| arn.clone()).collect();
+                for arn in &services {
+                    self.service((account, addresses), settings, arn, now);
+                }
+                groups
+                    .iter()
+                    .for_each(|arn| self.lattice_group(account, settings, arn));
             }
             changed = true;
         }
         for account in accounts.values_mut() {
             let mut due = account.elb.take_changed();
-            let active = self
+            let active: Vec<String> = self
                 .waiting
                 .iter()
-                .filter(|(arn, at)| **at <= now && account.elb.balancers().contains_key(*arn));
-            due.balancers.extend(active.map(|(arn, _)| arn.clone()));
+                .filter(|(arn, at)| **at <= now && has(account, arn))
+                .map(|(arn, _)| arn.clone())
+                .collect();
+            let (services, balancers): (Vec<String>, Vec<String>) = active
+                .into_iter()
+                .partition(|arn| account.lattice.service(arn).is_some());
+            due.balancers.extend(balancers);
+            let mut of_lattice = account.lattice.take_changed(now);
+            of_lattice.services.extend(services);
+            changed |= !of_lattice.services.is_empty() || !of_lattice.groups.is_empty();
+            for arn in &of_lattice.services {
+                self.service((account, addresses), settings, arn, now);
+            }
+            for arn in &of_lattice.groups {
+                self.lattice_group(account, settings, arn);
+            }
             let drained = account.elb.sweep(&self.draining, now);
             due.groups.extend(drained);
             changed |= !due.balancers.is_empty() || !due.groups.is_empty();
@@ -116,6 +136,48 @@ impl Publisher {
         let mut served = served(account, balancer, address, now);
         served.further = balancer.kept().map(IpAddr::V4).collect();
         self.told.balancers.insert(arn.to_owned(), Arc::new(served));
+    }
+
+    /// A service of VPC Lattice: it is served once it is in a service network.
+    fn service(
+        &mut self,
+        (account, addresses): (&Account, &mut BTreeMap<String, u32>),
+        settings: &Settings,
+        arn: &str,
+        now: u64,
+    ) {
+        self.waiting.remove(arn);
+        if account.lattice.service(arn).is_none() {
+            addresses.remove(arn);
+        }
+        let Some(at) = account.lattice.serves_at(arn, settings.lattice_status_ms) else {
+            self.told.balancers.remove(arn);
+            return;
+        };
+        let Some(address) = address(self.network, addresses, arn) else {
+            tracing::error!(arn, network = %self.network, "no address is left for the service: it does not serve");
+            return;
+        };
+        if at > now {
+            self.waiting.insert(arn.to_owned(), at);
+        }
+        let place = (IpAddr::V4(address), at <= now);
+        match account.lattice.served(account, arn, place) {
+            Some(served) => self.told.balancers.insert(arn.to_owned(), Arc::new(served)),
+            None => self.told.balancers.remove(arn),
+        };
+    }
+
+    fn lattice_group(&mut self, account: &Account, settings: &Settings, arn: &str) {
+        match account.lattice.group(arn) {
+            Some(group) => {
+                let told = lattice::target_group(account, settings, group);
+                self.told.target_groups.insert(arn.to_owned(), Arc::new(told));
+            }
+            None => {
+                self.told.target_groups.remove(arn);
+            }
+        }
     }
 
     fn group(
@@ -157,6 +219,11 @@ impl State {
     }
 }
 
+/// Whether a load balancer or service is an account's.
+fn has(account: &Account, arn: &str) -> bool {
+    account.elb.balancers().contains_key(arn) || account.lattice.service(arn).is_some()
+}
+
 /// The address of a load balancer: the one it has, or the lowest free one.
 fn address(network: Ipv4Net, addresses: &mut BTreeMap<String, u32>, arn: &str) -> Option<Ipv4Addr> {
     let number = match addresses.get(arn) {
@@ -192,6 +259,7 @@ fn served(account: &Account, balancer: &Balancer, address: Ipv4Addr, now: u64) -
         active: balancer.active(now),
         attributes: balancer.attributes.clone(),
         listeners: listeners.map(|listener| listening(account, listener)).collect(),
+        lattice: None,
     }
 }
 
@@ -282,6 +350,7 @@ fn target_group(account: &Account, settings: &Settings, group: &Group, now: u64)
         health: config::HealthCheck {
             enabled: check.enabled,
             protocol: check.protocol.clone().unwrap_or_default(),
+            version: None,
             port: check.port.as_deref().and_then(|port| port.parse().ok()),
             path: check.path.clone().unwrap_or_default(),
             interval_ms: milliseconds(check.interval).max(1),

@@ -122,6 +122,11 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     if let Ok(value) = HeaderValue::from_str(&answer.content_type) {
         headers.insert(CONTENT_TYPE, value);
     }
+    if let Some(code) = answer.error_type
+        && let Ok(value) = HeaderValue::from_str(&code)
+    {
+        headers.insert(HeaderName::from_static("x-amzn-errortype"), value);
+    }
     if let Ok(value) = HeaderValue::from_str(&answer.request_id) {
         headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
     }

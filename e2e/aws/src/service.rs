@@ -136,6 +136,8 @@ pub struct Settings {
     pub interface_release_ms: u64,
     /// How long a new security group is unknown to other calls (EC2 is eventually consistent).
     pub security_group_visible_ms: u64,
+    /// From `CREATE_IN_PROGRESS` to `ACTIVE`, and from `DELETE_IN_PROGRESS` to nothing, of VPC Lattice.
+    pub lattice_status_ms: u64,
     /// From `PENDING_VALIDATION` to `ISSUED`.
     pub certificate_validation_ms: u64,
     /// Until a trust store is active.
@@ -152,6 +154,7 @@ impl Default for Settings {
             load_balancer_provisioning_ms: 500,
             interface_release_ms: 500,
             security_group_visible_ms: 0,
+            lattice_status_ms: 300,
             certificate_validation_ms: 500,
             trust_store_creation_ms: 200,
             second_ms: 1000,

@@ -1,7 +1,7 @@
 //! The services that are served.
 
 use crate::service::Service;
-use crate::{acm, ec2, elb, quotas, s3, sts, tagging};
+use crate::{acm, ec2, elb, lattice, quotas, s3, sts, tagging};
 
 /// All of them. Which one a call is for is told by its target, path or version.
 pub const SERVICES: &[Service] = &[
@@ -34,6 +34,11 @@ pub const SERVICES: &[Service] = &[
         id: "tagging",
         model: include_str!("../models/tagging.json"),
         operations: tagging::OPERATIONS,
+    },
+    Service {
+        id: "lattice",
+        model: include_str!("../models/lattice.json"),
+        operations: lattice::OPERATIONS,
     },
     Service {
         id: "quotas",

@@ -1,6 +1,6 @@
 //! All that exists, by account and region.
 
-use crate::{acm, ec2, elb, quotas, s3, sts};
+use crate::{acm, ec2, elb, lattice, quotas, s3, sts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Account {
     pub acm: acm::State,
     /// S3.
     pub s3: s3::State,
+    /// VPC Lattice.
+    pub lattice: lattice::State,
     /// STS.
     pub sts: sts::State,
     /// Quotas.

@@ -73,7 +73,10 @@ pub fn import(account: &mut Account, context: &Context, input: &Value) -> Result
         );
         // Load balancers that use it show the new one.
         let users: Vec<String> = state.used_by(&arn).into_iter().map(str::to_owned).collect();
-        users.iter().for_each(|balancer| account.elb.renew(balancer));
+        users.iter().for_each(|user| {
+            account.elb.renew(user);
+            account.lattice.renew(user);
+        });
         return Ok(json!({"CertificateArn": arn}));
     }
     let imported = |certificate: &&Certificate| certificate.origin == Origin::Imported;

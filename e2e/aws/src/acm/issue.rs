@@ -227,6 +227,17 @@ pub fn request(account: &mut Account, context: &Context, input: &Value) -> Resul
     Ok(json!({"CertificateArn": arn}))
 }
 
+/// A certificate and its key, PEM, that another service shows for a name of its own: it is in no list.
+///
+/// # Errors
+///
+/// When none can be made.
+pub fn issue_apart(state: &mut State, context: &Context, name: &str) -> Result<(String, Secret), ApiError> {
+    // A common name has at most 64 characters (RFC 5280, appendix A.1), and such names are longer.
+    let made = issue(state, context, &[name.to_owned()], "EC_prime256v1")?;
+    Ok((made.full_chain(), made.key))
+}
+
 /// Makes a certificate for names; what tells it apart is for the caller to fill in.
 fn issue(
     state: &mut State,
@@ -239,7 +250,7 @@ fn issue(
     let signer = KeyPair::from_pem(authority.key.reveal()).map_err(failed)?;
     let issuer = Issuer::from_ca_cert_pem(&authority.certificate, signer).map_err(failed)?;
     let mut params = CertificateParams::new(names.to_vec()).map_err(failed)?;
-    if let Some(first) = names.first() {
+    if let Some(first) = names.first().filter(|first| first.len() <= 64) {
         params.distinguished_name.push(DnType::CommonName, first.as_str());
     }
     params.key_usages = vec![

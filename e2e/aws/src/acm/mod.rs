@@ -11,6 +11,7 @@ mod list;
 mod tags;
 
 pub use inspect::Facts;
+pub use issue::issue_apart;
 
 use crate::error::ApiError;
 use crate::input::{text, tidy};

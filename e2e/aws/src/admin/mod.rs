@@ -127,7 +127,10 @@ fn hide_keys(value: &mut Value) {
             members.retain(|_, member| !member.as_str().is_some_and(|text| text.contains("PRIVATE KEY")));
             members.values_mut().for_each(hide_keys);
         }
-        Value::Array(items) => items.iter_mut().for_each(hide_keys),
+        Value::Array(items) => {
+            items.retain(|item| !item.as_str().is_some_and(|text| text.contains("PRIVATE KEY")));
+            items.iter_mut().for_each(hide_keys);
+        }
         _ => {}
     }
 }

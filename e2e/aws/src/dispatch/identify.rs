@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::protocol::form::{self, FormError};
 use crate::protocol::model::{Operation, Protocol};
 use crate::protocol::scope::{self, Scope};
-use crate::protocol::{cbor, check, json, object};
+use crate::protocol::{cbor, check, json, object, rest};
 use crate::service::Handler;
 use http::HeaderMap;
 use serde_json::Value;
@@ -54,6 +54,7 @@ enum Parameters {
     Object(Value),
     Json(bytes::Bytes),
     Cbor(bytes::Bytes),
+    Rest(rest::Route, String, bytes::Bytes),
 }
 
 /// Operations that need no signature, as the model of STS has them (`"authtype": "none"`).
@@ -66,11 +67,15 @@ const UNSIGNED: &[&str] = &["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"];
 /// When it is for none, or is not signed for the service.
 pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t>, Box<Refused<'t>>> {
     let scope = scope::read(&request.headers);
+    let at_rest = at_rest(table, scope.as_ref().ok().and_then(Option::as_ref));
     let (service, name, parameters) = match header(&request.headers, "x-amz-target") {
         Some(target) => by_target(table, target, request)?,
         None if header(&request.headers, "smithy-protocol").is_some() => by_path(table, request)?,
         None if is_object(scope.as_ref().ok().and_then(Option::as_ref)) => by_object(table, request)?,
-        None => by_form(table, request, scope.as_ref().ok().and_then(Option::as_ref))?,
+        None => match at_rest {
+            Some(service) => by_route(service, request)?,
+            None => by_form(table, request, scope.as_ref().ok().and_then(Option::as_ref))?,
+        },
     };
     let style = parameters.style(service);
     let refuse = |error| Box::new(Refused { error, style });
@@ -82,7 +87,7 @@ pub fn identify<'t>(table: &'t Table, request: &Request) -> Result<Identified<'t
                 "The specified method is not allowed against this resource.",
             )
             .with_status(405),
-            Protocol::Json => ApiError::new(
+            Protocol::Json | Protocol::Rest => ApiError::new(
                 "UnknownOperationException",
                 format!("{name} is not an operation that is served"),
             ),
@@ -187,6 +192,25 @@ fn by_object<'t>(table: &'t Table, request: &Request) -> Result<Found<'t>, Box<R
     }
 }
 
+/// The service with operations in paths that a request is signed for.
+fn at_rest<'t>(table: &'t Table, scope: Option<&Scope>) -> Option<&'t Loaded> {
+    let service = table.by_signing_name(&scope?.service)?;
+    (service.protocol == Protocol::Rest).then_some(service)
+}
+
+fn by_route<'t>(service: &'t Loaded, request: &Request) -> Result<Found<'t>, Box<Refused<'t>>> {
+    let Some(route) = rest::route(&service.model, request.method.as_str(), &request.path) else {
+        let message = format!("nothing is served at {} {}", request.method, request.path);
+        return Err(Box::new(Refused {
+            error: ApiError::new("UnknownOperationException", message).with_status(404),
+            style: Style::Of(service),
+        }));
+    };
+    let name = route.name.clone();
+    let parameters = Parameters::Rest(route, request.query.clone(), request.body.clone());
+    Ok((service, name, parameters))
+}
+
 fn by_form<'t>(
     table: &'t Table,
     request: &Request,
@@ -234,7 +258,7 @@ impl Parameters {
     fn style<'t>(&self, service: &'t Loaded) -> Style<'t> {
         match self {
             Self::Cbor(_) => Style::Cbor,
-            Self::Form(_) | Self::Json(_) | Self::Object(_) => Style::Of(service),
+            Self::Form(_) | Self::Json(_) | Self::Object(_) | Self::Rest(..) => Style::Of(service),
         }
     }
 }
@@ -261,6 +285,8 @@ impl<'t> Identified<'t> {
             Parameters::Object(input) => input.clone(),
             Parameters::Json(body) => json::parse(model, reference, body)
                 .map_err(|message| ApiError::new("SerializationException", message))?,
+            Parameters::Rest(route, query, body) => rest::parse(model, self.operation, route, query, body)
+                .map_err(|message| ApiError::new("ValidationException", message))?,
             Parameters::Cbor(body) => cbor::parse(model, reference, body)
                 .map_err(|message| ApiError::new("SerializationException", message))?,
         };
@@ -272,7 +298,7 @@ impl<'t> Identified<'t> {
         Err(match self.service.protocol {
             Protocol::Query => ApiError::validation(sentence),
             Protocol::Object => ApiError::new("InvalidArgument", sentence),
-            Protocol::Json => ApiError::new("ValidationException", sentence),
+            Protocol::Json | Protocol::Rest => ApiError::new("ValidationException", sentence),
             // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
             Protocol::Ec2 => match violations.iter().find(|violation| violation.missing) {
                 Some(missing) => ApiError::new(

@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::iam::{self, Policy};
 use crate::protocol::model::Protocol;
 use crate::protocol::xml::Told;
-use crate::protocol::{cbor, check, json, object, xml};
+use crate::protocol::{cbor, check, json, object, rest, xml};
 use crate::publish::Publisher;
 use crate::service::{Context, Healths, Service, Settings};
 use crate::state::{Account, MOST_ACCOUNTS, World, place};
@@ -65,6 +65,8 @@ pub struct Answer {
     pub status: u16,
     /// `Content-Type`.
     pub content_type: String,
+    /// `X-Amzn-ErrorType`, of services that tell codes there.
+    pub error_type: Option<String>,
     /// Id of the call.
     pub request_id: String,
     /// Body.
@@ -378,6 +380,16 @@ fn write(identified: &Identified<'_>, context: &Context, output: &Value) -> Resu
         )));
     }
     let style = identified.style();
+    if service.protocol == Protocol::Rest {
+        let (status, body) = rest::write(&service.model, operation, output);
+        return Ok(Answer {
+            status,
+            content_type: content_type(style),
+            error_type: None,
+            request_id: context.request_id.clone(),
+            body,
+        });
+    }
     let body = match (style, service.protocol) {
         (_, Protocol::Object) => object::body(output)?,
         (Style::Cbor, _) => cbor::write(&service.model, operation.output.as_ref(), output),
@@ -390,6 +402,7 @@ fn write(identified: &Identified<'_>, context: &Context, output: &Value) -> Resu
             _ => 200,
         },
         content_type: content_type(style),
+        error_type: None,
         request_id: context.request_id.clone(),
         body,
     })
@@ -429,6 +442,7 @@ fn refuse(
     };
     let body = match style {
         Style::Of(service) if service.protocol == Protocol::Object => object::error(&told),
+        Style::Of(service) if service.protocol == Protocol::Rest => rest::error(&error.message),
         Style::Of(service) if service.protocol != Protocol::Json => {
             xml::error(Some(&service.model), service.protocol, &told)
         }
@@ -439,6 +453,10 @@ fn refuse(
     Answer {
         status,
         content_type: content_type(style),
+        error_type: match style {
+            Style::Of(service) if service.protocol == Protocol::Rest => Some(error.code.clone()),
+            _ => None,
+        },
         request_id: request_id.to_owned(),
         body,
     }
@@ -451,6 +469,7 @@ fn content_type(style: Style<'_>) -> String {
             let version = service.model.metadata.json_version.as_deref().unwrap_or("1.1");
             format!("application/x-amz-json-{version}")
         }
+        Style::Of(service) if service.protocol == Protocol::Rest => "application/json".to_owned(),
         Style::Cbor => "application/cbor".to_owned(),
         Style::Json => "application/x-amz-json-1.1".to_owned(),
         Style::Of(_) | Style::Xml => "text/xml;charset=UTF-8".to_owned(),

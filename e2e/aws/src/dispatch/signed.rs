@@ -48,6 +48,8 @@ fn unknown(protocol: Protocol) -> ApiError {
         Protocol::Query => ApiError::new("InvalidClientTokenId", UNKNOWN).with_status(403),
         Protocol::Json => ApiError::new("UnrecognizedClientException", UNKNOWN).with_status(400),
         Protocol::Object => ApiError::new("InvalidAccessKeyId", UNKNOWN).with_status(403),
+        // https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/CommonErrors.html
+        Protocol::Rest => ApiError::new("UnrecognizedClientException", UNKNOWN).with_status(403),
     }
 }
 
@@ -75,6 +77,12 @@ fn told(protocol: Protocol, fault: Fault) -> ApiError {
         }
         (Protocol::Object, Fault::Incomplete(told)) => {
             ApiError::new("AuthorizationHeaderMalformed", told).with_status(400)
+        }
+        (Protocol::Rest, Fault::Mismatch) => {
+            ApiError::new("InvalidSignatureException", MISMATCH).with_status(403)
+        }
+        (Protocol::Rest, Fault::Skewed(told)) => {
+            ApiError::new("InvalidSignatureException", told).with_status(403)
         }
         (_, Fault::Mismatch) => ApiError::new("InvalidSignatureException", MISMATCH).with_status(400),
         (_, Fault::Skewed(told)) => ApiError::new("InvalidSignatureException", told).with_status(400),

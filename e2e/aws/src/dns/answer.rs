@@ -13,8 +13,8 @@ use std::net::IpAddr;
 /// Seconds that an answer is valid.
 const TTL: u32 = 60;
 
-/// Names that are answered for: the suffixes of AWS's partitions.
-const ZONES: [&str; 2] = ["amazonaws.com.", "amazonaws.com.cn."];
+/// Names that are answered for: the suffixes of AWS's partitions, and that of services of VPC Lattice.
+const ZONES: [&str; 3] = ["amazonaws.com.", "amazonaws.com.cn.", "on.aws."];
 
 /// The largest answer by UDP without EDNS, in bytes (RFC 1035, section 2.3.4), and with it.
 const UDP: (u16, u16) = (512, 1232);

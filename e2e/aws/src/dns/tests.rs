@@ -20,6 +20,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 64, 0, 7);
 fn config(active: bool) -> Arc<Config> {
     let balancer = Balancer {
         kind: Kind::Application,
+        lattice: None,
         address: IpAddr::V4(ADDRESS),
         further: Vec::new(),
         dns_name: NAME.to_owned(),

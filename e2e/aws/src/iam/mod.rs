@@ -56,7 +56,7 @@ pub fn check(
             "elbv2" | "sts" | "s3" => ApiError::new("AccessDenied", told),
             _ => ApiError::new("AccessDeniedException", told),
         }
-        .with_status(if matches!(service, "ec2" | "elbv2" | "sts" | "s3") {
+        .with_status(if matches!(service, "ec2" | "elbv2" | "sts" | "s3" | "lattice") {
             403
         } else {
             400

@@ -44,6 +44,7 @@ fn prefix(service: &str, operation: &str) -> Option<&'static str> {
         ("s3", _) => Some("s3"),
         ("tagging", _) => Some("tag"),
         ("quotas", _) => Some("servicequotas"),
+        ("lattice", _) => Some("vpc-lattice"),
         _ => None,
     }
 }
@@ -76,13 +77,17 @@ pub(super) fn requests(
         }
         ("ec2", made) if made != "CreateTags" && tags.is_some() => Some(("ec2:CreateTags", "ec2")),
         ("acm", "ImportCertificate" | "RequestCertificate") => Some(("acm:AddTagsToCertificate", "acm")),
+        ("lattice", made) if made.starts_with("Create") => Some(("vpc-lattice:TagResource", "vpc-lattice")),
         _ => None,
     };
     if let (Some((action, service)), Some(tags), Some(made)) = (tagging, &tags, resources.first())
         && !tags.is_empty()
     {
         // What is new has no tags yet, so that only those of the call count.
-        let made = made_by(context, operation, input).unwrap_or_else(|| made.clone());
+        let made = match service {
+            "vpc-lattice" => made.clone(),
+            _ => made_by(context, operation, input).unwrap_or_else(|| made.clone()),
+        };
         let mut keys = keys(account, context, &made, Some(tags));
         keys.insert(format!("{service}:createaction"), vec![operation.to_owned()]);
         found.push(Request {
@@ -123,6 +128,15 @@ fn tags_of(input: &Value) -> Option<Vec<(String, String)>> {
         return Some(of(list(input, "Tags")));
     }
     if let Some(keys) = input.get("TagKeys").and_then(Value::as_array) {
+        let keys = keys.iter().filter_map(Value::as_str);
+        return Some(keys.map(|key| (key.to_owned(), String::new())).collect());
+    }
+    if let Some(tags) = input.get("tags").and_then(Value::as_object) {
+        let tag =
+            |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
+        return Some(tags.iter().map(tag).collect());
+    }
+    if let Some(keys) = input.get("tagKeys").and_then(Value::as_array) {
         let keys = keys.iter().filter_map(Value::as_str);
         return Some(keys.map(|key| (key.to_owned(), String::new())).collect());
     }
@@ -187,7 +201,7 @@ fn resources(
     let one = |resource: String| vec![resource];
     match (service, operation) {
         // Reading is not limited to resources, but in ACM.
-        ("elbv2" | "ec2" | "tagging" | "quotas" | "sts", _) if reads => anything(),
+        ("elbv2" | "ec2" | "tagging" | "quotas" | "sts" | "lattice", _) if reads => anything(),
         ("sts", _) => one(text(input, "RoleArn").unwrap_or("*").to_owned()),
         ("s3", _) => {
             let part = |member| text(input, member).unwrap_or("*");
@@ -234,12 +248,67 @@ fn resources(
         ("ec2", _) => text(input, "GroupId").map_or_else(anything, |id| {
             one(context.arn("ec2", &format!("security-group/{id}")))
         }),
+        ("lattice", _) => lattice(account, context, operation, input),
         ("acm", "ListCertificates") => anything(),
         ("acm", _) => match text(input, "CertificateArn") {
             Some(arn) => one(arn.to_owned()),
             None => made_by(context, operation, input).map_or_else(anything, one),
         },
         _ => anything(),
+    }
+}
+
+/// Resources of calls of VPC Lattice
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonvpclattice.html>): what is made first, then
+/// what it is made of.
+fn lattice(account: &Account, context: &Context, operation: &str, input: &Value) -> Vec<String> {
+    let arn = |id: &str| match account.lattice.arn_of(id) {
+        Some(arn) => arn.to_owned(),
+        None => context.arn("vpc-lattice", &format!("*/{id}")),
+    };
+    let named = |member: &str| text(input, member).map(arn);
+    let made = |rest: &str| context.arn("vpc-lattice", rest);
+    // Ids are 17 letters and digits, and not known yet.
+    let below = |member: &str, rest: &str| format!("{}/{rest}", named(member).unwrap_or_default());
+    match operation {
+        "CreateServiceNetwork" => vec![made("servicenetwork/sn-00000000000000000")],
+        "CreateService" => vec![made("service/svc-00000000000000000")],
+        "CreateTargetGroup" => vec![made("targetgroup/tg-00000000000000000")],
+        "CreateAccessLogSubscription" => vec![made("accesslogsubscription/als-00000000000000000")],
+        "CreateListener" => vec![below("serviceIdentifier", "listener/listener-00000000000000000")],
+        "CreateRule" => vec![below("listenerIdentifier", "rule/rule-00000000000000000")],
+        "CreateServiceNetworkVpcAssociation" => {
+            let association = made("servicenetworkvpcassociation/snva-00000000000000000");
+            [Some(association), named("serviceNetworkIdentifier")]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        "CreateServiceNetworkServiceAssociation" => {
+            let association = made("servicenetworkserviceassociation/snsa-00000000000000000");
+            let parts = [named("serviceNetworkIdentifier"), named("serviceIdentifier")];
+            [Some(association)].into_iter().chain(parts).flatten().collect()
+        }
+        "BatchUpdateRule" => list(input, "rules")
+            .iter()
+            .filter_map(|rule| text(rule, "ruleIdentifier").map(arn))
+            .collect(),
+        _ => [
+            "resourceArn",
+            "ruleIdentifier",
+            "listenerIdentifier",
+            "targetGroupIdentifier",
+            "accessLogSubscriptionIdentifier",
+            "serviceNetworkVpcAssociationIdentifier",
+            "serviceNetworkServiceAssociationIdentifier",
+            "resourceIdentifier",
+            "serviceIdentifier",
+            "serviceNetworkIdentifier",
+        ]
+        .iter()
+        .find_map(|member| named(member))
+        .into_iter()
+        .collect(),
     }
 }
 
@@ -279,7 +348,8 @@ fn keys(
         .tagged()
         .into_iter()
         .chain(account.ec2.tagged())
-        .chain(account.acm.tagged());
+        .chain(account.acm.tagged())
+        .chain(account.lattice.tagged());
     for (tag, value) in all.filter(|(arn, _)| arn == resource).flat_map(|(_, tags)| tags) {
         for service in ["aws", "ec2", "elasticloadbalancing"] {
             let own = service == "aws" || resource.contains(&format!(":{service}:"));

@@ -4,6 +4,7 @@
 //!   <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html> and
 //!   <https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html>.
 //! - `json` 1.0 and 1.1 (ACM, tagging, quotas), <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>.
+//! - `rest-json` (VPC Lattice), <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html>.
 //! - `smithy-rpc-v2-cbor` (tagging, beside JSON),
 //!   <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>.
 
@@ -13,6 +14,7 @@ pub mod form;
 pub mod json;
 pub mod model;
 pub mod object;
+pub mod rest;
 pub mod scope;
 pub mod signature;
 pub mod time;

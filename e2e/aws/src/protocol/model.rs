@@ -44,6 +44,8 @@ pub enum Protocol {
     Json,
     /// Objects of S3: the operation is method and path, bodies are as they are.
     Object,
+    /// JSON, the operation in method and path.
+    Rest,
 }
 
 /// A service's model.
@@ -103,6 +105,7 @@ impl Metadata {
             "ec2" => Ok(Protocol::Ec2),
             "json" => Ok(Protocol::Json),
             "rest-xml" => Ok(Protocol::Object),
+            "rest-json" => Ok(Protocol::Rest),
             // Where another one is preferred, JSON is spoken too.
             _ if self.protocols.iter().any(|known| known == "json") => Ok(Protocol::Json),
             other => Err(ModelError::Protocol(other.to_owned())),
@@ -115,6 +118,8 @@ impl Metadata {
 pub struct Operation {
     /// Its name.
     pub name: String,
+    /// Where it is, of services that have operations in paths.
+    pub http: Option<Http>,
     /// What it takes.
     pub input: Option<Reference>,
     /// What it answers.
@@ -122,6 +127,18 @@ pub struct Operation {
     /// Its own errors.
     #[serde(default)]
     pub errors: Vec<Reference>,
+}
+
+/// Where an operation is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Http {
+    /// Method.
+    pub method: String,
+    /// Path, with labels.
+    pub request_uri: String,
+    /// Status of its answer.
+    pub response_code: Option<u16>,
 }
 
 /// A place where a shape is used.
@@ -132,6 +149,8 @@ pub struct Reference {
     pub shape: String,
     /// Name on the wire, if it is another.
     pub location_name: Option<String>,
+    /// Where outside of the body: `uri` or `querystring`.
+    pub location: Option<String>,
     /// Name in EC2's forms, if it is another.
     pub query_name: Option<String>,
     /// Element around the answer of query services.
@@ -319,6 +338,20 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
         (
             "(?!-)[A-Za-z0-9-]{1,62}[A-Za-z0-9]",
             "[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]",
+        ),
+    ] {
+        text = text.replace(java, here);
+    }
+    // Names of VPC Lattice: hyphens neither at an end nor in a row. That they do not begin as ids do is checked where they
+    // are given.
+    for (java, here) in [
+        ("(?!listener-)", ""),
+        ("(?!rule-)", ""),
+        ("(?!svc-)", ""),
+        ("(?!tg-)", ""),
+        (
+            "(?![-])(?!.*[-]$)(?!.*[-]{2})[a-z0-9-]+",
+            "[a-z0-9]+(?:-[a-z0-9]+)*",
         ),
     ] {
         text = text.replace(java, here);

@@ -237,6 +237,38 @@ pub const DOMAINS_PER_CERTIFICATE: Quota = Quota {
     adjustable: true,
 };
 
+/// Rules of a listener of VPC Lattice, without its default one. Codes of Lattice's quotas are not documented: these are
+/// ours. <https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html>
+pub const LATTICE_RULES: Quota = lattice("VPC-LATTICE-RULES", "Rules per listener", 10, true);
+/// Listeners of a service.
+pub const LATTICE_LISTENERS: Quota = lattice("VPC-LATTICE-LISTENERS", "Listeners per service", 2, false);
+/// Targets of a target group.
+pub const LATTICE_TARGETS: Quota = lattice("VPC-LATTICE-TARGETS", "Targets per target group", 1000, true);
+/// Target groups of a region.
+pub const LATTICE_GROUPS: Quota = lattice("VPC-LATTICE-GROUPS", "Target groups per Region", 500, true);
+/// Services of a region.
+pub const LATTICE_SERVICES: Quota = lattice("VPC-LATTICE-SERVICES", "Services per Region", 500, true);
+/// Services of a network.
+pub const LATTICE_SERVICES_PER_NETWORK: Quota = lattice(
+    "VPC-LATTICE-NETWORK-SERVICES",
+    "Services per service network",
+    500,
+    true,
+);
+/// Service networks of a region.
+pub const LATTICE_NETWORKS: Quota = lattice("VPC-LATTICE-NETWORKS", "Service networks per Region", 10, true);
+
+const fn lattice(code: &'static str, name: &'static str, default: u64, adjustable: bool) -> Quota {
+    Quota {
+        service: "vpc-lattice",
+        code,
+        limit: None,
+        name,
+        default,
+        adjustable,
+    }
+}
+
 /// All of them.
 pub const ALL: &[Quota] = &[
     RULES_PER_ALB,
@@ -265,6 +297,13 @@ pub const ALL: &[Quota] = &[
     CERTIFICATES,
     IMPORTED_CERTIFICATES,
     DOMAINS_PER_CERTIFICATE,
+    LATTICE_RULES,
+    LATTICE_LISTENERS,
+    LATTICE_TARGETS,
+    LATTICE_GROUPS,
+    LATTICE_SERVICES,
+    LATTICE_SERVICES_PER_NETWORK,
+    LATTICE_NETWORKS,
 ];
 
 /// Services by their code, and what they are called.
@@ -272,5 +311,6 @@ pub const SERVICES: &[(&str, &str)] = &[
     ("acm", "AWS Certificate Manager (ACM)"),
     ("ec2", "Amazon Elastic Compute Cloud (Amazon EC2)"),
     ("elasticloadbalancing", "Elastic Load Balancing (ELB)"),
+    ("vpc-lattice", "Amazon VPC Lattice"),
     ("vpc", "Amazon Virtual Private Cloud (Amazon VPC)"),
 ];

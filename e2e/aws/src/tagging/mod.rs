@@ -29,6 +29,7 @@ fn tagged(account: &Account) -> BTreeMap<String, BTreeMap<String, String>> {
         .into_iter()
         .chain(account.acm.tagged())
         .chain(account.ec2.tagged())
+        .chain(account.lattice.tagged())
         .filter(|(_, tags)| !tags.is_empty())
         .collect()
 }

@@ -47,9 +47,25 @@ pub struct Balancer {
     /// Listeners, in any order.
     #[serde(default)]
     pub listeners: Vec<Listener>,
+    /// What only a service of VPC Lattice has.
+    #[serde(default)]
+    pub lattice: Option<LatticeService>,
 }
 
-/// `Type` of a load balancer.
+/// What only a service of VPC Lattice has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatticeService {
+    /// `customDomainName`: what clients of a TLS listener name.
+    pub domain: Option<String>,
+    /// The service.
+    pub service: Arn,
+    /// A service network that it is associated with.
+    pub network: Arn,
+    /// A VPC that is associated with that network.
+    pub vpc: Option<Arn>,
+}
+
+/// What serves, by `Type` of a load balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -57,6 +73,8 @@ pub enum Kind {
     Application,
     /// `network`.
     Network,
+    /// A service of VPC Lattice.
+    Lattice,
 }
 
 /// A listener.
@@ -138,6 +156,46 @@ pub struct Rule {
     /// `Transforms`.
     #[serde(default)]
     pub transforms: Vec<RuleTransform>,
+    /// `match` of a rule of VPC Lattice, in place of conditions.
+    #[serde(default)]
+    pub lattice: Option<LatticeMatch>,
+}
+
+/// `HttpMatch` of VPC Lattice: everything that it has must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LatticeMatch {
+    /// Hosts other than these; any when empty.
+    pub other_than: Vec<String>,
+    /// `method`.
+    pub method: Option<String>,
+    /// `pathMatch`.
+    pub path: Option<TextMatch>,
+    /// `headerMatches`, by name.
+    pub headers: Vec<(String, TextMatch)>,
+}
+
+/// How a text is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextMatch {
+    /// How.
+    pub kind: TextKind,
+    /// With what.
+    pub text: String,
+    /// Whether case counts.
+    pub case_sensitive: bool,
+}
+
+/// `PathMatchType` and `HeaderMatchType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextKind {
+    /// `exact`.
+    Exact,
+    /// `prefix`.
+    Prefix,
+    /// `contains`.
+    Contains,
 }
 
 /// `RuleCondition`.
@@ -338,6 +396,9 @@ pub struct HealthCheck {
     pub enabled: bool,
     /// `HealthCheckProtocol`.
     pub protocol: String,
+    /// `protocolVersion` of a check of VPC Lattice: `HTTP1` or `HTTP2`; the group's where none is given.
+    #[serde(default)]
+    pub version: Option<String>,
     /// `HealthCheckPort`; none for `traffic-port`.
     #[serde(default)]
     pub port: Option<u16>,

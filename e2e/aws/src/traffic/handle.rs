@@ -147,7 +147,9 @@ async fn to_group(
         .or_else(|| forward.draw(fastrand::u64(..)).cloned())
         .ok_or(Refusal::NoTarget)?;
     let group = passed.serving.groups.get(&arn).ok_or(Refusal::NoTarget)?;
-    if !fits(&request, group.version) {
+    // "These listener and target group configurations do not need to match. VPC Lattice manages the entire process of
+    // upgrading and downgrading between protocols and versions" (vpc-lattice/latest/ug/https-listeners.html).
+    if passed.serving.lattice.is_none() && !fits(&request, group.version) {
         return Err(Refusal::Protocol);
     }
     let wanted = group
@@ -214,9 +216,10 @@ async fn to_target(
         came,
         rewritten,
     } = passed;
+    // "VPC Lattice does not support WebSockets" (vpc-lattice/latest/ug/listeners.html).
     let upgrade = match group.version {
-        Version::Http1 => websocket::wanted(&mut request),
-        Version::Http2 | Version::Grpc => None,
+        Version::Http1 if serving.lattice.is_none() => websocket::wanted(&mut request),
+        Version::Http1 | Version::Http2 | Version::Grpc => None,
     };
     let url = rewritten
         .url
@@ -228,13 +231,16 @@ async fn to_target(
         now,
         id: fastrand::u128(..),
     };
-    headers::to_target(
-        request.headers_mut(),
-        &visit.arrival,
-        &serving.balancer,
-        &serving.listener,
-        &mark,
-    );
+    match &serving.lattice {
+        Some(service) => headers::to_target_of(service, request.headers_mut(), &visit.arrival, &group.arn),
+        None => headers::to_target(
+            request.headers_mut(),
+            &visit.arrival,
+            &serving.balancer,
+            &serving.listener,
+            &mark,
+        ),
+    }
     let request = relay::addressed(request, group.version, &host, url)?;
     let exchange = relay::Exchange {
         in_flight,

@@ -1,9 +1,11 @@
 //! Header fields of what is sent to targets and to clients.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html>,
-//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>,
+//! <https://docs.aws.amazon.com/vpc-lattice/latest/ug/http-targets.html>
 
 use super::attributes::{BalancerAttributes, ForwardedFor, ListenerAttributes};
+use super::config::{Arn, LatticeService};
 use super::matching::Rewritten;
 use super::mutual;
 use super::trace::trace_id;
@@ -104,6 +106,50 @@ pub(super) fn to_target(
         set(headers, listener.tls_version.clone(), &agreed.version);
         set(headers, listener.tls_cipher.clone(), &agreed.cipher);
     }
+}
+
+/// Fields of VPC Lattice on who calls, in place of any that a client sends: "The caller identity headers can't be spoofed."
+const IDENTITY: [HeaderName; 4] = [
+    HeaderName::from_static("x-amzn-lattice-identity"),
+    HeaderName::from_static("x-amzn-lattice-identity-tags"),
+    HeaderName::from_static("x-amzn-lattice-network"),
+    HeaderName::from_static("x-amzn-lattice-target"),
+];
+
+/// Makes a client's header fields those that a target of a service of VPC Lattice gets, all but the host (http-targets.html).
+/// Assumed: `x-forwarded-for` keeps what came, as that of load balancers.
+pub(super) fn to_target_of(
+    service: &LatticeService,
+    headers: &mut HeaderMap,
+    arrival: &Arrival,
+    group: &Arn,
+) {
+    hop_by_hop(headers);
+    headers.remove(EXPECT);
+    one_cookie_line(headers);
+    let came = headers.get_all(FORWARDED_FOR).iter();
+    let mut all: Vec<String> = came
+        .filter_map(|line| line.to_str().ok())
+        .map(str::to_owned)
+        .collect();
+    all.push(arrival.client().to_string());
+    set(headers, FORWARDED_FOR, &all.join(", "));
+    let port = arrival.port.to_string();
+    set(headers, HeaderName::from_static("x-forwarded-for-port"), &port);
+    let protocol = HeaderName::from_static("x-forwarded-for-proto");
+    set(headers, protocol, arrival.protocol());
+    for name in &IDENTITY {
+        headers.remove(name);
+    }
+    let [_, _, network, target] = IDENTITY;
+    if let Some(vpc) = &service.vpc {
+        set(headers, network, &format!("SourceVpcArn={vpc}"));
+    }
+    let told = format!(
+        "ServiceArn={};ServiceNetworkArn={};TargetGroupArn={group}",
+        service.service, service.network
+    );
+    set(headers, target, &told);
 }
 
 /// The host that a target gets.

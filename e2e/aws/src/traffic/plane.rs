@@ -60,6 +60,9 @@ struct Open {
     accepting: JoinHandle<()>,
 }
 
+/// The protocol of listeners whose connections are passed on as they are, elsewhere.
+pub(super) const PASSED_THROUGH: &str = "TLS_PASSTHROUGH";
+
 /// What TLS offers by ALPN.
 type Protocols = &'static [&'static [u8]];
 
@@ -106,7 +109,7 @@ impl Supervisor {
 
     /// Reads the load balancers that are new or changed, and says which, and which are no more.
     fn read(&mut self, config: &Config) -> HashSet<Arn> {
-        let served = |balancer: &Balancer| balancer.active && balancer.kind == Kind::Application;
+        let served = |balancer: &Balancer| balancer.active && balancer.kind != Kind::Network;
         let mut changed = HashSet::new();
         for (arn, balancer) in config.balancers.iter().filter(|(_, balancer)| served(balancer)) {
             let known = self.balancers.get(arn);
@@ -208,6 +211,7 @@ impl Supervisor {
             balancer: BalancerAttributes::new(&known.from.attributes),
             listener: ListenerAttributes::new(&read.from.attributes),
             clients: read.from.clients.clone(),
+            lattice: known.from.lattice.clone(),
             groups,
             jar: self.jar.clone(),
         })
@@ -236,7 +240,8 @@ impl Known {
                 None => Read::new(listener, protocols),
             }
         };
-        let listeners: Vec<Read> = from.listeners.iter().map(read).collect();
+        let own = |listener: &&Listener| listener.protocol != PASSED_THROUGH;
+        let listeners: Vec<Read> = from.listeners.iter().filter(own).map(read).collect();
         let groups = listeners
             .iter()
             .flat_map(|read| read.rules.groups().cloned())

@@ -207,7 +207,12 @@ impl Registered {
         if !known {
             health::write(cell, TargetHealth::registering());
         }
-        let watching = tokio::spawn(health::watch(key.at, key.version, check.clone(), cell.clone()));
+        let version = match check.version.as_deref() {
+            Some("HTTP1") => Version::Http1,
+            Some("HTTP2") => Version::Http2,
+            _ => key.version,
+        };
+        let watching = tokio::spawn(health::watch(key.at, version, check.clone(), cell.clone()));
         self.checked = Some((check.clone(), watching.abort_handle()));
     }
 

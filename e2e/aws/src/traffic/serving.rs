@@ -1,7 +1,7 @@
 //! What a listener serves with now.
 
 use super::attributes::{BalancerAttributes, ListenerAttributes};
-use super::config::{Arn, ClientCertificates};
+use super::config::{Arn, ClientCertificates, LatticeService};
 use super::cookie::Jar;
 use super::group::Group;
 use super::matching::Rules;
@@ -17,6 +17,8 @@ pub(super) struct Serving {
     pub(super) listener: ListenerAttributes,
     /// What is done with client certificates.
     pub(super) clients: Option<ClientCertificates>,
+    /// The service of VPC Lattice that it is of, if it is of one.
+    pub(super) lattice: Option<LatticeService>,
     pub(super) groups: HashMap<Arn, Arc<Group>>,
     pub(super) jar: Arc<Jar>,
 }

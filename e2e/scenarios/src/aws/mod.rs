@@ -6,7 +6,7 @@ mod place;
 
 pub use follow::Follow;
 pub use grpc::{Call, call};
-pub use place::{CLASS, PARAMETERS, Place, web};
+pub use place::{CLASS, LATTICE_CLASS, PARAMETERS, Place, web};
 
 use ::http::{Method, Request, StatusCode};
 use anyhow::{Context, Result, bail};
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -121,6 +121,9 @@ impl Aws {
         let tags = account["elb"]["tags"].as_object().into_iter().flatten();
         let marked = tags.filter(|(_, tags)| tags[GATEWAY_TAG] == gateway);
         found.extend(marked.map(|(arn, _)| arn.clone()));
+        let tags = account["lattice"]["tags"].as_object().into_iter().flatten();
+        let marked = tags.filter(|(_, tags)| tags[GATEWAY_TAG] == gateway);
+        found.extend(marked.map(|(arn, _)| arn.clone()));
         for service in ["ec2", "acm"] {
             tagged(&account[service], gateway, service, &mut found);
         }
@@ -137,6 +140,26 @@ impl Aws {
         let owned = self.owned(gateway).await?;
         let found = owned.iter().find(|arn| arn.contains(&part)).cloned();
         found.with_context(|| format!("there is no {kind} of {gateway} among {owned:?}"))
+    }
+
+    /// Where the service of VPC Lattice with this custom domain serves; none while it does not.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn lattice_address(&self, domain: &str) -> Result<Option<IpAddr>> {
+        let account = self.account().await?;
+        let services = account["lattice"]["services"].as_object().into_iter().flatten();
+        let mut named = services.filter(|(_, service)| service["domain"] == domain);
+        let Some((arn, _)) = named.next() else {
+            return Ok(None);
+        };
+        let config = self.admin(Method::GET, "config", &Value::Null).await?;
+        let served = &config["balancers"][arn];
+        if served["active"] != true {
+            return Ok(None);
+        }
+        let address = served["address"].as_str().context("a service has an address")?;
+        Ok(Some(address.parse()?))
     }
 
     /// Calls since the last time this was asked, by service and operation.

@@ -11,6 +11,8 @@ use tokio::net::lookup_host;
 
 /// The class of Application Load Balancers in the cluster of these scenarios.
 pub const CLASS: &str = "aws-alb";
+/// The class of VPC Lattice there.
+pub const LATTICE_CLASS: &str = "aws-lattice";
 /// `apiVersion` and kind of parameters.
 pub const PARAMETERS: (&str, &str) = ("gatewright.dev/v1alpha1", "AwsLoadBalancerParameters");
 

@@ -5,6 +5,7 @@ mod badly;
 mod contract;
 mod drive;
 mod faults;
+mod lattice;
 mod life;
 mod network;
 mod scale;

@@ -6,6 +6,7 @@ use crate::traffic::config::HealthCheck;
 
 fn check() -> HealthCheck {
     HealthCheck {
+        version: None,
         enabled: true,
         protocol: "HTTP".to_owned(),
         port: None,

@@ -6,10 +6,12 @@
 //! * <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>
 //! * <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html>
 //! * <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-transforms.html>
+//! * <https://docs.aws.amazon.com/vpc-lattice/latest/ug/listener-rules.html>
 
 mod action;
 mod condition;
 mod expression;
+mod lattice;
 mod query;
 mod redirect;
 mod request;

@@ -5,6 +5,7 @@
 
 use super::action::{Action, ActionError};
 use super::condition::{Condition, ConditionError};
+use super::lattice::Matched;
 use super::request::Request;
 use super::transform::{TransformError, Transforms};
 use crate::traffic::config::{self, Arn};
@@ -40,6 +41,7 @@ pub struct ServedRule {
     /// What changes before.
     pub transforms: Transforms,
     conditions: Vec<Condition>,
+    lattice: Option<Matched>,
 }
 
 impl Rules {
@@ -60,9 +62,7 @@ impl Rules {
 
     /// The rule that serves a request. None only without a default rule.
     pub fn decide(&self, request: &Request<'_>) -> Option<&ServedRule> {
-        self.rules
-            .iter()
-            .find(|rule| rule.conditions.iter().all(|condition| condition.holds(request)))
+        self.rules.iter().find(|rule| rule.holds(request))
     }
 
     /// Target groups that a rule may forward to.
@@ -89,6 +89,12 @@ impl ServedRule {
             action: Action::new(&rule.actions)?,
             transforms: Transforms::new(&rule.transforms)?,
             conditions,
+            lattice: rule.lattice.as_ref().map(Matched::new).transpose()?,
         })
+    }
+
+    fn holds(&self, request: &Request<'_>) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(request))
+            && self.lattice.as_ref().is_none_or(|matched| matched.holds(request))
     }
 }

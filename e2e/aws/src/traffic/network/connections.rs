@@ -2,7 +2,7 @@
 
 use super::groups::{Group, Target};
 use super::proxy::{self, Carries};
-use super::{Front, Serving, Slot, source};
+use super::{Front, Serving, Slot, hello, source};
 use crate::traffic::health::State;
 use crate::traffic::idle::{Activity, IdleStream};
 use std::net::SocketAddr;
@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a handshake or a connection to a target may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection that is passed through lasts at most (vpc-lattice/latest/ug/tls-listeners.html).
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// How often the health of a connection's target is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -56,7 +59,7 @@ fn reset(stream: TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, slot: &Slot) {
+async fn serve(mut stream: TcpStream, peer: SocketAddr, slot: &Slot) {
     let serving = slot.serving.load_full();
     let group = serving.draw(fastrand::u64(..)).cloned();
     let target = group
@@ -74,6 +77,23 @@ async fn serve(stream: TcpStream, peer: SocketAddr, slot: &Slot) {
                 return;
             };
             relay(stream, upstream, (&serving, &group, &target)).await;
+        }
+        Front::Named(domain) => {
+            let Some((name, said)) = hello::server_name(&mut stream).await else {
+                return;
+            };
+            if name != *domain {
+                reset(stream);
+                return;
+            }
+            let Some(mut upstream) = upstream(&group, &target, peer, slot.at).await else {
+                reset(stream);
+                return;
+            };
+            if upstream.write_all(&said).await.is_ok() {
+                let relayed = relay(stream, upstream, (&serving, &group, &target));
+                let _ = timeout(LONGEST, relayed).await;
+            }
         }
         Front::Tls(config) => {
             let accepted = TlsAcceptor::from(config.clone()).accept(stream);

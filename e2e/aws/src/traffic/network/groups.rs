@@ -5,7 +5,7 @@
 
 use crate::traffic::config::{self, Arn, HealthCheck, TargetGroup};
 use crate::traffic::group::Version;
-use crate::traffic::health::{self, Cell, Health, State, TargetHealth};
+use crate::traffic::health::{self, Cell, Health, Reason, State, TargetHealth};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -230,6 +230,12 @@ impl Registered {
             health::write(&self.target.health, TargetHealth::unused());
             return;
         }
+        if !check.enabled {
+            self.unwatch();
+            let unchecked = TargetHealth::new(State::Unavailable, Some(Reason::HealthCheckDisabled));
+            health::write(&self.target.health, unchecked);
+            return;
+        }
         if self.checked.as_ref().is_some_and(|(current, _)| current == check) {
             return;
         }
@@ -239,7 +245,11 @@ impl Registered {
         if !known {
             health::write(cell, TargetHealth::registering());
         }
-        let watching = health::watch(self.target.at, Version::Http1, check.clone(), cell.clone());
+        let version = match check.version.as_deref() {
+            Some("HTTP2") => Version::Http2,
+            _ => Version::Http1,
+        };
+        let watching = health::watch(self.target.at, version, check.clone(), cell.clone());
         self.checked = Some((check.clone(), tokio::spawn(watching).abort_handle()));
     }
 

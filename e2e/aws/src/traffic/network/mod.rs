@@ -2,16 +2,19 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/introduction.html>. What AWS does with packets is done
 //! here with sockets: a client is connected before its target is, and what a target refuses resets the client's
-//! connection.
+//! connection. TLS listeners of VPC Lattice pass connections on in the same way
+//! (<https://docs.aws.amazon.com/vpc-lattice/latest/ug/tls-listeners.html>).
 
 mod connections;
 mod datagrams;
 mod groups;
+mod hello;
 mod proxy;
 mod source;
 
 use super::config::{Action, Arn, Balancer, Config, Kind, Listener};
 use super::health::Health;
+use super::plane::PASSED_THROUGH;
 use super::{CONNECTIONS, Problem, tls};
 use arc_swap::ArcSwap;
 use groups::{Group, Groups};
@@ -85,6 +88,9 @@ struct Serving {
 enum Front {
     Plain,
     Tls(Arc<ServerConfig>),
+    /// TLS that goes on as it is when it is for this name: "The service custom domain name is used as a Service Name
+    /// Indication (SNI) match." (tls-listeners.html)
+    Named(String),
     /// It cannot, and closes connections.
     Broken,
 }
@@ -118,7 +124,7 @@ impl Network {
 
     /// Serves a configuration. Returns whether all of its ports could be taken.
     pub(super) async fn serve(&mut self, config: &Config) -> bool {
-        let served = |balancer: &Arc<Balancer>| balancer.active && balancer.kind == Kind::Network;
+        let served = |balancer: &Arc<Balancer>| balancer.active && own(balancer).next().is_some();
         let wanted: HashMap<Arn, Arc<Balancer>> = config
             .balancers
             .iter()
@@ -127,7 +133,7 @@ impl Network {
             .collect();
         let used: HashSet<Arn> = wanted
             .values()
-            .flat_map(|balancer| &balancer.listeners)
+            .flat_map(|balancer| own(balancer))
             .flat_map(|listener| forward(listener).into_iter().map(|(_, arn)| arn))
             .collect();
         let regrouped = self.groups.follow(&config.target_groups, &used);
@@ -142,8 +148,8 @@ impl Network {
         let mut problems = Vec::new();
         let mut ports: HashMap<Port, (Arn, Arc<Serving>)> = HashMap::new();
         for balancer in self.balancers.values() {
-            for listener in &balancer.listeners {
-                let serving = Arc::new(self.read(listener, &mut problems));
+            for listener in own(balancer) {
+                let serving = Arc::new(self.read(balancer, listener, &mut problems));
                 for port in ports_of(balancer, listener) {
                     ports.insert(port, (listener.arn.clone(), serving.clone()));
                 }
@@ -217,7 +223,7 @@ impl Network {
         Ok(Open { slot, serving })
     }
 
-    fn read(&self, listener: &Listener, problems: &mut Vec<Problem>) -> Serving {
+    fn read(&self, balancer: &Balancer, listener: &Listener, problems: &mut Vec<Problem>) -> Serving {
         let groups = forward(listener)
             .into_iter()
             .filter_map(|(weight, arn)| Some((weight, self.groups.get(&arn)?)))
@@ -234,6 +240,11 @@ impl Network {
                     Front::Broken
                 }
             },
+            PASSED_THROUGH => {
+                let service = balancer.lattice.as_ref();
+                let domain = service.and_then(|service| service.domain.as_ref());
+                domain.map_or(Front::Broken, |domain| Front::Named(domain.to_ascii_lowercase()))
+            }
             _ => Front::Plain,
         };
         let idle = listener.attributes.get("tcp.idle_timeout.seconds");
@@ -251,6 +262,13 @@ impl Drop for Network {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Listeners whose connections and datagrams are passed on.
+fn own(balancer: &Balancer) -> impl Iterator<Item = &Listener> {
+    let kind = balancer.kind;
+    let passes = move |listener: &&Listener| kind == Kind::Network || listener.protocol == PASSED_THROUGH;
+    balancer.listeners.iter().filter(passes)
 }
 
 /// `AlpnPolicy` (network/load-balancer-listeners#alpn-policies), the preferred one first.

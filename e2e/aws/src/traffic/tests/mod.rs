@@ -6,6 +6,7 @@ mod client;
 mod errors;
 mod forward;
 mod healthy;
+mod lattice;
 mod mutual;
 mod network;
 mod secure;

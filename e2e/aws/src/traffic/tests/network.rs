@@ -91,6 +91,7 @@ fn group(protocol: &str, echoes: &[&Echo]) -> TargetGroup {
         protocol: protocol.to_owned(),
         protocol_version: None,
         health: HealthCheck {
+            version: None,
             enabled: true,
             protocol: "TCP".to_owned(),
             port: None,

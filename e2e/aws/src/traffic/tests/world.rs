@@ -44,6 +44,7 @@ impl World {
         let plane = start(receiver, health.clone()).unwrap();
         let balancer = Balancer {
             kind: Kind::Application,
+            lattice: None,
             address: at.ip(),
             further: Vec::new(),
             dns_name: "lb.elb.amazonaws.com".to_owned(),
@@ -178,6 +179,7 @@ pub(super) fn group(backends: &[&Backend]) -> TargetGroup {
         protocol: "HTTP".to_owned(),
         protocol_version: None,
         health: HealthCheck {
+            version: None,
             enabled: true,
             protocol: "HTTP".to_owned(),
             port: None,

@@ -1,9 +1,10 @@
-//! Application Load Balancers of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
+//! Application Load Balancers and services of VPC Lattice of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
 //! brings both.
 
 mod certificates;
 mod gated;
 mod grpc_route;
+mod lattice;
 mod protected;
 mod refused;
 mod rollout;

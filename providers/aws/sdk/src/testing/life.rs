@@ -373,6 +373,7 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
         .collect();
     let listed: BTreeSet<&str> = ALL
         .iter()
+        // Those of VPC Lattice are another test's.
         .filter(|call| !matches!(call.service, Service::Sts | Service::VpcLattice))
         .map(|call| call.operation)
         .collect();
