@@ -5,6 +5,7 @@
 
 use crate::certificate::{CertificateError, CheckedCertificate, check};
 use gatewright_crds::api::{BackendTlsPolicy, XBackend, XBackendTrafficPolicy};
+use gatewright_crds::own::AwsRouteParameters;
 use gatewright_model::key::ObjectName;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -32,6 +33,9 @@ pub trait Lookup {
 
     /// An XBackend.
     fn xbackend(&self, name: &ObjectName) -> Option<&XBackend>;
+
+    /// An AwsRouteParameters.
+    fn aws_route(&self, name: &ObjectName) -> Option<&AwsRouteParameters>;
 
     /// The BackendTLSPolicies with a targetRef to a Service.
     fn backend_tls_policies(&self, service: &ObjectName) -> Vec<&BackendTlsPolicy>;

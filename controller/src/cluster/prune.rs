@@ -1,6 +1,7 @@
 //! What is left out of watched objects: nothing here reads it, and it can be larger than the rest.
 
 use gatewright_core::graph::pods;
+use gatewright_core::policy::aws_route::CLIENT_SECRET;
 use gatewright_core::snapshot::Kind;
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// named `ca.crt`").
 const CA_KEY: &str = "ca.crt";
 
-/// Types of Secrets that hold no certificate; the API server leaves them out.
+/// Types of Secrets that hold neither a certificate nor a client's secret; the API server leaves them out.
 const NO_CERTIFICATES: &str = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token,\
                                type!=kubernetes.io/dockercfg,type!=kubernetes.io/dockerconfigjson,\
                                type!=kubernetes.io/basic-auth,type!=kubernetes.io/ssh-auth,\
@@ -35,7 +36,7 @@ pub fn label_selector(kind: Kind) -> Option<String> {
 pub fn prune(kind: Kind, object: &mut DynamicObject) {
     object.metadata.managed_fields = None;
     match kind {
-        Kind::Secret => keep(object, "data", &["tls.crt", "tls.key", CA_KEY]),
+        Kind::Secret => keep(object, "data", &["tls.crt", "tls.key", CA_KEY, CLIENT_SECRET]),
         Kind::ConfigMap => {
             keep(object, "data", &[CA_KEY]);
             keep(object, "binaryData", &[]);
@@ -55,6 +56,17 @@ fn keep(object: &mut DynamicObject, field: &str, keys: &[&str]) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_secret_of_a_client_is_kept() {
+        let mut object: DynamicObject = serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "type": "Opaque",
+            "data": {"clientSecret": "eA==", "clientID": "eA=="},
+        }))
+        .unwrap();
+        prune(Kind::Secret, &mut object);
+        assert_eq!(object.data["data"], json!({"clientSecret": "eA=="}));
+    }
 
     #[test]
     fn a_secret_keeps_what_a_listener_reads_and_nothing_else() {

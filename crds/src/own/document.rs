@@ -19,6 +19,7 @@ namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gate
 | [AwsLoadBalancerParameters](#awsloadbalancerparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb` | class, Gateway |
 | [AwsLatticeParameters](#awslatticeparameters) | `gatewright.dev/aws-lattice` | class, Gateway |
 | [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
+| [AwsRouteParameters](#awsrouteparameters) | `gatewright.dev/aws-alb` | rule of a route, by a filter of type `ExtensionRef` |
 
 ## Precedence
 
@@ -40,6 +41,7 @@ pub fn example(kind: &str) -> &'static str {
         "AwsLoadBalancerParameters" => AWS_LOAD_BALANCER,
         "AwsLatticeParameters" => AWS_LATTICE,
         "AwsTargetGroupParameters" => AWS_TARGET_GROUP,
+        "AwsRouteParameters" => AWS_ROUTE,
         _ => "",
     }
 }
@@ -158,6 +160,49 @@ spec:
       codes: 200-299
     attributes:
       deregistration_delay.timeout_seconds: \"30\"
+";
+
+const AWS_ROUTE: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsRouteParameters
+metadata:
+  name: staff
+  namespace: shop
+spec:
+  sourceRanges: [192.0.2.0/24]
+  oidc:
+    issuer: https://login.example.com
+    authorizationEndpoint: https://login.example.com/authorize
+    tokenEndpoint: https://login.example.com/token
+    userInfoEndpoint: https://login.example.com/userinfo
+    clientId: shop
+    clientSecretRef:
+      name: shop-login
+  login:
+    scope: openid email
+    sessionSeconds: 28800
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: orders
+  namespace: shop
+spec:
+  parentRefs:
+  - name: web
+    namespace: infra
+  rules:
+  - matches:
+    - path:
+        value: /orders
+    filters:
+    - type: ExtensionRef
+      extensionRef:
+        group: gatewright.dev
+        kind: AwsRouteParameters
+        name: staff
+    backendRefs:
+    - name: orders
+      port: 80
 ";
 
 /// The page, as Markdown.

@@ -12,7 +12,7 @@ mod tests;
 
 pub use aws::{
     AwsLatticeParameters, AwsLatticeParametersSpec, AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec,
-    AwsTargetGroupParameters, AwsTargetGroupParametersSpec,
+    AwsRouteParameters, AwsRouteParametersSpec, AwsTargetGroupParameters, AwsTargetGroupParametersSpec,
 };
 pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
@@ -31,6 +31,7 @@ pub const KINDS: &[KindInfo] = &[
     kind("AwsLoadBalancerParameters", "awsloadbalancerparameters"),
     kind("AwsLatticeParameters", "awslatticeparameters"),
     kind("AwsTargetGroupParameters", "awstargetgroupparameters"),
+    kind("AwsRouteParameters", "awsrouteparameters"),
 ];
 
 const fn kind(kind: &'static str, plural: &'static str) -> KindInfo {
@@ -52,6 +53,7 @@ pub fn crds() -> &'static [CrdText] {
             text(AwsLoadBalancerParameters::crd()),
             text(AwsLatticeParameters::crd()),
             text(AwsTargetGroupParameters::crd()),
+            text(AwsRouteParameters::crd()),
         ]
     })
 }

@@ -84,6 +84,7 @@ fn the_committed_files_are_the_types_crds() {
         include_str!("../../gatewright/awsloadbalancerparameters.yaml"),
         include_str!("../../gatewright/awslatticeparameters.yaml"),
         include_str!("../../gatewright/awstargetgroupparameters.yaml"),
+        include_str!("../../gatewright/awsrouteparameters.yaml"),
     ];
     assert_eq!(committed.len(), crds().len());
     for (committed, crd) in committed.into_iter().zip(crds()) {
@@ -144,6 +145,7 @@ fn the_page_has_every_field_and_sound_examples() {
     first::<AwsLoadBalancerParameters>("AwsLoadBalancerParameters");
     first::<AwsLatticeParameters>("AwsLatticeParameters");
     first::<AwsTargetGroupParameters>("AwsTargetGroupParameters");
+    first::<AwsRouteParameters>("AwsRouteParameters");
     let page = document::parameters();
     for field in [
         "proxyProtocol.requiredFrom",
@@ -153,6 +155,8 @@ fn the_page_has_every_field_and_sound_examples() {
         "listeners[].sslPolicy",
         "targetGroups.healthCheck.path",
         "settings.attributes",
+        "oidc.clientSecretRef.name",
+        "jwt.claims[].values",
     ] {
         assert!(page.contains(&format!("| `{field}` |")), "{field} is missing");
     }

@@ -5,7 +5,8 @@ pub use gatewright_aws_core::tags::{CLUSTER, GATEWAY, RESOURCE, value};
 use gatewright_model::key::ObjectName;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// SHA-256 of an imported certificate: AWS gives none back that could be compared with the Secret.
+/// SHA-256 of an imported certificate, or the beginning of that of a client's secret: AWS gives none back that could be
+/// compared with the Secret.
 pub const FINGERPRINT: &str = "gatewright.dev/fingerprint";
 /// Where the bundle of a trust store's authorities lies in S3.
 pub const BUNDLE: &str = "gatewright.dev/bundle";

@@ -8,14 +8,15 @@ use crate::backend::{self, BackendOptions};
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener::ListenerNode;
 use crate::graph::nodes::{self, NodeFacts};
-use crate::graph::parameters::{Parameters, wants_nodes};
+use crate::graph::parameters::{AwsRoute, Parameters, wants_nodes};
 use crate::lookup::Lookup;
-use crate::policy::target_group;
+use crate::policy::{aws_route, target_group};
 use crate::snapshot::View;
+use crate::translate::RouteFindings;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_model::backend::Endpoint;
 use gatewright_model::certificate::Certificate;
-use gatewright_model::key::{BackendKey, BackendKind, CertificateKey, ListenerKey, ObjectName};
+use gatewright_model::key::{BackendKey, BackendKind, CertificateKey, ListenerKey, ObjectName, RouteKey};
 use gatewright_model::listener::Listener;
 use gatewright_model::{LoadBalancer, Str};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,11 @@ impl Engine {
         let target_groups = target_groups(&view, &node, &state.backends);
         let nodes = nodes(&view, &node, &target_groups);
         let warming = warming(&view, &node, (&state.backends, self.options.backends));
+        let findings = state.http_routes.keys().filter_map(|key| {
+            let rules = self.routes.get(key)?.rules.as_ref()?;
+            Some((key, &rules.findings))
+        });
+        let extensions = extensions(&view, &node, findings);
         let asked = view.asked();
         if asked.is_empty() {
             self.tracker.forget(&unit);
@@ -78,6 +84,10 @@ impl Engine {
         };
         if state.target_groups != target_groups {
             state.target_groups = target_groups;
+            parts.settings = true;
+        }
+        if state.extensions != extensions {
+            state.extensions = extensions;
             parts.settings = true;
         }
         if *state.nodes != nodes {
@@ -147,6 +157,21 @@ fn target_groups(
     let found = services.into_iter();
     found
         .filter_map(|service| Some((service.clone(), target_group::effective(view, service)?)))
+        .collect()
+}
+
+/// What rules of routes name in filters of type ExtensionRef, where the provider takes such.
+fn extensions<'a>(
+    view: &View<'_>,
+    node: &GatewayNode,
+    routes: impl Iterator<Item = (&'a RouteKey, &'a RouteFindings)>,
+) -> BTreeMap<(RouteKey, u32), AwsRoute> {
+    if !matches!(node.parameters, Some(Parameters::AwsAlb(_))) {
+        return BTreeMap::new();
+    }
+    let named = routes.flat_map(|(key, findings)| findings.extensions.iter().map(move |found| (key, found)));
+    named
+        .filter_map(|(key, found)| Some(((key.clone(), found.rule), aws_route::resolve(view, found)?)))
         .collect()
 }
 

@@ -250,6 +250,7 @@ impl Engine {
             Parameters::AwsAlb(found) if state.has_surroundings() => Parameters::AwsAlb(Arc::new(AwsAlb {
                 balancer: found.balancer.clone(),
                 target_groups: state.target_groups.clone(),
+                routes: state.extensions.clone(),
                 nodes: Arc::clone(&state.nodes),
                 warming: Arc::clone(&state.warming),
             })),

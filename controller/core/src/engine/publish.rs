@@ -6,6 +6,7 @@ use super::policies::has_ancestors;
 use super::pool::hash_of_json;
 use crate::backend::{BackendNotice, Location};
 use crate::graph::gateway::GatewayNode;
+use crate::graph::parameters::Parameters;
 use crate::graph::route::ParentNode;
 use crate::snapshot::{Kind, Object, ObjectKey};
 use crate::status::gateway::GatewayContext;
@@ -13,7 +14,7 @@ use crate::status::policy::{MAX_BACKEND_ANCESTORS, MAX_POLICY_ANCESTORS, Shape, 
 use crate::status::route::{ParentOutcome, RouteContext};
 use crate::status::shortfall::RouteShortfall;
 use crate::status::{Stamp, Status, class, gateway, listener_set, mesh, route};
-use crate::translate::{Refusal, RouteFindings};
+use crate::translate::{Extensions, Refusal, RouteFindings};
 use gatewright_crds::api::{PolicyStatus, XBackendStatus};
 use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
 use jiff::Timestamp;
@@ -233,6 +234,7 @@ impl Engine {
                 refused: parent.outcome.as_ref().err().or(whole.as_ref()).or(lost.as_ref()),
                 shortfall: judged.as_ref().unwrap_or(&served),
                 pending: judged.is_none(),
+                extensions: self.extensions(parent),
             })
             .collect();
         let used = state.and_then(|state| state.contributed.as_ref());
@@ -248,6 +250,17 @@ impl Engine {
             ours: &self.controllers,
         };
         Some(Status::Route(route::status(before, &outcomes, context, stamp)))
+    }
+
+    /// Whether a parent's provider knows our own kinds of filters. Of a Gateway with invalid parameters nothing is said.
+    fn extensions(&self, parent: &ParentNode) -> Extensions {
+        let state = self.gateways.get(&parent.gateway);
+        match state.and_then(|state| state.node.as_ref()?.parameters.as_ref()) {
+            None | Some(Parameters::AwsAlb(_)) => Extensions::Served,
+            Some(Parameters::None | Parameters::Software(_) | Parameters::AwsLattice(_)) => {
+                Extensions::Unknown
+            }
+        }
     }
 
     /// What a parent's provider cannot express of a route; `None` before it had a word.

@@ -5,6 +5,7 @@ use crate::backend::BackendNotice;
 use crate::graph::facts::GatewayFacts;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::nodes::NodeFacts;
+use crate::graph::parameters::AwsRoute;
 use crate::graph::route::{RouteParents, RouteRules};
 use crate::small_set::SmallSet;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
@@ -34,6 +35,8 @@ pub struct GatewayState {
     pub backend_certificates: BTreeMap<BackendKey, CertificateKey>,
     /// Settings of single Services, where the provider takes such.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// What rules of its routes name in filters of type ExtensionRef, by route and rule, where the provider takes such.
+    pub extensions: BTreeMap<(RouteKey, u32), AwsRoute>,
     /// Nodes that may take traffic, where the provider makes them targets.
     pub nodes: Arc<BTreeMap<gatewright_model::Str, NodeFacts>>,
     /// Instances that wait for the load balancer to find them healthy, by backend.

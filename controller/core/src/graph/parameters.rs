@@ -4,12 +4,13 @@ use super::nodes::NodeFacts;
 use crate::snapshot::View;
 use gatewright_crds::own::aws::{TargetGroupSettings, TargetType};
 use gatewright_crds::own::{
-    AwsLatticeParametersSpec, AwsLoadBalancerParametersSpec, AwsTargetGroupParametersSpec, GROUP,
-    SoftwareGatewayParametersSpec,
+    AwsLatticeParametersSpec, AwsLoadBalancerParametersSpec, AwsRouteParametersSpec,
+    AwsTargetGroupParametersSpec, GROUP, SoftwareGatewayParametersSpec,
 };
 use gatewright_model::Str;
 use gatewright_model::backend::Endpoint;
-use gatewright_model::key::{BackendKey, ObjectName};
+use gatewright_model::certificate::Secret;
+use gatewright_model::key::{BackendKey, ObjectName, RouteKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,10 +90,25 @@ pub struct AwsAlb {
     pub balancer: AwsLoadBalancerParametersSpec,
     /// Of Services with settings of their own.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// What rules of routes ask for, by route and position of the rule.
+    pub routes: BTreeMap<(RouteKey, u32), AwsRoute>,
     /// Nodes that may take traffic, by name; empty where no setting makes nodes targets.
     pub nodes: Arc<BTreeMap<Str, NodeFacts>>,
     /// Instances that are ready as soon as the load balancer finds them healthy ([`super::pods`]), by backend.
     pub warming: Arc<BTreeMap<BackendKey, Vec<Endpoint>>>,
+}
+
+/// What a rule of a route asks of an Application Load Balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsRoute {
+    /// Path of the field that names it.
+    pub field: Str,
+    /// The AwsRouteParameters.
+    pub object: ObjectName,
+    /// What it says.
+    pub spec: Arc<AwsRouteParametersSpec>,
+    /// The secret of its client, or why there is none; none also where it names none.
+    pub client_secret: Option<Result<Secret, Str>>,
 }
 
 /// Whether settings make nodes the targets of some backend.

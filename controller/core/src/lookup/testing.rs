@@ -2,6 +2,7 @@
 
 use super::{CrossReference, Lookup, TrustBundle};
 use gatewright_crds::api::{BackendTlsPolicy, XBackend, XBackendTrafficPolicy};
+use gatewright_crds::own::AwsRouteParameters;
 use gatewright_model::key::ObjectName;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -18,6 +19,7 @@ pub(crate) struct World {
     secrets: BTreeMap<ObjectName, Secret>,
     bundles: Option<BTreeMap<String, String>>,
     xbackends: BTreeMap<ObjectName, XBackend>,
+    aws_routes: BTreeMap<ObjectName, AwsRouteParameters>,
     pub(crate) tls_policies: BTreeMap<ObjectName, BackendTlsPolicy>,
     pub(crate) traffic_policies: BTreeMap<ObjectName, XBackendTrafficPolicy>,
     grants: Vec<(String, String, String)>,
@@ -49,6 +51,7 @@ impl World {
                 "ConfigMap" => into!(config_maps),
                 "Secret" => into!(secrets),
                 "XBackend" => into!(xbackends),
+                "AwsRouteParameters" => into!(aws_routes),
                 "BackendTLSPolicy" => into!(tls_policies),
                 "XBackendTrafficPolicy" => into!(traffic_policies),
                 other => panic!("unknown kind {other}"),
@@ -118,6 +121,7 @@ named!(
     ConfigMap,
     Secret,
     XBackend,
+    AwsRouteParameters,
     BackendTlsPolicy,
     XBackendTrafficPolicy
 );
@@ -167,6 +171,10 @@ impl Lookup for World {
 
     fn xbackend(&self, name: &ObjectName) -> Option<&XBackend> {
         self.xbackends.get(name)
+    }
+
+    fn aws_route(&self, name: &ObjectName) -> Option<&AwsRouteParameters> {
+        self.aws_routes.get(name)
     }
 
     fn backend_tls_policies(&self, service: &ObjectName) -> Vec<&BackendTlsPolicy> {

@@ -129,6 +129,7 @@ kinds! {
     AwsBalancer(Box<own::AwsLoadBalancerParameters>): "gatewright.dev", "AwsLoadBalancerParameters";
     AwsLattice(Box<own::AwsLatticeParameters>): "gatewright.dev", "AwsLatticeParameters";
     AwsTargetGroup(Box<own::AwsTargetGroupParameters>): "gatewright.dev", "AwsTargetGroupParameters";
+    AwsRoute(Box<own::AwsRouteParameters>): "gatewright.dev", "AwsRouteParameters";
 }
 
 impl Kind {

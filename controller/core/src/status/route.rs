@@ -5,7 +5,7 @@ use super::shortfall::{APPROXIMATED, BY_PROVIDER, RouteShortfall};
 use super::{BACKENDS_WITHOUT_ENDPOINTS, Stamp, Wanted};
 use crate::backend::BackendNotice;
 use crate::graph::route::ParentNode;
-use crate::translate::{Refusal, RouteFindings, join};
+use crate::translate::{Extensions, Refusal, RouteFindings, join};
 use gatewright_crds::api::{RouteParentStatus, RouteStatus};
 use gatewright_crds::constants::route::{condition, reason};
 use gatewright_model::Str;
@@ -24,6 +24,8 @@ pub struct ParentOutcome<'a> {
     pub shortfall: &'a RouteShortfall,
     /// Whether the parent's provider has yet to say that: what was said of this generation of the route stands.
     pub pending: bool,
+    /// Whether the parent's provider knows our own kinds of filters.
+    pub extensions: Extensions,
 }
 
 /// What is the same for all parents of a route.
@@ -75,7 +77,7 @@ fn has_word(before: &[RouteParentStatus], parent: &ParentNode, stamp: Stamp) -> 
 }
 
 fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wanted> {
-    let unresolved = context.findings.unresolved_refs();
+    let unresolved = context.findings.unresolved_refs(outcome.extensions);
     let refused = outcome.refused.or(outcome.shortfall.refused.as_ref());
     let mut wanted = vec![
         Wanted::unless(

@@ -1,12 +1,13 @@
 //! Filters of rules and backend references.
 
+use super::extension::{Holder, extension};
 use super::reference::Reference;
 use super::rules::{RuleContext, RuleFault};
 use crate::lookup::Lookup;
 use gatewright_crds::api::{
     Cors as ApiCors, ExternalAuth as ApiExternalAuth, ExternalAuthProtocol as ApiProtocol, Fraction,
     GrpcRouteFilter, GrpcRouteFilterType, HttpHeader, HttpHeaderFilter, HttpRouteFilter, HttpRouteFilterType,
-    LocalObjectReference, PathModifier as ApiPathModifier, PathModifierType, RequestMirror, RequestRedirect,
+    PathModifier as ApiPathModifier, PathModifierType, RequestMirror, RequestRedirect,
     UrlRewrite as ApiUrlRewrite,
 };
 use gatewright_model::Str;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 pub(super) fn http<L: Lookup>(
     context: &mut RuleContext<'_, '_, L>,
     filters: &[HttpRouteFilter],
-    path: &str,
+    (path, holder): (&str, Holder),
     matches: &[HttpMatch],
 ) -> Result<Vec<HttpFilter>, RuleFault> {
     check_combination(filters.iter().map(|filter| filter.r#type), path)?;
@@ -85,7 +86,7 @@ pub(super) fn http<L: Lookup>(
             HttpRouteFilterType::ExtensionRef => {
                 let name = "extensionRef";
                 let spec = extension_ref.as_ref().ok_or_else(|| missing(name))?;
-                extension(context, spec, field(name));
+                extension(context, spec, field(name), holder)?;
                 continue;
             }
         });
@@ -97,7 +98,7 @@ pub(super) fn http<L: Lookup>(
 pub(super) fn grpc<L: Lookup>(
     context: &mut RuleContext<'_, '_, L>,
     filters: &[GrpcRouteFilter],
-    path: &str,
+    (path, holder): (&str, Holder),
 ) -> Result<Vec<HttpFilter>, RuleFault> {
     check_combination(filters.iter().map(|filter| filter.r#type), path)?;
     let mut found = Vec::with_capacity(filters.len());
@@ -130,7 +131,7 @@ pub(super) fn grpc<L: Lookup>(
             GrpcRouteFilterType::ExtensionRef => {
                 let name = "extensionRef";
                 let spec = extension_ref.as_ref().ok_or_else(|| missing(name))?;
-                extension(context, spec, field(name));
+                extension(context, spec, field(name), holder)?;
                 continue;
             }
         });
@@ -178,22 +179,6 @@ fn check_combination<T: FilterType>(types: impl Iterator<Item = T>, path: &str) 
         ));
     }
     Ok(())
-}
-
-/// No kind of extension is known: "if a reference to a custom filter type cannot be resolved, the
-/// filter MUST NOT be skipped. Instead, requests that would have been processed by that filter MUST
-/// receive a HTTP error response" (`HTTPRouteFilter.type`).
-fn extension<L: Lookup>(
-    context: &mut RuleContext<'_, '_, L>,
-    reference: &LocalObjectReference,
-    field: String,
-) {
-    let LocalObjectReference { group, kind, name } = reference;
-    let why = format!(
-        "{kind} \"{name}\" of group {group} is not a kind of filter that is known here; there is none"
-    );
-    context.fault.get_or_insert_with(|| format!("{field}: {why}"));
-    context.unresolved("InvalidKind", field, why);
 }
 
 /// `Host` is what the request is for: it can be replaced, and nothing else.

@@ -1,5 +1,6 @@
 //! GRPCRoutes: HTTP/2 requests with a path of service and method.
 
+use super::extension::Holder;
 use super::outcome::RouteFindings;
 use super::reference::{Reference, Resolver};
 use super::rules::{RuleContext, RuleFault, settle};
@@ -52,7 +53,7 @@ fn read<L: Lookup>(
     let found_filters = filters::grpc(
         &mut context,
         rule_filters.as_deref().unwrap_or_default(),
-        &format!("{path}.filters"),
+        (&format!("{path}.filters"), Holder::Rule),
     )?;
     let references = backend_refs.as_deref().unwrap_or_default();
     let mut backends = Vec::with_capacity(references.len());
@@ -61,7 +62,7 @@ fn read<L: Lookup>(
         let own = filters::grpc(
             &mut context,
             backend.filters.as_deref().unwrap_or_default(),
-            &format!("{field}.filters"),
+            (&format!("{field}.filters"), Holder::Backend),
         )?;
         backends.push(context.weighted((Reference::from(backend), backend.weight), &field, own));
     }
@@ -70,6 +71,7 @@ fn read<L: Lookup>(
         .map(session)
         .transpose()
         .map_err(|(field, why)| RuleFault::value(format!("{path}.sessionPersistence.{field}"), why))?;
+    let (fault, findings) = context.finish();
     let rule = HttpRule {
         index: index as u32,
         name: name.as_deref().map(Into::into),
@@ -79,7 +81,7 @@ fn read<L: Lookup>(
         timeouts: Timeouts::default(),
         retry: None,
         session_persistence,
-        fault: context.fault.map(Into::into),
+        fault,
     };
-    Ok((rule, context.findings))
+    Ok((rule, findings))
 }

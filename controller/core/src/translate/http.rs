@@ -1,5 +1,6 @@
 //! HTTPRoutes.
 
+use super::extension::Holder;
 use super::outcome::RouteFindings;
 use super::reference::{Reference, Resolver};
 use super::rules::{RuleContext, RuleFault, settle};
@@ -55,7 +56,7 @@ fn read<L: Lookup>(
     let found_filters = filters::http(
         &mut context,
         rule_filters.as_deref().unwrap_or_default(),
-        &format!("{path}.filters"),
+        (&format!("{path}.filters"), Holder::Rule),
         &found_matches,
     )?;
     let references = backend_refs.as_deref().unwrap_or_default();
@@ -72,7 +73,7 @@ fn read<L: Lookup>(
         let own = filters::http(
             &mut context,
             backend.filters.as_deref().unwrap_or_default(),
-            &format!("{field}.filters"),
+            (&format!("{field}.filters"), Holder::Backend),
             &found_matches,
         )?;
         backends.push(context.weighted((Reference::from(backend), backend.weight), &field, own));
@@ -88,6 +89,7 @@ fn read<L: Lookup>(
         .map(session)
         .transpose()
         .map_err(|(field, why)| RuleFault::value(format!("{path}.sessionPersistence.{field}"), why))?;
+    let (fault, findings) = context.finish();
     let rule = HttpRule {
         index: index as u32,
         name: name.as_deref().map(Into::into),
@@ -97,9 +99,9 @@ fn read<L: Lookup>(
         timeouts,
         retry,
         session_persistence,
-        fault: context.fault.map(Into::into),
+        fault,
     };
-    Ok((rule, context.findings))
+    Ok((rule, findings))
 }
 
 /// `HTTPRouteTimeouts`: the zero duration disables a timeout; `backendRequest` must not exceed

@@ -9,6 +9,7 @@
 //! Endpoints are not looked at here: a changed EndpointSlice changes a backend, never a route.
 
 mod duration;
+mod extension;
 mod filters;
 mod grpc;
 mod http;
@@ -21,11 +22,12 @@ mod session;
 mod stream;
 
 pub use duration::{InvalidDuration, milliseconds, seconds};
+pub use extension::Extension;
 pub use filters::external_auth;
 pub use grpc::grpc_rules;
 pub use http::http_rules;
 pub(crate) use outcome::join;
-pub use outcome::{DroppedRule, RefFault, Refusal, RouteFindings};
+pub use outcome::{DroppedRule, Extensions, RefFault, Refusal, RouteFindings};
 pub(crate) use reference::EXPERIMENTAL_GROUP;
 pub use reference::{Reference, Resolver};
 pub(crate) use session::session;

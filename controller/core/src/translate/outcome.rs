@@ -1,5 +1,6 @@
 //! What translating a route found out, for its conditions.
 
+use super::extension::Extension;
 use crate::small_set::SmallSet;
 use gatewright_model::Str;
 use gatewright_model::key::BackendKey;
@@ -47,6 +48,17 @@ pub struct RouteFindings {
     pub unresolved: Vec<RefFault>,
     /// Backends that the served rules refer to, filters included.
     pub backends: SmallSet<BackendKey>,
+    /// What rules ask for that only some providers know.
+    pub extensions: Vec<Extension>,
+}
+
+/// Whether a provider knows our own kinds of filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extensions {
+    /// It serves them, or says itself why not.
+    Served,
+    /// It does not.
+    Unknown,
 }
 
 /// `status: False` of a condition: reason and message.
@@ -87,16 +99,29 @@ impl RouteFindings {
         (total > 0).then(|| format!("Dropped Rule {}", join(parts.into_iter(), total)))
     }
 
-    /// `ResolvedRefs=False` with the reason of the first fault, in the order written.
-    pub fn unresolved_refs(&self) -> Option<Refusal> {
-        let first = self.unresolved.first()?;
-        let parts = self
+    /// `ResolvedRefs=False` with the reason of the first fault, in the order written, on a parent whose provider knows
+    /// our own kinds of filters, or not.
+    pub fn unresolved_refs(&self, extensions: Extensions) -> Option<Refusal> {
+        let unknown = self
+            .extensions
+            .iter()
+            .filter(|_| extensions == Extensions::Unknown)
+            .map(|extension| {
+                (
+                    "InvalidKind",
+                    format!("{}: {}", extension.field, extension.unknown()),
+                )
+            });
+        let faults: Vec<(&'static str, String)> = self
             .unresolved
             .iter()
-            .map(|fault| format!("{}: {}", fault.field, fault.why));
+            .map(|fault| (fault.reason, format!("{}: {}", fault.field, fault.why)))
+            .chain(unknown)
+            .collect();
+        let (reason, _) = faults.first()?;
         Some(Refusal {
-            reason: first.reason,
-            message: join(parts, self.unresolved.len()),
+            reason,
+            message: join(faults.iter().map(|(_, text)| text.clone()), faults.len()),
         })
     }
 }
@@ -169,7 +194,7 @@ mod tests {
             unresolved: (0..10).map(fault).collect(),
             ..RouteFindings::default()
         };
-        let message = findings.unresolved_refs().unwrap().message;
+        let message = findings.unresolved_refs(Extensions::Served).unwrap().message;
         assert!(message.ends_with("f7: x; and 2 more"), "{message}");
     }
 }

@@ -3,6 +3,7 @@
 use super::outcome::{DroppedRule, RefFault, RouteFindings};
 use super::reference::{Reference, Resolver};
 use crate::lookup::Lookup;
+use gatewright_model::Str;
 use gatewright_model::backend::{BackendTarget, WeightedBackend};
 use gatewright_model::filter::HttpFilter;
 
@@ -43,6 +44,8 @@ impl RuleFault {
 /// One rule being read: what it found out counts only if the rule is kept.
 pub(super) struct RuleContext<'a, 'r, L> {
     pub(super) resolver: &'a Resolver<'r, L>,
+    /// Position in `spec.rules`.
+    pub(super) index: u32,
     /// `spec.rules[i]`.
     pub(super) path: String,
     pub(super) findings: RouteFindings,
@@ -54,6 +57,7 @@ impl<'a, 'r, L: Lookup> RuleContext<'a, 'r, L> {
     pub(super) fn new(resolver: &'a Resolver<'r, L>, index: usize) -> Self {
         Self {
             resolver,
+            index: index as u32,
             path: format!("spec.rules[{index}]"),
             findings: RouteFindings::default(),
             fault: None,
@@ -90,6 +94,24 @@ impl<'a, 'r, L: Lookup> RuleContext<'a, 'r, L> {
         }
     }
 
+    /// What makes the whole rule answer 500, also where a provider does not know its extension, and what was found out.
+    pub(super) fn finish(self) -> (Option<Str>, RouteFindings) {
+        let Self {
+            mut findings, fault, ..
+        } = self;
+        let fault = match fault {
+            Some(fault) => {
+                findings.extensions.clear();
+                Some(fault)
+            }
+            None => findings
+                .extensions
+                .first()
+                .map(|extension| format!("{}: {}", extension.field, extension.unknown())),
+        };
+        (fault.map(Into::into), findings)
+    }
+
     /// Notes a reference that is not one to a backend.
     pub(super) fn unresolved(&mut self, reason: &'static str, field: String, why: String) {
         self.findings.unresolved.push(RefFault { reason, field, why });
@@ -106,6 +128,7 @@ pub(super) fn settle<T>(
         Ok((rule, found)) => {
             findings.unresolved.extend(found.unresolved);
             findings.backends.extend(found.backends);
+            findings.extensions.extend(found.extensions);
             Some(rule)
         }
         Err(fault) => {

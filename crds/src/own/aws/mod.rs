@@ -1,11 +1,12 @@
 //! Parameters of load balancers on AWS: what the Gateway API has no field for.
 //!
 //! `AwsLoadBalancerParameters` and `AwsLatticeParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters`
-//! to Services.
+//! to Services, `AwsRouteParameters` to rules of routes.
 
 mod balancer;
 mod lattice;
 mod listener;
+mod route;
 mod target_group;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,10 @@ pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };
 pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
+pub use route::{
+    AwsRouteParameters, AwsRouteParametersSpec, Claim, ClaimFormat, ClientSecretReference, CognitoPool,
+    Login, OidcProvider, TokenValidation, Unauthenticated,
+};
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
     ServiceReference, TargetGroupSettings, TargetType,

@@ -3,7 +3,7 @@
 use super::balancer::{Balancer, Kind};
 use super::usage::{self, Site};
 use super::wire::{Action, Forward, Stickiness, Weighted};
-use super::{State, redirect};
+use super::{State, authenticate, redirect};
 use crate::error::ApiError;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -159,8 +159,16 @@ fn one(state: &State, action: &Action, listening: Listening<'_>) -> Result<Actio
                     "The action '{kind}' is only for HTTPS listeners"
                 )));
             }
+            let kept = listening.replaced.and_then(|arn| state.rules.get(arn));
+            let mut kept = kept.into_iter().flat_map(|rule| &rule.actions);
+            let kept = kept.find_map(|action| action.authenticate_oidc_config.as_ref());
+            let oidc = |config| authenticate::oidc(config, kept);
+            let cognito = action.authenticate_cognito_config.as_ref();
+            let jwt = action.jwt_validation_config.as_ref();
             canonical.authenticate_oidc_config =
                 action.authenticate_oidc_config.as_ref().map(oidc).transpose()?;
+            canonical.authenticate_cognito_config = cognito.map(authenticate::cognito).transpose()?;
+            canonical.jwt_validation_config = jwt.map(authenticate::jwt).transpose()?;
         }
     }
     Ok(canonical)
@@ -247,23 +255,4 @@ fn forward(state: &State, action: &Action, balancer: Kind) -> Result<Forward, Ap
     }
     forward.target_group_stickiness_config = Some(Stickiness { ..stickiness });
     Ok(forward)
-}
-
-/// An OIDC configuration without its secret, which no answer tells.
-fn oidc(config: &Value) -> Result<Value, ApiError> {
-    let existing = config
-        .get("UseExistingClientSecret")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    if config.get("ClientSecret").is_none() && !existing {
-        return Err(ApiError::validation(
-            "ClientSecret must be specified for an authenticate-oidc action",
-        ));
-    }
-    let mut told = config.clone();
-    if let Some(members) = told.as_object_mut() {
-        members.remove("ClientSecret");
-        members.remove("UseExistingClientSecret");
-    }
-    Ok(told)
 }

@@ -7,6 +7,7 @@
 mod actions;
 mod arn;
 mod attributes;
+mod authenticate;
 mod balancer;
 mod certificates;
 mod conditions;

@@ -36,6 +36,10 @@ pub(super) enum Refusal {
     Protocol,
     /// A transform failed.
     Transform,
+    /// The user is not logged in, or the token not valid.
+    Unauthorized,
+    /// The keys of tokens could not be had.
+    Keys,
     /// The target could not be reached, or answered badly.
     BadGateway,
     /// There is no target.
@@ -52,7 +56,8 @@ impl Refusal {
             Self::RequestTimeout => (408, "Request Timeout"),
             Self::ForwardedFor => (463, "463"),
             Self::Protocol => (464, "464"),
-            Self::Transform => (500, "Internal Server Error"),
+            Self::Unauthorized => (401, "Authorization Required"),
+            Self::Transform | Self::Keys => (500, "Internal Server Error"),
             Self::BadGateway => (502, "Bad Gateway"),
             Self::NoTarget => (503, "Service Temporarily Unavailable"),
             Self::GatewayTimeout => (504, "Gateway Time-out"),

@@ -266,7 +266,7 @@ pub struct QueryStringKeyValuePair {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Action {
-    /// `Type`: `forward`, `redirect` or `fixed-response`.
+    /// `Type`: `forward`, `redirect` or `fixed-response`, or what stands before it.
     #[serde(rename = "Type")]
     pub kind: String,
     /// `TargetGroupArn`, of a `forward` to one group.
@@ -277,6 +277,58 @@ pub struct Action {
     pub redirect_config: Option<RedirectConfig>,
     /// `FixedResponseConfig`.
     pub fixed_response_config: Option<FixedResponseConfig>,
+    /// `AuthenticateOidcConfig`.
+    pub authenticate_oidc_config: Option<LoginConfig>,
+    /// `AuthenticateCognitoConfig`.
+    pub authenticate_cognito_config: Option<LoginConfig>,
+    /// `JwtValidationConfig`.
+    pub jwt_validation_config: Option<JwtConfig>,
+}
+
+/// `AuthenticateOidcActionConfig` or `AuthenticateCognitoActionConfig`, as far as requests are about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LoginConfig {
+    /// `AuthorizationEndpoint`, of OIDC.
+    pub authorization_endpoint: Option<String>,
+    /// `ClientId`, of OIDC.
+    pub client_id: Option<String>,
+    /// `UserPoolArn`, of Cognito.
+    pub user_pool_arn: Option<String>,
+    /// `UserPoolClientId`, of Cognito.
+    pub user_pool_client_id: Option<String>,
+    /// `UserPoolDomain`, of Cognito.
+    pub user_pool_domain: Option<String>,
+    /// `Scope`; `openid` when none is given.
+    pub scope: Option<String>,
+    /// `OnUnauthenticatedRequest`; `authenticate` when none is given.
+    pub on_unauthenticated_request: Option<String>,
+    /// `AuthenticationRequestExtraParams`.
+    pub authentication_request_extra_params: BTreeMap<String, String>,
+}
+
+/// `JwtValidationActionConfig`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct JwtConfig {
+    /// `JwksEndpoint`.
+    pub jwks_endpoint: String,
+    /// `Issuer`.
+    pub issuer: String,
+    /// `AdditionalClaims`.
+    pub additional_claims: Vec<ClaimConfig>,
+}
+
+/// `JwtValidationActionAdditionalClaim`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ClaimConfig {
+    /// `Name`.
+    pub name: String,
+    /// `Format`.
+    pub format: String,
+    /// `Values`.
+    pub values: Vec<String>,
 }
 
 /// `ForwardActionConfig`.

@@ -5,7 +5,8 @@ use super::cookie::{Cookie, Name, target_text};
 use super::group::{Group, InFlight, Version};
 use super::headers::{self, Arrival, Mark};
 use super::idle::Activity;
-use super::matching::{self, Action, Forward, Rewritten, without_port};
+use super::keys;
+use super::matching::{self, Action, Before, Forward, RETURN, Rewritten, Unauthenticated, without_port};
 use super::relay;
 use super::serving::Serving;
 use super::slot::Slot;
@@ -70,6 +71,12 @@ async fn decide(
         source: visit.arrival.peer.ip(),
     };
     let rule = serving.rules.decide(&seen).ok_or(Refusal::NoTarget)?;
+    if let Some(before) = &rule.before
+        && let Some(mut response) = ask(before, &came, &seen).await?
+    {
+        own(&mut response, serving);
+        return Ok(response);
+    }
     let forward = match &rule.action {
         Action::Fixed(fixed) => {
             let mut response = answer::fixed(fixed);
@@ -96,6 +103,36 @@ async fn decide(
         rewritten,
     };
     to_group(&passed, forward, request).await
+}
+
+/// What a request is answered that lacks what is asked of it; none when it is served.
+async fn ask(
+    before: &Before,
+    host: &str,
+    request: &matching::Request<'_>,
+) -> Result<Option<Response<Body>>, Refusal> {
+    match before {
+        Before::Login(_) if request.path == RETURN => Err(Refusal::Unauthorized),
+        Before::Login(login) => match login.unauthenticated {
+            Unauthenticated::Allow => Ok(None),
+            Unauthenticated::Deny => Err(Refusal::Unauthorized),
+            Unauthenticated::Authenticate => {
+                let state = format!("{:032x}", fastrand::u128(..));
+                Ok(Some(answer::redirect(302, &login.location(host, &state))))
+            }
+        },
+        Before::Token(check) => {
+            let keys = keys::of(&check.endpoint).await.map_err(|_| Refusal::Keys)?;
+            let admitted = check.admits(request, &keys, seconds());
+            admitted.map(|()| None).map_err(|_| Refusal::Unauthorized)
+        }
+    }
+}
+
+fn seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// The host that a client asks for: the authority of an absolute URI or of HTTP/2, else the header. HTTP/1.1 needs
@@ -137,9 +174,7 @@ async fn to_group(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     let jar = &passed.serving.jar;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let now = seconds();
     let arn = forward
         .sticky_s
         .and_then(|_| jar.read(request.headers(), Name::Group, now))

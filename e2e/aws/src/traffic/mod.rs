@@ -15,6 +15,7 @@ mod handle;
 mod headers;
 mod health;
 mod idle;
+mod keys;
 mod mutual;
 mod network;
 mod plane;

@@ -21,6 +21,7 @@ const STICKY: &str = "`stickiness.enabled`, `stickiness.type`, `stickiness.lb_co
 const ATTACH: &str = "which listeners take in the route";
 const NAME_OF_RULE: &str = "a name for people";
 const DEFAULT_GATEWAYS: &str = "Gateways that say they are defaults take in the route";
+const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`; `Conditions[].SourceIpConfig`";
 const GRANTS: &str = "which references to other namespaces are followed";
 
 /// The table.
@@ -81,7 +82,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(HTTP, "spec.rules[].filters[].requestMirror", &[F::Mirror, F::MirrorShare], &["features/filters-refused", "conformance/HTTPRouteRequestPercentageMirror"]),
     lacks(HTTP, "spec.rules[].filters[].cors", &[F::Cors], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].filters[].externalAuth", &[F::ExternalAuth], &["translation/filter-external-auth"]),
-    refused(HTTP, "spec.rules[].filters[].extensionRef", "no kind of extension is known for this class", ""),
+    field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["features/weights", "features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),
@@ -101,7 +102,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(GRPC, "spec.rules[].filters[].requestHeaderModifier", &[F::RequestHeaders], &["conformance/GRPCRouteRequestHeaderModifier"]),
     lacks(GRPC, "spec.rules[].filters[].responseHeaderModifier", &[F::ResponseHeaders], &["features/filters-refused"]),
     lacks(GRPC, "spec.rules[].filters[].requestMirror", &[F::Mirror], &["translation/grpc-matches"]),
-    refused(GRPC, "spec.rules[].filters[].extensionRef", "no kind of extension is known for this class", ""),
+    field(GRPC, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before"]),
     field(GRPC, "spec.rules[].backendRefs", FORWARD, &["features/grpc"]),
     uses(GRPC, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["conformance/GRPCRouteWeight", "features/weights", "features/backends-invalid"]),
     lacks(GRPC, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),

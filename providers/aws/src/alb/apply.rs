@@ -341,6 +341,7 @@ impl<C: Cloud> Caller<'_, C> {
         Ok(RuleSettings {
             conditions: super::canonical::conditions(&wanted.conditions),
             transforms: wanted.transforms.clone(),
+            before: wanted.before.clone(),
             action: self.action(&wanted.action)?,
         })
     }

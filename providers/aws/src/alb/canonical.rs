@@ -2,6 +2,7 @@
 
 use crate::cloud::{Action, Arn, Forward, RuleSettings, Seen};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::rule::{self as wanted, Conditions, Rule, Values};
 use gatewright_aws_core::target_group::TargetGroupId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +90,12 @@ pub fn does(seen: &Seen<RuleSettings>, wanted: &Rule, arns: &GroupArns) -> bool 
     let (Seen::Known(seen), Some(action)) = (seen, action(&wanted.action, arns)) else {
         return false;
     };
-    seen.transforms == wanted.transforms && same_action(&seen.action, &action)
+    seen.transforms == wanted.transforms && same_before(seen, wanted) && same_action(&seen.action, &action)
+}
+
+/// Whether an existing rule asks the same of requests before; secrets are not told and so not compared.
+pub fn same_before(seen: &RuleSettings, wanted: &Rule) -> bool {
+    seen.before == wanted.before.as_ref().map(Before::told)
 }
 
 /// Target groups that an action forwards to.

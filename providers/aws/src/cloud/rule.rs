@@ -3,6 +3,7 @@
 use super::{Answer, Arn};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::rule::{Conditions, FixedResponse, Redirect, Transforms};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -34,11 +35,24 @@ pub struct RuleSettings {
     pub conditions: Conditions,
     /// `Transforms`.
     pub transforms: Transforms,
-    /// `Actions`.
+    /// `Actions`, the one in front of the last. Its secret is there only where it is to be written.
+    pub before: Option<Before>,
+    /// `Actions`, the last.
     pub action: Action,
 }
 
-/// `Actions`: the one that we use.
+impl RuleSettings {
+    /// As AWS tells them: without a secret.
+    #[must_use]
+    pub fn told(&self) -> Self {
+        Self {
+            before: self.before.as_ref().map(Before::told),
+            ..self.clone()
+        }
+    }
+}
+
+/// `Actions`: the one that serves, the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `forward`.
@@ -79,7 +93,7 @@ pub trait Rules {
     /// `CreateRule`.
     fn create_rule(&self, new: &NewRule) -> impl Future<Output = Answer<Arn>> + Send;
 
-    /// `ModifyRule`: conditions, transforms (`ResetTransforms` when there are none) and action.
+    /// `ModifyRule`: conditions, transforms (`ResetTransforms` when there are none) and actions.
     fn modify_rule(&self, rule: &Arn, settings: &RuleSettings) -> impl Future<Output = Answer<()>> + Send;
 
     /// `SetRulePriorities`: all rules are of one listener. They may swap priorities.

@@ -5,6 +5,7 @@ use super::{Outcome, Refusal};
 use crate::cloud::{Action, Arn, RuleSettings};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::rule::{Conditions, Values};
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::BTreeSet;
@@ -49,6 +50,24 @@ impl State {
         let limit = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
         valid(values <= limit(self.limits.values_per_rule))?;
         valid(wildcards <= limit(self.limits.wildcards_per_rule))
+    }
+
+    /// "a rule for an HTTPS listener can also include one of the following user authentication actions" (`API_CreateRule`);
+    /// `ClientSecret` "is required if you are creating a rule" (`API_AuthenticateOidcActionConfig`).
+    pub fn check_before(&self, settings: &RuleSettings, listener: &Arn) -> Outcome<()> {
+        let Some(before) = &settings.before else {
+            return Ok(());
+        };
+        let tls = self
+            .listeners
+            .get(listener)
+            .is_some_and(|kept| kept.of.tls.is_some());
+        valid(tls)?;
+        match before {
+            Before::Oidc(oidc) => valid(oidc.client_secret.is_some() && oidc.login.extra.len() <= 10),
+            Before::Cognito(cognito) => valid(cognito.login.extra.len() <= 10),
+            Before::Jwt(jwt) => valid(jwt.claims.len() <= 10),
+        }
     }
 
     /// An action on a load balancer, beside all others that it has but this one.

@@ -244,9 +244,10 @@ impl State {
         }
         match self.rules.get(arn).map(|kept| &kept.of.settings) {
             Some(Seen::Known(settings)) => format!(
-                "{:?} {:?} {}",
+                "{:?} {:?} {:?} {}",
                 settings.conditions,
                 settings.transforms,
+                settings.before,
                 action(Some(&settings.action), &named)
             ),
             other => format!("{other:?}"),
@@ -318,6 +319,7 @@ impl State {
         } else if let Some(kept) = self.rules.get_mut(arn) {
             if let Seen::Known(settings) = &mut kept.of.settings {
                 settings.action = teapot();
+                settings.before = None;
             }
         } else if let Some(kept) = self.target_groups.get_mut(arn) {
             kept.targets.clear();

@@ -25,6 +25,7 @@ impl State {
             return Err((ErrorKind::Conflict, "PriorityInUse"));
         }
         self.check_rule(&new.settings)?;
+        self.check_before(&new.settings, &new.listener)?;
         self.check_action(&new.settings.action, &balancer, None)?;
         let present: usize = self
             .listeners_of(&balancer)
@@ -37,7 +38,7 @@ impl State {
         let of = Rule {
             arn: arn.clone(),
             priority: new.priority,
-            settings: Seen::Known(new.settings.clone()),
+            settings: Seen::Known(new.settings.told()),
         };
         let listener = new.listener.clone();
         self.rules.insert(arn.clone(), KeptRule { listener, of });
@@ -99,9 +100,10 @@ impl Rules for Connection {
                 .balancer
                 .clone();
             state.check_rule(settings)?;
+            state.check_before(settings, &listener)?;
             state.check_action(&settings.action, &balancer, Some(rule))?;
             if let Some(kept) = state.rules.get_mut(rule) {
-                kept.of.settings = Seen::Known(settings.clone());
+                kept.of.settings = Seen::Known(settings.told());
             }
             Ok(())
         })

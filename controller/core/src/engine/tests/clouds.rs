@@ -402,3 +402,106 @@ fn a_pod_that_lacks_nothing_but_the_load_balancers_word_is_told_to_the_provider(
     engine.update(upserts(&ready), at(4));
     assert_eq!(warming(&engine), [""; 0]);
 }
+
+const STAFF: &str = "
+apiVersion: gatewright.dev/v1alpha1
+kind: AwsRouteParameters
+metadata: {name: staff}
+spec: {oidc: {issuer: \"https://l.example\", authorizationEndpoint: \"https://l.example/a\", tokenEndpoint: \"https://l.example/t\", userInfoEndpoint: \"https://l.example/u\", clientId: shop, clientSecretRef: {name: login}}}
+---
+";
+
+fn secret(data: &str) -> String {
+    format!("{{apiVersion: v1, kind: Secret, metadata: {{name: login}}, data: {{{data}}}}}\n---\n")
+}
+
+fn asking(name: &str, group: &str) -> String {
+    http_route("r", "").replace(
+        "rules: [{",
+        &format!(
+            "rules: [{{filters: [{{type: ExtensionRef, extensionRef: {{group: {group}, kind: AwsRouteParameters, name: {name}}}}}], "
+        ),
+    )
+}
+
+/// What a rule names in a filter of type ExtensionRef reaches the provider, with the secret, and each change of either.
+#[test]
+fn what_a_rule_asks_for_and_its_secret_reach_the_provider() {
+    let yaml =
+        GATEWAY.to_owned() + &asking("staff", "gatewright.dev") + STAFF + &secret("clientSecret: aGlkZGVu");
+    let mut engine = engine_with(&yaml);
+    let asked = |engine: &Engine| match engine.parameters(&name()) {
+        Some(Parameters::AwsAlb(found)) => found.routes.clone(),
+        other => panic!("{other:?}"),
+    };
+    let found = asked(&engine);
+    let ((route, rule), settings) = found.first_key_value().unwrap();
+    assert_eq!((&*route.object.name, *rule), ("r", 0));
+    assert_eq!(&*settings.field, "spec.rules[0].filters[0].extensionRef");
+    let secret_of = |engine: &Engine| asked(engine).into_values().next().unwrap().client_secret.unwrap();
+    assert_eq!(secret_of(&engine).unwrap().expose(), b"hidden");
+    assert!(!format!("{found:?}").contains("hidden"));
+    assert_eq!(conditions(&engine, "r")[1], "ResolvedRefs=True/ResolvedRefs");
+    // Whoever does not know it answers 500.
+    let served = engine
+        .balancer(&name())
+        .unwrap()
+        .http_routes
+        .values()
+        .next()
+        .unwrap()
+        .clone();
+    assert!(
+        served.rules[0]
+            .fault
+            .as_deref()
+            .unwrap()
+            .contains("Application Load Balancers of AWS alone")
+    );
+
+    for (data, part) in [
+        ("clientSecret: b3RoZXI=", None),
+        // With a line break at its end.
+        ("clientSecret: b3RoZXIK", Some("without spaces or line breaks")),
+        ("password: b3RoZXI=", Some("has no key clientSecret")),
+    ] {
+        let delta = engine.update(upserts(&secret(data)), at(1));
+        let [BalancerChange::Changed { parts, .. }] = delta.balancers.as_slice() else {
+            panic!("{:?}", delta.balancers);
+        };
+        assert!(parts.settings);
+        match (secret_of(&engine), part) {
+            (Ok(found), None) => assert_eq!(found.expose(), b"other"),
+            (Err(why), Some(part)) => assert!(why.contains(part) && !why.contains("other"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    engine.update(upserts(&http_route("r", "")), at(2));
+    assert!(asked(&engine).is_empty());
+}
+
+#[test]
+fn what_a_rule_asks_for_must_be_there_and_be_known() {
+    let filters = |name: &str, group: &str| GATEWAY.to_owned() + &asking(name, group);
+    let missing = engine_with(&filters("nobody", "gatewright.dev"));
+    assert_eq!(conditions(&missing, "r")[1], "ResolvedRefs=False/BackendNotFound");
+    let strange = engine_with(&filters("nobody", "example.com"));
+    assert_eq!(conditions(&strange, "r")[1], "ResolvedRefs=False/InvalidKind");
+    // Another provider does not know it: its rule answers 500, and its parent's status says so.
+    let mut software = Engine::new(options());
+    software.update(upserts(&(filters("staff", "gatewright.dev") + STAFF)), at(0));
+    assert_eq!(conditions(&software, "r")[1], "ResolvedRefs=False/InvalidKind");
+    let balancer = software.balancer(&name()).unwrap();
+    assert!(
+        balancer.http_routes.values().next().unwrap().rules[0]
+            .fault
+            .is_some()
+    );
+    // Two in one rule are one too many: which holds?
+    let twice = asking("staff", "gatewright.dev").replace(
+        "filters: [",
+        "filters: [{type: ExtensionRef, extensionRef: {group: gatewright.dev, kind: AwsRouteParameters, name: staff}}, ",
+    );
+    let both = engine_with(&(GATEWAY.to_owned() + &twice + STAFF));
+    assert_eq!(conditions(&both, "r")[0], "Accepted=False/IncompatibleFilters");
+}

@@ -111,7 +111,9 @@ fn several_mirrors_are_kept_and_an_invalid_one_is_named() {
     assert!(
         matches!(&rules[0].filters[1], HttpFilter::Mirror(mirror) if matches!(mirror.backend, BackendTarget::Invalid(_)))
     );
-    let refusal = findings.unresolved_refs().unwrap();
+    let refusal = findings
+        .unresolved_refs(crate::translate::Extensions::Served)
+        .unwrap();
     assert_eq!(refusal.reason, "BackendNotFound");
     assert!(
         refusal
@@ -166,7 +168,13 @@ fn external_auth_fails_closed_when_its_server_does_not_resolve() {
         }
     );
     assert!(matches!(auth.backend, BackendTarget::Invalid(_)));
-    assert_eq!(findings.unresolved_refs().unwrap().reason, "BackendNotFound");
+    assert_eq!(
+        findings
+            .unresolved_refs(crate::translate::Extensions::Served)
+            .unwrap()
+            .reason,
+        "BackendNotFound"
+    );
 }
 
 #[test]
@@ -181,7 +189,13 @@ fn an_unknown_extension_makes_the_rule_answer_with_an_error() {
                 .unwrap()
                 .contains("Limit \"l\" of group example.com")
         );
-        assert_eq!(findings.unresolved_refs().unwrap().reason, "InvalidKind");
+        assert_eq!(
+            findings
+                .unresolved_refs(crate::translate::Extensions::Served)
+                .unwrap()
+                .reason,
+            "InvalidKind"
+        );
         assert_eq!(findings.refused(), None);
     }
 }

@@ -75,5 +75,8 @@ fn headers_filters_and_backends_are_those_of_http() {
     );
     assert!(matches!(rule.filters[0], HttpFilter::RequestHeaders(_)));
     assert_eq!(rule.backends[0].weight, 2);
-    assert_eq!(findings.unresolved_refs(), None);
+    assert_eq!(
+        findings.unresolved_refs(crate::translate::Extensions::Served),
+        None
+    );
 }

@@ -140,7 +140,10 @@ fn a_dropped_rule_leaves_the_others_and_their_numbers() {
     );
     assert_eq!(findings.refused(), None);
     // What a dropped rule refers to does not matter.
-    assert_eq!(findings.unresolved_refs(), None);
+    assert_eq!(
+        findings.unresolved_refs(crate::translate::Extensions::Served),
+        None
+    );
 }
 
 #[test]
@@ -149,7 +152,13 @@ fn a_rule_without_backends_is_kept_and_its_references_are_resolved() {
     for rules in ["[{}]", "[{backendRefs: []}]"] {
         let (found, findings) = http(rules);
         assert_eq!((found.len(), found[0].backends.len()), (1, 0));
-        assert_eq!((findings.unresolved_refs(), findings.refused()), (None, None));
+        assert_eq!(
+            (
+                findings.unresolved_refs(crate::translate::Extensions::Served),
+                findings.refused()
+            ),
+            (None, None)
+        );
     }
 }
 

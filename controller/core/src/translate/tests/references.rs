@@ -205,7 +205,9 @@ fn an_invalid_reference_keeps_its_share_of_the_traffic() {
     assert_eq!(rules.len(), 2);
     assert_eq!(rules[0].backends[1].weight, 3);
     assert!(matches!(&rules[0].backends[1].target, BackendTarget::Invalid(why) if why.contains("nobody")));
-    let refusal = findings.unresolved_refs().unwrap();
+    let refusal = findings
+        .unresolved_refs(crate::translate::Extensions::Served)
+        .unwrap();
     assert_eq!(
         refusal.reason, "BackendNotFound",
         "the reason of the first fault in the order written"

@@ -20,7 +20,9 @@ fn backends_keep_weights_and_invalid_ones_their_share() {
         matches!(&backends[0].target, BackendTarget::Backend(key) if key.to_string() == "Service/shop/web:80")
     );
     assert!(matches!(backends[1].target, BackendTarget::Invalid(_)));
-    let refusal = findings.unresolved_refs().unwrap();
+    let refusal = findings
+        .unresolved_refs(crate::translate::Extensions::Served)
+        .unwrap();
     assert_eq!(refusal.reason, "BackendNotFound");
     assert_eq!(findings.refused(), None);
 }
@@ -39,5 +41,11 @@ fn udp_routes_reach_udp_ports() {
         ["Service/shop/web:53/UDP"]
     );
     let (_, findings) = stream_backends(&rules, &resolver(&world, RouteKind::Tcp));
-    assert_eq!(findings.unresolved_refs().unwrap().reason, "UnsupportedProtocol");
+    assert_eq!(
+        findings
+            .unresolved_refs(crate::translate::Extensions::Served)
+            .unwrap()
+            .reason,
+        "UnsupportedProtocol"
+    );
 }

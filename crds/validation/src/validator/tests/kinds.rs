@@ -109,6 +109,37 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         let found = refused("AwsTargetGroupParameters", spec);
         assert!(found.contains(part), "{spec}: {found}");
     }
+    for (spec, part) in [
+        ("{}", "one of sourceRanges, oidc, cognito and jwt is needed"),
+        ("{sourceRanges: [everybody]}", "IP networks"),
+        (
+            "{jwt: {issuer: a, jwksEndpoint: \"http://a.example/keys\"}}",
+            "spec.jwt.jwksEndpoint",
+        ),
+        (
+            "{jwt: {issuer: a, jwksEndpoint: \"https://a.example/keys\"}, login: {scope: openid}}",
+            "login belongs to oidc and cognito",
+        ),
+        (
+            "{jwt: {issuer: a, jwksEndpoint: \"https://a.example/keys\", claims: [{name: exp, values: [a]}]}}",
+            "are checked anyway",
+        ),
+        (
+            "{jwt: {issuer: a, jwksEndpoint: \"https://a.example/keys\", claims: [{name: aud, values: [a, b]}]}}",
+            "has one value",
+        ),
+        (
+            "{jwt: {issuer: a, jwksEndpoint: \"https://a.example/keys\"}, cognito: {userPoolArn: \"arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_a\", userPoolClientId: a, userPoolDomain: a}}",
+            "exclude each other",
+        ),
+        (
+            "{cognito: {userPoolArn: pool, userPoolClientId: a, userPoolDomain: a}}",
+            "spec.cognito.userPoolArn",
+        ),
+    ] {
+        let found = refused("AwsRouteParameters", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The rules of AWS, one test for each group of them, through the model as calls come.
 
 mod attributes;
+mod authenticate;
 mod balancers;
 mod groups;
 mod listeners;

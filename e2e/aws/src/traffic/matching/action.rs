@@ -5,6 +5,7 @@
 //!
 //! Assumed: a weight that is not given is 1; a `forward` whose weights are all 0 has no group to go to.
 
+use super::before::is_before;
 use super::redirect::Redirect;
 use crate::traffic::config::{self, Arn};
 
@@ -86,7 +87,7 @@ impl Action {
     /// Reads the actions of a rule.
     pub(super) fn new(actions: &[config::Action]) -> Result<Self, ActionError> {
         let mut decided = None;
-        for action in actions {
+        for action in actions.iter().filter(|action| !is_before(&action.kind)) {
             let incomplete = || ActionError::Incomplete(action.kind.clone());
             decided = Some(match action.kind.as_str() {
                 "forward" => Self::Forward(forward(action).ok_or_else(incomplete)?),

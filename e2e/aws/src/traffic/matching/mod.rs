@@ -9,6 +9,7 @@
 //! * <https://docs.aws.amazon.com/vpc-lattice/latest/ug/listener-rules.html>
 
 mod action;
+mod before;
 mod condition;
 mod expression;
 mod lattice;
@@ -20,6 +21,7 @@ mod transform;
 mod wildcard;
 
 pub use action::{Action, ActionError, Fixed, Forward, Weighted};
+pub use before::{Before, Denied, Key, Login, RETURN, TokenCheck, Unauthenticated};
 pub use condition::ConditionError;
 pub use expression::{ExpressionError, check_regex};
 pub use redirect::Redirect;

@@ -4,6 +4,7 @@
 //! default rule, without conditions and transforms, is evaluated last.
 
 use super::action::{Action, ActionError};
+use super::before::Before;
 use super::condition::{Condition, ConditionError};
 use super::lattice::Matched;
 use super::request::Request;
@@ -36,6 +37,8 @@ pub struct Rules {
 pub struct ServedRule {
     /// ARN.
     pub arn: Arn,
+    /// What is asked of a request before.
+    pub before: Option<Before>,
     /// What is done.
     pub action: Action,
     /// What changes before.
@@ -86,6 +89,7 @@ impl ServedRule {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             arn: rule.arn.clone(),
+            before: Before::new(&rule.actions).map_err(ActionError::Incomplete)?,
             action: Action::new(&rule.actions)?,
             transforms: Transforms::new(&rule.transforms)?,
             conditions,

@@ -1,5 +1,6 @@
 //! The data plane with real clients and real targets on loopback addresses.
 
+mod asked;
 mod backend;
 mod change;
 mod client;

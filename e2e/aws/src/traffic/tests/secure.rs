@@ -8,12 +8,13 @@ use crate::traffic::config::Certificate;
 use http::{Request, Version};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::CertificateDer;
+use serde_json::Value;
 
 /// An authority and what it signs.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
@@ -23,7 +24,7 @@ impl Authority {
         self.0.der().clone()
     }
 
-    fn sign(&self, names: &[&str]) -> (Certificate, CertificateDer<'static>) {
+    pub(super) fn sign(&self, names: &[&str]) -> (Certificate, CertificateDer<'static>) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let arn = format!("arn:aws:acm:::certificate/{}", names.join("+"));
@@ -41,7 +42,7 @@ impl Authority {
         )
     }
 
-    fn client(&self, name: &'static str, protocol: &'static [u8]) -> Tls {
+    pub(super) fn client(&self, name: &'static str, protocol: &'static [u8]) -> Tls {
         Tls {
             root: self.root(),
             name,
@@ -52,7 +53,12 @@ impl Authority {
 }
 
 async fn world(certificates: Vec<Certificate>) -> World {
-    let mut world = World::start(all("tg")).await;
+    world_with(all("tg"), certificates).await
+}
+
+/// The same with other rules.
+pub(super) async fn world_with(rules: Value, certificates: Vec<Certificate>) -> World {
+    let mut world = World::start(rules).await;
     world.listener().protocol = "HTTPS".to_owned();
     world.listener().ssl_policy = Some("ELBSecurityPolicy-TLS13-1-2-2021-06".to_owned());
     world.listener().certificates = certificates;

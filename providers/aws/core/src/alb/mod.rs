@@ -1,5 +1,6 @@
 //! Application Load Balancers, and the resources that they share with Network Load Balancers.
 
+pub mod before;
 pub mod compact;
 pub mod fit;
 pub mod listener;

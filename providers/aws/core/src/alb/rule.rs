@@ -3,13 +3,14 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RuleCondition.html>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html>
 
+use super::before::Before;
 use crate::target_group::TargetGroupId;
 use gatewright_model::Str;
 use gatewright_model::key::RouteKey;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A rule: all its conditions hold, then the transforms, then the action.
+/// A rule: all its conditions hold, then what is asked before, then the transforms, then the action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// What asked for it. Several after compaction; none for a rule that keeps listeners apart.
@@ -20,6 +21,9 @@ pub struct Rule {
     /// `Transforms`.
     #[serde(default, skip_serializing_if = "Transforms::is_empty")]
     pub transforms: Transforms,
+    /// What is asked of a request before: `Actions`, the one in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
     /// What is done.
     pub action: Action,
     /// What compaction made it of, each by itself; nothing when it is as it was asked for.

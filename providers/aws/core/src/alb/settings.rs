@@ -1,11 +1,12 @@
 //! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
 
+use super::before::Before;
 use crate::Str;
 use crate::certificate::Found;
 use crate::limits::AlbLimits;
 use crate::network::{IpAddressType, Scheme, Subnet};
 use crate::target_group::{HealthCheck, TargetKind};
-use gatewright_model::key::ObjectName;
+use gatewright_model::key::{ObjectName, RouteKey};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub targets: TargetSettings,
     /// Target groups of single Services (XBackends), in place of `targets`.
     pub services: BTreeMap<ObjectName, TargetSettings>,
+    /// What rules of routes ask for, by route and position of the rule.
+    pub routes: BTreeMap<(RouteKey, u32), RouteSettings>,
 }
 
 impl Settings {
@@ -66,6 +69,7 @@ impl Settings {
             family: Family::default(),
             targets: TargetSettings::default(),
             services: BTreeMap::new(),
+            routes: BTreeMap::new(),
         }
     }
 }
@@ -134,6 +138,17 @@ pub enum ClientCertificates {
     Passthrough,
     /// They are checked by the authorities of a trust store, by its ARN.
     Verify(Str),
+}
+
+/// What a rule of a route asks for beside its Gateway API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// The field of the route that names it.
+    pub field: Str,
+    /// Networks that requests must come from; empty for all.
+    pub sources: BTreeSet<IpNet>,
+    /// What is asked of a request before its action, or why it cannot be.
+    pub before: Option<Result<Before, Str>>,
 }
 
 /// Settings of target groups.

@@ -2,6 +2,7 @@
 
 pub(super) mod action;
 pub(super) mod balancer;
+mod before;
 pub(super) mod certificate;
 pub(super) mod condition;
 pub(super) mod limits;

@@ -4,8 +4,19 @@ use super::convert::{action, condition, rule, tags_to_elb};
 use super::{ELB, failed, gone_is_fine, odd};
 use crate::Account;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
-use gatewright_aws::cloud::{Answer, Arn, NewRule, Rule, RuleSettings, Rules};
+use gatewright_aws::cloud::{Answer, Arn, CloudError, NewRule, Rule, RuleSettings, Rules};
+use gatewright_aws_core::alb::before::Before;
 use std::collections::BTreeMap;
+
+/// What AWS says of a rule is passed on, but not the secret of a client, should it repeat that.
+fn without_secret(mut error: CloudError, settings: &RuleSettings) -> CloudError {
+    if let Some(Before::Oidc(oidc)) = &settings.before
+        && let Some(secret) = &oidc.client_secret
+    {
+        error.message = error.message.replace(secret.expose(), "<secret>");
+    }
+    error
+}
 
 impl Rules for Account {
     async fn rules(&self, listener: &Arn) -> Answer<Vec<Rule>> {
@@ -31,6 +42,7 @@ impl Rules for Account {
         let RuleSettings {
             conditions,
             transforms,
+            before,
             action,
         } = settings;
         let transforms = rule::transforms_to_sdk(transforms);
@@ -40,10 +52,11 @@ impl Rules for Account {
             .listener_arn(&*listener.0)
             .priority(i32::from(*priority))
             .set_conditions(Some(condition::to_sdk(conditions)))
-            .actions(action::to_sdk(action))
+            .set_actions(Some(action::all_to_sdk(before.as_ref(), action)))
             .set_transforms(Some(transforms).filter(|transforms| !transforms.is_empty()))
             .set_tags(tags_to_elb(tags));
-        let answer = request.send().await.map_err(failed(ELB, operation))?;
+        let answer = request.send().await.map_err(failed(ELB, operation));
+        let answer = answer.map_err(|error| without_secret(error, settings))?;
         let made = answer.rules().first().and_then(sdk::Rule::rule_arn);
         made.map(|arn| Arn(arn.into()))
             .ok_or_else(|| odd(operation, "no ARN in the answer"))
@@ -53,6 +66,7 @@ impl Rules for Account {
         let RuleSettings {
             conditions,
             transforms,
+            before,
             action,
         } = settings;
         let transforms = rule::transforms_to_sdk(transforms);
@@ -61,7 +75,7 @@ impl Rules for Account {
             .modify_rule()
             .rule_arn(&*arn.0)
             .set_conditions(Some(condition::to_sdk(conditions)))
-            .actions(action::to_sdk(action));
+            .set_actions(Some(action::all_to_sdk(before.as_ref(), action)));
         // "If you specify ResetTransforms, you can't specify Transforms", and without either those of before stay:
         // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyRule.html
         let request = if transforms.is_empty() {
@@ -69,7 +83,8 @@ impl Rules for Account {
         } else {
             request.set_transforms(Some(transforms))
         };
-        request.send().await.map_err(failed(ELB, "ModifyRule"))?;
+        let answer = request.send().await.map_err(failed(ELB, "ModifyRule"));
+        answer.map_err(|error| without_secret(error, settings))?;
         Ok(())
     }
 
@@ -89,5 +104,47 @@ impl Rules for Account {
         let request = self.elb.delete_rule().rule_arn(&*rule.0);
         let answer = request.send().await.map_err(failed(ELB, "DeleteRule"));
         gone_is_fine(answer, || self.elb_exists(rule)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_aws_core::Secret;
+    use gatewright_aws_core::alb::before::{Login, Oidc};
+    use gatewright_aws_core::alb::rule::{Conditions, FixedResponse, Transforms};
+    use gatewright_provider_api::contract::ErrorKind;
+
+    #[test]
+    fn a_secret_that_aws_repeats_is_not_passed_on() {
+        let url = || "https://login.example/".into();
+        let settings = RuleSettings {
+            conditions: Conditions::default(),
+            transforms: Transforms::default(),
+            before: Some(Before::Oidc(Oidc {
+                issuer: url(),
+                authorization_endpoint: url(),
+                token_endpoint: url(),
+                user_info_endpoint: url(),
+                client_id: "shop".into(),
+                client_secret: Some(Secret::new("hidden-word".to_owned())),
+                login: Login::default(),
+            })),
+            action: gatewright_aws::cloud::Action::Fixed(FixedResponse {
+                status: 404,
+                body: "".into(),
+            }),
+        };
+        let error = CloudError {
+            kind: ErrorKind::Invalid,
+            operation: "CreateRule",
+            code: "ValidationError".into(),
+            message: "ClientSecret 'hidden-word' of client shop is too short".to_owned(),
+        };
+        let told = without_secret(error, &settings).to_string();
+        assert!(
+            told.contains("of client shop is too short") && !told.contains("hidden"),
+            "{told}"
+        );
     }
 }

@@ -312,9 +312,9 @@ async fn what_others_named_like_ours_is_theirs() {
     };
     let their_group = cloud.create_target_group(&new).await.unwrap();
     for what in ["CreateLoadBalancer", "CreateTargetGroup"] {
-        let error = until(&driver, &target, |error| {
+        let error = Box::pin(until(&driver, &target, |error| {
             error.kind == ErrorKind::NotOurs && error.message.contains(what)
-        })
+        }))
         .await;
         assert!(
             error.message.contains("was not made for this Gateway: rename it"),

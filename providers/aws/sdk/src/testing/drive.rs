@@ -53,6 +53,7 @@ fn rule(conditions: Conditions, action: Action) -> Rule {
         origins: BTreeSet::new(),
         conditions,
         transforms: Transforms::default(),
+        before: None,
         action,
         parts: Vec::new(),
     }

@@ -274,6 +274,7 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
     let balancer = balancer(&cloud, &subnets, &clients).await;
     let (http, https) = listeners(&cloud, &balancer, &certificate).await;
     rules(&cloud, &http, &cart).await;
+    rules::asked(&cloud, (&http, &https), &cart).await;
 
     // What is ours is found by its marks, and nothing else.
     for (kind, arn) in [

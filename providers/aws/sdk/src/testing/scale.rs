@@ -111,6 +111,7 @@ fn add_route(target: &mut Target, path: &str, backends: &[(&str, u16)]) {
             path: Some(Values::Wildcards([path.into()].into())),
             ..Conditions::default()
         },
+        before: None,
         transforms: Transforms::default(),
         action: Action::Forward(Forward {
             groups,

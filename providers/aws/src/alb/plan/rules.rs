@@ -2,10 +2,14 @@
 
 use super::matching::Matching;
 use super::{Note, Phase, Planner, RULE, RULE_ORDER, fields, listeners, priorities, resource, words};
-use crate::alb::canonical::{GroupArns, action, conditions, forwards_to, has_conditions, same_action};
+use crate::alb::canonical::{
+    GroupArns, action, conditions, forwards_to, has_conditions, same_action, same_before,
+};
 use crate::alb::observed::{SeenListener, SeenRule};
 use crate::alb::step::Call;
 use crate::cloud::{Arn, Kind, RuleSettings, Seen};
+use crate::owner::{FINGERPRINT, Tags};
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::compact::covers;
 use gatewright_aws_core::alb::listener::Listener;
 use gatewright_aws_core::alb::rule::{Action, Rule};
@@ -157,9 +161,7 @@ impl Planner<'_> {
     fn make_rule(&mut self, (port, priority): (u16, u16), rule: &Rule, mut needs: Vec<Resource>) {
         needs.extend(self.rule_needs(rule));
         let of = of(port, &words::conditions(&rule.conditions));
-        let tags = self
-            .owner
-            .tags(&format!("rule of listener {port}"), &self.target.tags);
+        let tags = self.rule_tags(port, rule);
         self.push(
             Phase::Rules,
             Note::create(of, &why(rule)).needs(needs),
@@ -170,6 +172,17 @@ impl Planner<'_> {
                 tags,
             },
         );
+    }
+
+    /// AWS tells no secrets: a tag says which one a rule was last given.
+    fn rule_tags(&self, port: u16, rule: &Rule) -> Tags {
+        let mut tags = self
+            .owner
+            .tags(&format!("rule of listener {port}"), &self.target.tags);
+        if let Some(fingerprint) = rule.before.as_ref().and_then(Before::fingerprint) {
+            tags.insert(FINGERPRINT.into(), fingerprint);
+        }
+        tags
     }
 
     fn change_rule(&mut self, rule: &Rule, (listener, seen): (&SeenListener, &SeenRule), needs: &[Resource]) {
@@ -184,9 +197,7 @@ impl Planner<'_> {
             let call = Call::ModifyRule(seen.rule.arn.clone(), rule.clone());
             self.push(Phase::Edits, note, call);
         }
-        let tags = self
-            .owner
-            .tags(&format!("rule of listener {port}"), &self.target.tags);
+        let tags = self.rule_tags(port, rule);
         self.compare_tags((Kind::Rule, &seen.rule.arn), &of, &seen.tags, &tags);
     }
 
@@ -237,6 +248,20 @@ impl Planner<'_> {
                 "transforms",
                 Some(&settings.transforms),
                 Some(&wanted.transforms),
+            ));
+        }
+        if !same_before(settings, wanted) {
+            let to = wanted.before.as_ref().map(Before::told);
+            changes.push(fields::change("before", settings.before.as_ref(), to.as_ref()));
+        }
+        if let Some(fingerprint) = wanted.before.as_ref().and_then(Before::fingerprint)
+            && seen.tags.get(FINGERPRINT) != Some(&fingerprint)
+        {
+            let from = seen.tags.get(FINGERPRINT);
+            changes.push(fields::change(
+                "client secret, by its hash",
+                from,
+                Some(&fingerprint),
             ));
         }
         let same =

@@ -3,7 +3,7 @@
 use super::{Note, Phase, Planner, TAGS, fields, resource};
 use crate::alb::step::Call;
 use crate::cloud::{Arn, Kind};
-use crate::owner::{GIVEN, Tags, asked_for};
+use crate::owner::{FINGERPRINT, GIVEN, Tags, asked_for};
 use gatewright_aws_core::Str;
 use gatewright_provider_api::contract::{FieldChange, Resource};
 use std::collections::BTreeSet;
@@ -67,7 +67,12 @@ impl Planner<'_> {
                 let arns: Vec<Arn> = chunk.iter().map(|(arn, _)| arn.clone()).collect();
                 let of = resource(TAGS, words(chunk));
                 // What goes is forgotten last: else nobody would know any more that it is to go.
-                let mut needs = Vec::new();
+                // What a secret was last changed to must not be forgotten before that is done.
+                let mut needs: Vec<Resource> = if add.contains_key(FINGERPRINT) {
+                    chunk.iter().map(|(_, of)| of.clone()).collect()
+                } else {
+                    Vec::new()
+                };
                 if !remove.is_empty() {
                     let gone: Vec<FieldChange> = remove
                         .iter()

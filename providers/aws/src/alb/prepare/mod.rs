@@ -3,6 +3,7 @@
 
 mod certificates;
 mod nodes;
+mod routes;
 mod settings;
 mod subnets;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Parameters of users as settings of the lowering.
 
+use super::routes::route;
 use super::{map, set};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{
@@ -76,6 +77,11 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         },
         targets: targets(&base),
         services: services.collect(),
+        routes: parameters
+            .routes
+            .iter()
+            .map(|(of, found)| (of.clone(), route(found)))
+            .collect(),
         ..Settings::new(cluster)
     })
 }

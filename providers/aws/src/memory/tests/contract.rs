@@ -1,13 +1,14 @@
 //! The contract suite of providers.
 
 use super::forms::{
-    add_listener, bare, certificate, driver, http, managed, request, swept_driver, tls, verified,
+    add_listener, bare, certificate, driver, http, managed, oidc, request, swept_driver, tls, verified,
 };
 use crate::alb::{AlbDriver, Request, plan};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{CLUSTER, GATEWAY, RESOURCE, Tags};
 use crate::swept::Swept;
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::listener::ListenerTls;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::network::Scheme;
@@ -129,7 +130,13 @@ fn is_given(resource: &Resource) -> bool {
     resource.id.starts_with("sg-given")
 }
 
-/// Routes, certificates, tags and networks change.
+/// The first rule of port 443 asks this of users.
+fn asks(target: &mut Target, before: &Before) {
+    let rules = target.listeners.get_mut(&443).map(|listener| &mut listener.rules);
+    rules.unwrap()[0].before = Some(before.clone());
+}
+
+/// Routes, certificates, tags, networks and secrets of clients change.
 struct Growing;
 impl Stages for Growing {
     fn stages() -> Vec<Target> {
@@ -148,6 +155,7 @@ impl Stages for Growing {
             clients: Some(clients),
             ..tls(shop, &[help])
         });
+        asks(&mut large, &oidc("first"));
         large.tags.insert("team".into(), "net".into());
         let mut other = managed(bare(), &[443]);
         other.balancer.subnets.insert(super::forms::subnet("c"));
@@ -164,6 +172,7 @@ impl Stages for Growing {
             clients: Some(clients),
             ..tls(help, &[shop])
         });
+        asks(&mut other, &oidc("second"));
         other.tags.insert("cost".into(), "7".into());
         // What nobody asks for any more is left as it is: every form asks for it.
         let mut forms = vec![small, large, other, bare()];

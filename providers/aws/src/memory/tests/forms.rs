@@ -4,6 +4,7 @@ use crate::alb::{AlbDriver, Request, Settings};
 use crate::cloud::Cloud;
 use crate::memory::{Connection, Delays, Memory};
 use crate::swept::{Ages, Swept};
+use gatewright_aws_core::alb::before::{Before, Login, Oidc};
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
 };
@@ -127,6 +128,7 @@ pub fn rule(path: &str, action: Action) -> Rule {
             ..Conditions::default()
         },
         transforms: Transforms::default(),
+        before: None,
         action,
         parts: Vec::new(),
     }
@@ -144,6 +146,20 @@ pub fn alone(mut rule: Rule) -> Rule {
         .collect();
     rule.conditions.host = Some(Values::Wildcards([format!("{host}.example").into()].into()));
     rule
+}
+
+/// A log-in with a secret.
+pub fn oidc(secret: &str) -> Before {
+    let url = |path: &str| format!("https://login.example/{path}").into();
+    Before::Oidc(Oidc {
+        issuer: url(""),
+        authorization_endpoint: url("authorize"),
+        token_endpoint: url("token"),
+        user_info_endpoint: url("user"),
+        client_id: "shop".into(),
+        client_secret: Some(Secret::new(secret.to_owned())),
+        login: Login::default(),
+    })
 }
 
 pub fn target_group(name: Str, targets: u8) -> TargetGroup {

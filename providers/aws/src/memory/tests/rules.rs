@@ -1,13 +1,19 @@
 //! What others added stays, and what means the same is the same.
 
-use super::forms::{account, fixed, forward, http, rule, run, settle, writes};
+use super::forms::{
+    account, add_listener, bare, certificate, driver, fixed, forward, http, managed, oidc, rule, run, settle,
+    tls, writes,
+};
 use crate::cloud::{Action, RuleSettings};
 use gatewright_aws_core::alb::rule::{Conditions, FixedResponse, HeaderCondition, Transforms, Values};
+use gatewright_provider_api::contract::Driver;
+use gatewright_provider_api::suite::drive;
 
 fn foreign(path: &str) -> RuleSettings {
     RuleSettings {
         conditions: rule(path, fixed(403)).conditions,
         transforms: Transforms::default(),
+        before: None,
         action: Action::Fixed(FixedResponse {
             status: 403,
             body: "theirs".into(),
@@ -108,4 +114,33 @@ fn a_broken_backend_hurts_only_its_own_rules() {
         .filter(|resource| resource.kind == "rule");
     assert_eq!(rules.count(), 1);
     assert_eq!(outcome.addresses.assigned.len(), 1);
+}
+
+/// AWS tells no secrets, so that a change is seen by a tag; and no text of ours holds one.
+#[test]
+fn a_new_secret_of_a_client_is_written_once_and_shown_nowhere() {
+    let memory = account();
+    let mut target = managed(bare(), &[443]);
+    add_listener(&mut target, 443, &[("/a", &[("a", 1)])]);
+    let shop = certificate(&mut target, "shop", "RSA-1");
+    let listener = target.listeners.get_mut(&443).unwrap();
+    listener.tls = Some(tls(shop, &[]));
+    listener.rules[0].before = Some(oidc("first-hidden-word"));
+    let outcome = settle(&memory, &target);
+    assert_eq!(writes(&memory, &target), Vec::<&str>::new());
+    target.listeners.get_mut(&443).unwrap().rules[0].before = Some(oidc("second-hidden-word"));
+    let driver = driver(&memory, 0);
+    let observed = drive(driver.observe(&target.gateway)).unwrap().unwrap();
+    let plan = driver.plan(Some(&target), &observed);
+    let shown = format!("{plan:?} {outcome:?} {:?}", memory.contents());
+    assert!(
+        shown.contains("client secret, by its hash") && !shown.contains("hidden"),
+        "{shown}"
+    );
+    assert_eq!(writes(&memory, &target), ["ModifyRule", "AddTags"]);
+    assert_eq!(writes(&memory, &target), Vec::<&str>::new());
+    // Nobody is asked any more.
+    target.listeners.get_mut(&443).unwrap().rules[0].before = None;
+    assert_eq!(writes(&memory, &target), ["ModifyRule"]);
+    assert_eq!(writes(&memory, &target), Vec::<&str>::new());
 }

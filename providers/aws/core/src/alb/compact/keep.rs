@@ -43,6 +43,7 @@ fn apiece(rule: &Rule) -> impl Iterator<Item = Rule> {
     rule.parts().into_iter().map(|part| Rule {
         origins: part.origins,
         conditions: part.conditions,
+        before: rule.before.clone(),
         transforms: rule.transforms.clone(),
         action: rule.action.clone(),
         parts: Vec::new(),

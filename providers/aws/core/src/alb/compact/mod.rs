@@ -100,6 +100,7 @@ fn one(earlier: &Rule, later: &Rule, limits: &AlbLimits) -> Option<Rule> {
     Some(Rule {
         origins: earlier.origins.union(&later.origins).cloned().collect(),
         conditions,
+        before: earlier.before.clone(),
         transforms: earlier.transforms.clone(),
         action: earlier.action.clone(),
         parts,
@@ -111,5 +112,5 @@ fn passes(rule: &Rule, other: &Rule) -> bool {
 }
 
 fn does_the_same(one: &Rule, other: &Rule) -> bool {
-    one.action == other.action && one.transforms == other.transforms
+    one.action == other.action && one.before == other.before && one.transforms == other.transforms
 }

@@ -149,6 +149,7 @@ fn rule() -> impl Strategy<Value = Rule> {
                     .collect(),
                 sources: BTreeSet::new(),
             },
+            before: None,
             transforms: Transforms::default(),
             action: Action::Fixed(FixedResponse {
                 status: 200 + status,
@@ -248,6 +249,7 @@ fn exact(host: &str, path: &str, status: u16) -> Rule {
             path: Some(Values::Wildcards(texts(&[path]))),
             ..Conditions::default()
         },
+        before: None,
         transforms: Transforms::default(),
         action: Action::Fixed(FixedResponse {
             status,

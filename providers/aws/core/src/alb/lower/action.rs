@@ -3,27 +3,57 @@
 use super::context::On;
 use super::groups::Groups;
 use super::report::{Place, Report, Verdict};
-use super::{failure, forward, redirect, rewrite};
+use super::{extension, failure, forward, redirect, rewrite};
+use crate::alb::before::Before;
 use crate::alb::rule::{Action, Transforms};
 use gatewright_model::filter::{HeaderModifier, HttpFilter, Redirect, UrlRewrite};
-use gatewright_model::key::RouteKind;
+use gatewright_model::key::{RouteKey, RouteKind};
 use gatewright_model::route::{HttpMatch, HttpRule, Timeouts};
 use gatewright_provider_api::Feature;
 
-/// Action and transforms of one match of a rule; none when they cannot be expressed, which is reported at its place
+/// What is done with the requests of one match of a rule.
+pub(super) struct Done {
+    /// What is asked before.
+    pub before: Option<Before>,
+    /// What is changed.
+    pub transforms: Transforms,
+    /// What serves.
+    pub action: Action,
+}
+
+impl Done {
+    /// What requests get that nothing can serve, whoever sends them.
+    pub(super) fn failure() -> Self {
+        Self {
+            before: None,
+            transforms: Transforms::default(),
+            action: failure(),
+        }
+    }
+}
+
+/// What is done with the requests of one match of a rule; none when they cannot be expressed, which is reported at its place
 /// below the rule. The requests are then to be answered with 500: without a rule in its place they would go to a less
 /// specific one, which nobody asked for.
 pub(super) fn lower(
     rule: &HttpRule,
     matched: &HttpMatch,
-    kind: RouteKind,
+    route: &RouteKey,
     on: &On<'_>,
     (groups, place, report): (&mut Groups, &Place, &mut Report),
-) -> Option<(Action, Transforms)> {
-    if rule.fault.is_some() {
-        return Some((failure(), Transforms::default()));
-    }
+) -> Option<Done> {
+    let kind = route.kind;
     let mut verdict = Verdict::Served;
+    let mut before = None;
+    match extension::of(route, rule, on) {
+        // The rule's fault is for those who do not know what it names.
+        Some(settings) => {
+            let object = format!("{} {}", kind.as_str(), route.object);
+            (verdict, before) = extension::before(settings, &object, on, report);
+        }
+        None if rule.fault.is_some() => return Some(Done::failure()),
+        None => {}
+    }
     // "The only supported listener protocol is HTTPS", of the protocol version gRPC
     // (load-balancer-target-groups.html).
     if kind == RouteKind::Grpc && !on.origin.https {
@@ -56,7 +86,11 @@ pub(super) fn lower(
             return None;
         }
         let found = redirect::action(wanted, on.origin, matched, place, report)?;
-        return Some((Action::Redirect(found), Transforms::default()));
+        return Some(Done {
+            before,
+            transforms: Transforms::default(),
+            action: Action::Redirect(found),
+        });
     }
     let transforms = match &changes {
         None => Some(Transforms::default()),
@@ -66,10 +100,16 @@ pub(super) fn lower(
     if verdict.is_refused() {
         return None;
     }
-    Some(match (action?, transforms?) {
+    let (action, transforms) = (action?, transforms?);
+    Some(Done {
+        before,
         // Nothing is sent on that could be changed.
-        (action @ Action::Fixed(_), _) => (action, Transforms::default()),
-        served => served,
+        transforms: if matches!(action, Action::Fixed(_)) {
+            Transforms::default()
+        } else {
+            transforms
+        },
+        action,
     })
 }
 

@@ -14,6 +14,7 @@ use gatewright_model::path::canonical_value;
 use gatewright_model::route::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, ValueMatch};
 use gatewright_provider_api::Feature;
 use gatewright_provider_api::support::USE_SOFTWARE;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// Conditions that hold for every request; a rule needs at least one.
@@ -43,6 +44,8 @@ pub(super) struct Wanted<'a> {
     pub kind: RouteKind,
     /// The rest.
     pub conditions: &'a HttpMatch,
+    /// Networks that requests must come from; empty for all.
+    pub sources: &'a BTreeSet<IpNet>,
 }
 
 impl Wanted<'_> {
@@ -56,7 +59,7 @@ impl Wanted<'_> {
         } = self.conditions;
         let any_path =
             matches!(path, PathMatch::Prefix(path) if canonical_value(path).trim_end_matches('/').is_empty());
-        any_path && method.is_none() && headers.is_empty() && query.is_empty()
+        any_path && method.is_none() && headers.is_empty() && query.is_empty() && self.sources.is_empty()
     }
 
     /// The conditions of a rule; none when some cannot be expressed, each of which is reported at its place below the
@@ -69,7 +72,14 @@ impl Wanted<'_> {
             query,
         } = self.conditions;
         let mut verdict = Verdict::Served;
-        let mut found = Conditions::default();
+        let mut found = Conditions {
+            sources: self
+                .sources
+                .iter()
+                .map(|network| network.trunc().to_string().into())
+                .collect(),
+            ..Conditions::default()
+        };
         match literal::host(self.host) {
             Ok(host) => found.host = host,
             Err(why) => {

@@ -1,13 +1,14 @@
 //! The listener of a port: TLS, rules, default.
 
-use super::action;
+use super::action::{self, Done};
 use super::conditions::{Wanted, of_host};
 use super::context::{Context, On};
+use super::extension;
 use super::groups::Groups;
 use super::ports::{Member, Port, overlap, place};
 use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
-use super::{Waits, answer, failure, tls};
+use super::{Waits, answer, tls};
 use crate::alb::listener::{Certificate, CertificateId, Listener, Transport};
 use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
 use crate::alb::settings::PortSettings;
@@ -79,6 +80,7 @@ impl Rules {
             Ok(conditions) => self.push(Rule {
                 origins: BTreeSet::new(),
                 conditions,
+                before: None,
                 transforms: Transforms::default(),
                 action: answer(status),
                 parts: Vec::new(),
@@ -103,11 +105,14 @@ impl Rules {
             return;
         }
         let mut closed = false;
+        let everywhere = BTreeSet::new();
         for found in ranked(&listener.key, on.context.balancer.http_routes.values()) {
+            let settings = extension::of(&found.route.key, found.rule, on);
             let wanted = Wanted {
                 host: &found.rank.host.effective,
                 kind: found.route.key.kind,
                 conditions: found.conditions,
+                sources: settings.map_or(&everywhere, |settings| &settings.sources),
             };
             if is_owned(wanted.host, before) {
                 continue;
@@ -175,9 +180,13 @@ fn rule(found: &Ranked<'_>, wanted: &Wanted<'_>, on: &On<'_>, shared: &mut Share
     let place = Place::new(&object, &field, Consequence::Answers500);
     let mut apart = shared.report.apart();
     let collected = (&mut shared.groups, &place, &mut apart);
-    let done = action::lower(found.rule, found.conditions, route.kind, on, collected);
+    let done = action::lower(found.rule, found.conditions, route, on, collected);
     shared.report.absorb(apart, verdict(done.as_ref()));
-    let (action, transforms) = done.unwrap_or_else(|| (failure(), Transforms::default()));
+    let Done {
+        before,
+        transforms,
+        action,
+    } = done.unwrap_or_else(Done::failure);
     Some(Rule {
         origins: BTreeSet::from([From {
             route: route.clone(),
@@ -185,6 +194,7 @@ fn rule(found: &Ranked<'_>, wanted: &Wanted<'_>, on: &On<'_>, shared: &mut Share
             matched: found.rank.match_index,
         }]),
         conditions,
+        before,
         transforms,
         action,
         parts: Vec::new(),

@@ -19,6 +19,7 @@ mod clients;
 mod conditions;
 pub(crate) mod context;
 mod expression;
+mod extension;
 mod forward;
 pub(crate) mod frame;
 pub(crate) mod groups;

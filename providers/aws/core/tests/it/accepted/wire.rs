@@ -3,6 +3,7 @@
 use gatewright_aws_core::Str;
 use gatewright_aws_core::TargetGroupId;
 use gatewright_aws_core::alb::Balancer;
+use gatewright_aws_core::alb::before::{Before, Login};
 use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{Action, Conditions, Forward, Rewrite, Rule, Transforms, Values};
 use gatewright_aws_core::network::Scheme;
@@ -165,9 +166,66 @@ pub(super) fn rule(
         "ListenerArn": listener,
         "Priority": priority,
         "Conditions": conditions(&rule.conditions),
-        "Actions": [action(&rule.action, groups)],
+        "Actions": actions(rule, groups),
         "Transforms": if transforms.is_empty() { Value::Null } else { json!(transforms) },
     }))
+}
+
+fn actions(rule: &Rule, groups: &BTreeMap<TargetGroupId, String>) -> Vec<Value> {
+    let mut last = action(&rule.action, groups);
+    let Some(before) = &rule.before else {
+        return vec![last];
+    };
+    last["Order"] = json!(2);
+    vec![asked(before), last]
+}
+
+fn asked(before: &Before) -> Value {
+    let login = |login: &Login, config: Value| {
+        let mut config = config;
+        config["OnUnauthenticatedRequest"] = json!(login.unauthenticated);
+        config["Scope"] = json!(login.scope);
+        config["SessionCookieName"] = json!(login.cookie);
+        config["SessionTimeout"] = json!(login.session_s);
+        if !login.extra.is_empty() {
+            config["AuthenticationRequestExtraParams"] = json!(login.extra);
+        }
+        config
+    };
+    let (name, config) = match before {
+        Before::Oidc(oidc) => {
+            let config = json!({
+                "Issuer": oidc.issuer,
+                "AuthorizationEndpoint": oidc.authorization_endpoint,
+                "TokenEndpoint": oidc.token_endpoint,
+                "UserInfoEndpoint": oidc.user_info_endpoint,
+                "ClientId": oidc.client_id,
+                "ClientSecret": oidc.client_secret.as_ref().unwrap().expose(),
+            });
+            ("AuthenticateOidcConfig", login(&oidc.login, config))
+        }
+        Before::Cognito(cognito) => {
+            let config = json!({
+                "UserPoolArn": cognito.pool,
+                "UserPoolClientId": cognito.client_id,
+                "UserPoolDomain": cognito.domain,
+            });
+            ("AuthenticateCognitoConfig", login(&cognito.login, config))
+        }
+        Before::Jwt(jwt) => {
+            let claims: Vec<Value> = jwt
+                .claims
+                .iter()
+                .map(|claim| json!({"Name": claim.name, "Format": claim.format, "Values": claim.values}))
+                .collect();
+            let mut config = json!({"JwksEndpoint": jwt.jwks_endpoint, "Issuer": jwt.issuer});
+            if !claims.is_empty() {
+                config["AdditionalClaims"] = json!(claims);
+            }
+            ("JwtValidationConfig", config)
+        }
+    };
+    json!({"Type": before.kind(), "Order": 1, name: config})
 }
 
 fn list(values: &BTreeSet<Str>) -> Vec<&str> {

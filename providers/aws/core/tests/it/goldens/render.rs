@@ -1,6 +1,7 @@
 //! What is wanted on AWS, as text: a line for each rule.
 
 use super::world;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, ListenerTls, MutualAuthentication, Verification,
 };
@@ -259,6 +260,7 @@ fn rule(found: &Rule) -> String {
     let Rule {
         origins,
         conditions: held,
+        before,
         transforms,
         action: done,
         parts: _,
@@ -280,12 +282,19 @@ fn rule(found: &Rule) -> String {
         origins.join(" + ")
     };
     format!(
-        "{} ->{}{} {}  ({origins})",
+        "{} ->{}{}{} {}  ({origins})",
         conditions(held),
+        before.as_ref().map(asked).unwrap_or_default(),
         change("host", host),
         change("url", url),
         action(done)
     )
+}
+
+fn asked(before: &Before) -> String {
+    let secret = before.fingerprint().map(|hash| format!(" secret {hash}"));
+    let told = serde_json::to_string(before).unwrap();
+    format!(" {told}{},", secret.unwrap_or_default())
 }
 
 fn action(found: &Action) -> String {

@@ -1,19 +1,21 @@
 //! From manifests to load balancers, as the controller comes to them.
 
+use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, Datagrams, Family, Node, Settings, Surroundings,
+    Approximations, ClientCertificates, Datagrams, Family, Node, RouteSettings, Settings, Surroundings,
 };
 use gatewright_aws_core::certificate::{Found, Origin, State};
 use gatewright_aws_core::limits::NlbLimits;
 use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
 use gatewright_aws_core::nlb::settings as nlb;
+use gatewright_aws_core::secret::Secret;
 use gatewright_aws_core::target_group::TargetKind;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
 use gatewright_core::snapshot::{Change, Kind, Object};
 use gatewright_core::{Engine, EngineOptions};
-use gatewright_model::key::ObjectName;
+use gatewright_model::key::{ObjectName, RouteKey, RouteKind};
 use gatewright_model::{LoadBalancer, Str};
 use gatewright_validation::{Bundle, Channel, Mode, Validator};
 use serde_json::json;
@@ -116,6 +118,15 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.ports.entry(443).or_default().certificates =
                     vec![arn("pending"), arn("a"), arn("nowhere")];
             }
+            asked if asked.starts_with("rule ") => {
+                let (rule, what) = asked["rule ".len()..].split_once(" asks ").unwrap();
+                let rule: u32 = rule.parse().unwrap();
+                let route = RouteKey {
+                    kind: RouteKind::Http,
+                    object: ObjectName::new("shop", "r"),
+                };
+                settings.routes.insert((route, rule), asks(rule, what));
+            }
             "health" => {
                 settings.targets.health.path = Some("/healthz".into());
                 settings.targets.health.codes = Some("200-299".into());
@@ -145,6 +156,62 @@ fn node(name: &str, instance: &str, pool: &str) -> (Str, Node) {
         labels: [("pool".into(), pool.into())].into(),
     };
     (name.into(), node)
+}
+
+/// What AwsRouteParameters say.
+fn asks(rule: u32, what: &str) -> RouteSettings {
+    let login = Login {
+        scope: "openid email".into(),
+        session_s: 3600,
+        extra: [("prompt".into(), "login".into())].into(),
+        ..Login::default()
+    };
+    let url = |path: &str| format!("https://login.example/{path}").into();
+    let before = match what {
+        "oidc" => Some(Ok(Before::Oidc(Oidc {
+            issuer: url(""),
+            authorization_endpoint: url("authorize"),
+            token_endpoint: url("token"),
+            user_info_endpoint: url("userinfo"),
+            client_id: "shop".into(),
+            client_secret: Some(Secret::new("hidden".to_owned())),
+            login,
+        }))),
+        "cognito" => Some(Ok(Before::Cognito(Cognito {
+            pool: "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_a".into(),
+            client_id: "0123456789abcdef".into(),
+            domain: "shop".into(),
+            login: Login::default(),
+        }))),
+        "jwt" => Some(Ok(Before::Jwt(Jwt {
+            jwks_endpoint: url("keys"),
+            issuer: url(""),
+            claims: vec![Claim {
+                name: "aud".into(),
+                format: "string-array".into(),
+                values: vec!["shop".into(), "orders".into()],
+            }],
+        }))),
+        "a secret that is not there" => Some(Err("Secret shop/login does not exist".into())),
+        _ => None,
+    };
+    let networks: &[&str] = match what {
+        "two networks" => &["192.0.2.7/24", "2001:db8::/32"],
+        "six networks" => &[
+            "192.0.2.0/28",
+            "192.0.2.16/28",
+            "192.0.2.32/28",
+            "192.0.2.48/28",
+            "192.0.2.64/28",
+            "192.0.2.80/28",
+        ],
+        _ => &[],
+    };
+    RouteSettings {
+        field: format!("spec.rules[{rule}].filters[0].extensionRef").into(),
+        sources: networks.iter().map(|network| network.parse().unwrap()).collect(),
+        before,
+    }
 }
 
 /// What is in ACM.

@@ -2,9 +2,11 @@
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Action.html>.
 
+use super::before;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use gatewright_aws::cloud::{Action, Arn, Forward, Seen};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::rule::{FixedResponse, Redirect};
 use std::collections::BTreeMap;
 
@@ -69,7 +71,32 @@ fn fixed_to_sdk(fixed: &FixedResponse) -> sdk::FixedResponseActionConfig {
     }
 }
 
-/// Actions that AWS describes.
+/// Actions of a rule as the SDK takes them: several need an order.
+pub(in crate::cloud) fn all_to_sdk(asked: Option<&Before>, action: &Action) -> Vec<sdk::Action> {
+    let last = to_sdk(action);
+    let Some(asked) = asked else {
+        return vec![last];
+    };
+    let ordered = |mut action: sdk::Action, order| {
+        action.order = Some(order);
+        action
+    };
+    vec![ordered(before::to_sdk(asked), 1), ordered(last, 2)]
+}
+
+/// Actions of a rule that AWS describes.
+pub(in crate::cloud) fn all_from_sdk(actions: &[sdk::Action]) -> Seen<(Option<Before>, Action)> {
+    let mut sorted: Vec<&sdk::Action> = actions.iter().collect();
+    sorted.sort_by_key(|action| action.order());
+    let known = match sorted.as_slice() {
+        [action] => one(action).map(|action| (None, action)),
+        [first, last] => before::from_sdk(first).and_then(|asked| Some((Some(asked), one(last)?))),
+        _ => None,
+    };
+    known.map_or_else(|| Seen::Other(describe(actions)), Seen::Known)
+}
+
+/// The action of a listener that AWS describes.
 pub(in crate::cloud) fn from_sdk(actions: &[sdk::Action]) -> Seen<Action> {
     let known = match actions {
         [action] => one(action),

@@ -56,13 +56,14 @@ pub(in crate::cloud) fn from_sdk(rule: &sdk::Rule) -> Result<Option<Rule>, &'sta
 }
 
 fn settings(rule: &sdk::Rule) -> Result<RuleSettings, String> {
-    let action = match action::from_sdk(rule.actions()) {
-        Seen::Known(action) => action,
+    let (before, action) = match action::all_from_sdk(rule.actions()) {
+        Seen::Known(actions) => actions,
         Seen::Other(other) => return Err(other.to_string()),
     };
     Ok(RuleSettings {
         conditions: condition::from_sdk(rule.conditions())?,
         transforms: transforms(rule.transforms())?,
+        before,
         action,
     })
 }

@@ -7,6 +7,7 @@ use gatewright_aws::cloud::{
     Action, Arn, CertificateStatus, Clients, Forward, Health, ListenerTls, Seen, State,
 };
 use gatewright_aws_core::Str;
+use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::rule::{
     Conditions, FixedResponse, HeaderCondition, QueryValue, Redirect, Rewrite, Transforms, Values,
 };
@@ -94,7 +95,77 @@ fn actions() -> impl Strategy<Value = Action> {
     ]
 }
 
+fn login() -> impl Strategy<Value = Login> {
+    let unauthenticated = prop_oneof![Just("authenticate"), Just("allow"), Just("deny")];
+    let extra = btree_map(text(), text(), 0..3);
+    (unauthenticated, text(), text(), 1..=604_800_u32, extra).prop_map(
+        |(unauthenticated, scope, cookie, session_s, extra)| Login {
+            unauthenticated: unauthenticated.into(),
+            scope,
+            cookie,
+            session_s,
+            extra,
+        },
+    )
+}
+
+fn claims() -> impl Strategy<Value = Vec<Claim>> {
+    let format = prop_oneof![
+        Just("single-string"),
+        Just("string-array"),
+        Just("space-separated-values")
+    ];
+    let claim = (text(), format, prop::collection::vec(text(), 1..3));
+    prop::collection::vec(
+        claim.prop_map(|(name, format, values)| Claim {
+            name,
+            format: format.into(),
+            values,
+        }),
+        0..3,
+    )
+}
+
+fn asked() -> impl Strategy<Value = Before> {
+    prop_oneof![
+        (text(), text(), text(), text(), text(), login()).prop_map(
+            |(issuer, authorization_endpoint, token_endpoint, user_info_endpoint, client_id, login)| {
+                Before::Oidc(Oidc {
+                    issuer,
+                    authorization_endpoint,
+                    token_endpoint,
+                    user_info_endpoint,
+                    client_id,
+                    client_secret: None,
+                    login,
+                })
+            }
+        ),
+        (text(), text(), text(), login()).prop_map(|(pool, client_id, domain, login)| {
+            Before::Cognito(Cognito {
+                pool,
+                client_id,
+                domain,
+                login,
+            })
+        }),
+        (text(), text(), claims()).prop_map(|(jwks_endpoint, issuer, claims)| Before::Jwt(Jwt {
+            jwks_endpoint,
+            issuer,
+            claims,
+        })),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn what_is_asked_before_survives(asked in of(asked()), done in actions()) {
+        let told = action::all_to_sdk(asked.as_ref(), &done);
+        prop_assert_eq!(action::all_from_sdk(&told), Seen::Known((asked.clone(), done.clone())));
+        let reversed: Vec<sdk::Action> = told.into_iter().rev().collect();
+        prop_assert_eq!(action::all_from_sdk(&reversed), Seen::Known((asked, done)));
+    }
+
     #[test]
     fn conditions_survive(ours in conditions()) {
         prop_assert_eq!(condition::from_sdk(&condition::to_sdk(&ours)), Ok(ours));

@@ -5,6 +5,8 @@ use crate::Account;
 use gatewright_aws::cloud::{
     Action, Arn, Forward, Kind, NewRule, RuleSettings, Rules, Seen as Known, Tagging,
 };
+use gatewright_aws_core::Secret;
+use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::rule::{
     Conditions, FixedResponse, HeaderCondition, QueryValue, Rewrite, Transforms, Values,
 };
@@ -44,6 +46,7 @@ fn rich(groups: &[&Arn]) -> Vec<RuleSettings> {
         RuleSettings {
             conditions: everything,
             transforms: Transforms::default(),
+            before: None,
             action: forward(Some(3600)),
         },
         RuleSettings {
@@ -58,11 +61,13 @@ fn rich(groups: &[&Arn]) -> Vec<RuleSettings> {
                     replace: "/b$1".into(),
                 }),
             },
+            before: None,
             action: forward(None),
         },
         RuleSettings {
             conditions: path(Values::Wildcards(set(&["/p", "/p/*"]))),
             transforms: Transforms::default(),
+            before: None,
             action: Action::Fixed(FixedResponse {
                 status: 500,
                 body: "no <backend> & co".into(),
@@ -95,6 +100,7 @@ pub(super) async fn rules(cloud: &Account, listener: &Arn, group: &Arn) {
             ..Conditions::default()
         },
         transforms: Transforms::default(),
+        before: None,
         action: fixed(200 + number),
     };
     for number in 4..=60 {
@@ -141,4 +147,72 @@ pub(super) async fn rules(cloud: &Account, listener: &Arn, group: &Arn) {
     }
     cloud.delete_rule(&arns[3]).await.unwrap();
     assert_eq!(cloud.rules(listener).await.unwrap().len(), 3);
+}
+
+/// What stands before the action: written with its secret, told without, and for HTTPS alone.
+pub(super) async fn asked(cloud: &Account, (http, https): (&Arn, &Arn), group: &Arn) {
+    let login = Login {
+        scope: "openid email".into(),
+        session_s: 3600,
+        extra: BTreeMap::from([("prompt".into(), "login & co".into())]),
+        ..Login::default()
+    };
+    let url = |path: &str| format!("https://login.example/{path}?a=b").into();
+    let oidc = Before::Oidc(Oidc {
+        issuer: url(""),
+        authorization_endpoint: url("authorize"),
+        token_endpoint: url("token"),
+        user_info_endpoint: url("user"),
+        client_id: "shop".into(),
+        client_secret: Some(Secret::new("hidden + word".to_owned())),
+        login: login.clone(),
+    });
+    let cognito = Before::Cognito(Cognito {
+        pool: "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_a".into(),
+        client_id: "0a1b".into(),
+        domain: "shop".into(),
+        login,
+    });
+    let claim = |name: &str, format: &str, values: &[&str]| Claim {
+        name: name.into(),
+        format: format.into(),
+        values: values.iter().map(|value| (*value).into()).collect(),
+    };
+    let jwt = Before::Jwt(Jwt {
+        jwks_endpoint: url("keys"),
+        issuer: url(""),
+        claims: vec![
+            claim("aud", "string-array", &["shop", "orders"]),
+            claim("scope", "space-separated-values", &["read"]),
+        ],
+    });
+    let settings = |before: &Before| RuleSettings {
+        conditions: Conditions {
+            path: Some(Values::Wildcards(set(&["/asked"]))),
+            ..Conditions::default()
+        },
+        transforms: Transforms::default(),
+        before: Some(before.clone()),
+        action: Action::Forward(Forward {
+            groups: BTreeMap::from([(group.clone(), 1)]),
+            stickiness_s: None,
+        }),
+    };
+    let new = |listener: &Arn| NewRule {
+        listener: listener.clone(),
+        priority: 70,
+        settings: settings(&oidc),
+        tags: marks(),
+    };
+    let refused = cloud.create_rule(&new(http)).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Invalid, "{refused}");
+    let rule = cloud.create_rule(&new(https)).await.unwrap();
+    for before in [&oidc, &cognito, &jwt, &oidc] {
+        cloud.modify_rule(&rule, &settings(before)).await.unwrap();
+        let read = cloud.rules(https).await.unwrap();
+        let found = read.iter().find(|found| found.arn == rule).unwrap();
+        assert_eq!(found.settings, Known::Known(settings(before).told()));
+        assert!(!format!("{found:?}").contains("hidden"));
+    }
+    cloud.delete_rule(&rule).await.unwrap();
 }

@@ -28,6 +28,7 @@ fn lowered(
         host: &host,
         kind: RouteKind::Http,
         conditions,
+        sources: &BTreeSet::new(),
     };
     let mut report = Report::new(approximations);
     let place = Place::new("HTTPRoute a/b", "m", Consequence::MatchLeftOut);
