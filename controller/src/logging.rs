@@ -1,6 +1,8 @@
 //! Logs: structured, filtered by `GATEWRIGHT_LOG` (or `RUST_LOG`), the filter changeable at run time.
 
 use std::sync::OnceLock;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer, Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -43,7 +45,9 @@ pub fn start_beside(format: Format, default: &str, beside: Option<Beside>) {
                     .json()
                     .flatten_event(true)
                     .with_writer(std::io::stderr)
-                    .with_filter(filter),
+                    .with_filter(
+                        filter.and(filter_fn(|event| !tells_requests(event.target(), *event.level()))),
+                    ),
             )
             .try_init(),
         Format::Text => below
@@ -52,7 +56,9 @@ pub fn start_beside(format: Format, default: &str, beside: Option<Beside>) {
                     .with_target(false)
                     .with_ansi(colours())
                     .with_writer(std::io::stderr)
-                    .with_filter(filter),
+                    .with_filter(
+                        filter.and(filter_fn(|event| !tells_requests(event.target(), *event.level()))),
+                    ),
             )
             .try_init(),
     };
@@ -60,6 +66,12 @@ pub fn start_beside(format: Format, default: &str, beside: Option<Beside>) {
     if started.is_ok() {
         let _ = HANDLE.set(handle);
     }
+}
+
+/// Whether an event would show whole requests to clouds, private keys and secrets of clients in them: the SDK of AWS tells
+/// them at its finest level. No filter switches that on.
+fn tells_requests(target: &str, level: Level) -> bool {
+    level == Level::TRACE && (target.starts_with("aws_smithy") || target.starts_with("aws_sdk"))
 }
 
 /// Whether standard error takes colours: a terminal, unless `--color` says otherwise.
@@ -74,4 +86,22 @@ pub fn set_filter(text: &str) -> Result<(), String> {
     })?;
     let handle = HANDLE.get().ok_or("logging has not started")?;
     handle.reload(filter).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_with_secrets_are_told_at_no_level() {
+        assert!(tells_requests(
+            "aws_smithy_runtime::client::orchestrator",
+            Level::TRACE
+        ));
+        assert!(!tells_requests(
+            "aws_smithy_runtime::client::orchestrator",
+            Level::DEBUG
+        ));
+        assert!(!tells_requests("gatewright_core", Level::TRACE));
+    }
 }
