@@ -52,7 +52,10 @@ pub struct GatewayState {
 impl GatewayState {
     /// Whether its provider is told of more than its own settings.
     pub fn has_surroundings(&self) -> bool {
-        !(self.target_groups.is_empty() && self.nodes.is_empty() && self.warming.is_empty())
+        !(self.target_groups.is_empty()
+            && self.extensions.is_empty()
+            && self.nodes.is_empty()
+            && self.warming.is_empty())
     }
 
     /// Whether nothing needs to be remembered any more.
