@@ -48,7 +48,7 @@ async fn once(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
         look_again: None,
         fault: None,
     };
-    converge(driver, &request).await
+    Box::pin(converge(driver, &request)).await
 }
 
 /// Runs until an error comes that is looked for.

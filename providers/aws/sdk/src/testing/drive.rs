@@ -267,7 +267,7 @@ pub(super) async fn settle_with<C: Cloud>(driver: &AlbDriver<C>, target: &Target
         fault: None,
     };
     loop {
-        let outcome = converge(driver, &request).await;
+        let outcome = Box::pin(converge(driver, &request)).await;
         let name = &*target.balancer.name;
         let reached = outcome
             .addresses

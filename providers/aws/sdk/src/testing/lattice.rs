@@ -205,7 +205,7 @@ async fn settle(driver: &LatticeDriver<Account>, target: &Target) -> Outcome {
         fault: None,
     };
     loop {
-        let outcome = converge(driver, &request).await;
+        let outcome = Box::pin(converge(driver, &request)).await;
         if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() {
             return outcome;
         }

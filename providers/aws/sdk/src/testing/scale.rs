@@ -164,7 +164,7 @@ async fn run(driver: &Driver, target: &Target) -> Outcome {
         look_again: None,
         fault: None,
     };
-    converge(driver, &request).await
+    Box::pin(converge(driver, &request)).await
 }
 
 /// Works on all Gateways until each has its address and nothing failed; answers what failed meanwhile.

@@ -23,6 +23,7 @@ impl Executed {
             conditions: Vec::new(),
             actions: vec![fixed()],
             transforms: Vec::new(),
+            lattice: None,
         };
         let told: Vec<Told> = told.chain([default]).collect();
         let (rules, errors) = Rules::new(&told);
@@ -63,6 +64,7 @@ fn told(at: usize, rule: &Rule) -> Told {
         conditions: conditions(&rule.conditions),
         actions: vec![fixed()],
         transforms: Vec::new(),
+        lattice: None,
     }
 }
 
