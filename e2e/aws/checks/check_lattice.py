@@ -102,6 +102,8 @@ class Calls(Lattice):
         self.assertEqual("AWS_IAM", lattice.update_service_network(authType="AWS_IAM", **of_network)["authType"])
         (listed,) = lattice.list_service_networks()["items"]
         self.assertEqual("net", listed["name"])
+        shown = lattice.get_service_network(**of_network)
+        self.assertEqual(("net", "AWS_IAM"), (shown["name"], shown["authType"]))
         groups = self.client("ec2").describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [self.vpc]}])
         group = groups["SecurityGroups"][0]["GroupId"]
         made = lattice.create_service_network_vpc_association(
