@@ -309,6 +309,8 @@ fn edit(target: &mut Target) {
 async fn look_up(cloud: &Account, vpc: &Str) {
     let network = cloud.network_named("gw-infra-edge").await.unwrap().unwrap();
     assert_eq!(cloud.network_named("nobodys").await, Ok(None));
+    let tags = cloud.tags_of(&network).await.unwrap().unwrap();
+    assert_eq!(tags.get("cost").map(|value| &**value), Some("shop"));
     assert!(cloud.service_named("gw-infra-edge-shop").await.unwrap().is_some());
     assert_eq!(cloud.service_named("nobodys").await, Ok(None));
     assert!(cloud.group_named("gw-infra-edge-one").await.unwrap().is_some());
