@@ -42,6 +42,9 @@ struct Cli {
     /// Real milliseconds for each second of health checks and deregistration delays
     #[arg(long, value_name = "MS", default_value_t = Settings::default().second_ms)]
     second_ms: u64,
+    /// Where Lambda functions are invoked by the operation Invoke of Lambda's API, on this machine
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    functions: Option<SocketAddr>,
 }
 
 #[tokio::main]
@@ -63,6 +66,7 @@ async fn main() -> Result<()> {
     let settings = Settings {
         load_balancer_provisioning_ms: cli.provisioning_ms,
         second_ms: cli.second_ms,
+        functions: cli.functions,
         ..Settings::default()
     };
     let running = start(Options {

@@ -345,7 +345,10 @@ fn target_group(account: &Account, settings: &Settings, group: &Group, now: u64)
             draining: target.draining_until.is_some(),
         });
     config::TargetGroup {
-        protocol: group.protocol.clone().unwrap_or_default(),
+        protocol: match group.kind.as_str() {
+            "lambda" => config::LAMBDA.to_owned(),
+            _ => group.protocol.clone().unwrap_or_default(),
+        },
         protocol_version: group.protocol_version.clone(),
         health: config::HealthCheck {
             enabled: check.enabled,
@@ -361,6 +364,7 @@ fn target_group(account: &Account, settings: &Settings, group: &Group, now: u64)
             grpc_codes: matcher.grpc_code.unwrap_or_default(),
         },
         attributes: group.attributes.clone(),
+        functions: settings.functions,
         targets: targets.collect(),
     }
 }

@@ -6,6 +6,7 @@ use crate::sts::Identity;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Serves one operation.
@@ -144,6 +145,8 @@ pub struct Settings {
     pub trust_store_creation_ms: u64,
     /// Real milliseconds for each of AWS's seconds of health checks and deregistration delays.
     pub second_ms: u64,
+    /// Where Lambda functions are invoked, on this machine, by the operation Invoke of Lambda's API; without, none answers.
+    pub functions: Option<SocketAddr>,
     /// Items of a page when the call does not say.
     pub default_page_size: usize,
 }
@@ -158,6 +161,7 @@ impl Default for Settings {
             certificate_validation_ms: 500,
             trust_store_creation_ms: 200,
             second_ms: 1000,
+            functions: None,
             default_page_size: 100,
         }
     }

@@ -310,6 +310,7 @@ pub fn target_group(account: &Account, settings: &Settings, group: &Group) -> co
                 .to_owned(),
             grpc_codes: String::new(),
         },
+        functions: None,
         attributes: BTreeMap::new(),
         targets: targets.collect(),
     }

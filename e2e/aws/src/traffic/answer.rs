@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     BadRequest,
     /// TRACE.
     Method,
+    /// The body is larger than a Lambda function takes.
+    TooLarge,
     /// The client stopped sending its body.
     RequestTimeout,
     /// More than 30 addresses in `X-Forwarded-For`.
@@ -54,6 +56,7 @@ impl Refusal {
             Self::BadRequest => (400, "Bad Request"),
             Self::Method => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
+            Self::TooLarge => (413, "Request Entity Too Large"),
             Self::ForwardedFor => (463, "463"),
             Self::Protocol => (464, "464"),
             Self::Unauthorized => (401, "Authorization Required"),

@@ -125,6 +125,8 @@ pub(super) struct GroupAttributes {
     pub(super) algorithm: Algorithm,
     /// `stickiness.*` with `lb_cookie`: seconds; none without.
     pub(super) sticky_s: Option<u32>,
+    /// `lambda.multi_value_headers.enabled`.
+    pub(super) multi_value: bool,
 }
 
 /// How a target is chosen.
@@ -150,6 +152,7 @@ impl GroupAttributes {
                 _ => Algorithm::RoundRobin,
             },
             sticky_s: sticky.then(|| u32::try_from(seconds).unwrap_or(u32::MAX)),
+            multi_value: flag(from, "lambda.multi_value_headers.enabled", Flag::Off),
         }
     }
 }

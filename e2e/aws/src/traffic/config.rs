@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// An Amazon Resource Name.
@@ -422,10 +422,13 @@ pub struct RewriteConfig {
     pub replace: String,
 }
 
+/// What stands in place of the protocol of a group whose target is a Lambda function.
+pub const LAMBDA: &str = "LAMBDA";
+
 /// A target group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetGroup {
-    /// `Protocol`: `HTTP`, `HTTPS`, `TCP` and so on.
+    /// `Protocol`: `HTTP`, `HTTPS`, `TCP` and so on; [`LAMBDA`] of a Lambda function, which has none.
     pub protocol: String,
     /// `ProtocolVersion`: `HTTP1`, `HTTP2` or `GRPC`; none is `HTTP1`.
     #[serde(default)]
@@ -435,6 +438,9 @@ pub struct TargetGroup {
     /// `TargetGroupAttributes`.
     #[serde(default)]
     pub attributes: Attributes,
+    /// Where Lambda functions are invoked, on this machine; none where nobody serves them.
+    #[serde(default)]
+    pub functions: Option<SocketAddr>,
     /// Who is registered, and who still drains.
     #[serde(default)]
     pub targets: Vec<Target>,

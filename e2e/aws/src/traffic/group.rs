@@ -17,6 +17,8 @@ pub(super) enum Version {
     Http2,
     /// `GRPC`.
     Grpc,
+    /// A Lambda function, which has none.
+    Function,
 }
 
 /// A group.

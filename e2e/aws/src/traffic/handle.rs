@@ -2,6 +2,7 @@
 
 use super::answer::{self, Body, Refusal};
 use super::cookie::{Cookie, Name, target_text};
+use super::function;
 use super::group::{Group, InFlight, Version};
 use super::headers::{self, Arrival, Mark};
 use super::idle::Activity;
@@ -232,7 +233,7 @@ fn fits(request: &Request<Incoming>, version: Version) -> bool {
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
     match version {
-        Version::Http1 => !grpc,
+        Version::Http1 | Version::Function => !grpc,
         Version::Http2 => http2,
         Version::Grpc => http2 && *request.method() == Method::POST,
     }
@@ -253,8 +254,8 @@ async fn to_target(
     } = passed;
     // "VPC Lattice does not support WebSockets" (vpc-lattice/latest/ug/listeners.html).
     let upgrade = match group.version {
-        Version::Http1 if serving.lattice.is_none() => websocket::wanted(&mut request),
-        Version::Http1 | Version::Http2 | Version::Grpc => None,
+        Version::Http1 | Version::Function if serving.lattice.is_none() => websocket::wanted(&mut request),
+        Version::Http1 | Version::Function | Version::Http2 | Version::Grpc => None,
     };
     let url = rewritten
         .url
@@ -281,6 +282,13 @@ async fn to_target(
         in_flight,
         idle: serving.balancer.idle,
     };
+    if group.version == Version::Function {
+        // "WebSockets are not supported. Upgrade requests are rejected with an HTTP 400 code" (lambda-functions).
+        if upgrade.is_some() {
+            return Err(Refusal::BadRequest);
+        }
+        return function::invoke(exchange, group, request).await;
+    }
     match upgrade {
         Some(client) => websocket::relay(exchange, request, client, visit.slot.stop.clone()).await,
         None => relay::relay(exchange, request).await,

@@ -10,6 +10,7 @@ mod answer;
 mod attributes;
 mod connection;
 mod cookie;
+mod function;
 mod group;
 mod handle;
 mod headers;

@@ -37,6 +37,7 @@ enum Usage {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct TargetKey {
     id: String,
+    port: u16,
     at: SocketAddr,
     version: Version,
     security: Security,
@@ -120,10 +121,16 @@ impl Known {
         let mut targets = HashMap::new();
         let mut able = Vec::new();
         for wanted in &from.targets {
-            let Some(address) = wanted.address else { continue };
-            let at = SocketAddr::new(address, wanted.port);
+            let at = match version {
+                Version::Function => from.functions,
+                _ => wanted
+                    .address
+                    .map(|address| SocketAddr::new(address, wanted.port)),
+            };
+            let Some(at) = at else { continue };
             let key = TargetKey {
                 id: wanted.id.clone(),
+                port: wanted.port,
                 at,
                 version,
                 security,
@@ -166,7 +173,7 @@ impl Registered {
         let cell: Cell = Arc::new(RwLock::new(TargetHealth::unused()));
         let target = Target {
             id: key.id.clone(),
-            port: key.at.port(),
+            port: key.port,
             upstream: Upstream::new(Dialer::new(key.at, key.security, key.version)),
             health: cell,
             busy: AtomicUsize::new(0),
@@ -186,7 +193,8 @@ impl Registered {
         let unchecked = match usage {
             _ if wanted.draining => Some(health::read(cell)),
             Usage::None => Some(TargetHealth::unused()),
-            Usage::Rule if !check.enabled => Some(TargetHealth::new(
+            // Functions are not checked, whatever their group says.
+            Usage::Rule if !check.enabled || key.version == Version::Function => Some(TargetHealth::new(
                 State::Unavailable,
                 Some(Reason::HealthCheckDisabled),
             )),
@@ -236,6 +244,9 @@ impl Drop for Registered {
 
 /// None for groups that carry no HTTP.
 fn protocol(group: &TargetGroup) -> Option<(Version, Security)> {
+    if group.protocol == config::LAMBDA {
+        return Some((Version::Function, Security::Plain));
+    }
     let security = match group.protocol.as_str() {
         "HTTP" => Security::Plain,
         "HTTPS" => Security::Tls,

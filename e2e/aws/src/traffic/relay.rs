@@ -34,7 +34,7 @@ pub(super) fn addressed(
     url: PathAndQuery,
 ) -> Result<Request<Incoming>, Refusal> {
     match version {
-        Version::Http1 => {
+        Version::Http1 | Version::Function => {
             *request.version_mut() = http::Version::HTTP_11;
             *request.uri_mut() = Uri::from(url);
             if !host.is_empty() {

@@ -93,7 +93,7 @@ impl Dialer {
         let stream: Box<dyn Transport> = match self.security {
             Security::Plain => Box::new(stream),
             Security::Tls => {
-                let protocol: &[u8] = if self.version == Version::Http1 {
+                let protocol: &[u8] = if matches!(self.version, Version::Http1 | Version::Function) {
                     b"http/1.1"
                 } else {
                     b"h2"
@@ -106,7 +106,7 @@ impl Dialer {
         };
         let io = TokioIo::new(stream);
         match self.version {
-            Version::Http1 => {
+            Version::Http1 | Version::Function => {
                 let (sender, connection) = http1::handshake(io).await.map_err(|_| SendError::Broken)?;
                 tokio::spawn(connection.with_upgrades());
                 Ok(Sender::Http1(sender))
@@ -145,7 +145,7 @@ impl Upstream {
     /// once anything was sent, a connection that breaks is an error, as AWS documents it.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
         match self.dialer.version {
-            Version::Http1 => self.send_http1(request).await,
+            Version::Http1 | Version::Function => self.send_http1(request).await,
             Version::Http2 | Version::Grpc => self.send_http2(request).await,
         }
     }

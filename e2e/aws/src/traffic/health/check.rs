@@ -33,7 +33,7 @@ pub(in crate::traffic) async fn watch(target: SocketAddr, version: Version, chec
     };
     let codes = match version {
         Version::Grpc => Codes::new(&check.grpc_codes, 12),
-        Version::Http1 | Version::Http2 => Codes::new(&check.http_codes, 200),
+        Version::Http1 | Version::Http2 | Version::Function => Codes::new(&check.http_codes, 200),
     };
     let connects = check.protocol.eq_ignore_ascii_case("TCP");
     let dialer = Dialer::new(to, security, version);
@@ -78,7 +78,7 @@ async fn once(
     let request = request(to, version, check).ok_or(SendError::Broken)?;
     let mut response = dialer.once(request).await?;
     match version {
-        Version::Http1 | Version::Http2 => Ok(response.status().as_u16()),
+        Version::Http1 | Version::Http2 | Version::Function => Ok(response.status().as_u16()),
         Version::Grpc => grpc_status(&mut response).await.ok_or(SendError::Broken),
     }
 }
@@ -90,7 +90,7 @@ fn request(to: SocketAddr, version: Version, check: &HealthCheck) -> Option<Requ
         .headers_mut()
         .insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
     match version {
-        Version::Http1 => {
+        Version::Http1 | Version::Function => {
             *request.uri_mut() = path.parse::<Uri>().ok()?;
             request
                 .headers_mut()

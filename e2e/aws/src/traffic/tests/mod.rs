@@ -6,6 +6,7 @@ mod change;
 mod client;
 mod errors;
 mod forward;
+mod functions;
 mod healthy;
 mod lattice;
 mod mutual;

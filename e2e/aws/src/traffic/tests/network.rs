@@ -104,6 +104,7 @@ fn group(protocol: &str, echoes: &[&Echo]) -> TargetGroup {
             grpc_codes: String::new(),
         },
         attributes: BTreeMap::new(),
+        functions: None,
         targets: echoes.iter().map(|echo| target(echo)).collect(),
     }
 }

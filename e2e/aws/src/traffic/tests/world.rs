@@ -192,6 +192,7 @@ pub(super) fn group(backends: &[&Backend]) -> TargetGroup {
             grpc_codes: "12".to_owned(),
         },
         attributes: Attributes::new(),
+        functions: None,
         targets: backends.iter().map(|backend| target(backend.at)).collect(),
     }
 }
