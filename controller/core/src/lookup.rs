@@ -5,7 +5,7 @@
 
 use crate::certificate::{CertificateError, CheckedCertificate, check};
 use gatewright_crds::api::{BackendTlsPolicy, XBackend, XBackendTrafficPolicy};
-use gatewright_crds::own::AwsRouteParameters;
+use gatewright_crds::own::{AwsBackend, AwsRouteParameters};
 use gatewright_model::key::ObjectName;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -36,6 +36,9 @@ pub trait Lookup {
 
     /// An AwsRouteParameters.
     fn aws_route(&self, name: &ObjectName) -> Option<&AwsRouteParameters>;
+
+    /// An AwsBackend.
+    fn aws_backend(&self, name: &ObjectName) -> Option<&AwsBackend>;
 
     /// The BackendTLSPolicies with a targetRef to a Service.
     fn backend_tls_policies(&self, service: &ObjectName) -> Vec<&BackendTlsPolicy>;

@@ -1,7 +1,7 @@
 //! What is left out of watched objects: nothing here reads it, and it can be larger than the rest.
 
 use gatewright_core::graph::pods;
-use gatewright_core::policy::aws_route::CLIENT_SECRET;
+use gatewright_core::policy::aws::CLIENT_SECRET;
 use gatewright_core::snapshot::Kind;
 use kube::api::DynamicObject;
 use serde_json::Value;

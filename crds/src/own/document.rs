@@ -20,6 +20,7 @@ namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gate
 | [AwsLatticeParameters](#awslatticeparameters) | `gatewright.dev/aws-lattice` | class, Gateway |
 | [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
 | [AwsRouteParameters](#awsrouteparameters) | `gatewright.dev/aws-alb` | rule of a route, by a filter of type `ExtensionRef` |
+| [AwsBackend](#awsbackend) | `gatewright.dev/aws-alb` | backend, by `backendRefs` |
 
 ## Precedence
 
@@ -42,6 +43,7 @@ pub fn example(kind: &str) -> &'static str {
         "AwsLatticeParameters" => AWS_LATTICE,
         "AwsTargetGroupParameters" => AWS_TARGET_GROUP,
         "AwsRouteParameters" => AWS_ROUTE,
+        "AwsBackend" => AWS_BACKEND,
         _ => "",
     }
 }
@@ -203,6 +205,51 @@ spec:
     backendRefs:
     - name: orders
       port: 80
+";
+
+const AWS_BACKEND: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsBackend
+metadata:
+  name: thumbnails
+  namespace: shop
+spec:
+  lambda:
+    functionArn: arn:aws:lambda:eu-central-1:123456789012:function:thumbnails
+---
+apiVersion: gatewright.dev/v1alpha1
+kind: AwsBackend
+metadata:
+  name: former
+  namespace: shop
+spec:
+  targetGroup:
+    name: former-shop
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: shop
+  namespace: shop
+spec:
+  parentRefs:
+  - name: web
+    namespace: infra
+  rules:
+  - matches:
+    - path:
+        value: /thumbnails
+    backendRefs:
+    - group: gatewright.dev
+      kind: AwsBackend
+      name: thumbnails
+  - backendRefs:
+    - name: shop
+      port: 80
+      weight: 9
+    - group: gatewright.dev
+      kind: AwsBackend
+      name: former
+      weight: 1
 ";
 
 /// The page, as Markdown.

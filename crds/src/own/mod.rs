@@ -11,8 +11,9 @@ pub mod parameters;
 mod tests;
 
 pub use aws::{
-    AwsLatticeParameters, AwsLatticeParametersSpec, AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec,
-    AwsRouteParameters, AwsRouteParametersSpec, AwsTargetGroupParameters, AwsTargetGroupParametersSpec,
+    AwsBackend, AwsBackendSpec, AwsLatticeParameters, AwsLatticeParametersSpec, AwsLoadBalancerParameters,
+    AwsLoadBalancerParametersSpec, AwsRouteParameters, AwsRouteParametersSpec, AwsTargetGroupParameters,
+    AwsTargetGroupParametersSpec,
 };
 pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
@@ -32,6 +33,7 @@ pub const KINDS: &[KindInfo] = &[
     kind("AwsLatticeParameters", "awslatticeparameters"),
     kind("AwsTargetGroupParameters", "awstargetgroupparameters"),
     kind("AwsRouteParameters", "awsrouteparameters"),
+    kind("AwsBackend", "awsbackends"),
 ];
 
 const fn kind(kind: &'static str, plural: &'static str) -> KindInfo {
@@ -54,6 +56,7 @@ pub fn crds() -> &'static [CrdText] {
             text(AwsLatticeParameters::crd()),
             text(AwsTargetGroupParameters::crd()),
             text(AwsRouteParameters::crd()),
+            text(AwsBackend::crd()),
         ]
     })
 }

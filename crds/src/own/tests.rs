@@ -85,6 +85,7 @@ fn the_committed_files_are_the_types_crds() {
         include_str!("../../gatewright/awslatticeparameters.yaml"),
         include_str!("../../gatewright/awstargetgroupparameters.yaml"),
         include_str!("../../gatewright/awsrouteparameters.yaml"),
+        include_str!("../../gatewright/awsbackends.yaml"),
     ];
     assert_eq!(committed.len(), crds().len());
     for (committed, crd) in committed.into_iter().zip(crds()) {
@@ -146,6 +147,7 @@ fn the_page_has_every_field_and_sound_examples() {
     first::<AwsLatticeParameters>("AwsLatticeParameters");
     first::<AwsTargetGroupParameters>("AwsTargetGroupParameters");
     first::<AwsRouteParameters>("AwsRouteParameters");
+    first::<AwsBackend>("AwsBackend");
     let page = document::parameters();
     for field in [
         "proxyProtocol.requiredFrom",

@@ -8,11 +8,11 @@ use crate::backend::{self, BackendOptions};
 use crate::graph::gateway::GatewayNode;
 use crate::graph::listener::ListenerNode;
 use crate::graph::nodes::{self, NodeFacts};
-use crate::graph::parameters::{AwsRoute, Parameters, wants_nodes};
+use crate::graph::parameters::{AwsBackend, AwsRoute, Parameters, wants_nodes};
 use crate::lookup::Lookup;
-use crate::policy::{aws_route, target_group};
+use crate::policy::{aws, target_group};
 use crate::snapshot::View;
-use crate::translate::RouteFindings;
+use crate::translate::{At, RouteFindings};
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_model::backend::Endpoint;
 use gatewright_model::certificate::Certificate;
@@ -56,7 +56,7 @@ impl Engine {
             let rules = self.routes.get(key)?.rules.as_ref()?;
             Some((key, &rules.findings))
         });
-        let extensions = extensions(&view, &node, findings);
+        let (extensions, own_backends) = extensions(&view, &node, findings);
         let asked = view.asked();
         if asked.is_empty() {
             self.tracker.forget(&unit);
@@ -88,6 +88,10 @@ impl Engine {
         }
         if state.extensions != extensions {
             state.extensions = extensions;
+            parts.settings = true;
+        }
+        if state.own_backends != own_backends {
+            state.own_backends = own_backends;
             parts.settings = true;
         }
         if *state.nodes != nodes {
@@ -160,19 +164,37 @@ fn target_groups(
         .collect()
 }
 
-/// What rules of routes name in filters of type ExtensionRef, where the provider takes such.
+/// What rules of routes name in filters of type ExtensionRef, by route and rule.
+type Filters = BTreeMap<(RouteKey, u32), AwsRoute>;
+/// What their backend references name of our own kinds, by route, rule and position.
+type OwnBackends = BTreeMap<(RouteKey, u32, u32), AwsBackend>;
+
+/// What rules of routes name of our own kinds, where the provider takes such.
 fn extensions<'a>(
     view: &View<'_>,
     node: &GatewayNode,
     routes: impl Iterator<Item = (&'a RouteKey, &'a RouteFindings)>,
-) -> BTreeMap<(RouteKey, u32), AwsRoute> {
+) -> (Filters, OwnBackends) {
+    let (mut filters, mut backends) = (Filters::new(), OwnBackends::new());
     if !matches!(node.parameters, Some(Parameters::AwsAlb(_))) {
-        return BTreeMap::new();
+        return (filters, backends);
     }
-    let named = routes.flat_map(|(key, findings)| findings.extensions.iter().map(move |found| (key, found)));
-    named
-        .filter_map(|(key, found)| Some(((key.clone(), found.rule), aws_route::resolve(view, found)?)))
-        .collect()
+    for (key, findings) in routes {
+        for found in &findings.extensions {
+            match found.at {
+                At::Filter => {
+                    let settings = aws::route(view, found);
+                    filters.extend(settings.map(|settings| ((key.clone(), found.rule), settings)));
+                }
+                At::Backend(position) => {
+                    let settings = aws::backend(view, found);
+                    let of = (key.clone(), found.rule, position);
+                    backends.extend(settings.map(|settings| (of, settings)));
+                }
+            }
+        }
+    }
+    (filters, backends)
 }
 
 /// Nodes that may take traffic, where a setting makes them targets.

@@ -251,6 +251,7 @@ impl Engine {
                 balancer: found.balancer.clone(),
                 target_groups: state.target_groups.clone(),
                 routes: state.extensions.clone(),
+                backends: state.own_backends.clone(),
                 nodes: Arc::clone(&state.nodes),
                 warming: Arc::clone(&state.warming),
             })),

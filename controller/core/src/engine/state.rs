@@ -5,7 +5,7 @@ use crate::backend::BackendNotice;
 use crate::graph::facts::GatewayFacts;
 use crate::graph::gateway::GatewayNode;
 use crate::graph::nodes::NodeFacts;
-use crate::graph::parameters::AwsRoute;
+use crate::graph::parameters::{AwsBackend, AwsRoute};
 use crate::graph::route::{RouteParents, RouteRules};
 use crate::small_set::SmallSet;
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
@@ -37,6 +37,8 @@ pub struct GatewayState {
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
     /// What rules of its routes name in filters of type ExtensionRef, by route and rule, where the provider takes such.
     pub extensions: BTreeMap<(RouteKey, u32), AwsRoute>,
+    /// What their backend references name of our own kinds, by route, rule and position, where the provider takes such.
+    pub own_backends: BTreeMap<(RouteKey, u32, u32), AwsBackend>,
     /// Nodes that may take traffic, where the provider makes them targets.
     pub nodes: Arc<BTreeMap<gatewright_model::Str, NodeFacts>>,
     /// Instances that wait for the load balancer to find them healthy, by backend.
@@ -54,6 +56,7 @@ impl GatewayState {
     pub fn has_surroundings(&self) -> bool {
         !(self.target_groups.is_empty()
             && self.extensions.is_empty()
+            && self.own_backends.is_empty()
             && self.nodes.is_empty()
             && self.warming.is_empty())
     }

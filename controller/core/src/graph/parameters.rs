@@ -4,7 +4,7 @@ use super::nodes::NodeFacts;
 use crate::snapshot::View;
 use gatewright_crds::own::aws::{TargetGroupSettings, TargetType};
 use gatewright_crds::own::{
-    AwsLatticeParametersSpec, AwsLoadBalancerParametersSpec, AwsRouteParametersSpec,
+    AwsBackendSpec, AwsLatticeParametersSpec, AwsLoadBalancerParametersSpec, AwsRouteParametersSpec,
     AwsTargetGroupParametersSpec, GROUP, SoftwareGatewayParametersSpec,
 };
 use gatewright_model::Str;
@@ -92,6 +92,8 @@ pub struct AwsAlb {
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
     /// What rules of routes ask for, by route and position of the rule.
     pub routes: BTreeMap<(RouteKey, u32), AwsRoute>,
+    /// What their backend references name of our own kinds, by route, position of the rule and of the reference.
+    pub backends: BTreeMap<(RouteKey, u32, u32), AwsBackend>,
     /// Nodes that may take traffic, by name; empty where no setting makes nodes targets.
     pub nodes: Arc<BTreeMap<Str, NodeFacts>>,
     /// Instances that are ready as soon as the load balancer finds them healthy ([`super::pods`]), by backend.
@@ -109,6 +111,17 @@ pub struct AwsRoute {
     pub spec: Arc<AwsRouteParametersSpec>,
     /// The secret of its client, or why there is none; none also where it names none.
     pub client_secret: Option<Result<Secret, Str>>,
+}
+
+/// A backend on AWS that a rule of a route names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsBackend {
+    /// Path of the field that names it.
+    pub field: Str,
+    /// The AwsBackend.
+    pub object: ObjectName,
+    /// What it says.
+    pub spec: Arc<AwsBackendSpec>,
 }
 
 /// Whether settings make nodes the targets of some backend.

@@ -2,7 +2,7 @@
 
 use super::{CrossReference, Lookup, TrustBundle};
 use gatewright_crds::api::{BackendTlsPolicy, XBackend, XBackendTrafficPolicy};
-use gatewright_crds::own::AwsRouteParameters;
+use gatewright_crds::own::{AwsBackend, AwsRouteParameters};
 use gatewright_model::key::ObjectName;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -20,6 +20,7 @@ pub(crate) struct World {
     bundles: Option<BTreeMap<String, String>>,
     xbackends: BTreeMap<ObjectName, XBackend>,
     aws_routes: BTreeMap<ObjectName, AwsRouteParameters>,
+    aws_backends: BTreeMap<ObjectName, AwsBackend>,
     pub(crate) tls_policies: BTreeMap<ObjectName, BackendTlsPolicy>,
     pub(crate) traffic_policies: BTreeMap<ObjectName, XBackendTrafficPolicy>,
     grants: Vec<(String, String, String)>,
@@ -52,6 +53,7 @@ impl World {
                 "Secret" => into!(secrets),
                 "XBackend" => into!(xbackends),
                 "AwsRouteParameters" => into!(aws_routes),
+                "AwsBackend" => into!(aws_backends),
                 "BackendTLSPolicy" => into!(tls_policies),
                 "XBackendTrafficPolicy" => into!(traffic_policies),
                 other => panic!("unknown kind {other}"),
@@ -122,6 +124,7 @@ named!(
     Secret,
     XBackend,
     AwsRouteParameters,
+    AwsBackend,
     BackendTlsPolicy,
     XBackendTrafficPolicy
 );
@@ -175,6 +178,10 @@ impl Lookup for World {
 
     fn aws_route(&self, name: &ObjectName) -> Option<&AwsRouteParameters> {
         self.aws_routes.get(name)
+    }
+
+    fn aws_backend(&self, name: &ObjectName) -> Option<&AwsBackend> {
+        self.aws_backends.get(name)
     }
 
     fn backend_tls_policies(&self, service: &ObjectName) -> Vec<&BackendTlsPolicy> {

@@ -4,7 +4,7 @@
 //! the oldest wins and the others say so ([`Precedence`]).
 
 pub mod authorities;
-pub mod aws_route;
+pub mod aws;
 pub mod backend_tls;
 pub mod certificate_ref;
 mod precedence;

@@ -130,6 +130,7 @@ kinds! {
     AwsLattice(Box<own::AwsLatticeParameters>): "gatewright.dev", "AwsLatticeParameters";
     AwsTargetGroup(Box<own::AwsTargetGroupParameters>): "gatewright.dev", "AwsTargetGroupParameters";
     AwsRoute(Box<own::AwsRouteParameters>): "gatewright.dev", "AwsRouteParameters";
+    AwsBackend(Box<own::AwsBackend>): "gatewright.dev", "AwsBackend";
 }
 
 impl Kind {

@@ -3,7 +3,7 @@
 use super::{Dep, Kind, Object, ObjectKey, Snapshot};
 use crate::lookup::{CrossReference, Lookup, TrustBundle};
 use gatewright_crds::api::{self, BackendTlsPolicy, XBackend, XBackendTrafficPolicy};
-use gatewright_crds::own::{self, AwsRouteParameters};
+use gatewright_crds::own::{self, AwsBackend, AwsRouteParameters};
 use gatewright_model::key::ObjectName;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -168,6 +168,13 @@ impl Lookup for View<'_> {
     fn aws_route(&self, name: &ObjectName) -> Option<&AwsRouteParameters> {
         match self.object(Kind::AwsRoute, name)? {
             Object::AwsRoute(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    fn aws_backend(&self, name: &ObjectName) -> Option<&AwsBackend> {
+        match self.object(Kind::AwsBackend, name)? {
+            Object::AwsBackend(object) => Some(object),
             _ => None,
         }
     }

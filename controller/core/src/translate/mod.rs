@@ -22,7 +22,7 @@ mod session;
 mod stream;
 
 pub use duration::{InvalidDuration, milliseconds, seconds};
-pub use extension::Extension;
+pub use extension::{At, Extension};
 pub use filters::external_auth;
 pub use grpc::grpc_rules;
 pub use http::http_rules;

@@ -1,5 +1,6 @@
 //! What rules of HTTPRoutes and GRPCRoutes have in common while they are read.
 
+use super::extension::{self, At, is_ours};
 use super::outcome::{DroppedRule, RefFault, RouteFindings};
 use super::reference::{Reference, Resolver};
 use crate::lookup::Lookup;
@@ -49,6 +50,8 @@ pub(super) struct RuleContext<'a, 'r, L> {
     /// `spec.rules[i]`.
     pub(super) path: String,
     pub(super) findings: RouteFindings,
+    /// Backend references that were read.
+    pub(super) references: u32,
     /// What makes the whole rule answer 500.
     pub(super) fault: Option<String>,
 }
@@ -60,6 +63,7 @@ impl<'a, 'r, L: Lookup> RuleContext<'a, 'r, L> {
             index: index as u32,
             path: format!("spec.rules[{index}]"),
             findings: RouteFindings::default(),
+            references: 0,
             fault: None,
         }
     }
@@ -87,8 +91,14 @@ impl<'a, 'r, L: Lookup> RuleContext<'a, 'r, L> {
         filters: Vec<HttpFilter>,
     ) -> WeightedBackend {
         let weight = u32::try_from(weight.unwrap_or(1)).unwrap_or(0);
+        let position = self.references;
+        self.references += 1;
         WeightedBackend {
-            target: self.target(reference, field),
+            target: if is_ours(&reference) {
+                extension::backend(self, reference, (field, position))
+            } else {
+                self.target(reference, field)
+            },
             weight,
             filters,
         }
@@ -106,7 +116,8 @@ impl<'a, 'r, L: Lookup> RuleContext<'a, 'r, L> {
             }
             None => findings
                 .extensions
-                .first()
+                .iter()
+                .find(|extension| extension.at == At::Filter)
                 .map(|extension| format!("{}: {}", extension.field, extension.unknown())),
         };
         (fault.map(Into::into), findings)

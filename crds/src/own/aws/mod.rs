@@ -1,8 +1,9 @@
 //! Parameters of load balancers on AWS: what the Gateway API has no field for.
 //!
 //! `AwsLoadBalancerParameters` and `AwsLatticeParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters`
-//! to Services, `AwsRouteParameters` to rules of routes.
+//! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS.
 
+mod backend;
 mod balancer;
 mod lattice;
 mod listener;
@@ -11,6 +12,7 @@ mod target_group;
 #[cfg(test)]
 mod tests;
 
+pub use backend::{AwsBackend, AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
 pub use balancer::{
     AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,
 };

@@ -75,7 +75,7 @@
   resources: [xbackends/status, xbackendtrafficpolicies/status, xtelemetrypolicies/status]
   verbs: [patch]
 - apiGroups: [gatewright.dev]
-  resources: [awslatticeparameters, awsloadbalancerparameters, awsrouteparameters, awstargetgroupparameters, softwaregatewayparameters]
+  resources: [awsbackends, awslatticeparameters, awsloadbalancerparameters, awsrouteparameters, awstargetgroupparameters, softwaregatewayparameters]
   verbs: [list, watch]
 {{- if .Values.aws.clusterName }}
 - apiGroups: [gatewright.dev]

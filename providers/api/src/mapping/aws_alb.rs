@@ -22,6 +22,7 @@ const ATTACH: &str = "which listeners take in the route";
 const NAME_OF_RULE: &str = "a name for people";
 const DEFAULT_GATEWAYS: &str = "Gateways that say they are defaults take in the route";
 const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`; `Conditions[].SourceIpConfig`";
+const GIVEN: &str = "of group gatewright.dev: `TargetGroupArn` of a group that exists, or `TargetType` `lambda` of CreateTargetGroup and `Targets[].Id` of RegisterTargets";
 const GRANTS: &str = "which references to other namespaces are followed";
 
 /// The table.
@@ -84,6 +85,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(HTTP, "spec.rules[].filters[].externalAuth", &[F::ExternalAuth], &["translation/filter-external-auth"]),
     field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
+    field(HTTP, "spec.rules[].backendRefs[].kind = AwsBackend", GIVEN, &["features/backends-on-aws"]),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["features/weights", "features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].timeouts", &[F::RequestTimeout, F::BackendTimeout], &["features/timeouts-and-retries"]),

@@ -17,6 +17,9 @@ const L4: Support = none_but(
     "use a class of gatewright.dev/aws-nlb",
 );
 
+/// What filters cannot say, since they belong to rules.
+const LISTENER_WIDE: &str = "set them for the whole listener by listeners[].attributes of AwsLoadBalancerParameters, or use a class of gatewright.dev/software for this route";
+
 /// The table.
 pub const fn support(feature: Feature) -> Support {
     match feature {
@@ -61,17 +64,19 @@ pub const fn support(feature: Feature) -> Support {
             approximate("gRPC target groups need an HTTPS listener; on HTTP listeners it is not served")
         }
         Feature::RequestHeaders => none("listener rules cannot change request headers"),
-        Feature::ResponseHeaders => none(
+        Feature::ResponseHeaders => none_but(
             "only a fixed set of response headers can be set, for a whole listener, by listener attributes",
+            LISTENER_WIDE,
         ),
         Feature::RedirectOtherStatus => none("redirect actions answer 301 or 302"),
         Feature::RedirectPrefix => approximate(
             "a redirect can put text in front of the whole path, and only where host, port or scheme change too; it cannot replace a part of the path",
         ),
         Feature::Mirror | Feature::MirrorShare => none("an ALB does not copy requests"),
-        Feature::Cors => {
-            none("only fixed CORS headers of a whole listener can be set, and preflights are not answered")
-        }
+        Feature::Cors => none_but(
+            "only fixed CORS headers of a whole listener can be set, and preflights are not answered",
+            LISTENER_WIDE,
+        ),
         Feature::ExternalAuth => none("an ALB authenticates with OIDC, Cognito or JWT only"),
         Feature::BackendFilters => none("actions belong to the rule, not to one of its target groups"),
         Feature::Weights => {

@@ -113,6 +113,7 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
     ]);
     match of {
         Some(backend) => name(&backend.object.namespace, &backend.object.name, &hash),
+        None if fixed.kind == TargetKind::Lambda => name("lambda", "", &hash),
         None => name("empty", "", &hash),
     }
 }

@@ -5,6 +5,7 @@ mod badly;
 mod contract;
 mod drive;
 mod faults;
+mod given;
 mod lattice;
 mod life;
 mod network;

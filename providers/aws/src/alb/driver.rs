@@ -2,7 +2,7 @@
 
 use super::observed::Observed;
 use super::plan::{self, Manner};
-use super::prepare::{Certificates, Networks};
+use super::prepare::{Certificates, GivenGroups, Networks};
 use super::step::Step;
 use super::{addresses, apply, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
@@ -60,6 +60,7 @@ pub struct ElbDriver<C> {
     vpc: Option<Str>,
     networks: Networks,
     certificates: Certificates,
+    groups: GivenGroups,
 }
 
 impl<C: Cloud> ElbDriver<C> {
@@ -81,6 +82,7 @@ impl<C: Cloud> ElbDriver<C> {
             vpc: settings.vpc,
             networks: Networks::default(),
             certificates: Certificates::default(),
+            groups: GivenGroups::default(),
         }
     }
 
@@ -107,6 +109,11 @@ impl<C: Cloud> ElbDriver<C> {
     /// What was read of ACM.
     pub(super) const fn certificates(&self) -> &Certificates {
         &self.certificates
+    }
+
+    /// What was read of target groups that others keep.
+    pub(super) const fn known_groups(&self) -> &GivenGroups {
+        &self.groups
     }
 
     /// Seconds since 1970.

@@ -10,7 +10,9 @@ use crate::owner::{FINGERPRINT, RESOURCE, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::rule::FixedResponse;
 use gatewright_aws_core::network::{BalancerKind, Ingress, IpAddressType, Scheme};
-use gatewright_aws_core::target_group::{Target, TargetAddress};
+use gatewright_aws_core::target_group::{
+    Fixed, HealthCheck, ProtocolVersion, Target, TargetAddress, TargetKind,
+};
 use gatewright_provider_api::contract::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +96,40 @@ impl Memory {
                 key: "EC".into(),
             },
         );
+    }
+
+    /// A target group that somebody made, with a pod of theirs.
+    pub fn plant_group(&self, name: &str) -> Arn {
+        let mut state = self.state();
+        let arn = state.make("targetgroup", &Tags::new());
+        let of = TargetGroup {
+            arn: arn.clone(),
+            name: name.into(),
+            fixed: Fixed {
+                protocol: "HTTP".into(),
+                version: Some(ProtocolVersion::Http1),
+                port: 80,
+                kind: TargetKind::Ip,
+                ipv6: false,
+            },
+            vpc: "vpc-1".into(),
+            health: HealthCheck::default(),
+            balancers: BTreeSet::new(),
+        };
+        let theirs = Target {
+            id: TargetAddress::Ip([10, 0, 8, 8].into()),
+            port: 8080,
+            zone: None,
+            quic_server: None,
+        };
+        let kept = super::state::KeptGroup {
+            of,
+            attributes: BTreeMap::new(),
+            targets: BTreeMap::from([(theirs, 0)]),
+            draining: BTreeMap::new(),
+        };
+        state.target_groups.insert(arn.clone(), kept);
+        arn
     }
 
     /// Removes one thing, with what cannot be without it.

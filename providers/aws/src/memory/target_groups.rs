@@ -5,7 +5,7 @@ use super::state::{KeptGroup, State, found};
 use super::{Connection, Outcome};
 use crate::cloud::{Answer, Arn, Attributes, Health, Kind, NewTargetGroup, TargetGroup, TargetGroups};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::target_group::{HealthCheck, ProtocolVersion, Target};
+use gatewright_aws_core::target_group::{HealthCheck, ProtocolVersion, Target, TargetKind};
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,11 @@ impl State {
             ("stickiness.enabled", "false"),
         ]
         .into_iter()
+        .filter(|_| new.fixed.kind != TargetKind::Lambda)
         .chain(match &*new.fixed.protocol {
+            _ if new.fixed.kind == TargetKind::Lambda => {
+                vec![("lambda.multi_value_headers.enabled", "false")]
+            }
             "HTTP" | "HTTPS" => vec![("load_balancing.algorithm.type", "round_robin")],
             _ => vec![
                 ("proxy_protocol_v2.enabled", "false"),
@@ -93,6 +97,17 @@ impl State {
         // `API_TargetDescription`: "required if the protocol is QUIC or TCP_QUIC, and can't be used with other protocols".
         let quic = protocol.contains("QUIC");
         valid(targets.iter().all(|target| target.quic_server.is_some() == quic))?;
+        // "You can register only one Lambda function with each target group" (lambda-functions.html).
+        if self.target_group(arn)?.of.fixed.kind == TargetKind::Lambda {
+            let functions = targets.iter().all(|target| target.port == 0);
+            valid(functions && targets.len() == 1)?;
+            let others = self
+                .target_group(arn)?
+                .targets
+                .keys()
+                .any(|known| !targets.contains(known));
+            quota(!others, "TooManyTargets")?;
+        }
         let most = match &*protocol {
             "HTTP" | "HTTPS" => self.limits.targets,
             _ => self.network_limits.targets,
@@ -112,6 +127,10 @@ impl State {
 /// With AWS's defaults (`API_CreateTargetGroup`).
 fn complete(new: &NewTargetGroup) -> HealthCheck {
     let given = new.health.clone();
+    // "If the target type is lambda, health checks are disabled by default" (`API_CreateTargetGroup`).
+    if new.fixed.kind == TargetKind::Lambda {
+        return given;
+    }
     let grpc = new.fixed.version == Some(ProtocolVersion::Grpc);
     let requests = matches!(&*new.fixed.protocol, "HTTP" | "HTTPS");
     let default: Str = if requests {

@@ -3,6 +3,7 @@
 mod contract;
 mod counts;
 mod forms;
+mod given;
 mod network;
 mod partial;
 mod pools;

@@ -7,7 +7,7 @@ use crate::snapshot::Kind;
 use crate::status::{ListenerOutcome, Programming, Shortfall};
 use crate::testing::{GATEWAY, at, http_route, options, short, status, upserts};
 use crate::{Delta, Engine};
-use gatewright_model::backend::Endpoints;
+use gatewright_model::backend::{BackendTarget, Endpoints};
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use serde_json::Value;
@@ -504,4 +504,67 @@ fn what_a_rule_asks_for_must_be_there_and_be_known() {
     );
     let both = engine_with(&(GATEWAY.to_owned() + &twice + STAFF));
     assert_eq!(conditions(&both, "r")[0], "Accepted=False/IncompatibleFilters");
+}
+
+/// A backend of our own kind reaches the provider that knows it; for everybody else its reference is invalid.
+#[test]
+fn a_backend_on_aws_reaches_the_provider_and_is_invalid_for_others() {
+    let referring = |reference: &str| {
+        let route = http_route("r", "").replace(
+            "backendRefs: [{name: web, port: 80}]",
+            &format!("backendRefs: [{{name: web, port: 80}}, {{group: gatewright.dev, kind: AwsBackend, {reference}}}]"),
+        );
+        GATEWAY.to_owned() + &route
+    };
+    let there = "
+apiVersion: gatewright.dev/v1alpha1
+kind: AwsBackend
+metadata: {name: given}
+spec: {targetGroup: {name: theirs}}
+---
+";
+    let mut engine = engine_with(&(referring("name: given, weight: 3") + there));
+    assert_eq!(conditions(&engine, "r")[1], "ResolvedRefs=True/ResolvedRefs");
+    let backends = |engine: &Engine| match engine.parameters(&name()) {
+        Some(Parameters::AwsAlb(found)) => found.backends.clone(),
+        other => panic!("{other:?}"),
+    };
+    let found = backends(&engine);
+    let ((route, rule, position), settings) = found.first_key_value().unwrap();
+    assert_eq!((&*route.object.name, *rule, *position), ("r", 0, 1));
+    assert_eq!(&*settings.field, "spec.rules[0].backendRefs[1]");
+    assert_eq!(settings.object, ObjectName::new("default", "given"));
+    let served = engine
+        .balancer(&name())
+        .unwrap()
+        .http_routes
+        .values()
+        .next()
+        .unwrap()
+        .clone();
+    assert!(served.rules[0].fault.is_none());
+    let share = &served.rules[0].backends[1];
+    assert!(matches!(share.target, BackendTarget::Invalid(_)) && share.weight == 3);
+    let delta = engine.update(upserts(&there.replace("theirs", "others")), at(1));
+    let [BalancerChange::Changed { parts, .. }] = delta.balancers.as_slice() else {
+        panic!("{:?}", delta.balancers);
+    };
+    assert!(parts.settings);
+
+    for (reference, reason) in [
+        ("name: nobody", "BackendNotFound"),
+        ("name: given, port: 80", "InvalidKind"),
+        ("name: given, namespace: other", "RefNotPermitted"),
+    ] {
+        let engine = engine_with(&(referring(reference) + there));
+        assert_eq!(
+            conditions(&engine, "r")[1],
+            format!("ResolvedRefs=False/{reason}"),
+            "{reference}"
+        );
+        assert!(backends(&engine).is_empty());
+    }
+    let mut software = Engine::new(options());
+    software.update(upserts(&(referring("name: given") + there)), at(0));
+    assert_eq!(conditions(&software, "r")[1], "ResolvedRefs=False/InvalidKind");
 }

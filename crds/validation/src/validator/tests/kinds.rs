@@ -140,6 +140,15 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         let found = refused("AwsRouteParameters", spec);
         assert!(found.contains(part), "{spec}: {found}");
     }
+    for (spec, part) in [
+        ("{}", "exactly one of targetGroup and lambda"),
+        ("{targetGroup: {}}", "exactly one of arn and name"),
+        ("{targetGroup: {arn: a}}", "spec.targetGroup.arn"),
+        ("{lambda: {functionArn: f}}", "spec.lambda.functionArn"),
+    ] {
+        let found = refused("AwsBackend", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
 }
 
 #[test]

@@ -126,7 +126,11 @@ pub fn needs(target: &Target, limits: &AlbLimits) -> Vec<Need> {
                 .sum(),
             limits.rules,
         ),
-        need(TARGET_GROUPS, target.target_groups.len(), limits.target_groups),
+        need(
+            TARGET_GROUPS,
+            target.target_groups.len() + target.given_groups.len(),
+            limits.target_groups,
+        ),
         need(
             TARGETS,
             target
@@ -202,7 +206,9 @@ fn with(target: &Target, limits: &AlbLimits, kept: impl Fn(&Rule) -> bool) -> Ta
         .cloned()
         .collect();
     let groups = target.target_groups.iter().filter(|(id, _)| used.contains(id));
+    let given = target.given_groups.iter().filter(|(id, _)| used.contains(id));
     Target {
+        given_groups: given.map(|(id, arn)| (id.clone(), arn.clone())).collect(),
         target_groups: groups.map(|(id, group)| (id.clone(), group.clone())).collect(),
         listeners,
         ..target.clone()

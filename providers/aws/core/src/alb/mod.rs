@@ -28,6 +28,8 @@ pub struct Target {
     pub listeners: BTreeMap<u16, Listener>,
     /// Groups that its rules forward to.
     pub target_groups: BTreeMap<TargetGroupId, TargetGroup>,
+    /// ARNs of groups that its rules forward to and somebody else keeps: nothing of them is read, changed or deleted.
+    pub given_groups: BTreeMap<TargetGroupId, Str>,
     /// Certificates that its listeners show.
     pub certificates: BTreeMap<CertificateId, Certificate>,
     /// Trust stores that its listeners check clients by.

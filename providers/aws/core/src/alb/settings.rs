@@ -5,7 +5,7 @@ use crate::Str;
 use crate::certificate::Found;
 use crate::limits::AlbLimits;
 use crate::network::{IpAddressType, Scheme, Subnet};
-use crate::target_group::{HealthCheck, TargetKind};
+use crate::target_group::{Fixed, HealthCheck, TargetKind};
 use gatewright_model::key::{ObjectName, RouteKey};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +49,8 @@ pub struct Settings {
     pub services: BTreeMap<ObjectName, TargetSettings>,
     /// What rules of routes ask for, by route and position of the rule.
     pub routes: BTreeMap<(RouteKey, u32), RouteSettings>,
+    /// Backends of rules that no Service stands for, by route, position of the rule and of the reference.
+    pub backends: BTreeMap<(RouteKey, u32, u32), BackendSettings>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
             targets: TargetSettings::default(),
             services: BTreeMap::new(),
             routes: BTreeMap::new(),
+            backends: BTreeMap::new(),
         }
     }
 }
@@ -151,6 +154,42 @@ pub struct RouteSettings {
     pub before: Option<Result<Before, Str>>,
 }
 
+/// A backend on AWS that no Service stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendSettings {
+    /// The field of the route that names it.
+    pub field: Str,
+    /// The object that it names.
+    pub object: ObjectName,
+    /// What it is.
+    pub what: GivenBackend,
+}
+
+/// What a backend on AWS is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GivenBackend {
+    /// A target group that somebody else keeps, by ARN or name: a key of [`Surroundings::groups`].
+    Existing(Str),
+    /// A Lambda function.
+    Lambda {
+        /// ARN.
+        function: Str,
+        /// `lambda.multi_value_headers.enabled`.
+        multi_value_headers: bool,
+    },
+}
+
+/// A target group that somebody else keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenGroup {
+    /// `TargetGroupArn`.
+    pub arn: Str,
+    /// `TargetGroupName`.
+    pub name: Str,
+    /// What of it cannot change.
+    pub fixed: Fixed,
+}
+
 /// Settings of target groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetSettings {
@@ -203,6 +242,8 @@ pub struct Surroundings {
     pub nodes: BTreeMap<Str, Node>,
     /// Certificates in ACM; empty where nothing depends on them ([`super::lower::needs_certificates`]).
     pub certificates: Vec<Found>,
+    /// Target groups that somebody else keeps, by the ARN or name that users gave; none where there is none.
+    pub groups: BTreeMap<Str, Option<GivenGroup>>,
     /// Quotas.
     pub limits: AlbLimits,
 }

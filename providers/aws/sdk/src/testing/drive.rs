@@ -245,6 +245,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             (cart, group("gw-cart", ProtocolVersion::Http1)),
             (next, group("gw-next", ProtocolVersion::Http1)),
         ]),
+        given_groups: BTreeMap::new(),
         certificates: BTreeMap::from([(certificate, Certificate::Import(import))]),
         trust_stores: BTreeMap::from([(store, authorities)]),
         tags: BTreeMap::from([("team".into(), "shop".into())]),

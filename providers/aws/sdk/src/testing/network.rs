@@ -224,6 +224,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             (a.clone(), target_group("gw-mail-a", &[one])),
             (b.clone(), target_group("gw-mail-b", &[two])),
         ]),
+        given_groups: BTreeMap::new(),
         certificates: BTreeMap::new(),
         tags: BTreeMap::from([("team".into(), "mail".into())]),
         trust_stores: BTreeMap::new(),

@@ -69,6 +69,7 @@ fn gateway(number: usize, routes: usize) -> Target {
         },
         listeners: BTreeMap::new(),
         target_groups: BTreeMap::new(),
+        given_groups: BTreeMap::new(),
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),

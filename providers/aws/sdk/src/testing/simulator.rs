@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 static NETWORK: AtomicU8 = AtomicU8::new(71);
 
 /// The simulator has no service-linked roles, and refuses policies that it does not wholly know.
-fn readable(policy: &serde_json::Value) -> Policy {
+pub(super) fn readable(policy: &serde_json::Value) -> Policy {
     let mut policy = policy.clone();
     let statements = policy["Statement"].as_array_mut().unwrap();
     statements.retain(|one| one["Action"] != serde_json::json!(["iam:CreateServiceLinkedRole"]));

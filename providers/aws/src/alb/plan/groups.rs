@@ -3,7 +3,7 @@
 use super::{Note, Phase, Planner, TARGET_GROUP, TARGET_GROUP_ATTRIBUTES, TARGETS, fields, resource};
 use crate::alb::observed::SeenGroup;
 use crate::alb::step::{CHUNK, Call, Group, Id};
-use crate::cloud::{Attributes, Kind, NewTargetGroup};
+use crate::cloud::{Arn, Attributes, Kind, NewTargetGroup};
 use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::target_group::{HealthCheck, Target, TargetGroup, TargetGroupId, TargetKind};
@@ -13,6 +13,11 @@ use std::collections::BTreeSet;
 impl Planner<'_> {
     pub(super) fn target_groups(&mut self) {
         let (target, observed) = (self.target, self.observed);
+        for (id, arn) in &target.given_groups {
+            let arn = Arn(arn.clone());
+            self.exists(Id::TargetGroup(id.clone()), &arn);
+            self.groups.insert(id.clone(), arn);
+        }
         for (id, wanted) in &target.target_groups {
             match observed.target_group(&wanted.name) {
                 None => self.make_target_group(id, wanted),
@@ -94,11 +99,21 @@ impl Planner<'_> {
         self.compare_tags((Kind::TargetGroup, arn), &of, &seen.tags, &tags);
     }
 
-    /// New targets come before old ones go.
+    /// New targets come before old ones go, but in a group that holds one function alone.
     fn sync_targets(&mut self, group: &Group, wanted: &TargetGroup, seen: &SeenGroup) {
         let registered: BTreeSet<Target> = seen.registered().cloned().collect();
         let missing: BTreeSet<Target> = wanted.targets.difference(&registered).cloned().collect();
-        self.register((group, &seen.group.name), &missing, Vec::new());
+        let alone = wanted.fixed.kind == TargetKind::Lambda;
+        if !alone {
+            self.register((group, &seen.group.name), &missing, Vec::new());
+        }
+        self.deregister(wanted, seen, &registered);
+        if alone {
+            self.register((group, &seen.group.name), &missing, Vec::new());
+        }
+    }
+
+    fn deregister(&mut self, wanted: &TargetGroup, seen: &SeenGroup, registered: &BTreeSet<Target>) {
         let gone: Vec<Target> = registered.difference(&wanted.targets).cloned().collect();
         for chunk in gone.chunks(CHUNK) {
             let chunk: BTreeSet<Target> = chunk.iter().cloned().collect();

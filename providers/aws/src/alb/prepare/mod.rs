@@ -1,6 +1,7 @@
 //! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
 //! and the lowering of both.
 
+mod backends;
 mod certificates;
 mod nodes;
 mod routes;
@@ -10,6 +11,7 @@ mod subnets;
 mod tests;
 mod warming;
 
+pub use backends::GivenGroups;
 pub use certificates::Certificates;
 pub use settings::settings;
 pub use subnets::{Place, choose};
@@ -107,6 +109,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             } else {
                 Vec::new()
             },
+            groups: self.given_groups(&settings).await?,
             limits,
         };
         if self.kind() == BalancerKind::Network {

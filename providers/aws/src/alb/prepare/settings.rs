@@ -1,5 +1,6 @@
 //! Parameters of users as settings of the lowering.
 
+use super::backends::backend;
 use super::routes::route;
 use super::{map, set};
 use gatewright_aws_core::Str;
@@ -49,7 +50,12 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         })?;
         sources.insert(network);
     }
+    let mut backends = BTreeMap::new();
+    for (of, named) in &parameters.backends {
+        backends.insert(of.clone(), backend(named)?);
+    }
     Ok(Settings {
+        backends,
         scheme: match scheme.unwrap_or_default() {
             aws::Scheme::Internal => Scheme::Internal,
             aws::Scheme::InternetFacing => Scheme::InternetFacing,

@@ -44,6 +44,7 @@ pub fn bare() -> Target {
         },
         listeners: BTreeMap::new(),
         target_groups: BTreeMap::new(),
+        given_groups: BTreeMap::new(),
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),

@@ -96,7 +96,7 @@ pub(super) fn lower(
         None => Some(Transforms::default()),
         Some((wanted, place)) => rewrite::transforms(wanted, matched, place, report),
     };
-    let action = forward::action(rule, kind, on, groups, (place, report));
+    let action = forward::action(rule, route, on, groups, (place, report));
     if verdict.is_refused() {
         return None;
     }

@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ForwardActionConfig.html>
 
 use super::context::On;
+use super::given;
 use super::groups::{self, Groups, Unfit, Way};
 use super::report::{Place, Report, Verdict};
 use super::weights::scale;
@@ -10,7 +11,7 @@ use super::{failure, session};
 use crate::alb::rule::{Action, Forward};
 use crate::target_group::{ProtocolVersion, TargetGroupId};
 use gatewright_model::backend::{Backend, BackendTarget, WeightedBackend};
-use gatewright_model::key::RouteKind;
+use gatewright_model::key::{RouteKey, RouteKind};
 use gatewright_model::route::HttpRule;
 use gatewright_provider_api::Feature;
 use gatewright_provider_api::support::USE_SOFTWARE;
@@ -20,11 +21,12 @@ use std::sync::Arc;
 /// What a rule's backends become; none when it cannot be expressed, which is reported at its place below the rule.
 pub(super) fn action(
     rule: &HttpRule,
-    kind: RouteKind,
+    route: &RouteKey,
     on: &On<'_>,
     groups: &mut Groups,
     (place, report): (&Place, &mut Report),
 ) -> Option<Action> {
+    let kind = route.kind;
     let own_session = match &rule.session_persistence {
         None => None,
         Some(wanted) => Some(session::seconds(
@@ -44,6 +46,20 @@ pub(super) fn action(
         .filter(|(_, share)| share.weight > 0)
     {
         let weight = u64::from(share.weight);
+        if let Some(given) = given::of(route, rule.index, index, on) {
+            let place = place.at(&format!(".backendRefs[{index}]"));
+            match given::group(given, kind, own_session, (on, &mut *groups)) {
+                Ok((id, version)) => {
+                    versions = versions.or(Some(version));
+                    *shares.entry(id).or_default() += weight;
+                }
+                Err(unfit) => {
+                    let name = format!("AwsBackend {}", given.object);
+                    verdict = verdict.and(refuse(unfit, (&name, OTHER_BACKEND), &place, report));
+                }
+            }
+            continue;
+        }
         let Some(backend) = backend(share, on) else {
             invalid += weight;
             continue;
@@ -52,7 +68,12 @@ pub(super) fn action(
         let version = match fit(backend, kind, on) {
             Ok(version) => version,
             Err(unfit) => {
-                verdict = verdict.and(refuse(unfit, backend, &place, report));
+                verdict = verdict.and(refuse(
+                    unfit,
+                    (&backend.key.to_string(), OTHER_PARAMETERS),
+                    &place,
+                    report,
+                ));
                 continue;
             }
         };
@@ -139,16 +160,18 @@ fn fit(backend: &Backend, kind: RouteKind, on: &On<'_>) -> Result<ProtocolVersio
     groups::version(kind, backend, on)
 }
 
-fn refuse(unfit: Unfit, backend: &Backend, place: &Place, report: &mut Report) -> Verdict {
+/// What to do instead about a backend that a Service stands for.
+const OTHER_PARAMETERS: &str = "change the parameters of the load balancer or its target groups";
+/// And about another.
+const OTHER_BACKEND: &str =
+    "name another target group or function in the AwsBackend, or another backend in the route";
+
+fn refuse(unfit: Unfit, (backend, instead): (&str, &str), place: &Place, report: &mut Report) -> Verdict {
     match unfit {
         Unfit::Feature(feature) => report.refuse_feature(feature, place),
         Unfit::Because(why) => {
-            let why = format!("{}: {why}", backend.key);
-            report.refuse(
-                place,
-                &why,
-                "change the parameters of the load balancer or its target groups",
-            )
+            let why = format!("{backend}: {why}");
+            report.refuse(place, &why, instead)
         }
     }
 }

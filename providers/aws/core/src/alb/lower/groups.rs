@@ -81,11 +81,24 @@ pub(crate) fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfi
 #[derive(Default)]
 pub(crate) struct Groups {
     found: BTreeMap<TargetGroupId, TargetGroup>,
+    /// ARNs of those that somebody else keeps.
+    given: BTreeMap<TargetGroupId, Str>,
 }
 
 impl Groups {
-    pub(crate) fn into_map(self) -> BTreeMap<TargetGroupId, TargetGroup> {
-        self.found
+    /// Groups that are made, and ARNs of those that somebody else keeps.
+    pub(crate) fn into_maps(self) -> (BTreeMap<TargetGroupId, TargetGroup>, BTreeMap<TargetGroupId, Str>) {
+        (self.found, self.given)
+    }
+
+    /// One that somebody else keeps.
+    pub(super) fn give(&mut self, id: TargetGroupId, arn: Str) {
+        self.given.insert(id, arn);
+    }
+
+    /// One that is made, once for each id.
+    pub(super) fn add(&mut self, id: TargetGroupId, group: impl FnOnce() -> TargetGroup) {
+        self.found.entry(id).or_insert_with(group);
     }
 
     /// The group of a backend that [`check`] found fit.

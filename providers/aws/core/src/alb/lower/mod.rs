@@ -22,6 +22,7 @@ mod expression;
 mod extension;
 mod forward;
 pub(crate) mod frame;
+mod given;
 pub(crate) mod groups;
 pub(crate) mod listener;
 mod literal;
@@ -113,8 +114,9 @@ pub fn lower_and_wait(
         })
         .flatten()
         .collect();
-    let mut target_groups = groups.into_map();
+    let (mut target_groups, mut given_groups) = groups.into_maps();
     target_groups.retain(|id, _| used.contains(id));
+    given_groups.retain(|id, _| used.contains(id));
     // Of a port that cannot be in the end, likewise.
     let tls = || listeners.values().filter_map(|listener| listener.tls.as_ref());
     let shown: BTreeSet<&CertificateId> = tls()
@@ -129,6 +131,7 @@ pub fn lower_and_wait(
         tags: frame::tags(&context, &mut report),
         listeners,
         target_groups,
+        given_groups,
         certificates,
         trust_stores,
     };

@@ -125,6 +125,7 @@ pub fn lower_and_wait(
         tags: frame::tags(&context.plain, &mut report),
         listeners,
         target_groups,
+        given_groups: BTreeMap::new(),
         certificates,
         trust_stores: BTreeMap::new(),
     };

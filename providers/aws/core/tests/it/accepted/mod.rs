@@ -98,6 +98,12 @@ impl Cloud {
             }
             groups.insert(id.clone(), arn);
         }
+        for (number, id) in target.given_groups.keys().enumerate() {
+            let input = json!({"Name": format!("given-{number}"), "Protocol": "HTTP", "Port": 80, "VpcId": self.vpc,
+                "TargetType": "ip"});
+            let made = self.call("CreateTargetGroup", &input);
+            groups.insert(id.clone(), text(&made["TargetGroups"][0]["TargetGroupArn"]));
+        }
         let mut certificates = BTreeMap::new();
         for (id, certificate) in &target.certificates {
             let arn = match certificate {

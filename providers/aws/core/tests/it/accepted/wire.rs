@@ -65,6 +65,9 @@ pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     } else {
         "HttpCode"
     };
+    if *kind == TargetKind::Lambda {
+        return json!({"Name": name, "TargetType": "lambda"});
+    }
     let (kind, family) = match kind {
         TargetKind::Instance => ("instance", Value::Null),
         _ => ("ip", json!(if *ipv6 { "ipv6" } else { "ipv4" })),

@@ -82,6 +82,11 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
         .iter()
         .map(|(id, found)| (id.to_string(), json!(group(found))))
         .collect();
+    let given: Map<String, Value> = target
+        .given_groups
+        .iter()
+        .map(|(id, arn)| (id.to_string(), json!(arn)))
+        .collect();
     let certificates: Map<String, Value> = target
         .certificates
         .iter()
@@ -109,6 +114,7 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
     let unsupported: Vec<String> = unsupported.iter().map(ToString::to_string).collect();
     for (name, value) in [
         ("targetGroups", Value::Object(groups)),
+        ("givenGroups", Value::Object(given)),
         ("certificates", Value::Object(certificates)),
         ("trustStores", Value::Object(stores)),
         ("tags", json!(target.tags)),

@@ -2,14 +2,15 @@
 
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, Datagrams, Family, Node, RouteSettings, Settings, Surroundings,
+    Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup, Node,
+    RouteSettings, Settings, Surroundings,
 };
 use gatewright_aws_core::certificate::{Found, Origin, State};
 use gatewright_aws_core::limits::NlbLimits;
 use gatewright_aws_core::network::{IpAddressType, Scheme, Subnet};
 use gatewright_aws_core::nlb::settings as nlb;
 use gatewright_aws_core::secret::Secret;
-use gatewright_aws_core::target_group::TargetKind;
+use gatewright_aws_core::target_group::{Fixed, ProtocolVersion, TargetKind};
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::class::{BundleVersion, ClassProfile, Reach};
 use gatewright_core::graph::parameters::ParametersKind;
@@ -118,6 +119,18 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.ports.entry(443).or_default().certificates =
                     vec![arn("pending"), arn("a"), arn("nowhere")];
             }
+            named if named.starts_with("backend ") => {
+                let (at, what) = named["backend ".len()..].split_once(" is ").unwrap();
+                let (rule, position) = at.split_once('.').unwrap();
+                let route = RouteKey {
+                    kind: RouteKind::Http,
+                    object: ObjectName::new("shop", "r"),
+                };
+                let (rule, position) = (rule.parse().unwrap(), position.parse().unwrap());
+                settings
+                    .backends
+                    .insert((route, rule, position), given(rule, position, what));
+            }
             asked if asked.starts_with("rule ") => {
                 let (rule, what) = asked["rule ".len()..].split_once(" asks ").unwrap();
                 let rule: u32 = rule.parse().unwrap();
@@ -156,6 +169,50 @@ fn node(name: &str, instance: &str, pool: &str) -> (Str, Node) {
         labels: [("pool".into(), pool.into())].into(),
     };
     (name.into(), node)
+}
+
+/// What an AwsBackend says.
+fn given(rule: u32, position: u32, what: &str) -> BackendSettings {
+    let function = |multi_value_headers| GivenBackend::Lambda {
+        function: "arn:aws:lambda:eu-central-1:123456789012:function:f".into(),
+        multi_value_headers,
+    };
+    BackendSettings {
+        field: format!("spec.rules[{rule}].backendRefs[{position}]").into(),
+        object: ObjectName::new("shop", "given"),
+        what: match what {
+            "a function" => function(false),
+            "a function with all headers" => function(true),
+            group => GivenBackend::Existing(group.into()),
+        },
+    }
+}
+
+/// Target groups that somebody else keeps.
+fn groups() -> BTreeMap<Str, Option<GivenGroup>> {
+    let group = |name: &str, protocol: &str, version: Option<ProtocolVersion>| {
+        let arn = format!(
+            "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/{name}/0123456789abcdef"
+        );
+        let found = GivenGroup {
+            arn: arn.into(),
+            name: name.into(),
+            fixed: Fixed {
+                protocol: protocol.into(),
+                version,
+                port: 80,
+                kind: TargetKind::Ip,
+                ipv6: false,
+            },
+        };
+        (name.into(), Some(found))
+    };
+    BTreeMap::from([
+        group("theirs", "HTTP", Some(ProtocolVersion::Http1)),
+        group("theirs-grpc", "HTTPS", Some(ProtocolVersion::Grpc)),
+        group("theirs-tcp", "TCP", None),
+        ("nowhere".into(), None),
+    ])
 }
 
 /// What AwsRouteParameters say.
@@ -247,6 +304,7 @@ pub(crate) fn surroundings() -> Surroundings {
         ]
         .into(),
         certificates: certificates(),
+        groups: groups(),
         nodes: [node("node-1", "i-1", "a"), node("node-2", "i-2", "b")].into(),
         ..Surroundings::default()
     }

@@ -1,6 +1,6 @@
-//! AwsRouteParameters: what a rule asks of an Application Load Balancer, with the secret that it names.
+//! What rules of routes name of our own kinds for AWS: AwsRouteParameters, with the secret that they name, and AwsBackends.
 
-use crate::graph::parameters::AwsRoute;
+use crate::graph::parameters::{AwsBackend, AwsRoute};
 use crate::lookup::Lookup;
 use crate::snapshot::View;
 use crate::translate::Extension;
@@ -16,7 +16,7 @@ pub const CLIENT_SECRET: &str = "clientSecret";
 const LONGEST: usize = 4096;
 
 /// What an extension of a rule says; none when it is gone meanwhile.
-pub fn resolve(view: &View<'_>, extension: &Extension) -> Option<AwsRoute> {
+pub fn route(view: &View<'_>, extension: &Extension) -> Option<AwsRoute> {
     let found = view.aws_route(&extension.object)?;
     let named = found.spec.oidc.as_ref().map(|oidc| &oidc.client_secret_ref.name);
     let client_secret = named.map(|name| {
@@ -28,6 +28,16 @@ pub fn resolve(view: &View<'_>, extension: &Extension) -> Option<AwsRoute> {
         object: extension.object.clone(),
         spec: Arc::new(found.spec.clone()),
         client_secret,
+    })
+}
+
+/// What a backend reference names; none when it is gone meanwhile.
+pub fn backend(view: &View<'_>, extension: &Extension) -> Option<AwsBackend> {
+    let found = view.aws_backend(&extension.object)?;
+    Some(AwsBackend {
+        field: extension.field.as_str().into(),
+        object: extension.object.clone(),
+        spec: Arc::new(found.spec.clone()),
     })
 }
 
