@@ -2,11 +2,11 @@
 
 #[cfg(feature = "aws")]
 mod aws;
-#[cfg(feature = "aws")]
-mod aws_lattice;
 
 use crate::cluster::catalog::Nodes;
 use clap::Args;
+use gatewright_core::Engine;
+use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::Str;
 use gatewright_provider_api::contract::{Around, Reconcile, Request};
 use std::collections::BTreeMap;
@@ -36,6 +36,15 @@ impl Registry {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Tells each provider which parameters the classes have that exist.
+    pub fn know(&self, engine: &Engine) {
+        for (controller, cloud) in &self.0 {
+            let classes = engine.class_parameters().filter(|(name, _)| *name == controller);
+            let classes: Vec<Option<&Parameters>> = classes.map(|(_, parameters)| parameters).collect();
+            cloud.know(&classes);
+        }
     }
 
     /// Controller names and providers.

@@ -316,6 +316,7 @@ impl Hub {
             }
         }
         let delta = self.engine.update(changes, self.clock.now());
+        self.out.clouds.know(&self.engine);
         span.record("gateways", delta.balancers.len());
         span.record("statuses", delta.statuses.len());
         let wanted: BTreeSet<&ObjectKey> = delta.statuses.iter().map(|change| &change.key).collect();

@@ -1,6 +1,8 @@
 //! `gatewright plan` against AWS: the program with AWS's own SDK, the simulator on loopback, a request to the load
 //! balancer.
 
+mod accounts;
+
 use gatewright_aws_simulator::run::{self, Options, Running};
 use gatewright_aws_simulator::service::Settings;
 use serde_json::Value;
@@ -67,11 +69,16 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::at(NETWORK).await
+    }
+
+    /// Whose load balancers have addresses of this network.
+    async fn at(network: &str) -> Self {
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             admin: "127.0.0.1:0".parse().unwrap(),
             dns: None,
-            network: NETWORK.parse().unwrap(),
+            network: network.parse().unwrap(),
             state: None,
             policy: None,
             settings: Settings::default(),

@@ -265,6 +265,13 @@ impl Engine {
         })
     }
 
+    /// The controller names of the classes of ours, each with the parameters of the class itself.
+    pub fn class_parameters(&self) -> impl Iterator<Item = (&Str, Option<&Parameters>)> {
+        self.classes
+            .values()
+            .map(|class| (&class.controller, class.parameters.as_ref()))
+    }
+
     fn apply(&mut self, change: Change) {
         let (key, status) = match change {
             Change::Upsert(mut object) => {

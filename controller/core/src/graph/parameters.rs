@@ -171,9 +171,15 @@ impl Parameters {
             (Self::Software(mine), Self::Software(class)) => {
                 mine.class_only(class).map(|problem| problem.to_string())
             }
+            (Self::AwsAlb(mine), _) => mine.balancer.class_only().map(for_classes),
+            (Self::AwsLattice(mine), _) => mine.lattice.class_only().map(for_classes),
             _ => None,
         }
     }
+}
+
+fn for_classes(field: &str) -> String {
+    format!("{field}: may be set in the parameters of a GatewayClass, not in those of a Gateway")
 }
 
 /// A reference to parameters, the namespace filled in by the caller.

@@ -66,6 +66,7 @@ fn controllers(registry: &Registry) -> Vec<(Str, Provider)> {
 }
 
 fn of_engine(engine: &Engine, registry: &Registry) -> World {
+    registry.know(engine);
     let served = engine
         .balancers()
         .filter(|(_, balancer)| registry.get(&balancer.controller).is_some());

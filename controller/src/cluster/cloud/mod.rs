@@ -20,6 +20,7 @@ pub use work::{CloudWork, Revised, Told};
 
 use super::gate::Reached;
 use super::work::Line;
+use gatewright_core::Engine;
 use gatewright_core::status::programming::Programming;
 use gatewright_model::key::ObjectName;
 use gatewright_model::{LoadBalancer, Str};
@@ -110,6 +111,10 @@ impl Clouds {
     pub fn publish(&mut self, request: Request, existing: Existing<'_>) -> u64 {
         self.revision += 1;
         let gateway = request.balancer.gateway.clone();
+        let registry = self.line.provider().registry();
+        if let Some(cloud) = registry.get(&request.balancer.controller) {
+            cloud.expect(&request);
+        }
         let revised = Revised {
             request,
             revision: self.revision,
@@ -168,6 +173,11 @@ impl Clouds {
     pub fn set_classes<'a>(&self, controllers: impl Iterator<Item = &'a str>) {
         let ours = controllers.filter(|name| self.serve(name)).map(Into::into);
         self.expected.set_controllers(ours.collect());
+    }
+
+    /// The classes that exist are those of this engine.
+    pub fn know(&self, engine: &Engine) {
+        self.line.provider().registry().know(engine);
     }
 
     /// Looks at all Gateways again.

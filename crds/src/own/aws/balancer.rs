@@ -1,5 +1,6 @@
 //! `AwsLoadBalancerParameters`.
 
+use super::account::AwsAccount;
 use super::listener::ListenerParameters;
 use super::merged;
 use super::target_group::TargetGroupSettings;
@@ -38,6 +39,10 @@ use std::collections::BTreeMap;
         .message("attributes: a key has at most 256 characters, a value at most 1024")
 )]
 pub struct AwsLoadBalancerParametersSpec {
+    /// Account and region; only for a GatewayClass. What was made in another one goes once the new one serves, as long as
+    /// a class leads there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AwsAccount>,
     /// VPC. That of the controller's `--aws-vpc-id` by default. A change makes a new load balancer beside the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
@@ -145,10 +150,21 @@ pub struct SubnetChoice {
 }
 
 impl AwsLoadBalancerParametersSpec {
+    /// The field set here that only a GatewayClass may set: whose account it is, is not for the Gateway's namespace to
+    /// say.
+    pub const fn class_only(&self) -> Option<&'static str> {
+        if self.account.is_some() {
+            Some("spec.account")
+        } else {
+            None
+        }
+    }
+
     /// These settings where set, else `base`'s: `gateway.over(&class)`.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let Self {
+            account,
             vpc,
             scheme,
             ip_address_type,
@@ -170,6 +186,7 @@ impl AwsLoadBalancerParametersSpec {
             own => own,
         };
         Self {
+            account: account.or_else(|| base.account.clone()),
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),

@@ -1,5 +1,6 @@
 //! `AwsLatticeParameters`.
 
+use super::account::AwsAccount;
 use super::merged;
 use super::target_group::TargetGroupSettings;
 use crate::own::merge::{both, over};
@@ -35,6 +36,10 @@ use std::collections::BTreeMap;
         .message("tags: a key has at most 128 characters, a value at most 256")
 )]
 pub struct AwsLatticeParametersSpec {
+    /// Account and region; only for a GatewayClass. What was made in another one goes once the new one serves, as long as
+    /// a class leads there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AwsAccount>,
     /// VPC of the clients and the targets. That of the controller's `--aws-vpc-id` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
@@ -164,10 +169,21 @@ impl LatticeService {
 }
 
 impl AwsLatticeParametersSpec {
+    /// The field set here that only a GatewayClass may set, as in
+    /// [`super::AwsLoadBalancerParametersSpec::class_only`].
+    pub const fn class_only(&self) -> Option<&'static str> {
+        if self.account.is_some() {
+            Some("spec.account")
+        } else {
+            None
+        }
+    }
+
     /// These settings where set, else `base`'s: `gateway.over(&class)`.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let Self {
+            account,
             vpc,
             service_network,
             vpc_association,
@@ -193,6 +209,7 @@ impl AwsLatticeParametersSpec {
             (association, groups) => (association, groups.or_else(|| base.security_groups.clone())),
         };
         Self {
+            account: account.or_else(|| base.account.clone()),
             vpc: vpc.or_else(|| base.vpc.clone()),
             service_network,
             vpc_association,

@@ -3,6 +3,7 @@
 //! `AwsLoadBalancerParameters` and `AwsLatticeParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters`
 //! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS.
 
+mod account;
 mod backend;
 mod balancer;
 mod lattice;
@@ -12,6 +13,7 @@ mod target_group;
 #[cfg(test)]
 mod tests;
 
+pub use account::AwsAccount;
 pub use backend::{AwsBackend, AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
 pub use balancer::{
     AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,

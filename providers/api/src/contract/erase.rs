@@ -2,6 +2,7 @@
 
 use super::{Leave, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview};
 use crate::Provider;
+use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -49,6 +50,13 @@ pub trait Reconcile<R>: Send + Sync {
     fn sweep(&self, _every: Duration) -> BoxFuture<'_, Result<Reads, ProviderError>> {
         Box::pin(std::future::ready(Ok(Reads::default())))
     }
+
+    /// The classes that exist have these parameters of their own (`None`: none): where something may be that was made
+    /// for their Gateways.
+    fn know(&self, _classes: &[Option<&Parameters>]) {}
+
+    /// A Gateway is to be this, and will be worked on, or removed, soon.
+    fn expect(&self, _request: &R) {}
 
     /// Forgets what was read: another process did the work meanwhile.
     fn forget(&self) {}

@@ -127,17 +127,6 @@ impl Connector {
         }
     }
 
-    /// Another one that keeps the same pace, whose attempts somebody else hears of.
-    #[must_use]
-    pub fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
-        Self {
-            timing: self.timing,
-            limiters: Arc::clone(&self.limiters),
-            observer,
-            http: self.http.clone(),
-        }
-    }
-
     /// Finds credentials, and asks AWS who we are.
     ///
     /// # Errors

@@ -102,6 +102,7 @@ pub fn settings(cluster: &str, parameters: &AwsLattice) -> Settings {
         target_groups,
     } = parameters;
     let AwsLatticeParametersSpec {
+        account: _,
         vpc: _,
         service_network,
         vpc_association,

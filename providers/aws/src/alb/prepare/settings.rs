@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 /// A value that the CRD's validation would have refused, in words: objects may be older than the CRD.
 pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> Result<Settings, String> {
     let aws::AwsLoadBalancerParametersSpec {
+        account: _,
         vpc: _,
         scheme,
         ip_address_type,
