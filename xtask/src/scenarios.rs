@@ -15,6 +15,9 @@ const AUTHORIZATION_SERVER: &str = "gatewright.dev/e2e/authz:dev";
 /// Class of Application Load Balancers.
 const ALB_CLASS: &str = "aws-alb";
 
+/// Class of Network Load Balancers.
+const NLB_CLASS: &str = "aws-nlb";
+
 /// Class of VPC Lattice.
 const LATTICE_CLASS: &str = "aws-lattice";
 
@@ -33,9 +36,11 @@ const AWS_SETTINGS: &[&str] = &[
 const AWS_QUICK: &[&str] = &[
     "certificates",
     "lattice",
+    "network",
     "protected",
     "refused::a_permission",
     "refused::a_vpc",
+    "routes_added",
     "scheme",
 ];
 
@@ -258,6 +263,7 @@ impl Scenarios<'_> {
             let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
             installation.install(cluster, &settings)?;
             aws.class(cluster, (ALB_CLASS, simulated::ALB), &parameters())?;
+            aws.class(cluster, (NLB_CLASS, simulated::NLB), &parameters())?;
             aws.lattice_class(cluster, LATTICE_CLASS, &lattice_parameters())?;
             self.run(cluster, &aws.environment())?;
             self.compare_rights(cluster)

@@ -221,6 +221,38 @@ impl Aws {
         self.class_of(cluster, name, (LATTICE, "AwsLatticeParameters"), parameters)
     }
 
+    /// A service network of VPC Lattice that the VPC is associated with, for classes that share it: that of a Gateway of its
+    /// own. Answers its ARN.
+    ///
+    /// # Errors
+    /// When it is not made.
+    pub fn lattice_network(&self, cluster: &Cluster) -> Result<String> {
+        const NAME: &str = "shared-network";
+        self.lattice_class(cluster, NAME, &json!({}))?;
+        let gateway = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "spec": {
+                "gatewayClassName": NAME, "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+            },
+        });
+        let file = self.file("network.json", &gateway)?;
+        cluster.inside(&["kubectl", "apply", "--filename", &file])?;
+        let wait = [
+            "wait",
+            "--for=condition=Programmed",
+            "--timeout=2m",
+            "gateway/shared-network",
+        ];
+        cluster.inside(&[&["kubectl", "--namespace", NAMESPACE][..], &wait].concat())?;
+        let inventory = inventory(cluster)?;
+        let networks = inventory.pointer(&format!("/{ACCOUNT}~1{REGION}/lattice/networks"));
+        let network = networks
+            .and_then(Value::as_object)
+            .and_then(|networks| networks.keys().next());
+        network.cloned().context("the Gateway has no service network")
+    }
+
     fn class_of(
         &self,
         cluster: &Cluster,
@@ -241,7 +273,16 @@ impl Aws {
             },
         ]});
         let file = self.file(&format!("class-{name}.json"), &list)?;
-        cluster.inside(&["kubectl", "apply", "--filename", &file])
+        cluster.inside(&["kubectl", "apply", "--filename", &file])?;
+        // Its status says what it serves, which the suite goes by.
+        let class = format!("gatewayclass/{name}");
+        cluster.inside(&[
+            "kubectl",
+            "wait",
+            "--for=condition=Accepted",
+            "--timeout=1m",
+            &class,
+        ])
     }
 
     /// A VPC whose subnets the pods are in, as the VPC CNI has it; answers its identifier.
@@ -316,11 +357,16 @@ fn set(cluster: &Cluster, method: &str, path: &str, body: &Value) -> Result<()> 
     cluster.inside(&[&line[..], &["--request", method, "--data", &data, &url]].concat())
 }
 
-/// The VPC with the pods' range.
-fn vpc_of_pods(cluster: &Cluster) -> Result<Option<String>> {
+/// Everything that the simulator has.
+fn inventory(cluster: &Cluster) -> Result<Value> {
     let url = format!("http://{ADMIN}/inventory");
     let found = captured(cluster, &["curl", "--silent", "--fail", &url])?;
-    let found: Value = serde_json::from_str(&found).context("the simulator's inventory")?;
+    serde_json::from_str(&found).context("the simulator's inventory")
+}
+
+/// The VPC with the pods' range.
+fn vpc_of_pods(cluster: &Cluster) -> Result<Option<String>> {
+    let found = inventory(cluster)?;
     let vpcs = found
         .get(format!("{ACCOUNT}/{REGION}"))
         .and_then(|account| account.pointer("/ec2/vpcs"))

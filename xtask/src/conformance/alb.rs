@@ -108,8 +108,8 @@ pub fn run_step(full: bool) -> Result<()> {
         ..Args::first()
     };
     let suite = super::build_suite(&args)?;
-    let tests = (!full).then(|| format!("TestConformance/^({})$", QUICK.join("|")));
-    let outcome = run(&args, &suite, tests.as_deref().unwrap_or(ALL)).with_context(|| args.title())?;
+    let tests = if full { ALL.to_owned() } else { part() };
+    let outcome = run(&args, &suite, &tests).with_context(|| args.title())?;
     let least = if full { 1 } else { QUICK.len() };
     ensure!(
         outcome.passed >= least,
@@ -121,10 +121,15 @@ pub fn run_step(full: bool) -> Result<()> {
 
 const ALL: &str = "TestConformance";
 
-/// Runs all of the suite, and marks its report.
+fn part() -> String {
+    format!("{ALL}/^({})$", QUICK.join("|"))
+}
+
+/// Runs all of the suite, or the part that was asked for, and marks its report.
 pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
     ensure!(!args.preview, "--preview is for the bundled proxy");
-    run(args, suite, ALL)?;
+    let tests = if args.part { part() } else { ALL.to_owned() };
+    run(args, suite, &tests)?;
     if args.run_test.is_none() {
         mark(args)?;
     }
@@ -132,14 +137,14 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
 }
 
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<Outcome> {
-    let class = (simulated::ALB, parameters());
+    let class = |cluster: &Cluster, aws: &Aws| aws.class(cluster, (CLASS, simulated::ALB), &parameters());
     installed(args, class, |cluster| suite_in(cluster, args, suite, tests))
 }
 
-/// Installs the controller beside a simulator, with the class of the suite, and does the work.
+/// Installs the controller beside a simulator, makes the class of the suite, and does the work.
 pub(super) fn installed<T>(
     args: &Args,
-    (controller, parameters): (&str, Value),
+    class: impl FnOnce(&Cluster, &Aws) -> Result<()>,
     work: impl FnOnce(&Cluster) -> Result<T>,
 ) -> Result<T> {
     let begun = Instant::now();
@@ -161,7 +166,7 @@ pub(super) fn installed<T>(
         settings.push("gatewayClass.create=false".to_owned());
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
         installation.install(cluster, &settings)?;
-        aws.class(cluster, (CLASS, controller), &parameters)?;
+        class(cluster, &aws)?;
         eprintln!(
             "    cluster with Gatewright and AWS after {} s",
             begun.elapsed().as_secs()
@@ -188,11 +193,12 @@ fn suite_in(cluster: &Cluster, args: &Args, suite: &Path, tests: &str) -> Result
 fn mark(args: &Args) -> Result<()> {
     let path = args.report()?;
     let report = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = heading(args.pace) + &report;
+    let text = heading(args) + &report;
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn heading(pace: Pace) -> String {
+fn heading(args: &Args) -> String {
+    let pace = args.pace;
     let mut text = String::from(
         "# Run against a simulator of AWS (e2e/aws), not against AWS: evidence for this project. Never to be submitted,\n\
          # and never to be quoted as a report on AWS.\n",
@@ -203,9 +209,13 @@ fn heading(pace: Pace) -> String {
         text.push('\n');
     };
     add(format!(
-        "Command: cargo xtask conformance --provider aws-alb --pace {}",
-        pace.name()
+        "Command: cargo xtask conformance --provider aws-alb --pace {}{}",
+        pace.name(),
+        if args.part { " --part" } else { "" }
     ));
+    if args.part {
+        add(format!("Tests, a part of the suite: {}", QUICK.join(", ")));
+    }
     add(format!("Delays: {}", pace.told()));
     add(format!("Parameters of the class: {}", parameters()));
     let raised = timeouts(pace)
@@ -228,11 +238,17 @@ mod tests {
     /// Nobody shall take a report for one on AWS, or miss what was changed for it.
     #[test]
     fn reports_say_what_they_are() {
-        let text = heading(Pace::Aws);
+        let text = heading(&Args {
+            provider: Provider::AwsAlb,
+            pace: Pace::Aws,
+            part: true,
+            ..Args::first()
+        });
         for part in [
             "not against AWS",
             "Never to be submitted",
-            "--pace aws",
+            "--pace aws --part",
+            "HTTPRouteWeight",
             "90000",
             "DeleteTimeout 300 s",
             "HTTPRouteRequestHeaderModifier",

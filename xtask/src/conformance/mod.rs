@@ -2,10 +2,13 @@
 //! Helm chart in a cluster of its own.
 
 mod alb;
+mod lattice;
+mod listed;
 mod nlb;
 mod outcome;
 
 pub use alb::run_step as run_alb_step;
+pub use lattice::run_step as run_lattice_step;
 pub use nlb::run_step as run_nlb_step;
 pub use outcome::Outcome;
 
@@ -37,6 +40,8 @@ enum Provider {
     /// Network Load Balancers of the AWS simulator: the tests of TCPRoute, UDPRoute and TLSRoute one by one, never a
     /// report.
     AwsNlb,
+    /// VPC Lattice of the AWS simulator: the tests of HTTPRoute that can pass, one by one, never a report.
+    AwsLattice,
 }
 
 /// Arguments of `cargo xtask conformance`.
@@ -46,7 +51,9 @@ enum Provider {
   cargo xtask conformance --mode shared --run-test HTTPRouteMatching --keep
   cargo xtask conformance --provider aws-alb
   cargo xtask conformance --provider aws-alb --pace aws
+  cargo xtask conformance --provider aws-alb --pace aws --part
   cargo xtask conformance --provider aws-nlb
+  cargo xtask conformance --provider aws-lattice
   cargo xtask conformance --preview")]
 pub struct Args {
     /// Who serves Gateways.
@@ -68,6 +75,9 @@ pub struct Args {
     /// Run only this test of the suite.
     #[arg(long, value_name = "TEST")]
     run_test: Option<String>,
+    /// Only the part that the test command has (on AWS ALB).
+    #[arg(long, conflicts_with = "run_test")]
+    part: bool,
     /// Name of the cluster; one that runs already is used as it is.
     #[arg(long, default_value = "conformance")]
     name: String,
@@ -133,6 +143,7 @@ impl Args {
             channel: "experimental".to_owned(),
             preview: false,
             run_test: None,
+            part: false,
             name: "conformance-step".to_owned(),
             kind: false,
             usable_address: None,
@@ -161,6 +172,7 @@ impl Args {
             Provider::Software => format!("{} proxies", self.mode.name()),
             Provider::AwsAlb => format!("simulated ALB, {} pace", self.pace.name()),
             Provider::AwsNlb => format!("simulated NLB, {} pace", self.pace.name()),
+            Provider::AwsLattice => format!("simulated VPC Lattice, {} pace", self.pace.name()),
         };
         format!("{who}, {} channel, suite {}", self.channel, self.suite())
     }
@@ -182,8 +194,12 @@ impl Args {
         }
         let (how, ending) = match self.provider {
             Provider::Software => (self.mode.name().to_owned(), "yaml"),
-            Provider::AwsAlb => (format!("aws-alb-{}", self.pace.name()), "yaml"),
+            Provider::AwsAlb => {
+                let part = if self.part { "-part" } else { "" };
+                (format!("aws-alb-{}{part}", self.pace.name()), "yaml")
+            }
             Provider::AwsNlb => (format!("aws-nlb-{}", self.pace.name()), "md"),
+            Provider::AwsLattice => (format!("aws-lattice-{}", self.pace.name()), "md"),
         };
         let name = format!("{}-{how}-{}.{ending}", self.suite(), self.channel);
         Ok(cache_dir().join("conformance").join(name))
@@ -227,18 +243,21 @@ pub fn run_suite(args: &Args) -> Result<()> {
     let suite = build_suite(args)?;
     match args.provider {
         Provider::Software => {
-            if args.reuse || args.controller.is_some() {
-                bail!("--reuse and --controller are for the suite on clouds: --provider aws-alb, aws-nlb");
+            if args.reuse || args.controller.is_some() || args.part {
+                bail!(
+                    "--reuse, --controller and --part are for the suite on clouds: --provider aws-alb, aws-nlb, aws-lattice"
+                );
             }
             let installation = Installation::build(&args.profile)?;
             eprintln!("    built in {} s", begun.elapsed().as_secs());
             on_proxies(args, &suite, &installation)
         }
-        Provider::AwsAlb | Provider::AwsNlb if args.kind => bail!(
+        Provider::AwsAlb | Provider::AwsNlb | Provider::AwsLattice if args.kind => bail!(
             "--kind is for the bundled proxy: the simulated cloud needs a cluster in namespaces of this machine"
         ),
         Provider::AwsAlb => alb::run_suite(args, &suite),
         Provider::AwsNlb => nlb::run_suite(args, &suite),
+        Provider::AwsLattice => lattice::run_suite(args, &suite),
     }
 }
 

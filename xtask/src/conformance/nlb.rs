@@ -4,14 +4,14 @@
 //! A class that serves no HTTP cannot run the suite as a whole: it begins with Gateways of HTTP. So each test is run over
 //! base manifests without these (`e2e/conformance/layer4_test.go`), and each result is listed. It is no report.
 
-use super::alb::{installed, timeouts};
-use super::outcome::{Verdict, verdict};
-use super::{Args, CLASS, Provider, common};
+use super::alb::installed;
+use super::listed::{Results, Run, circumstances, tests_in};
+use super::outcome::Verdict;
+use super::{Args, CLASS, Provider};
 use crate::cluster::{self, Cluster};
-use crate::simulated::{self, Pace};
+use crate::simulated::{self, Aws, Pace};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,45 @@ const PROFILES: &str = "GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
 /// The check of the base manifests, and all tests of routes of layer 4.
 const ALL: &str = "TestBaseOfLayer4|TestLayer4/^(TCPRoute|UDPRoute|TLSRoute)";
 
+/// Features that are tried beside those of the profiles: the class serves them, but does not claim them, since a listener
+/// has one TLSRoute.
+const TRIED: &str = "TLSRouteModeTerminate";
+
 /// Tests that an NLB cannot pass, with what forces that.
-const SKIPPED: &[(&str, &str)] = &[];
+const SKIPPED: &[(&str, &str)] = &[
+    ("TCPRouteInvalidNonTCPListener", NO_HTTP),
+    ("TLSRouteInvalidNoMatchingListener", NO_HTTP),
+    ("TLSRouteHostnameIntersection", NO_SERVER_NAMES),
+    ("TLSRouteMixedTerminationSameNamespace", NO_SERVER_NAMES),
+    ("TLSRouteInvalidBackendRefNonexistent", DROPPED),
+    ("TLSRouteInvalidBackendRefUnknownKind", DROPPED),
+    (
+        "TLSRouteTerminateSimpleSameNamespace",
+        "its Secret holds a certificate without those of its authority, and what ends TLS has it from ACM: \"If your certificate is \
+         signed by a CA, you must include an intermediate certificate chain that provides a path to the root of authority\" \
+         (https://docs.aws.amazon.com/acm/latest/userguide/troubleshoot-import.html). That TLS ends at the load balancer is tried by \
+         a scenario of our own (`cargo xtask scenarios --provider aws network`)",
+    ),
+];
+
+/// Why tests with Gateways of HTTP are not run: the suite waits until each Gateway in its namespace is accepted.
+const NO_HTTP: &str = "it waits for a Gateway whose only listener is of HTTP or HTTPS, which a Network Load Balancer does not \
+     have: \"Protocols: TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC\" \
+     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html#listener-configuration). That \
+     the route is not allowed there is tried by UDPRouteNotAllowedByListeners";
+
+/// Why routes are not told apart by the names of servers.
+const NO_SERVER_NAMES: &str = "it has routes of one port told apart by the server name, or connections with another name refused. The \
+     rule of a listener forwards whatever comes to its target groups \
+     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html#listener-rules); the server \
+     name chooses the certificate alone \
+     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/tls-listener-certificates.html)";
+
+/// Why the end of connections without backends cannot be seen.
+const DROPPED: &str = "it wants a connection to nothing to be made and then reset. A port that nothing is behind is not listened \
+     on: \"Network Load Balancers drop unintended traffic without forwarding it to any targets\" \
+     (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html#listener-configuration). Its \
+     other part, the route's ResolvedRefs, is that of TLSRouteInvalidReferenceGrant and TCPRouteInvalidBackendRefNonexistent";
 
 /// Parameters of the class. Targets are checked as often as AWS allows, and drain as long as connections of the suite last.
 fn parameters() -> Value {
@@ -47,131 +84,69 @@ pub fn run_step() -> Result<()> {
         ..Args::first()
     };
     let suite = super::build_suite(&args)?;
-    let results = run(&args, &suite, ALL).with_context(|| args.title())?;
-    ensure!(results.passed() > 0, "no test of the suite ran");
+    let (results, ended) = run(&args, &suite, ALL).with_context(|| args.title())?;
+    ended.with_context(|| args.title())?;
+    ensure!(results.count(Verdict::Passed) > 0, "no test of the suite ran");
     Ok(())
 }
 
-/// Runs all of them, and writes the page of results.
+/// Runs all of them, and writes the page of results, also of those that failed.
 pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
     ensure!(!args.preview, "--preview is for the bundled proxy");
     let one = args.run_test.as_ref().map(|test| format!("TestLayer4/^{test}$"));
     let begun = Instant::now();
-    let results = run(args, suite, one.as_deref().unwrap_or(ALL))?;
+    let (results, ended) = run(args, suite, one.as_deref().unwrap_or(ALL))?;
     if one.is_none() {
         let path = args.report()?;
         let page = page(args.pace, &results, begun.elapsed());
         std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("    results: {}", path.display());
     }
-    Ok(())
+    ended
 }
 
-/// How each test ended.
-#[derive(Debug, Default)]
-struct Results(BTreeMap<String, Verdict>);
-
-impl Results {
-    fn note(&mut self, line: &str) {
-        if let Some((verdict, test)) = verdict(line) {
-            self.0.insert(test.to_owned(), verdict);
-        }
-    }
-
-    fn passed(&self) -> usize {
-        self.count(Verdict::Passed)
-    }
-
-    fn count(&self, wanted: Verdict) -> usize {
-        self.0.values().filter(|verdict| **verdict == wanted).count()
-    }
-}
-
-fn run(args: &Args, suite: &Path, tests: &str) -> Result<Results> {
-    installed(args, (simulated::NLB, parameters()), |cluster| {
-        tests_in(cluster, args, suite, tests)
+fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> {
+    let class = (simulated::NLB, parameters());
+    let make = |cluster: &Cluster, aws: &Aws| aws.class(cluster, (CLASS, class.0), &class.1);
+    installed(args, make, |cluster| {
+        let skipped = skipped();
+        let run = Run {
+            profiles: PROFILES,
+            tried: TRIED,
+            tests,
+            skipped: &skipped,
+        };
+        Ok(tests_in(cluster, args, suite, &run))
     })
 }
 
-fn tests_in(cluster: &Cluster, args: &Args, suite: &Path, tests: &str) -> Result<Results> {
-    let begun = Instant::now();
-    let suite = suite.display().to_string();
-    let skipped: Vec<&str> = SKIPPED.iter().map(|(test, _)| *test).collect();
-    let skipped = skipped.join(",");
-    let raised = timeouts(args.pace)
-        .iter()
-        .map(|(name, seconds)| format!("{name}:{seconds}"));
-    let raised = raised.collect::<Vec<_>>().join(";");
-    let mut line = common(&suite, CLASS, tests);
-    line.extend([
-        "--conformance-profiles",
-        PROFILES,
-        "--timeout-config-overrides",
-        &raised,
-    ]);
-    if !skipped.is_empty() {
-        line.extend(["--skip-tests", &skipped]);
-    }
-    let mut results = Results::default();
-    let ended = cluster.lines(&line, |text| {
-        println!("{text}");
-        results.note(text);
-        Ok(())
-    });
-    eprintln!(
-        "    {}: {} tests passed, {} failed, {} skipped, in {} s",
-        args.title(),
-        results.passed(),
-        results.count(Verdict::Failed),
-        results.count(Verdict::Skipped),
-        begun.elapsed().as_secs()
-    );
-    ended?;
-    Ok(results)
+fn skipped() -> Vec<(String, String)> {
+    let owned = |(test, why): &(&str, &str)| ((*test).to_owned(), (*why).to_owned());
+    SKIPPED.iter().map(owned).collect()
 }
 
 /// The page of results.
 fn page(pace: Pace, results: &Results, took: Duration) -> String {
-    let mut text = format!(
+    format!(
         "# Tests of layer 4 on AWS NLB, simulated\n\n\
          Tests of the official suite v1.6.3, unmodified, run one by one against Network Load Balancers of the simulator of AWS in this\n\
          repository (`e2e/aws`), over the suite's base manifests without their HTTP Gateways. **This is no conformance report, of\n\
          Gatewright or of AWS, and is never submitted or quoted as one**: a report is of the whole suite, which begins with Gateways\n\
          that serve HTTP.\n\n\
-         - Command: `cargo xtask conformance --provider aws-nlb --pace {pace}`, {took} s with cluster and builds\n\
-         - Delays: {delays}\n\
-         - Parameters of the class: `{parameters}`\n\
-         - Timeouts of the suite that are raised: {raised}\n\
-         - {passed} passed, {failed} failed, {skipped} not run\n\n\
-         | test | result |\n|---|---|\n",
-        pace = pace.name(),
+         {circumstances}\
+         - Tried beside the profiles {PROFILES}: {TRIED}, which the class serves with one TLSRoute for a listener, and so does not\n\
+         \x20 claim\n\
+         - {sum}; {took} s with cluster and builds\n\n\
+         {table}",
+        circumstances = circumstances(
+            pace,
+            "cargo xtask conformance --provider aws-nlb",
+            &parameters().to_string()
+        ),
+        sum = results.sum(),
         took = took.as_secs(),
-        delays = pace.told(),
-        parameters = parameters(),
-        raised = timeouts(pace)
-            .iter()
-            .map(|(name, seconds)| format!("{name} {seconds} s"))
-            .collect::<Vec<_>>()
-            .join(", "),
-        passed = results.passed(),
-        failed = results.count(Verdict::Failed),
-        skipped = results.count(Verdict::Skipped),
-    );
-    text.extend(results.0.iter().map(|(test, verdict)| row(test, *verdict)));
-    text
-}
-
-fn row(test: &str, verdict: Verdict) -> String {
-    let told = match verdict {
-        Verdict::Passed => "passed".to_owned(),
-        Verdict::Failed => "failed".to_owned(),
-        Verdict::Skipped => {
-            let why = SKIPPED.iter().find(|(skipped, _)| *skipped == test);
-            let why = why.map_or("of a feature that the class does not claim", |(_, why)| why);
-            format!("not run: {why}")
-        }
-    };
-    format!("| {test} | {told} |\n")
+        table = results.table(&skipped()),
+    )
 }
 
 #[cfg(test)]
@@ -202,6 +177,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert_eq!(results.0.len(), 3);
+        assert_eq!(results.all().len(), 3);
     }
 }

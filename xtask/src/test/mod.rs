@@ -193,6 +193,14 @@ const STEPS: &[Step] = &[
         run: |_| conformance::run_nlb_step(),
     },
     Step {
+        name: "conformance-lattice",
+        about: "those of the suite's core tests of HTTP that VPC Lattice can pass, against the simulated one",
+        full: true,
+        cluster: true,
+        tells: Tells::Only(&["tests passed, ", "results: "]),
+        run: |_| conformance::run_lattice_step(),
+    },
+    Step {
         name: "scenarios-aws",
         about: "the controller in a cluster with simulated AWS: refusals, deletion, no request lost; with --full all",
         full: false,

@@ -44,6 +44,12 @@ impl Reach {
         }
     }
 
+    /// Whether listeners of one port may pass TLS on and end it (the feature `TLSRouteModeMixed`). They are told apart by
+    /// the server name of a connection, which not every load balancer reads.
+    pub const fn mixes_tls_modes(self) -> bool {
+        !matches!(self, Self::Streams)
+    }
+
     /// Protocols of listeners.
     pub const fn protocols(self) -> &'static [Protocol] {
         match self {

@@ -4,6 +4,7 @@
 //! ListenerSets precedence picks a winner: the Gateway, then the oldest set, then by name
 //! (`ListenerSetSpec.listeners`, GEP-1713).
 
+use super::class::Reach;
 use super::listener::{ListenerNode, parse_protocol};
 use crate::translate::Refusal;
 use gatewright_crds::constants::listener::reason;
@@ -31,32 +32,55 @@ const fn family(protocol: Protocol) -> Family {
     }
 }
 
+/// In what two listeners of a port differ that they should not, or the other way round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clash {
+    Protocol,
+    Hostname,
+    /// Of two listeners of TLS one ends it and the other passes it on, which the class cannot tell apart.
+    Mode,
+}
+
+impl Clash {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Protocol | Self::Mode => reason::PROTOCOL_CONFLICT,
+            Self::Hostname => reason::HOSTNAME_CONFLICT,
+        }
+    }
+}
+
 /// How a listener conflicts with another, if it does. One whose protocol the class does not serve can lose, and is in
 /// nobody's way.
-fn conflict(one: &ListenerNode, other: &ListenerNode) -> Option<&'static str> {
+fn conflict(one: &ListenerNode, other: &ListenerNode, reach: Reach) -> Option<Clash> {
     let wanted = one.protocol.or_else(|| parse_protocol(&one.protocol_text))?;
     let (first, second) = (family(wanted), family(other.protocol?));
     if one.port != other.port || ((first == Family::Udp) != (second == Family::Udp)) {
         return None;
     }
     if first != second {
-        return Some(reason::PROTOCOL_CONFLICT);
+        return Some(Clash::Protocol);
+    }
+    let is_tls = |node: &ListenerNode| node.protocol == Some(Protocol::Tls);
+    if is_tls(one) && is_tls(other) && one.tls_mode != other.tls_mode && !reach.mixes_tls_modes() {
+        return Some(Clash::Mode);
     }
     match first {
-        Family::Http | Family::Tls => (one.hostname == other.hostname).then_some(reason::HOSTNAME_CONFLICT),
-        Family::Tcp | Family::Udp => Some(reason::PROTOCOL_CONFLICT),
+        Family::Http | Family::Tls => (one.hostname == other.hostname).then_some(Clash::Hostname),
+        Family::Tcp | Family::Udp => Some(Clash::Protocol),
     }
 }
 
 /// Marks the losers. `groups` are the listeners of one object each, in order of precedence.
-pub fn resolve(groups: &mut [Vec<ListenerNode>]) {
+pub fn resolve(groups: &mut [Vec<ListenerNode>], reach: Reach) {
+    type Mark = Option<(Clash, Refusal)>;
     let mut settled: Vec<ListenerNode> = Vec::new();
     for group in groups {
         let against = |one: &ListenerNode, other: &ListenerNode| {
-            conflict(one, other).map(|reason| refusal(reason, one, other))
+            conflict(one, other, reach).map(|clash| (clash, refusal(clash, one, other)))
         };
         // Those that lose to an object of higher precedence are out of the way of their neighbours.
-        let mut marks: Vec<Option<Refusal>> = group
+        let mut marks: Vec<Mark> = group
             .iter()
             .map(|one| settled.iter().find_map(|other| against(one, other)))
             .collect();
@@ -65,42 +89,59 @@ pub fn resolve(groups: &mut [Vec<ListenerNode>]) {
             .enumerate()
             .filter(|(at, _)| marks.get(*at).is_some_and(Option::is_none))
             .collect();
-        let beside: Vec<(usize, Refusal)> = left
+        let beside: Vec<(usize, (Clash, Refusal))> = left
             .iter()
             .filter_map(|(at, one)| {
                 let mut others = left.iter().filter(|(other, _)| other != at);
                 Some((*at, others.find_map(|(_, other)| against(one, other))?))
             })
             .collect();
-        for (at, refusal) in beside {
+        for (at, found) in beside {
             if let Some(mark) = marks.get_mut(at) {
-                *mark = Some(refusal);
+                *mark = Some(found);
             }
         }
         for (node, mark) in group.iter_mut().zip(marks) {
-            if mark.is_some() {
-                node.refused.clone_from(&mark);
-                node.conflict = mark;
-                node.model = None;
-            } else if node.protocol.is_some() {
-                settled.push(node.clone());
+            let Some((clash, refusal)) = mark else {
+                if node.protocol.is_some() {
+                    settled.push(node.clone());
+                }
+                continue;
+            };
+            if clash == Clash::Mode {
+                // "the list of kinds [..] the implementation supports for that Listener configuration"
+                // (`ListenerStatus.supportedKinds`): it supports none.
+                node.kinds.clear();
             }
+            node.refused = Some(refusal.clone());
+            node.conflict = Some(refusal);
+            node.model = None;
         }
     }
 }
 
-fn refusal(reason: &'static str, one: &ListenerNode, other: &ListenerNode) -> Refusal {
-    let what = if reason == reason::HOSTNAME_CONFLICT {
-        format!("hostname {}", one.hostname)
-    } else {
-        format!("protocol {}", one.protocol_text)
-    };
-    let with = match other.protocol {
-        Some(_) if reason == reason::PROTOCOL_CONFLICT => format!(" of protocol {}", other.protocol_text),
-        _ => String::new(),
+fn refusal(clash: Clash, one: &ListenerNode, other: &ListenerNode) -> Refusal {
+    let (what, with) = match clash {
+        Clash::Hostname => (format!("hostname {}", one.hostname), String::new()),
+        Clash::Mode => (
+            format!("protocol {}, mode {}", one.protocol_text, one.tls_mode),
+            format!(
+                " of mode {}; this class does one of both on a port",
+                other.tls_mode
+            ),
+        ),
+        Clash::Protocol => {
+            let with = other
+                .protocol
+                .map(|_| format!(" of protocol {}", other.protocol_text));
+            (
+                format!("protocol {}", one.protocol_text),
+                with.unwrap_or_default(),
+            )
+        }
     };
     Refusal {
-        reason,
+        reason: clash.reason(),
         message: format!(
             "port {}, {what}: in conflict with listener {}{with}",
             one.port, other.key

@@ -108,7 +108,7 @@ pub fn evaluate(
         }
         sets.push(node);
     }
-    conflict::resolve(&mut groups);
+    conflict::resolve(&mut groups, class.reach);
     let mut listeners: Vec<ListenerNode> = groups.into_iter().flatten().collect();
     mark_overlaps(&mut listeners);
     let client_certificate = spec

@@ -34,6 +34,8 @@ pub struct ListenerNode {
     pub protocol_text: Str,
     /// Protocol; `None` when it is none of ours.
     pub protocol: Option<Protocol>,
+    /// `tls.mode`, `Terminate` where none is written.
+    pub tls_mode: TlsMode,
     /// Hostname.
     pub hostname: HostPattern,
     /// Which namespaces may attach routes.
@@ -101,6 +103,7 @@ pub fn evaluate(
         port: u16::try_from(*port).unwrap_or_default(),
         protocol_text: protocol_text.as_str().into(),
         protocol,
+        tls_mode: tls_mode(tls.as_deref()),
         hostname: HostPattern::parse(hostname.as_deref().unwrap_or_default()),
         namespaces: namespace_rule(spec, &object.namespace),
         kinds: supported.to_vec(),
@@ -227,6 +230,11 @@ fn with_client_validation(
     Ok(Some(ListenerTls::Terminate(terminate)))
 }
 
+/// Listeners of TLS and HTTPS end it where nothing else is asked for (`ListenerTLSConfig.mode`, its default).
+fn tls_mode(tls: Option<&gatewright_crds::api::ListenerTlsConfig>) -> TlsMode {
+    tls.and_then(|tls| tls.mode).unwrap_or(TlsMode::Terminate)
+}
+
 /// TLS of the model; `Err` when the listener cannot be programmed, with the reason left in `node`.
 fn tls_settings(
     view: &View<'_>,
@@ -238,8 +246,7 @@ fn tls_settings(
     if !matches!(protocol, Protocol::Https | Protocol::Tls) {
         return Ok(None);
     }
-    let mode = tls.and_then(|tls| tls.mode).unwrap_or(TlsMode::Terminate);
-    if mode == TlsMode::Passthrough {
+    if tls_mode(tls) == TlsMode::Passthrough {
         if protocol == Protocol::Https {
             node.refused = Some(Refusal {
                 reason: reason::UNSUPPORTED_VALUE,

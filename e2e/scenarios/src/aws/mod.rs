@@ -6,7 +6,7 @@ mod place;
 
 pub use follow::Follow;
 pub use grpc::{Call, call};
-pub use place::{CLASS, LATTICE_CLASS, PARAMETERS, Place, web};
+pub use place::{CLASS, LATTICE_CLASS, NETWORK_CLASS, PARAMETERS, Place, web};
 
 use ::http::{Method, Request, StatusCode};
 use anyhow::{Context, Result, bail};

@@ -11,6 +11,8 @@ use tokio::net::lookup_host;
 
 /// The class of Application Load Balancers in the cluster of these scenarios.
 pub const CLASS: &str = "aws-alb";
+/// The class of Network Load Balancers there.
+pub const NETWORK_CLASS: &str = "aws-nlb";
 /// The class of VPC Lattice there.
 pub const LATTICE_CLASS: &str = "aws-lattice";
 /// `apiVersion` and kind of parameters.

@@ -87,6 +87,7 @@ impl<C: Lattice> Caller<'_, C> {
             Call::Tag(kind, arn, tags) => cloud.tag(*kind, arn, tags).await,
             Call::Untag(kind, arn, keys) => cloud.untag(*kind, arn, keys).await,
             Call::Delete(kind, arn) => gone_is_fine(self.delete(*kind, arn).await),
+            Call::End(kind, arn) => self.end(*kind, arn).await,
             Call::AssociateVpc(..)
             | Call::SetGroups(..)
             | Call::DissociateVpc(..)
@@ -185,6 +186,25 @@ impl<C: Lattice> Caller<'_, C> {
             Kind::Service => self.cloud.delete_service(arn).await,
             Kind::TargetGroup => self.cloud.delete_group(arn).await,
         }
+    }
+
+    async fn end(&self, kind: Kind, arn: &Arn) -> Answer<()> {
+        gone_is_fine(self.delete(kind, arn).await)?;
+        let is_there = match kind {
+            // Their deletion has no states.
+            Kind::Certificate | Kind::Network => false,
+            Kind::Service => self.cloud.service(arn).await?.is_some(),
+            Kind::TargetGroup => self.cloud.group(arn).await?.is_some(),
+        };
+        if is_there {
+            return Err(CloudError {
+                kind: ErrorKind::Conflict,
+                operation: "plan",
+                code: "".into(),
+                message: "AWS is removing it".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// Over the one before. ACM refuses that when the key is of another type or size

@@ -147,6 +147,8 @@ pub enum Call {
     Untag(Kind, Arn, BTreeSet<Str>),
     /// It goes.
     Delete(Kind, Arn),
+    /// It goes, and the step has failed until it has gone: AWS may give up (`DELETE_FAILED`).
+    End(Kind, Arn),
     /// A listener goes.
     DeleteListener(Arn),
     /// A rule goes.

@@ -337,6 +337,22 @@ fn it_waits_for_what_aws_does_in_its_own_time() {
     assert_eq!(memory.contents(), BTreeMap::new());
 }
 
+/// Whoever waits for the end of a Gateway waits until AWS has ended everything: it may give up half-way.
+#[test]
+fn the_end_of_a_gateway_is_not_told_before_everything_has_gone() {
+    let memory = Arc::new(Memory::new(Delays {
+        status: 60,
+        draining: 0,
+        search: 0,
+    }));
+    settle(&memory, Some(&Growing::stages()[0]));
+    let gateway = ObjectName::new("infra", "edge");
+    let ends = |memory| drive(remove(&driver(memory), &gateway)).unwrap().is_converged();
+    let runs = (0..80).take_while(|_| !ends(&memory)).count();
+    assert!((1..80).contains(&runs), "{runs}");
+    assert_eq!(memory.contents(), BTreeMap::new());
+}
+
 /// A live Gateway is not told of errors while something that nobody wants any more comes to its end.
 #[test]
 fn what_goes_is_no_error_of_the_gateway() {

@@ -1,8 +1,11 @@
 //! Gateways: listeners against each other, and statuses that were there before.
 
 use super::{gateway, listener};
+use crate::Engine;
+use crate::graph::class::{ClassProfile, Reach};
+use crate::graph::parameters::ParametersKind;
 use crate::snapshot::{Change, Kind};
-use crate::testing::{GATEWAY, at, engine, engine_with, program, short, status, upserts};
+use crate::testing::{GATEWAY, at, engine, engine_with, options, program, short, status, upserts};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -51,6 +54,52 @@ fn listeners_in_conflict_all_lose_and_the_others_are_served() {
     );
     assert_eq!(listener(&found, "odd")["supportedKinds"], json!([]));
     assert_eq!(listener(&found, "f")["supportedKinds"][0]["kind"], "UDPRoute");
+}
+
+/// `TLSRouteModeMixed` and its suite's test TLSRouteListenerMixedTerminationNotSupported: where server names are not read, TLS ends
+/// at all listeners of a port or at none.
+#[test]
+fn a_class_that_reads_no_server_names_has_one_mode_of_tls_on_a_port() {
+    let yaml = gateway(
+        "
+  listeners:
+  - {name: a, port: 443, protocol: TLS, hostname: a.example, tls: {mode: Passthrough}}
+  - {name: b, port: 443, protocol: TLS, hostname: b.example, tls: {certificateRefs: [{name: none}]}}
+  - {name: c, port: 444, protocol: TLS, hostname: a.example, tls: {mode: Passthrough}}
+  - {name: d, port: 444, protocol: TLS, hostname: b.example, tls: {mode: Passthrough}}",
+    );
+    let conflicts = |reach: Reach| {
+        const CLOUD: &str = "gatewright.dev/aws-nlb";
+        let mut options = options();
+        options.profiles.push(ClassProfile {
+            controller: CLOUD.into(),
+            features: Vec::new(),
+            parameters: ParametersKind::AwsAlb,
+            reach,
+        });
+        let mut engine = Engine::new(options);
+        engine.update(upserts(&yaml.replace("gatewright.dev/software", CLOUD)), at(0));
+        let found = status(&engine, Kind::Gateway, "gw");
+        ["a", "b", "c", "d"].map(|name| {
+            let listener = listener(&found, name);
+            let kinds = listener["supportedKinds"].as_array().unwrap().len();
+            let conditions = &listener["conditions"];
+            let conflict = conditions.as_array().unwrap().iter().find(|condition| {
+                condition["type"] == "Conflicted" && condition["reason"] == "ProtocolConflict"
+            });
+            assert_eq!(kinds, usize::from(conflict.is_none()));
+            conflict.map(|condition| condition["message"].as_str().unwrap().to_owned())
+        })
+    };
+    let [first, second, third, fourth] = conflicts(Reach::Streams);
+    assert!(first.unwrap().contains("mode Passthrough"));
+    let second = second.unwrap();
+    assert!(
+        second.contains("mode Terminate") && second.contains("one of both"),
+        "{second}"
+    );
+    assert_eq!((third, fourth), (None, None));
+    assert_eq!(conflicts(Reach::Everything), [const { None }; 4]);
 }
 
 /// Checklist item 14 (test GatewayInvalidRouteKind).

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use gatewright_scenarios::aws::{LATTICE_CLASS, Place, web, writes};
 use gatewright_scenarios::world::{GATEWAY_API, http_listener, until};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ async fn hostnames_are_services_and_nothing_is_left_in_the_end() -> Result<()> {
         ensure!(body.contains(pod), "{host}{path}: {body}");
     }
 
-    // A weight is one edit of one rule.
+    // A weight is one edit of each of a rule's matches: a path and what is below it are two.
     aws.calls().await?;
     world
         .apply(&route("second", &[HOST], "/two", &[("two", 0), ("one", 1)]))
@@ -79,8 +80,15 @@ async fn hostnames_are_services_and_nothing_is_left_in_the_end() -> Result<()> {
     };
     until("the other backend to answer", moved).await?;
     let calls = aws.calls().await?;
-    let changes = writes(&calls);
-    println!("{changes:?}");
+    ensure!(writes(&calls) == BTreeMap::from([("UpdateRule", 2)]), "{calls:?}");
+    // Whatever is looked at again is as it should be.
+    let look = async || {
+        let calls = aws.calls().await?;
+        ensure!(writes(&calls).is_empty(), "{calls:?}");
+        let looked = calls.keys().any(|name| name.ends_with(":ListRules"));
+        Ok(looked.then_some(()).ok_or_else(|| format!("{calls:?}")))
+    };
+    until("another look", look).await?;
 
     // A hostname goes with its last route.
     for name in ["first", "second"] {

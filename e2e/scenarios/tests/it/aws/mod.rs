@@ -1,10 +1,11 @@
-//! Application Load Balancers and services of VPC Lattice of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
+//! Load balancers and services of VPC Lattice of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
 //! brings both.
 
 mod certificates;
 mod gated;
 mod grpc_route;
 mod lattice;
+mod network;
 mod protected;
 mod refused;
 mod rollout;

@@ -156,7 +156,11 @@ fn end(arn: &Arn, seen: &SeenGroup, why: Ending, changes: &mut Changes) {
         .any(|status| *status == TargetStatus::Draining);
     if why == Ending::Gone || (registered.is_empty() && !drains) {
         let note = Note::delete(of, "nothing leads there any more");
-        changes.push(Phase::Delete, note, Call::Delete(Kind::TargetGroup, arn.clone()));
+        let call = match why {
+            Ending::Replaced => Call::Delete(Kind::TargetGroup, arn.clone()),
+            Ending::Gone => Call::End(Kind::TargetGroup, arn.clone()),
+        };
+        changes.push(Phase::Delete, note, call);
     }
 }
 
@@ -218,7 +222,7 @@ fn differences(wanted: &Health, seen: &SeenHealth) -> Vec<FieldChange> {
     found
 }
 
-/// Everything goes. What AWS is still busy with is refused, and tried again.
+/// Everything goes. What AWS is still busy with is refused, and tried again, until nothing is left: then nobody looks any more.
 pub(super) fn remove(observed: &Observed, changes: &mut Changes) {
     const GONE: &str = "the Gateway is gone";
     for seen in observed.services.values() {
@@ -230,16 +234,12 @@ pub(super) fn remove(observed: &Observed, changes: &mut Changes) {
                 changes.push(Phase::Delete, note, call);
             }
         }
-        if seen.service.status != Status::Going {
-            let note = Note::delete(of, GONE);
-            let call = Call::Delete(Kind::Service, seen.service.arn.clone());
-            changes.push(Phase::Delete, note, call);
-        }
+        let note = Note::delete(of, GONE);
+        let call = Call::End(Kind::Service, seen.service.arn.clone());
+        changes.push(Phase::Delete, note, call);
     }
     for (arn, seen) in &observed.target_groups {
-        if seen.group.status != Status::Going {
-            end(arn, seen, Ending::Gone, changes);
-        }
+        end(arn, seen, Ending::Gone, changes);
     }
     for (arn, seen) in &observed.networks {
         let of = resource(NETWORK, seen.network.name.clone());
