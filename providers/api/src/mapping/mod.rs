@@ -6,6 +6,7 @@
 
 mod aws_alb;
 mod aws_lattice;
+mod aws_nlb;
 mod page;
 
 use crate::feature::Feature;
@@ -78,6 +79,7 @@ impl Provider {
         match self {
             Self::AwsAlb => Some(aws_alb::ROWS),
             Self::AwsLattice => Some(aws_lattice::ROWS),
+            Self::AwsNlb => Some(aws_nlb::ROWS),
             _ => None,
         }
     }

@@ -36,10 +36,6 @@ pub const fn aws_nlb(feature: Feature) -> Support {
         Feature::InvalidShare => approximate(
             "the share of invalid backends goes to a target group without targets: its connections are closed",
         ),
-        Feature::ClientValidation | Feature::ClientValidationFallback => {
-            none("clients are not asked for certificates")
-        }
-        Feature::ListenerFilters => NLB_NO_HTTP,
         Feature::Tracing => none("it records no traces"),
         Feature::BackendTls => none("certificates of targets are not verified"),
         Feature::BackendClientCertificate => none("targets are shown no certificate"),
