@@ -96,6 +96,12 @@ pub(super) fn requests(
             keys,
         });
     }
+    let looks = looks(service, operation).iter();
+    found.extend(looks.map(|action| Request {
+        action: (*action).to_owned(),
+        resource: "*".to_owned(),
+        keys: BTreeMap::new(),
+    }));
     // `API_CreateTrustStore`: the bundle is read as whoever calls it.
     if (service, operation) == ("elbv2", "CreateTrustStore") {
         let part = |member| text(input, member).unwrap_or("*");
@@ -112,6 +118,30 @@ pub(super) fn requests(
         });
     }
     found
+}
+
+/// What an operation of Elastic Load Balancing looks at with the caller's rights
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html>).
+fn looks(service: &str, operation: &str) -> &'static [&'static str] {
+    match (service, operation) {
+        ("elbv2", "CreateLoadBalancer") => &[
+            "ec2:DescribeAccountAttributes",
+            "ec2:DescribeAddresses",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        ("elbv2", "CreateTargetGroup") => &["ec2:DescribeInternetGateways", "ec2:DescribeVpcs"],
+        ("elbv2", "RegisterTargets") => &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        ("elbv2", "SetIpAddressType" | "SetSubnets") => &["ec2:DescribeSubnets"],
+        _ => &[],
+    }
 }
 
 /// Tags in the input of a call; none when it cannot have any.

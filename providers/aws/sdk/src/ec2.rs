@@ -6,15 +6,13 @@
 mod address;
 mod describe;
 mod group;
-mod instance;
 mod network;
 mod tag;
 
 pub use address::Address;
 pub use describe::Filter;
 pub use group::{NewSecurityGroup, Permission, Range, SecurityGroup, Source};
-pub use instance::{Instance, NetworkInterface};
-pub use network::{AvailabilityZone, RouteTable, Subnet, Vpc};
+pub use network::{RouteTable, Subnet, Vpc};
 
 use crate::calls::{Call, Service};
 use crate::transport::Track;

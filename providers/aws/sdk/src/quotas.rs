@@ -3,7 +3,7 @@
 //! Protocol: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>. Operations:
 //! <https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html>.
 
-use crate::calls::quotas::{GET_SERVICE_QUOTA, LIST_SERVICE_QUOTAS};
+use crate::calls::quotas::LIST_SERVICE_QUOTAS;
 use crate::calls::{Call, Service};
 use crate::transport::Track;
 use crate::wire::endpoint::{EndpointError, Place};
@@ -11,7 +11,6 @@ use crate::wire::{Definition, Request, Wire, unreadable};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::sdk_config::SdkConfig;
 use gatewright_aws::cloud::Answer;
-use gatewright_provider_api::contract::ErrorKind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -55,19 +54,6 @@ pub struct Quota {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Get<'a> {
-    service_code: &'a str,
-    quota_code: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Got {
-    quota: Quota,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
 struct List<'a> {
     service_code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,27 +78,11 @@ impl Quotas {
         Ok(Self { wire })
     }
 
-    /// `GetServiceQuota`: none when the service has no such quota.
-    ///
-    /// # Errors
-    /// By kind.
-    pub async fn get(&self, service_code: &str, quota_code: &str) -> Answer<Option<Quota>> {
-        let request = Get {
-            service_code,
-            quota_code,
-        };
-        match self.call::<_, Got>(&GET_SERVICE_QUOTA, &request).await {
-            Ok(got) => Ok(Some(got.quota)),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// `ListServiceQuotas`: all quotas of a service, for example `elasticloadbalancing`.
     ///
     /// # Errors
     /// By kind.
-    pub async fn list(&self, service_code: &str) -> Answer<Vec<Quota>> {
+    pub(crate) async fn list(&self, service_code: &str) -> Answer<Vec<Quota>> {
         let call = &LIST_SERVICE_QUOTAS;
         let mut quotas = Vec::new();
         let mut token: Option<String> = None;

@@ -52,7 +52,7 @@ impl S3 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn put(&self, bucket: &str, key: &str, body: &str) -> Answer<()> {
+    pub(crate) async fn put(&self, bucket: &str, key: &str, body: &str) -> Answer<()> {
         let request = request(Method::PUT, (bucket, key), body.to_owned());
         self.call(&PUT_OBJECT, request).await
     }
@@ -62,7 +62,7 @@ impl S3 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn delete(&self, bucket: &str, key: &str) -> Answer<()> {
+    pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Answer<()> {
         let request = request(Method::DELETE, (bucket, key), String::new());
         self.call(&DELETE_OBJECT, request).await
     }

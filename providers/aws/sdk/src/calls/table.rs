@@ -348,10 +348,7 @@ pub static ALL: &[&Call] = &[
     &ec2::DESCRIBE_SUBNETS,
     &ec2::DESCRIBE_ADDRESSES,
     &ec2::DESCRIBE_ROUTE_TABLES,
-    &ec2::DESCRIBE_AVAILABILITY_ZONES,
     &ec2::DESCRIBE_SECURITY_GROUPS,
-    &ec2::DESCRIBE_NETWORK_INTERFACES,
-    &ec2::DESCRIBE_INSTANCES,
     &ec2::CREATE_SECURITY_GROUP,
     &ec2::DELETE_SECURITY_GROUP,
     &ec2::AUTHORIZE_SECURITY_GROUP_INGRESS,
@@ -396,7 +393,6 @@ pub static ALL: &[&Call] = &[
         "what of a kind is ours, in one listing",
     ),
     // Quotas.
-    &quotas::GET_SERVICE_QUOTA,
     &quotas::LIST_SERVICE_QUOTAS,
     // Identity.
     &sts::GET_CALLER_IDENTITY,
@@ -418,7 +414,32 @@ pub static IMPLIED: &[Implied] = &[
         condition: None,
         why: "CreateTrustStore reads the bundle as whoever calls it",
     },
+    looked_at(
+        "ec2:DescribeAccountAttributes",
+        "CreateLoadBalancer looks at the account's network as whoever calls it",
+    ),
+    looked_at(
+        "ec2:DescribeInternetGateways",
+        "CreateLoadBalancer, CreateTargetGroup and RegisterTargets look whether the VPC has a way to the internet",
+    ),
+    looked_at(
+        "ec2:DescribeInstances",
+        "RegisterTargets looks for its targets as whoever calls it",
+    ),
 ];
+
+/// What calls of Elastic Load Balancing look at with the caller's rights
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html>); VPCs, subnets, security groups
+/// and addresses are looked at by the controller, too, and so are among the calls.
+const fn looked_at(action: &'static str, why: &'static str) -> Implied {
+    Implied {
+        action,
+        grant: Grant::LoadBalancing,
+        on: &[Kind::Any],
+        condition: None,
+        why,
+    }
+}
 
 /// S3.
 pub(crate) mod s3 {
@@ -466,15 +487,8 @@ pub(crate) mod ec2 {
     pub static DESCRIBE_SUBNETS: Call = describe("DescribeSubnets", "discovery of subnets");
     pub static DESCRIBE_ROUTE_TABLES: Call =
         describe("DescribeRouteTables", "which subnets reach the internet");
-    pub static DESCRIBE_AVAILABILITY_ZONES: Call =
-        describe("DescribeAvailabilityZones", "which zones are zones of the region");
     pub static DESCRIBE_SECURITY_GROUPS: Call =
         describe("DescribeSecurityGroups", "what exists, and what nodes let in");
-    pub static DESCRIBE_NETWORK_INTERFACES: Call = describe(
-        "DescribeNetworkInterfaces",
-        "which security groups pods and nodes have",
-    );
-    pub static DESCRIBE_INSTANCES: Call = describe("DescribeInstances", "nodes as targets");
     pub static CREATE_SECURITY_GROUP: Call = Call {
         on: &[SecurityGroup, Vpc],
         ..group(
@@ -503,12 +517,6 @@ pub(crate) mod ec2 {
 pub(crate) mod quotas {
     use super::{Bucket, Call, Service, read};
 
-    pub static GET_SERVICE_QUOTA: Call = read(
-        Service::Quotas,
-        "GetServiceQuota",
-        Bucket::QuotasRead,
-        "quota forecast",
-    );
     pub static LIST_SERVICE_QUOTAS: Call = read(
         Service::Quotas,
         "ListServiceQuotas",

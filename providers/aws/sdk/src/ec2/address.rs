@@ -21,7 +21,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn addresses(&self, filters: &[Filter]) -> Answer<Vec<Address>> {
+    pub(crate) async fn addresses(&self, filters: &[Filter]) -> Answer<Vec<Address>> {
         let mut form = form(&DESCRIBE_ADDRESSES);
         add_filters(&mut form, filters);
         let answer: AddressesXml = self.call(&DESCRIBE_ADDRESSES, form).await?;

@@ -80,7 +80,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn security_groups(&self, filters: &[Filter]) -> Answer<Vec<SecurityGroup>> {
+    pub(crate) async fn security_groups(&self, filters: &[Filter]) -> Answer<Vec<SecurityGroup>> {
         self.list::<GroupPage>(&DESCRIBE_SECURITY_GROUPS, filters).await
     }
 
@@ -88,7 +88,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind: [`NotOurs`](gatewright_provider_api::contract::ErrorKind::NotOurs) when the VPC has one of this name.
-    pub async fn create_security_group(&self, new: &NewSecurityGroup<'_>) -> Answer<String> {
+    pub(crate) async fn create_security_group(&self, new: &NewSecurityGroup<'_>) -> Answer<String> {
         let mut form = form(&CREATE_SECURITY_GROUP);
         form.add("GroupName", new.name);
         form.add("GroupDescription", new.description);
@@ -105,7 +105,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind: [`InUse`](gatewright_provider_api::contract::ErrorKind::InUse) while an interface has it.
-    pub async fn delete_security_group(&self, id: &str) -> Answer<()> {
+    pub(crate) async fn delete_security_group(&self, id: &str) -> Answer<()> {
         let mut form = form(&DELETE_SECURITY_GROUP);
         form.add("GroupId", id);
         let Nothing {} = self.call(&DELETE_SECURITY_GROUP, form).await?;
@@ -116,7 +116,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind: [`Conflict`](gatewright_provider_api::contract::ErrorKind::Conflict) when one of them is there.
-    pub async fn authorize_ingress(&self, group: &str, ingress: &BTreeSet<Permission>) -> Answer<()> {
+    pub(crate) async fn authorize_ingress(&self, group: &str, ingress: &BTreeSet<Permission>) -> Answer<()> {
         self.change_ingress(&AUTHORIZE_SECURITY_GROUP_INGRESS, group, ingress)
             .await
     }
@@ -125,7 +125,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind: [`NotFound`](gatewright_provider_api::contract::ErrorKind::NotFound) when one of them is not there.
-    pub async fn revoke_ingress(&self, group: &str, ingress: &BTreeSet<Permission>) -> Answer<()> {
+    pub(crate) async fn revoke_ingress(&self, group: &str, ingress: &BTreeSet<Permission>) -> Answer<()> {
         self.change_ingress(&REVOKE_SECURITY_GROUP_INGRESS, group, ingress)
             .await
     }

@@ -1,11 +1,9 @@
-//! VPCs, subnets, route tables, zones.
+//! VPCs, subnets, route tables.
 
-use super::describe::{Filter, Page, add_filters};
+use super::Ec2;
+use super::describe::{Filter, Page};
 use super::tag::TagSet;
-use super::{Ec2, form};
-use crate::calls::ec2::{
-    DESCRIBE_AVAILABILITY_ZONES, DESCRIBE_ROUTE_TABLES, DESCRIBE_SUBNETS, DESCRIBE_VPCS,
-};
+use crate::calls::ec2::{DESCRIBE_ROUTE_TABLES, DESCRIBE_SUBNETS, DESCRIBE_VPCS};
 use crate::wire::xml::Items;
 use gatewright_aws::cloud::Answer;
 use serde::Deserialize;
@@ -52,23 +50,12 @@ pub struct RouteTable {
     pub gateways: BTreeMap<String, String>,
 }
 
-/// `AvailabilityZone`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AvailabilityZone {
-    /// `ZoneName`, for example `eu-central-1a`.
-    pub name: String,
-    /// `ZoneId`, for example `euc1-az2`: the same place in every account.
-    pub id: String,
-    /// `ZoneType`: `availability-zone`, `local-zone` or `wavelength-zone`.
-    pub kind: String,
-}
-
 impl Ec2 {
     /// `DescribeVpcs`.
     ///
     /// # Errors
     /// By kind; an id that does not exist is none, it gives no entry.
-    pub async fn vpcs(&self, filters: &[Filter]) -> Answer<Vec<Vpc>> {
+    pub(crate) async fn vpcs(&self, filters: &[Filter]) -> Answer<Vec<Vpc>> {
         self.list::<VpcPage>(&DESCRIBE_VPCS, filters).await
     }
 
@@ -76,7 +63,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn subnets(&self, filters: &[Filter]) -> Answer<Vec<Subnet>> {
+    pub(crate) async fn subnets(&self, filters: &[Filter]) -> Answer<Vec<Subnet>> {
         self.list::<SubnetPage>(&DESCRIBE_SUBNETS, filters).await
     }
 
@@ -84,24 +71,8 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn route_tables(&self, filters: &[Filter]) -> Answer<Vec<RouteTable>> {
+    pub(crate) async fn route_tables(&self, filters: &[Filter]) -> Answer<Vec<RouteTable>> {
         self.list::<RouteTablePage>(&DESCRIBE_ROUTE_TABLES, filters).await
-    }
-
-    /// `DescribeAvailabilityZones`; it has no pages.
-    ///
-    /// # Errors
-    /// By kind.
-    pub async fn zones(&self, filters: &[Filter]) -> Answer<Vec<AvailabilityZone>> {
-        let mut form = form(&DESCRIBE_AVAILABILITY_ZONES);
-        add_filters(&mut form, filters);
-        let answer: ZonesXml = self.call(&DESCRIBE_AVAILABILITY_ZONES, form).await?;
-        let zones = answer.zones.into_iter().map(|zone| AvailabilityZone {
-            name: zone.name,
-            id: zone.id,
-            kind: zone.kind,
-        });
-        Ok(zones.collect())
     }
 }
 
@@ -296,20 +267,4 @@ impl Page for RouteTablePage {
         });
         (tables.collect(), self.next)
     }
-}
-
-#[derive(Deserialize)]
-struct ZonesXml {
-    #[serde(rename = "availabilityZoneInfo", default)]
-    zones: Items<ZoneXml>,
-}
-
-#[derive(Deserialize)]
-struct ZoneXml {
-    #[serde(rename = "zoneName")]
-    name: String,
-    #[serde(rename = "zoneId", default)]
-    id: String,
-    #[serde(rename = "zoneType", default)]
-    kind: String,
 }

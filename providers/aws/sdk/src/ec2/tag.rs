@@ -44,7 +44,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn create_tags<'a>(
+    pub(crate) async fn create_tags<'a>(
         &self,
         resources: &[&str],
         tags: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -61,7 +61,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// By kind.
-    pub async fn delete_tags(&self, resources: &[&str], keys: &[&str]) -> Answer<()> {
+    pub(crate) async fn delete_tags(&self, resources: &[&str], keys: &[&str]) -> Answer<()> {
         if keys.is_empty() {
             return Ok(());
         }

@@ -2,7 +2,6 @@
 
 use super::describe::Page;
 use super::group::GroupPage;
-use super::instance::{InstancePage, InterfacePage};
 use super::network::{RouteTablePage, SubnetPage, VpcPage};
 use super::{Permission, Range, Source};
 use crate::wire::xml;
@@ -129,49 +128,6 @@ fn permissions_come_one_for_each_source() {
         all(Source::PrefixList("pl-1".into())),
     ];
     assert_eq!(groups[0].ingress, BTreeSet::from(wanted));
-}
-
-#[test]
-fn instances_come_out_of_their_reservations() {
-    let (instances, _) = page::<InstancePage>(
-        "<R><reservationSet>\
-         <item><reservationId>r-1</reservationId><instancesSet>\
-         <item><instanceId>i-1</instanceId><instanceState><code>16</code><name>running</name></instanceState>\
-         <placement><availabilityZone>eu-central-1a</availabilityZone></placement><vpcId>vpc-1</vpcId>\
-         <groupSet><item><groupId>sg-1</groupId><groupName>n</groupName></item></groupSet></item>\
-         </instancesSet></item>\
-         <item><reservationId>r-2</reservationId><instancesSet>\
-         <item><instanceId>i-2</instanceId><instanceState><code>48</code><name>terminated</name></instanceState></item>\
-         </instancesSet></item></reservationSet></R>",
-    );
-    assert_eq!(
-        instances.iter().map(|one| &*one.id).collect::<Vec<_>>(),
-        ["i-1", "i-2"]
-    );
-    assert_eq!(
-        (&*instances[0].zone, &instances[0].groups),
-        ("eu-central-1a", &set(&["sg-1"]))
-    );
-    assert_eq!((&*instances[1].state, &*instances[1].vpc), ("terminated", ""));
-}
-
-#[test]
-fn interfaces_have_all_their_addresses() {
-    let (interfaces, _) = page::<InterfacePage>(
-        "<R><networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>\
-         <availabilityZone>eu-central-1a</availabilityZone><description>ELB app/x/1</description>\
-         <attachment><attachmentId>a</attachmentId><instanceId>i-1</instanceId></attachment>\
-         <groupSet><item><groupId>sg-1</groupId></item></groupSet><tagSet/>\
-         <privateIpAddress>10.0.0.5</privateIpAddress><privateIpAddressesSet>\
-         <item><privateIpAddress>10.0.0.5</privateIpAddress><primary>true</primary></item>\
-         <item><privateIpAddress>10.0.0.6</privateIpAddress></item></privateIpAddressesSet>\
-         <ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item></ipv6AddressesSet>\
-         </item></networkInterfaceSet></R>",
-    );
-    let addresses: Vec<String> = interfaces[0].addresses.iter().map(ToString::to_string).collect();
-    assert_eq!(addresses, ["10.0.0.5", "10.0.0.6", "2001:db8::1"]);
-    assert_eq!(interfaces[0].instance.as_deref(), Some("i-1"));
-    assert_eq!(interfaces[0].description, "ELB app/x/1");
 }
 
 /// XML 1.0 section 4.4: documents may declare entities; ours never need them.

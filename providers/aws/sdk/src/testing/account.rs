@@ -10,21 +10,20 @@ use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const ZONES: &str =
-    "<DescribeAvailabilityZonesResponse><availabilityZoneInfo/></DescribeAvailabilityZonesResponse>";
+const VPCS: &str = "<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>";
 
 #[tokio::test]
 async fn a_call_is_signed_and_named_as_the_services_want_it() {
-    let server = Server::start(|_, _| Reply::ok(ZONES)).await;
+    let server = Server::start(|_, _| Reply::ok(VPCS)).await;
     let (account, seen) = account(&server.url, Setup::default());
-    assert_eq!(account.ec2().zones(&[]).await, Ok(Vec::new()));
+    assert_eq!(account.ec2().vpcs(&[]).await, Ok(Vec::new()));
 
     let [request] = &server.received()[..] else {
         panic!("one request was expected");
     };
     assert_eq!(
         request.body,
-        "Action=DescribeAvailabilityZones&Version=2016-11-15"
+        "Action=DescribeVpcs&Version=2016-11-15&MaxResults=100"
     );
     assert_eq!(
         request.header("content-type"),
@@ -45,7 +44,7 @@ async fn a_call_is_signed_and_named_as_the_services_want_it() {
         request.header("user-agent")
     );
     assert!(request.header("amz-sdk-request").contains("attempt=1; max=3"));
-    assert_eq!(seen.attempts(), [("DescribeAvailabilityZones", Done)]);
+    assert_eq!(seen.attempts(), [("DescribeVpcs", Done)]);
 }
 
 /// Standard retries of the SDK, and our limiter: throttled attempts are told to both.
@@ -53,12 +52,12 @@ async fn a_call_is_signed_and_named_as_the_services_want_it() {
 async fn throttled_attempts_are_repeated_and_slow_the_bucket_down() {
     let server = Server::start(|number, _| match number {
         0 | 1 => Reply::ec2_error(503, "RequestLimitExceeded"),
-        _ => Reply::ok(ZONES),
+        _ => Reply::ok(VPCS),
     });
     let server = server.await;
     let (account, seen) = account(&server.url, Setup::default());
-    assert_eq!(account.ec2().zones(&[]).await, Ok(Vec::new()));
-    let name = "DescribeAvailabilityZones";
+    assert_eq!(account.ec2().vpcs(&[]).await, Ok(Vec::new()));
+    let name = "DescribeVpcs";
     assert_eq!(
         seen.attempts(),
         [(name, Throttled), (name, Throttled), (name, Done)]
@@ -201,7 +200,7 @@ async fn refused_credentials_say_what_to_do() {
 
 #[tokio::test]
 async fn who_would_wait_too_long_is_told_when_to_come_back_and_sends_nothing() {
-    let server = Server::start(|_, _| Reply::ok(ZONES)).await;
+    let server = Server::start(|_, _| Reply::ok(VPCS)).await;
     let raised = Figures {
         burst: 1,
         per_second: 0.1,
@@ -212,8 +211,8 @@ async fn who_would_wait_too_long_is_told_when_to_come_back_and_sends_nothing() {
         ..Setup::default()
     };
     let (account, _) = account(&server.url, setup);
-    account.ec2().zones(&[]).await.unwrap();
-    let refused = account.ec2().zones(&[]).await.unwrap_err().kind;
+    account.ec2().vpcs(&[]).await.unwrap();
+    let refused = account.ec2().vpcs(&[]).await.unwrap_err().kind;
     let ErrorKind::Throttled { after: Some(after) } = refused else {
         panic!("{refused:?}");
     };
@@ -249,13 +248,13 @@ async fn a_call_that_is_not_listed_is_not_sent() {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_sent() {
-    let server = Server::start(|_, _| Reply::ok(ZONES)).await;
+    let server = Server::start(|_, _| Reply::ok(VPCS)).await;
     let setup = Setup {
         credentials: false,
         ..Setup::default()
     };
     let (account, _) = account(&server.url, setup);
-    assert!(account.ec2().zones(&[]).await.is_err());
+    assert!(account.ec2().vpcs(&[]).await.is_err());
     assert!(account.balancer_named("x").await.is_err());
     assert!(server.received().is_empty());
 }
@@ -264,7 +263,7 @@ async fn without_credentials_nothing_is_sent() {
 async fn an_endless_answer_is_cut_off() {
     let server = Server::start(|_, _| Reply::ok(vec![b' '; 33 * 1024 * 1024])).await;
     let (account, _) = account(&server.url, Setup::default());
-    assert!(account.ec2().zones(&[]).await.is_err());
+    assert!(account.ec2().vpcs(&[]).await.is_err());
 }
 
 #[tokio::test]

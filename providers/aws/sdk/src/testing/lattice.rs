@@ -403,10 +403,13 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
     answers(of_own, (&own, "/one"), "404").await;
 
     take_away(&driver, &cloud, &target).await;
+    assert_eq!(cloud.lattice_limits().await.unwrap().rules, 10);
     // No permission is asked for that is not used, and none is used that is not asked for.
     let attempts = seen.attempts();
     let made: BTreeSet<&str> = attempts.iter().map(|(operation, _)| *operation).collect();
-    let of_lattice = ALL.iter().filter(|call| call.service == Of::VpcLattice);
+    let of_lattice = ALL
+        .iter()
+        .filter(|call| matches!(call.service, Of::VpcLattice | Of::Quotas));
     let missing: Vec<&str> = of_lattice
         .map(|call| call.operation)
         .filter(|operation| !made.contains(operation))
