@@ -26,6 +26,8 @@ SERVICES = {
     "quotas": "service-quotas",
     "lattice": "vpc-lattice",
     "s3": "s3",
+    "waf": "wafv2",
+    "shield": "shield",
 }
 
 # Words that AWS answers although its model does not have them.

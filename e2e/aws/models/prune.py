@@ -65,6 +65,16 @@ SERVICES = {
         UpdateListener UpdateRule UpdateService UpdateServiceNetwork UpdateServiceNetworkVpcAssociation
         UpdateTargetGroup""",
     ),
+    "shield": (
+        "shield/2016-06-02",
+        """CreateProtection CreateSubscription DeleteProtection DescribeProtection GetSubscriptionState ListProtections
+        ListTagsForResource""",
+    ),
+    "waf": (
+        "wafv2/2019-07-29",
+        """AssociateWebACL CreateWebACL DeleteWebACL DisassociateWebACL GetWebACLForResource ListResourcesForWebACL
+        ListWebACLs""",
+    ),
     "quotas": (
         "service-quotas/2019-06-24",
         """GetAWSDefaultServiceQuota GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas ListServices""",

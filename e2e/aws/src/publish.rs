@@ -255,6 +255,7 @@ fn served(account: &Account, balancer: &Balancer, address: Ipv4Addr, now: u64) -
         },
         address: IpAddr::V4(address),
         further: Vec::new(),
+        blocks: account.waf.of(&balancer.arn).is_some_and(|(_, acl)| acl.blocks()),
         dns_name: balancer.dns_name.clone(),
         active: balancer.active(now),
         attributes: balancer.attributes.clone(),

@@ -1,7 +1,7 @@
 //! The services that are served.
 
 use crate::service::Service;
-use crate::{acm, ec2, elb, lattice, quotas, s3, sts, tagging};
+use crate::{acm, ec2, elb, lattice, quotas, s3, shield, sts, tagging, waf};
 
 /// All of them. Which one a call is for is told by its target, path or version.
 pub const SERVICES: &[Service] = &[
@@ -39,6 +39,16 @@ pub const SERVICES: &[Service] = &[
         id: "lattice",
         model: include_str!("../models/lattice.json"),
         operations: lattice::OPERATIONS,
+    },
+    Service {
+        id: "shield",
+        model: include_str!("../models/shield.json"),
+        operations: shield::OPERATIONS,
+    },
+    Service {
+        id: "waf",
+        model: include_str!("../models/waf.json"),
+        operations: waf::OPERATIONS,
     },
     Service {
         id: "quotas",

@@ -1,6 +1,6 @@
 //! All that exists, by account and region.
 
-use crate::{acm, ec2, elb, lattice, quotas, s3, sts};
+use crate::{acm, ec2, elb, lattice, quotas, s3, shield, sts, waf};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,10 @@ pub struct Account {
     pub s3: s3::State,
     /// VPC Lattice.
     pub lattice: lattice::State,
+    /// AWS Shield: of the region `us-east-1` alone.
+    pub shield: shield::State,
+    /// AWS WAF.
+    pub waf: waf::State,
     /// STS.
     pub sts: sts::State,
     /// Quotas.

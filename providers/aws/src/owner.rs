@@ -12,6 +12,12 @@ pub const FINGERPRINT: &str = "gatewright.dev/fingerprint";
 pub const BUNDLE: &str = "gatewright.dev/bundle";
 /// Seconds since 1970 when a replaced load balancer's successor took over.
 pub const RETIRED: &str = "gatewright.dev/retired";
+/// The web ACL that was put in front of a load balancer.
+pub const WEB_ACL: &str = "gatewright.dev/web-acl";
+/// That Shield Advanced was asked to protect a load balancer.
+pub const SHIELD: &str = "gatewright.dev/shield";
+/// Value of [`SHIELD`].
+pub const ADVANCED: &str = "advanced";
 /// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.
 pub const GIVEN: &str = "gatewright.dev/given";
 
@@ -59,6 +65,11 @@ impl Owner {
         tags.insert(RESOURCE.into(), value(resource));
         tags
     }
+}
+
+/// Name of the protection of a load balancer that is ours: others' have other names. AWS takes letters, digits, spaces and `_.-`.
+pub fn protection_name(balancer: &str) -> Str {
+    format!("gatewright {balancer}").into()
 }
 
 /// The Gateway that a resource of this cluster was made for, by its tags. `None` also where the name may be longer

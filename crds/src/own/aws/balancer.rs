@@ -90,6 +90,20 @@ pub struct AwsLoadBalancerParametersSpec {
         regex(pattern = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     )]
     pub trust_store_bucket: Option<String>,
+    /// Web ACL of AWS WAF in front of an Application Load Balancer, by ARN, in place of any other. Without it none is touched
+    /// but one that was put there for this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 256),
+        regex(
+            pattern = "^arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[A-Za-z0-9_-]{1,128}/[0-9a-f-]{36}$"
+        )
+    )]
+    pub web_acl: Option<String>,
+    /// Whether AWS Shield Advanced protects an Application Load Balancer. The account must have subscribed to it, which costs. Off by
+    /// default: a protection that others made is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shield_advanced: Option<bool>,
     /// Settings of single listeners, by port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
@@ -175,6 +189,8 @@ impl AwsLoadBalancerParametersSpec {
             cross_zone,
             ssl_policy,
             trust_store_bucket,
+            web_acl,
+            shield_advanced,
             listeners,
             target_groups,
             tags,
@@ -197,6 +213,8 @@ impl AwsLoadBalancerParametersSpec {
             cross_zone: cross_zone.or(base.cross_zone),
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
             trust_store_bucket: trust_store_bucket.or_else(|| base.trust_store_bucket.clone()),
+            web_acl: web_acl.or_else(|| base.web_acl.clone()),
+            shield_advanced: shield_advanced.or(base.shield_advanced),
             listeners: both(listeners, base.listeners.as_ref(), |mine, base| {
                 ListenerParameters::all_over(mine, base)
             }),

@@ -23,6 +23,7 @@ fn config(active: bool) -> Arc<Config> {
         lattice: None,
         address: IpAddr::V4(ADDRESS),
         further: Vec::new(),
+        blocks: false,
         dns_name: NAME.to_owned(),
         active,
         attributes: BTreeMap::new(),

@@ -493,6 +493,7 @@ pub(super) fn delete(account: &mut Account, context: &Context, input: &Value) ->
     account.elb.recount(arn);
     account.elb.balancers.remove(arn);
     account.elb.tags.remove(arn);
+    account.waf.forget(arn);
     account.elb.changed.balancers.insert(arn.to_owned());
     surroundings::use_certificates(account, arn);
     surroundings::release(account, context, &owner);

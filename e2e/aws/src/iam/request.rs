@@ -45,6 +45,8 @@ fn prefix(service: &str, operation: &str) -> Option<&'static str> {
         ("tagging", _) => Some("tag"),
         ("quotas", _) => Some("servicequotas"),
         ("lattice", _) => Some("vpc-lattice"),
+        ("waf", _) => Some("wafv2"),
+        ("shield", _) => Some("shield"),
         _ => None,
     }
 }
@@ -77,6 +79,7 @@ pub(super) fn requests(
         }
         ("ec2", made) if made != "CreateTags" && tags.is_some() => Some(("ec2:CreateTags", "ec2")),
         ("acm", "ImportCertificate" | "RequestCertificate") => Some(("acm:AddTagsToCertificate", "acm")),
+        ("shield", "CreateProtection") => Some(("shield:TagResource", "shield")),
         ("lattice", made) if made.starts_with("Create") => Some(("vpc-lattice:TagResource", "vpc-lattice")),
         _ => None,
     };
@@ -117,6 +120,7 @@ pub(super) fn requests(
             resource,
         });
     }
+    found.extend(waf(account, context, (service, operation), input));
     found
 }
 
@@ -142,6 +146,31 @@ fn looks(service: &str, operation: &str) -> &'static [&'static str] {
         ("elbv2", "SetIpAddressType" | "SetSubnets") => &["ec2:DescribeSubnets"],
         _ => &[],
     }
+}
+
+/// What calls about web ACLs of load balancers need beside their own action ("Actions that require additional permissions
+/// settings", <https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_service-with-iam.html>).
+fn waf(
+    account: &Account,
+    context: &Context,
+    (service, operation): (&str, &str),
+    input: &Value,
+) -> Option<Request> {
+    if service != "waf" {
+        return None;
+    }
+    let balancer = text(input, "ResourceArn")?;
+    let (action, resource) = match operation {
+        "AssociateWebACL" | "DisassociateWebACL" => ("elasticloadbalancing:SetWebACL", balancer),
+        // "This call uses GetWebACL, to verify that your account has permission" (`API_GetWebACLForResource`).
+        "GetWebACLForResource" => ("wafv2:GetWebACL", account.waf.of(balancer)?.0),
+        _ => return None,
+    };
+    Some(Request {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        keys: keys(account, context, resource, None),
+    })
 }
 
 /// Tags in the input of a call; none when it cannot have any.
@@ -231,7 +260,9 @@ fn resources(
     let one = |resource: String| vec![resource];
     match (service, operation) {
         // Reading is not limited to resources, but in ACM.
-        ("elbv2" | "ec2" | "tagging" | "quotas" | "sts" | "lattice", _) if reads => anything(),
+        ("elbv2" | "ec2" | "tagging" | "quotas" | "sts" | "lattice" | "waf" | "shield", _) if reads => {
+            anything()
+        }
         ("sts", _) => one(text(input, "RoleArn").unwrap_or("*").to_owned()),
         ("s3", _) => {
             let part = |member| text(input, member).unwrap_or("*");
@@ -278,6 +309,15 @@ fn resources(
         ("ec2", _) => text(input, "GroupId").map_or_else(anything, |id| {
             one(context.arn("ec2", &format!("security-group/{id}")))
         }),
+        ("shield", "CreateProtection") => one(crate::shield::arn(context, "*")),
+        ("shield", "DeleteProtection") => one(crate::shield::arn(
+            context,
+            text(input, "ProtectionId").unwrap_or("*"),
+        )),
+        ("waf", "AssociateWebACL") => ["WebACLArn", "ResourceArn"]
+            .iter()
+            .filter_map(|member| text(input, member).map(str::to_owned))
+            .collect(),
         ("lattice", _) => lattice(account, context, operation, input),
         ("acm", "ListCertificates") => anything(),
         ("acm", _) => match text(input, "CertificateArn") {
@@ -379,7 +419,8 @@ fn keys(
         .into_iter()
         .chain(account.ec2.tagged())
         .chain(account.acm.tagged())
-        .chain(account.lattice.tagged());
+        .chain(account.lattice.tagged())
+        .chain(account.shield.tagged());
     for (tag, value) in all.filter(|(arn, _)| arn == resource).flat_map(|(_, tags)| tags) {
         for service in ["aws", "ec2", "elasticloadbalancing"] {
             let own = service == "aws" || resource.contains(&format!(":{service}:"));

@@ -95,6 +95,7 @@ impl State {
             kind: config::Kind::Lattice,
             address,
             further: Vec::new(),
+            blocks: false,
             dns_name: service.dns_name.clone(),
             active,
             attributes: BTreeMap::from([

@@ -26,6 +26,8 @@ pub(super) fn body(of: impl Into<Bytes>) -> Body {
 pub(super) enum Refusal {
     /// The request is malformed.
     BadRequest,
+    /// A web ACL blocks it.
+    Forbidden,
     /// TRACE.
     Method,
     /// The body is larger than a Lambda function takes.
@@ -54,6 +56,7 @@ impl Refusal {
     fn status(self) -> (u16, &'static str) {
         match self {
             Self::BadRequest => (400, "Bad Request"),
+            Self::Forbidden => (403, "Forbidden"),
             Self::Method => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
             Self::TooLarge => (413, "Request Entity Too Large"),

@@ -37,6 +37,9 @@ pub struct Balancer {
     /// Elastic IP addresses, where it listens as well.
     #[serde(default)]
     pub further: Vec<IpAddr>,
+    /// Whether a web ACL in front of it lets nobody through.
+    #[serde(default)]
+    pub blocks: bool,
     /// `DNSName`.
     pub dns_name: String,
     /// Whether its state is `active`: it serves and its name resolves from then on.

@@ -56,6 +56,11 @@ async fn decide(
     serving: &Serving,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
+    // "HTTP 403: Forbidden. You configured an AWS WAF web access control list (web ACL) ... and it blocked a request"
+    // (load-balancer-troubleshooting).
+    if serving.blocks {
+        return Err(Refusal::Forbidden);
+    }
     if *request.method() == Method::TRACE {
         return Err(Refusal::Method);
     }

@@ -211,6 +211,7 @@ impl Supervisor {
             balancer: BalancerAttributes::new(&known.from.attributes),
             listener: ListenerAttributes::new(&read.from.attributes),
             clients: read.from.clients.clone(),
+            blocks: known.from.blocks,
             lattice: known.from.lattice.clone(),
             groups,
             jar: self.jar.clone(),

@@ -17,6 +17,8 @@ pub(super) struct Serving {
     pub(super) listener: ListenerAttributes,
     /// What is done with client certificates.
     pub(super) clients: Option<ClientCertificates>,
+    /// Whether a web ACL lets nobody through.
+    pub(super) blocks: bool,
     /// The service of VPC Lattice that it is of, if it is of one.
     pub(super) lattice: Option<LatticeService>,
     pub(super) groups: HashMap<Arn, Arc<Group>>,

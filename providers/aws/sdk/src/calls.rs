@@ -12,7 +12,7 @@ use crate::limiter::Bucket;
 pub use grant::Grant;
 pub use policy::policy;
 pub use table::{ALL, IMPLIED};
-pub(crate) use table::{ec2, quotas, s3, sts};
+pub(crate) use table::{ec2, quotas, s3, shield, sts, waf};
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,10 @@ pub enum Service {
     Quotas,
     /// S3.
     S3,
+    /// AWS WAF.
+    Waf,
+    /// AWS Shield.
+    Shield,
     /// Security Token Service.
     Sts,
 }
@@ -46,6 +50,8 @@ impl Service {
             Self::Tagging => "Resource Groups Tagging API",
             Self::Quotas => "Service Quotas",
             Self::S3 => "S3",
+            Self::Waf => "WAFV2",
+            Self::Shield => "Shield",
             Self::Sts => "STS",
         }
     }
@@ -60,6 +66,8 @@ impl Service {
             Self::Tagging => "resourcegroupstagging",
             Self::Quotas => "servicequotas",
             Self::S3 => "s3",
+            Self::Waf => "wafv2",
+            Self::Shield => "shield",
             Self::Sts => "sts",
         }
     }
@@ -75,6 +83,8 @@ impl Service {
             Self::Tagging => Some("tag"),
             Self::Quotas => Some("servicequotas"),
             Self::S3 => Some("s3"),
+            Self::Waf => Some("wafv2"),
+            Self::Shield => Some("shield"),
             Self::Sts => None,
         }
     }
@@ -132,6 +142,8 @@ pub struct Implied {
     pub grant: Grant,
     /// What it is allowed on.
     pub on: &'static [Kind],
+    /// Under which condition.
+    pub scope: Scope,
     /// A further condition: key and value, compared as equal strings.
     pub condition: Option<(&'static str, &'static str)>,
     /// What it is for.
@@ -145,6 +157,12 @@ pub enum Kind {
     Any,
     /// An Application or Network Load Balancer.
     LoadBalancer,
+    /// An Application Load Balancer.
+    ApplicationLoadBalancer,
+    /// A web ACL of AWS WAF.
+    WebAcl,
+    /// A protection by AWS Shield Advanced.
+    Protection,
     /// Its listener.
     Listener,
     /// A listener's rule.
@@ -191,6 +209,9 @@ impl Kind {
                 "elasticloadbalancing:*:*:loadbalancer/app/*/*",
                 "elasticloadbalancing:*:*:loadbalancer/net/*/*",
             ],
+            Self::ApplicationLoadBalancer => &["elasticloadbalancing:*:*:loadbalancer/app/*/*"],
+            Self::WebAcl => &["wafv2:*:*:regional/webacl/*/*"],
+            Self::Protection => &["shield::*:protection/*"],
             Self::Listener => &[
                 "elasticloadbalancing:*:*:listener/app/*/*/*",
                 "elasticloadbalancing:*:*:listener/net/*/*/*",
@@ -233,6 +254,8 @@ pub enum Scope {
     MarksOrOurs,
     /// What it is done to is ours by its name.
     Named,
+    /// None: an action that it needs beside its own ([`IMPLIED`]) has the condition that counts.
+    Joined,
     /// Tags what is just being made by these actions, or what is marked as ours already.
     Tags(&'static [&'static str]),
 }

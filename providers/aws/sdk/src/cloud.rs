@@ -8,10 +8,12 @@ mod convert;
 mod listeners;
 mod listing;
 mod network;
+mod protections;
 mod rules;
 mod tagging;
 mod target_groups;
 mod trust_stores;
+mod web_acls;
 
 use crate::Account;
 use crate::calls::{self, Service};

@@ -6,7 +6,9 @@ use crate::error::cloud_error;
 use crate::limiter::{Bucket, Figures, Limiter, Limiters};
 use crate::quotas::Quotas;
 use crate::s3::S3;
+use crate::shield::Shield;
 use crate::transport::{Observer, Paced, Track};
+use crate::waf::Waf;
 use crate::wire::endpoint::EndpointError;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region};
@@ -167,6 +169,8 @@ impl Connector {
             tagging: aws_sdk_resourcegroupstagging::Client::from_conf(tagging.build()),
             ec2: Ec2::new(config, http.clone(), track.clone())?,
             s3: S3::new(config, http.clone(), track.clone())?,
+            waf: Waf::new(config, http.clone(), track.clone())?,
+            shield: Shield::new(config, http.clone(), track.clone())?,
             quotas: Quotas::new(config, http, track)?,
             region,
             identity,
@@ -241,6 +245,8 @@ pub struct Account {
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) ec2: Ec2,
     pub(crate) s3: S3,
+    pub(crate) waf: Waf,
+    pub(crate) shield: Shield,
     quotas: Quotas,
     region: String,
     identity: Identity,

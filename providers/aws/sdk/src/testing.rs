@@ -11,8 +11,10 @@ mod life;
 mod network;
 mod scale;
 mod secrets;
+mod shield;
 mod simulator;
 mod tls;
+mod web_acls;
 
 use crate::limiter::{Bucket, Figures};
 use crate::transport::{Attempt, AttemptOutcome, Observer};

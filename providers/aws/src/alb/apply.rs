@@ -3,7 +3,7 @@
 use super::step::{Call, Group, Id, Ledger, Step};
 use crate::cloud::{
     Action, Answer, Arn, Clients, Cloud, CloudError, Forward, Kind, ListenerSettings, ListenerTls,
-    NewBalancer, NewGroup, NewListener, NewRule, NewTargetGroup, NewTrustStore, RuleSettings,
+    NewBalancer, NewGroup, NewListener, NewProtection, NewRule, NewTargetGroup, NewTrustStore, RuleSettings,
 };
 use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
 use gatewright_aws_core::alb::Balancer;
@@ -97,6 +97,12 @@ impl<C: Cloud> Caller<'_, C> {
                     .set_ip_address_type(&self.arn(&Id::Balancer)?, *wanted)
                     .await
             }
+            Call::AssociateWebAcl(acl) => cloud.associate_web_acl(&self.arn(&Id::Balancer)?, acl).await,
+            Call::DisassociateWebAcl => {
+                gone_is_fine(cloud.disassociate_web_acl(&self.arn(&Id::Balancer)?).await)
+            }
+            Call::CreateProtection(name, tags) => self.protect(name, tags).await,
+            Call::DeleteProtection(id, balancer) => gone_is_fine(cloud.delete_protection(id, balancer).await),
             Call::CreateListener(..)
             | Call::ModifyListener(..)
             | Call::CloseListener(..)
@@ -183,6 +189,19 @@ impl<C: Cloud> Caller<'_, C> {
             .add_tags(Kind::Certificate, std::slice::from_ref(over), &fingerprint)
             .await?;
         Ok(over.clone())
+    }
+
+    /// One that somebody else made does as well.
+    async fn protect(&self, name: &str, tags: &Tags) -> Answer<()> {
+        let new = NewProtection {
+            name: name.into(),
+            balancer: self.arn(&Id::Balancer)?,
+            tags: tags.clone(),
+        };
+        match self.cloud.create_protection(&new).await {
+            Err(error) if error.kind == ErrorKind::NotOurs => Ok(()),
+            answer => answer,
+        }
     }
 
     async fn create_security_group(&self, new: &NewGroup) -> Answer<()> {

@@ -2,7 +2,7 @@
 
 use super::observed::{Observed, SeenBalancer, SeenGroup, SeenListener, SeenRule};
 use crate::cloud::{Answer, Arn, Balancer, Cloud, Kind, Listener, Tagged};
-use crate::owner::{Owner, Tags};
+use crate::owner::{Owner, SHIELD, Tags, WEB_ACL};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads everything that has the owner's marks, at a time in seconds since 1970.
@@ -47,6 +47,16 @@ async fn read_balancer<C: Cloud>(
     (balancer, tags): (Balancer, Tags),
 ) -> Answer<SeenBalancer> {
     let attributes = cloud.balancer_attributes(&balancer.arn).await?;
+    let web_acl = if tags.contains_key(WEB_ACL) {
+        cloud.web_acl(&balancer.arn).await?
+    } else {
+        None
+    };
+    let protection = if tags.contains_key(SHIELD) {
+        cloud.protection(&balancer.arn).await?
+    } else {
+        None
+    };
     let found = cloud.listeners(&balancer.arn).await?;
     let arns: Vec<Arn> = found.iter().map(|listener| listener.arn.clone()).collect();
     let mut tags_of = read_tags(cloud, &arns).await?;
@@ -60,6 +70,8 @@ async fn read_balancer<C: Cloud>(
         balancer,
         attributes,
         tags,
+        web_acl,
+        protection,
         listeners,
     })
 }

@@ -1,7 +1,10 @@
 //! What exists for one Gateway.
 
-use crate::cloud::{Arn, Attributes, Balancer, Group, Health, Listener, Rule, State, TargetGroup};
+use crate::cloud::{
+    Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+};
 use crate::owner::Tags;
+use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +37,10 @@ pub struct SeenBalancer {
     pub attributes: Attributes,
     /// Its tags.
     pub tags: Tags,
+    /// Its web ACL; only read where we put one.
+    pub web_acl: Option<Str>,
+    /// Its protection by Shield Advanced; only read where we asked for one.
+    pub protection: Option<Protection>,
     /// Its listeners, those of others too.
     pub listeners: Vec<SeenListener>,
 }

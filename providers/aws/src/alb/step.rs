@@ -121,6 +121,14 @@ pub enum Call {
     SetSecurityGroups(Balancer),
     /// Its addresses change.
     SetIpAddressType(IpAddressType),
+    /// A web ACL is put in front of it, by ARN.
+    AssociateWebAcl(Str),
+    /// It is taken away.
+    DisassociateWebAcl,
+    /// Shield Advanced protects it, with all tags of the protection.
+    CreateProtection(Str, Tags),
+    /// A protection goes: its id, and the load balancer that it is of.
+    DeleteProtection(Str, Arn),
     /// A listener is made.
     CreateListener(Arc<Listener>, Tags),
     /// A listener changes.

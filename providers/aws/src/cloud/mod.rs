@@ -19,11 +19,13 @@ mod error;
 mod listener;
 mod listing;
 mod network;
+mod protection;
 mod rule;
 mod tagging;
 mod target_group;
 mod trust_store;
 mod urgency;
+mod web_acl;
 
 pub use balancer::{Balancer, Balancers, NewBalancer, State};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
@@ -31,11 +33,13 @@ pub use error::CloudError;
 pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
 pub use listing::Listing;
 pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
+pub use protection::{NewProtection, Protection, Protections};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};
 pub use target_group::{Group as TargetGroup, Health, NewTargetGroup, TargetGroups};
 pub use trust_store::{NewTrustStore, TrustStores};
 pub use urgency::Urgency;
+pub use web_acl::WebAcls;
 
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
@@ -69,6 +73,8 @@ pub trait Cloud:
     + Network
     + Certificates
     + TrustStores
+    + WebAcls
+    + Protections
     + Tagging
     + Listing
     + Send

@@ -98,6 +98,34 @@ impl Memory {
         );
     }
 
+    /// Has a load balancer protected, as its owner would.
+    pub fn plant_protection(&self, balancer: &str, name: &str) {
+        let mut state = self.state();
+        let found = state.balancers.values().find(|kept| &*kept.of.name == balancer);
+        let Some(balancer) = found.map(|kept| kept.of.arn.clone()) else {
+            return;
+        };
+        let id = state.make("protection", &Tags::new());
+        let kept = super::state::KeptProtection {
+            name: name.into(),
+            balancer,
+        };
+        state.protections.insert(id, kept);
+    }
+
+    /// Puts a web ACL in front of a load balancer, as its owner would; or takes it away.
+    pub fn set_web_acl(&self, name: &str, acl: Option<&str>) {
+        let mut state = self.state();
+        let found = state.balancers.values().find(|kept| &*kept.of.name == name);
+        let Some(arn) = found.map(|kept| kept.of.arn.clone()) else {
+            return;
+        };
+        match acl {
+            Some(acl) => state.web_acls.insert(arn, acl.into()),
+            None => state.web_acls.remove(&arn),
+        };
+    }
+
     /// A target group that somebody made, with a pod of theirs.
     pub fn plant_group(&self, name: &str) -> Arn {
         let mut state = self.state();
@@ -165,6 +193,9 @@ fn names(state: &State) -> BTreeMap<Arn, Resource> {
     for (arn, kept) in &state.target_groups {
         name(arn, "target group", kept.of.name.clone());
     }
+    for (id, kept) in &state.protections {
+        name(id, "protection", kept.name.clone());
+    }
     for (id, group) in &state.security_groups {
         name(id, "security group", group.name.clone());
     }
@@ -223,8 +254,9 @@ impl State {
             } = &kept.of;
             let groups: Vec<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?}",
-                kept.attributes
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?} {:?}",
+                kept.attributes,
+                self.web_acls.get(arn)
             );
         }
         if let Some(kept) = self.target_groups.get(arn) {
@@ -233,6 +265,9 @@ impl State {
             } = &kept.of;
             let targets: Vec<&Target> = kept.targets.keys().collect();
             return format!("{fixed:?} {vpc} {health:?} {:?} {targets:?}", kept.attributes);
+        }
+        if let Some(kept) = self.protections.get(arn) {
+            return format!("of {}", named(&kept.balancer));
         }
         if let Some(group) = self.security_groups.get(arn) {
             return format!("{} {:?}", group.vpc, group.ingress);
@@ -291,7 +326,13 @@ impl State {
     }
 
     fn lose(&mut self, arn: &Arn) {
+        if self.protections.remove(arn).is_some() {
+            self.tags.remove(arn);
+            return;
+        }
         if self.balancers.contains_key(arn) {
+            // Whoever takes it away by hand takes its protection away, too.
+            self.protections.retain(|_, kept| kept.balancer != *arn);
             self.delete_balancer(arn);
             return;
         }
@@ -346,6 +387,10 @@ impl State {
                 body: "".into(),
             })
         };
+        // Nothing of it is looked at but its name, by which it is ours.
+        if self.protections.contains_key(arn) {
+            return false;
+        }
         if let Some(kept) = self.balancers.get_mut(arn) {
             kept.of.ip_address_type = IpAddressType::Dualstack;
             kept.of.subnets = ["subnet-b".into(), "subnet-c".into()].into();

@@ -8,6 +8,7 @@ mod inventory;
 mod listeners;
 mod listing;
 mod network;
+mod protections;
 mod rules;
 mod state;
 mod tagging;
@@ -16,6 +17,7 @@ mod target_groups;
 mod tests;
 mod trust_stores;
 mod turns;
+mod web_acls;
 
 pub use state::Delays;
 pub use turns::Turns;

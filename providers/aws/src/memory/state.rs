@@ -44,6 +44,10 @@ pub(super) struct State {
     pub security_groups: BTreeMap<Arn, Group>,
     pub certificates: BTreeMap<Arn, KeptCertificate>,
     pub trust_stores: BTreeMap<Arn, KeptStore>,
+    /// Web ACLs of load balancers.
+    pub web_acls: BTreeMap<Arn, Str>,
+    /// Protections by Shield Advanced, by what stands for their ids.
+    pub protections: BTreeMap<Arn, KeptProtection>,
     /// What lies in S3.
     pub bundles: BTreeMap<Place, Str>,
     pub subnets: BTreeMap<Str, SubnetDetails>,
@@ -98,6 +102,12 @@ pub(super) struct KeptCertificate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeptStore {
     pub name: Str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeptProtection {
+    pub name: Str,
+    pub balancer: Arn,
 }
 
 impl State {
@@ -231,6 +241,7 @@ impl State {
         let Some(kept) = self.balancers.remove(arn) else {
             return;
         };
+        self.web_acls.remove(arn);
         let until = self.now + self.delays.release;
         for group in kept.of.security_groups {
             self.held.insert(group, until);

@@ -9,6 +9,8 @@ mod partial;
 mod pools;
 mod quota;
 mod rules;
+mod shield;
 mod steady;
 mod swept;
 mod target;
+mod web_acls;

@@ -4,8 +4,8 @@ use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener, Rule,
-    Tagged, TargetGroup,
+    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener,
+    Protection, Rule, Tagged, TargetGroup,
 };
 use crate::owner::{GATEWAY, Tags};
 use gatewright_aws_core::Str;
@@ -38,6 +38,8 @@ pub struct Known {
     ages: Ages,
     pub balancers: Shelf<Option<Balancer>>,
     pub balancer_attributes: Shelf<Attributes>,
+    pub web_acls: Shelf<Option<Str>>,
+    pub protections: Shelf<Option<Protection>>,
     pub listeners: Shelf<Vec<Listener>>,
     pub listener_attributes: Shelf<Attributes>,
     pub listener_certificates: Shelf<BTreeSet<Arn>>,
@@ -73,6 +75,8 @@ impl Known {
             ages,
             balancers: Shelf::default(),
             balancer_attributes: Shelf::default(),
+            web_acls: Shelf::default(),
+            protections: Shelf::default(),
             listeners: Shelf::default(),
             listener_attributes: Shelf::default(),
             listener_certificates: Shelf::default(),
@@ -175,6 +179,8 @@ impl Known {
         }
         self.balancers.drop(arn);
         self.balancer_attributes.drop(arn);
+        self.web_acls.drop(arn);
+        self.protections.drop(arn);
         self.listeners.drop(arn);
         self.listener_attributes.drop(arn);
         self.listener_certificates.drop(arn);
@@ -449,6 +455,8 @@ impl Known {
         let keep = |arn: &Arn| reached.contains(arn);
         self.balancers.retain(keep);
         self.balancer_attributes.retain(keep);
+        self.web_acls.retain(keep);
+        self.protections.retain(keep);
         self.listeners.retain(keep);
         self.listener_attributes.retain(keep);
         self.listener_certificates.retain(keep);

@@ -21,12 +21,14 @@ mod certificates;
 mod known;
 mod listeners;
 mod network;
+mod protections;
 mod rules;
 mod shelf;
 mod sweep;
 mod tagging;
 mod target_groups;
 mod trust_stores;
+mod web_acls;
 
 pub use sweep::Sweep;
 

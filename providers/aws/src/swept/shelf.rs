@@ -1,7 +1,10 @@
 //! What is known of one kind of thing, by ARN.
 
-use crate::cloud::{Arn, Attributes, Balancer, Group, Health, Listener, Rule, State, TargetGroup};
+use crate::cloud::{
+    Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+};
 use crate::owner::Tags;
+use gatewright_aws_core::Str;
 use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
@@ -25,6 +28,8 @@ pub trait Holds {
 
 impl Holds for Attributes {}
 impl Holds for BTreeSet<Arn> {}
+impl Holds for Option<Str> {}
+impl Holds for Option<Protection> {}
 impl Holds for Vec<Listener> {}
 impl Holds for Vec<Rule> {}
 

@@ -2,7 +2,8 @@
 
 use super::{On, Swept};
 use crate::cloud::{
-    Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Rules, Tagging, TargetGroups, Urgency,
+    Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging, TargetGroups,
+    Urgency, WebAcls,
 };
 use gatewright_provider_api::contract::ErrorKind;
 use std::time::Duration;
@@ -98,6 +99,15 @@ impl<C: Cloud> Swept<C> {
             self.expire(|known| &mut known.balancer_attributes, arn, begun);
             self.expire(|known| &mut known.listeners, arn, begun);
             passing(self.balancer_attributes(&balancer.arn).await)?;
+            // AWS WAF answers once a second: only where we put one.
+            if self.known(|known| known.web_acls.get(&balancer.arn).is_some()) {
+                self.expire(super::web_acls::ON, arn, begun);
+                passing(self.web_acl(&balancer.arn).await)?;
+            }
+            if self.known(|known| known.protections.get(&balancer.arn).is_some()) {
+                self.expire(super::protections::ON, arn, begun);
+                passing(self.protection(&balancer.arn).await)?;
+            }
             for listener in passing(self.listeners(&balancer.arn).await)?.unwrap_or_default() {
                 tagged.push(listener.arn.clone());
                 listeners.push(listener);

@@ -90,3 +90,22 @@ async fn requests_that_are_refused() {
     assert_eq!(send(world.at, request).await.status, 400);
     assert_eq!(backend.requests(), 1);
 }
+
+/// "HTTP 403: Forbidden. You configured an AWS WAF web access control list (web ACL) ... and it blocked a request."
+#[tokio::test]
+async fn a_web_acl_lets_nobody_through_until_it_is_taken_away() {
+    let backend = Backend::start("a").await;
+    let mut world = World::start(all("tg")).await;
+    world.healthy_group("tg", &[&backend]).await;
+    world.balancer().blocks = true;
+    world.publish().await;
+    let answer = send(world.at, get("/")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("server")),
+        (403, Some("awselb/2.0"))
+    );
+    assert_eq!(backend.requests(), 0);
+    world.balancer().blocks = false;
+    world.publish().await;
+    assert_eq!(send(world.at, get("/")).await.status, 200);
+}

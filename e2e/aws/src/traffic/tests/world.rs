@@ -47,6 +47,7 @@ impl World {
             lattice: None,
             address: at.ip(),
             further: Vec::new(),
+            blocks: false,
             dns_name: "lb.elb.amazonaws.com".to_owned(),
             active: true,
             attributes: Attributes::new(),

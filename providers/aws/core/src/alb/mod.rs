@@ -34,6 +34,10 @@ pub struct Target {
     pub certificates: BTreeMap<CertificateId, Certificate>,
     /// Trust stores that its listeners check clients by.
     pub trust_stores: BTreeMap<TrustStoreId, TrustStore>,
+    /// Web ACL in front of the load balancer, by ARN.
+    pub web_acl: Option<Str>,
+    /// Whether AWS Shield Advanced protects the load balancer.
+    pub shield: bool,
     /// Tags of everything made for it, beside those that mark ownership.
     pub tags: BTreeMap<Str, Str>,
 }

@@ -34,6 +34,10 @@ pub struct Settings {
     pub sources: BTreeSet<IpNet>,
     /// Bucket in which bundles of authorities lie.
     pub trust_store_bucket: Option<Str>,
+    /// Web ACL of AWS WAF, by ARN.
+    pub web_acl: Option<Str>,
+    /// Whether AWS Shield Advanced protects it.
+    pub shield: bool,
     /// Whether nodes of a Network Load Balancer send to targets of all zones; AWS's default without.
     pub cross_zone: Option<bool>,
     /// Settings of listeners, by port.
@@ -65,6 +69,8 @@ impl Settings {
             security_groups: None,
             sources: BTreeSet::new(),
             trust_store_bucket: None,
+            web_acl: None,
+            shield: false,
             cross_zone: None,
             ports: BTreeMap::new(),
             approximations: Approximations::default(),

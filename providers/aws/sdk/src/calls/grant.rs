@@ -16,6 +16,8 @@ pub enum Grant {
     Network,
     /// Certificates in ACM.
     Certificates,
+    /// Web ACLs, and protections by Shield Advanced.
+    Protection,
     /// What an account has: tags, quotas.
     Account,
 }
@@ -27,6 +29,7 @@ impl Grant {
         Self::Lattice,
         Self::Network,
         Self::Certificates,
+        Self::Protection,
         Self::Account,
     ];
 
@@ -37,6 +40,7 @@ impl Grant {
             Self::Lattice => "lattice",
             Self::Network => "network",
             Self::Certificates => "certificates",
+            Self::Protection => "protection",
             Self::Account => "account",
         }
     }
@@ -56,6 +60,7 @@ impl Service {
             Self::VpcLattice => Some(Grant::Lattice),
             Self::Ec2 => Some(Grant::Network),
             Self::Acm => Some(Grant::Certificates),
+            Self::Waf | Self::Shield => Some(Grant::Protection),
             Self::Tagging | Self::Quotas => Some(Grant::Account),
             Self::Sts => None,
         }

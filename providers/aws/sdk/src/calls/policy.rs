@@ -36,16 +36,17 @@ pub fn policy(grants: &[Grant], partition: &str, cluster: Option<&str>) -> Value
     let groups = grouped.into_values().filter(|group| !group.actions.is_empty());
     let mut statements: Vec<Value> = groups.map(|group| group.statement(partition)).collect();
     for implied in IMPLIED.iter().filter(|implied| grants.contains(&implied.grant)) {
-        let mut conditions = Map::new();
-        if let Some((key, value)) = implied.condition {
-            conditions.insert("StringEquals".into(), json!({ key: value }));
+        for mut conditions in conditions(Service::ElasticLoadBalancing, implied.scope, cluster) {
+            if let Some((key, value)) = implied.condition {
+                conditions.insert("StringEquals".into(), json!({ key: value }));
+            }
+            let group = Group {
+                actions: BTreeSet::from([implied.action.to_owned()]),
+                on: implied.on.iter().copied().collect(),
+                conditions,
+            };
+            statements.push(group.statement(partition));
         }
-        let group = Group {
-            actions: BTreeSet::from([implied.action.to_owned()]),
-            on: implied.on.iter().copied().collect(),
-            conditions,
-        };
-        statements.push(group.statement(partition));
     }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
@@ -107,7 +108,7 @@ fn conditions(service: Service, scope: Scope, cluster: Option<&str>) -> Vec<Map<
         Map::from_iter([(operator.to_owned(), Value::Object(tags.collect()))])
     };
     match scope {
-        Scope::Always | Scope::Named => vec![Map::new()],
+        Scope::Always | Scope::Named | Scope::Joined => vec![Map::new()],
         Scope::Marks => vec![marked(&["RequestTag"])],
         Scope::MarksWithin => vec![marked(&["RequestTag", "ResourceTag"])],
         Scope::Ours => vec![marked(&["ResourceTag"])],

@@ -394,6 +394,14 @@ pub static ALL: &[&Call] = &[
     ),
     // Quotas.
     &quotas::LIST_SERVICE_QUOTAS,
+    // AWS WAF.
+    &waf::GET_WEB_ACL_FOR_RESOURCE,
+    &waf::ASSOCIATE_WEB_ACL,
+    &waf::DISASSOCIATE_WEB_ACL,
+    // AWS Shield.
+    &shield::DESCRIBE_PROTECTION,
+    &shield::CREATE_PROTECTION,
+    &shield::DELETE_PROTECTION,
     // Identity.
     &sts::GET_CALLER_IDENTITY,
 ];
@@ -404,6 +412,7 @@ pub static IMPLIED: &[Implied] = &[
         action: "iam:CreateServiceLinkedRole",
         grant: Grant::LoadBalancing,
         on: &[Kind::ServiceLinkedRole],
+        scope: Scope::Always,
         condition: Some(("iam:AWSServiceName", "elasticloadbalancing.amazonaws.com")),
         why: "the first load balancer of an account makes the role of Elastic Load Balancing",
     },
@@ -411,6 +420,7 @@ pub static IMPLIED: &[Implied] = &[
         action: "s3:GetObject",
         grant: Grant::LoadBalancing,
         on: &[Bundle],
+        scope: Scope::Always,
         condition: None,
         why: "CreateTrustStore reads the bundle as whoever calls it",
     },
@@ -426,6 +436,34 @@ pub static IMPLIED: &[Implied] = &[
         "ec2:DescribeInstances",
         "RegisterTargets looks for its targets as whoever calls it",
     ),
+    // "Actions that require additional permissions settings",
+    // https://docs.aws.amazon.com/waf/latest/developerguide/security_iam_service-with-iam.html.
+    Implied {
+        action: "elasticloadbalancing:SetWebACL",
+        grant: Grant::Protection,
+        on: &[Kind::ApplicationLoadBalancer],
+        scope: Ours,
+        condition: None,
+        why: "AssociateWebACL and DisassociateWebACL change a load balancer",
+    },
+    // "This call uses GetWebACL, to verify that your account has permission to access the retrieved web ACL"
+    // (`API_GetWebACLForResource`).
+    Implied {
+        action: "wafv2:GetWebACL",
+        grant: Grant::Protection,
+        on: &[Kind::WebAcl],
+        scope: Scope::Always,
+        condition: None,
+        why: "GetWebACLForResource shows the web ACL",
+    },
+    Implied {
+        action: "shield:TagResource",
+        grant: Grant::Protection,
+        on: &[Kind::Protection],
+        scope: Marks,
+        condition: None,
+        why: "CreateProtection gives the protection its tags",
+    },
 ];
 
 /// What calls of Elastic Load Balancing look at with the caller's rights
@@ -436,6 +474,7 @@ const fn looked_at(action: &'static str, why: &'static str) -> Implied {
         action,
         grant: Grant::LoadBalancing,
         on: &[Kind::Any],
+        scope: Scope::Always,
         condition: None,
         why,
     }
@@ -523,6 +562,66 @@ pub(crate) mod quotas {
         Bucket::QuotasRead,
         "quota forecast",
     );
+}
+
+/// AWS WAF.
+pub(crate) mod waf {
+    use super::{Bucket, Call, Kind, Scope, Service, read};
+
+    pub static GET_WEB_ACL_FOR_RESOURCE: Call = read(
+        Service::Waf,
+        "GetWebACLForResource",
+        Bucket::WafRead,
+        "which web ACL stands in front of a load balancer",
+    );
+    pub static ASSOCIATE_WEB_ACL: Call = Call {
+        on: &[Kind::ApplicationLoadBalancer, Kind::WebAcl],
+        ..put("AssociateWebACL", "the web ACL that parameters name")
+    };
+    // The developer guide's policy allows it on `*`.
+    pub static DISASSOCIATE_WEB_ACL: Call =
+        put("DisassociateWebACL", "a web ACL that parameters name no more");
+
+    const fn put(operation: &'static str, why: &'static str) -> Call {
+        Call {
+            service: Service::Waf,
+            operation,
+            on: &[Kind::Any],
+            scope: Scope::Joined,
+            bucket: Bucket::WafWrite,
+            why,
+        }
+    }
+}
+
+/// AWS Shield.
+pub(crate) mod shield {
+    use super::{Bucket, Call, Kind, Marks, Ours, Scope, Service, read};
+
+    pub static DESCRIBE_PROTECTION: Call = read(
+        Service::Shield,
+        "DescribeProtection",
+        Bucket::ShieldRead,
+        "whether a load balancer is protected, and by whose protection",
+    );
+    pub static CREATE_PROTECTION: Call =
+        write("CreateProtection", Marks, "parameters ask for Shield Advanced");
+    pub static DELETE_PROTECTION: Call = write(
+        "DeleteProtection",
+        Ours,
+        "parameters ask for it no more, or the load balancer goes",
+    );
+
+    const fn write(operation: &'static str, scope: Scope, why: &'static str) -> Call {
+        Call {
+            service: Service::Shield,
+            operation,
+            on: &[Kind::Protection],
+            scope,
+            bucket: Bucket::ShieldWrite,
+            why,
+        }
+    }
 }
 
 /// Security Token Service.

@@ -20,8 +20,29 @@ fn calls_are_listed_once() {
 fn a_write_is_never_allowed_on_everything() {
     for call in ALL.iter().filter(|call| call.writes()) {
         assert_ne!(call.scope, Scope::Always, "{}", call.operation);
-        assert!(!call.on.contains(&Kind::Any), "{}", call.operation);
+        let bounded = call.scope == Scope::Joined;
+        assert!(bounded || !call.on.contains(&Kind::Any), "{}", call.operation);
     }
+}
+
+/// What bounds a call by an action beside its own is in the same part of the policy, and has a condition.
+#[test]
+fn what_another_action_bounds_is_bounded() {
+    for call in ALL.iter().filter(|call| call.scope == Scope::Joined) {
+        let beside = IMPLIED
+            .iter()
+            .find(|one| Some(one.grant) == call.grant() && one.scope == Scope::Ours);
+        assert!(beside.is_some(), "{}", call.operation);
+    }
+    let narrow = policy(&[Grant::Protection], "aws", Some("green"));
+    let statements = narrow["Statement"].as_array().unwrap();
+    let set = statements
+        .iter()
+        .find(|one| one["Action"] == serde_json::json!(["elasticloadbalancing:SetWebACL"]));
+    assert_eq!(
+        set.unwrap()["Condition"],
+        serde_json::json!({"StringEquals": {"aws:ResourceTag/gatewright.dev/cluster": "green"}})
+    );
 }
 
 #[test]
@@ -75,7 +96,7 @@ fn the_policy_allows_what_is_called_and_nothing_else() {
             let only_used = only_used
                 .map(|used| serde_json::json!(used))
                 .contains(&statement["Resource"]);
-            let by_name = call.is_some_and(|call| call.scope == Scope::Named);
+            let by_name = call.is_some_and(|call| matches!(call.scope, Scope::Named | Scope::Joined));
             if call.is_some_and(|call| call.writes()) && !only_used && !by_name {
                 assert!(statement["Condition"].is_object(), "{action}");
             }

@@ -286,6 +286,42 @@ const S3: &[(ErrorKind, &[&str])] = &[
     ),
 ];
 
+/// AWS WAF: <https://docs.aws.amazon.com/waf/latest/APIReference/API_AssociateWebACL.html#API_AssociateWebACL_Errors>.
+const WAF: &[(ErrorKind, &[&str])] = &[
+    (
+        ErrorKind::NotFound,
+        &[
+            "WAFNonexistentItemException",
+            // "If you've just created a resource that you're using in this operation, you might just need to wait a few
+            // minutes."
+            "WAFUnavailableEntityException",
+        ],
+    ),
+    (ErrorKind::Unavailable, &["WAFInternalErrorException"]),
+    (ErrorKind::QuotaExceeded, &["WAFLimitsExceededException"]),
+    (
+        ErrorKind::Invalid,
+        &[
+            "WAFFeatureNotIncludedInPricingPlanException",
+            "WAFInvalidOperationException",
+            "WAFInvalidParameterException",
+        ],
+    ),
+];
+
+/// AWS Shield: <https://docs.aws.amazon.com/waf/latest/DDOSAPIReference/API_CreateProtection.html#API_CreateProtection_Errors>.
+const SHIELD: &[(ErrorKind, &[&str])] = &[
+    (ErrorKind::NotFound, &["ResourceNotFoundException"]),
+    (ErrorKind::NotOurs, &["ResourceAlreadyExistsException"]),
+    (ErrorKind::Conflict, &["OptimisticLockException"]),
+    (ErrorKind::QuotaExceeded, &["LimitsExceededException"]),
+    (ErrorKind::Unavailable, &["InternalErrorException"]),
+    (
+        ErrorKind::Invalid,
+        &["InvalidOperationException", "InvalidResourceException"],
+    ),
+];
+
 /// Security Token Service.
 const STS: &[(ErrorKind, &[&str])] = &[
     (
@@ -308,6 +344,11 @@ const STS: &[(ErrorKind, &[&str])] = &[
 /// `DeleteLoadBalancer`: deletion protection is on,
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteLoadBalancer.html>.
 ///
+/// `AssociateWebACL`: the load balancer was read a moment ago, so that it is the web ACL of the parameters that is not
+/// there.
+///
+/// `CreateProtection`: what is not there is the account's subscription.
+///
 /// VPC Lattice has one code for names that are taken, VPCs that have a network already, and what is in use.
 const OPERATIONS: &[(Service, &str, &str, ErrorKind)] = &[
     (
@@ -315,6 +356,18 @@ const OPERATIONS: &[(Service, &str, &str, ErrorKind)] = &[
         "DeleteLoadBalancer",
         "OperationNotPermitted",
         ErrorKind::Protected,
+    ),
+    (
+        Service::Waf,
+        "AssociateWebACL",
+        "WAFNonexistentItemException",
+        ErrorKind::Invalid,
+    ),
+    (
+        Service::Shield,
+        "CreateProtection",
+        "ResourceNotFoundException",
+        ErrorKind::Invalid,
     ),
     taken("CreateServiceNetwork"),
     taken("CreateService"),
@@ -359,6 +412,8 @@ pub fn kind_of_code(service: Service, operation: &str, code: &str) -> Option<Err
         Service::Tagging => TAGGING,
         Service::Quotas => QUOTAS,
         Service::S3 => S3,
+        Service::Waf => WAF,
+        Service::Shield => SHIELD,
         Service::Sts => STS,
     };
     // EC2 tells of errors of the client's side as `Client.<code>` in some old operations.
@@ -411,6 +466,8 @@ pub(super) fn all() -> Vec<(Option<Service>, &'static str)> {
         (Some(Service::Tagging), TAGGING),
         (Some(Service::Quotas), QUOTAS),
         (Some(Service::S3), S3),
+        (Some(Service::Waf), WAF),
+        (Some(Service::Shield), SHIELD),
         (Some(Service::Sts), STS),
     ];
     let rows = tables.into_iter().flat_map(|(service, table)| {

@@ -27,6 +27,9 @@ pub(super) fn of(call: &Call, kind: ErrorKind, code: &str) -> Option<String> {
         _ if is_of_credentials(code) => {
             "AWS does not accept the credentials; check what gives them (environment, profile, IRSA, Pod Identity)"
         }
+        (ErrorKind::Invalid, "ResourceNotFoundException") if call.operation == "CreateProtection" => {
+            "the account has no subscription to Shield Advanced, which costs: subscribe, or leave shieldAdvanced out"
+        }
         (ErrorKind::QuotaExceeded, _) => {
             "a quota is used up; raise it in Service Quotas, or remove what is not needed"
         }

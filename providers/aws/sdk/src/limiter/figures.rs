@@ -33,6 +33,14 @@ pub enum Bucket {
     QuotasRead,
     /// S3: `PutObject`, `DeleteObject`.
     S3Write,
+    /// AWS WAF: `Get…`.
+    WafRead,
+    /// AWS WAF: the others.
+    WafWrite,
+    /// AWS Shield: `Describe…`.
+    ShieldRead,
+    /// AWS Shield: the others.
+    ShieldWrite,
     /// Security Token Service.
     Identity,
 }
@@ -58,11 +66,12 @@ pub enum Basis {
 const ELB: &str = "https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html";
 const EC2: &str = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html";
 const ACM: &str = "https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html#api-rate-limits";
+const WAF: &str = "https://docs.aws.amazon.com/waf/latest/developerguide/limits.html";
 const LBC: &str = "the defaults of the AWS Load Balancer Controller (pkg/aws/throttle/defaults.go)";
 
 impl Bucket {
     /// All.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::ElbDescribe,
         Self::ElbModify,
         Self::ElbTargets,
@@ -77,6 +86,10 @@ impl Bucket {
         Self::TaggingRead,
         Self::QuotasRead,
         Self::S3Write,
+        Self::WafRead,
+        Self::WafWrite,
+        Self::ShieldRead,
+        Self::ShieldWrite,
         Self::Identity,
     ];
 
@@ -97,6 +110,10 @@ impl Bucket {
             Self::TaggingRead => "tagging_read",
             Self::QuotasRead => "quotas_read",
             Self::S3Write => "s3_write",
+            Self::WafRead => "waf_read",
+            Self::WafWrite => "waf_write",
+            Self::ShieldRead => "shield_read",
+            Self::ShieldWrite => "shield_write",
             Self::Identity => "identity",
         }
     }
@@ -149,6 +166,12 @@ impl Bucket {
                 5.0,
                 Basis::Assumed("bundles are few; S3 takes thousands a second"),
             ),
+            // "Maximum number of calls to GetWebACLForResource: one request per second", to AssociateWebACL and
+            // DisassociateWebACL "one request every two seconds".
+            Self::WafRead => row(1, 1.0, Basis::Documented(WAF)),
+            Self::WafWrite => row(1, 0.5, Basis::Documented(WAF)),
+            Self::ShieldRead => row(5, 1.0, Basis::Assumed("as for reads of AWS WAF")),
+            Self::ShieldWrite => row(5, 0.5, Basis::Assumed("as for changes of AWS WAF")),
             Self::Identity => row(5, 1.0, Basis::Assumed("an identity is read once")),
         }
     }

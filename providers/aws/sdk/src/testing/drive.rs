@@ -246,6 +246,8 @@ pub(super) async fn target(cloud: &Account) -> Target {
             (next, group("gw-next", ProtocolVersion::Http1)),
         ]),
         given_groups: BTreeMap::new(),
+        web_acl: None,
+        shield: false,
         certificates: BTreeMap::from([(certificate, Certificate::Import(import))]),
         trust_stores: BTreeMap::from([(store, authorities)]),
         tags: BTreeMap::from([("team".into(), "shop".into())]),

@@ -54,7 +54,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<Str, Str> {
         .collect()
 }
 
-fn marks() -> BTreeMap<Str, Str> {
+pub(super) fn marks() -> BTreeMap<Str, Str> {
     map(&[
         ("gatewright.dev/cluster", "test"),
         ("gatewright.dev/gateway", "shop/web"),
@@ -275,6 +275,8 @@ async fn a_load_balancer_lives_and_leaves_nothing() {
     let (http, https) = listeners(&cloud, &balancer, &certificate).await;
     rules(&cloud, &http, &cart).await;
     rules::asked(&cloud, (&http, &https), &cart).await;
+    super::web_acls::acls(&simulator, &cloud, &balancer).await;
+    super::shield::protections(&simulator, &cloud, &balancer).await;
 
     // What is ours is found by its marks, and nothing else.
     for (kind, arn) in [

@@ -225,6 +225,8 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             (b.clone(), target_group("gw-mail-b", &[two])),
         ]),
         given_groups: BTreeMap::new(),
+        web_acl: None,
+        shield: false,
         certificates: BTreeMap::new(),
         tags: BTreeMap::from([("team".into(), "mail".into())]),
         trust_stores: BTreeMap::new(),

@@ -70,6 +70,8 @@ fn gateway(number: usize, routes: usize) -> Target {
         listeners: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         given_groups: BTreeMap::new(),
+        web_acl: None,
+        shield: false,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),

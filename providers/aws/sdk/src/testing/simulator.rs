@@ -3,9 +3,12 @@
 use crate::{AssumeRole, Connector, Settings, Timing};
 use gatewright_aws_simulator::iam::Policy;
 use gatewright_aws_simulator::run::{self, Options, Running};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 static NETWORK: AtomicU8 = AtomicU8::new(71);
 
@@ -31,6 +34,33 @@ pub(super) async fn simulator(policy: Option<&serde_json::Value>) -> Running {
         settings: gatewright_aws_simulator::service::Settings::default(),
     };
     run::start(options).await.unwrap()
+}
+
+/// An operation of a JSON protocol that only users call, whatever the policy allows; with region and service of its signature.
+pub(super) async fn user(
+    running: &Running,
+    (region, service): (&str, &str),
+    target: &str,
+    input: &Value,
+) -> Value {
+    let policy = running.simulator.inner().policy.take();
+    let body = input.to_string();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.1\r\n\
+         X-Amz-Target: {target}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261121/{region}/{service}/aws4_request, SignedHeaders=host, Signature=00\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        running.services,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(running.services).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    running.simulator.inner().policy = policy;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(body).unwrap()
 }
 
 /// Credentials, region and endpoint from the environment alone, as in a pod: in a process of its own, because an

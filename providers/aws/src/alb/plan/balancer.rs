@@ -1,6 +1,6 @@
 //! The load balancer, and those that it replaces.
 
-use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource};
+use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource, shield};
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
 use crate::alb::step::{Call, Id};
@@ -38,7 +38,7 @@ impl Planner<'_> {
             "what cannot change differs: it takes the place of the one before"
         };
         let note = Note::create(of.clone(), why).needs(self.changes.only_made(security_group));
-        let tags = self.owner.tags(BALANCER, &self.target.tags);
+        let tags = self.balancer_tags(None);
         self.push(Phase::Build, note, Call::CreateBalancer(wanted.clone(), tags));
         if !wanted.attributes.is_empty() {
             let (set, fields) = fields::attributes(&wanted.attributes, &Attributes::new());
@@ -82,7 +82,7 @@ impl Planner<'_> {
             let note = Note::update(attributes, fields, "they differ");
             self.push(Phase::Build, note, Call::SetBalancerAttributes(set));
         }
-        let tags = self.owner.tags(BALANCER, &self.target.tags);
+        let tags = self.balancer_tags(Some(seen));
         self.compare_tags((Kind::Balancer, arn), &of, &seen.tags, &tags);
         // It was about to be replaced, and is wanted again.
         if seen.tags.contains_key(RETIRED) {
@@ -169,12 +169,12 @@ impl Planner<'_> {
     }
 
     fn end(&mut self, of: Resource, arn: &Arn) {
+        const WHY: &str = "its successor serves";
         self.ended.insert(arn.clone(), of.clone());
-        self.delete(
-            Phase::DeleteBalancers,
-            Note::delete(of, "its successor serves"),
-            (Kind::Balancer, arn),
-        );
+        let seen = self.observed.balancers.get(arn);
+        let protection = seen.and_then(|seen| shield::unprotect(&mut self.changes, seen, WHY));
+        let note = Note::delete(of, WHY).needs(protection);
+        self.delete(Phase::DeleteBalancers, note, (Kind::Balancer, arn));
     }
 }
 

@@ -48,6 +48,7 @@ impl Planner<'_> {
         let of = self::of(wanted.port);
         let balancer = self.balancer_resource();
         let mut needs = self.changes.only_made([balancer]);
+        needs.extend(self.guard());
         needs.extend(self.default_needs(wanted));
         let tags = self.owner.tags(&of.to_string(), &self.target.tags);
         self.push(

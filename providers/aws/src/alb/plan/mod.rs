@@ -1,7 +1,7 @@
 //! Finding the changes that lead from what exists to what is wanted. Pure.
 //!
 //! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security group, target groups
-//! with their targets, load balancer, listeners, rules; then everything that lets go; then deletions in reverse.
+//! with their targets, load balancer, its web ACL, listeners, rules, its protection; then everything that lets go; then deletions in reverse.
 //! The one exception: where the quota of rules has no room for the new beside the old, as many old ones go first as
 //! are needed.
 
@@ -15,10 +15,12 @@ mod priorities;
 mod removal;
 mod rules;
 mod security;
+mod shield;
 mod steady;
 mod tags;
 mod trust_stores;
 mod warm;
+mod web_acl;
 mod words;
 
 pub use balancer::retired_at;
@@ -35,7 +37,7 @@ use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resou
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
-pub const ORDER: [&str; 14] = [
+pub const ORDER: [&str; 16] = [
     CERTIFICATE,
     TRUST_STORE,
     SECURITY_GROUP,
@@ -45,11 +47,13 @@ pub const ORDER: [&str; 14] = [
     TARGETS,
     BALANCER,
     BALANCER_ATTRIBUTES,
+    WEB_ACL,
     LISTENER,
     LISTENER_ATTRIBUTES,
     LISTENER_CERTIFICATES,
     RULE_ORDER,
     RULE,
+    PROTECTION,
 ];
 
 pub(super) const CERTIFICATE: &str = "certificate";
@@ -61,6 +65,8 @@ pub(super) const TARGET_GROUP_ATTRIBUTES: &str = "target group attributes";
 pub(super) const TARGETS: &str = "targets";
 pub(super) const BALANCER: &str = "load balancer";
 pub(super) const BALANCER_ATTRIBUTES: &str = "load balancer attributes";
+pub(super) const WEB_ACL: &str = "web ACL";
+pub(super) const PROTECTION: &str = "protection";
 pub(super) const LISTENER: &str = "listener";
 pub(super) const LISTENER_ATTRIBUTES: &str = "listener attributes";
 pub(super) const LISTENER_CERTIFICATES: &str = "listener certificates";
@@ -89,6 +95,8 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
             planner.security_group();
             planner.target_groups();
             planner.balancer();
+            planner.web_acl();
+            planner.shield();
             planner.listeners();
             planner.tags();
             planner.retirement();

@@ -2,7 +2,7 @@
 
 use super::{
     BALANCER, Changes, LISTENER, Note, Phase, Planner, SECURITY_GROUP, TARGET_GROUP, certificates, resource,
-    trust_stores,
+    shield, trust_stores,
 };
 use crate::alb::canonical::forwards_to;
 use crate::alb::observed::{Observed, SeenBalancer, SeenListener};
@@ -11,7 +11,7 @@ use crate::cloud::{Action, Arn, Kind, Seen};
 use crate::owner::BUNDLE;
 use gatewright_aws_core::trust_store::Place;
 use gatewright_provider_api::contract::{Plan, Resource};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that nobody wants.
 pub(super) struct Left {
@@ -101,6 +101,11 @@ pub(super) fn call(observed: &Observed, (kind, arn): (Kind, &Arn)) -> Call {
 pub(super) fn remove(observed: &Observed) -> Plan<Step> {
     const WHY: &str = "the Gateway is gone";
     let mut changes = Changes::default();
+    let protections: BTreeMap<&Arn, Resource> = observed
+        .balancers
+        .iter()
+        .filter_map(|(arn, seen)| Some((arn, shield::unprotect(&mut changes, seen, WHY)?)))
+        .collect();
     let mut delete = |phase, of: Resource, needs: Vec<Resource>, (kind, arn): (Kind, &Arn)| {
         let note = Note::delete(of, WHY).needs(needs);
         changes.push(phase, note, call(observed, (kind, arn)));
@@ -116,7 +121,7 @@ pub(super) fn remove(observed: &Observed) -> Plan<Step> {
         delete(
             Phase::DeleteBalancers,
             balancer(seen),
-            Vec::new(),
+            protections.get(arn).cloned().into_iter().collect(),
             (Kind::Balancer, arn),
         );
     }

@@ -3,7 +3,7 @@
 use super::{Note, Phase, Planner, TAGS, fields, resource};
 use crate::alb::step::Call;
 use crate::cloud::{Arn, Kind};
-use crate::owner::{FINGERPRINT, GIVEN, Tags, asked_for};
+use crate::owner::{FINGERPRINT, GIVEN, SHIELD, Tags, WEB_ACL, asked_for};
 use gatewright_aws_core::Str;
 use gatewright_provider_api::contract::{FieldChange, Resource};
 use std::collections::BTreeSet;
@@ -41,8 +41,12 @@ impl Planner<'_> {
             add.insert(key.clone(), given.clone());
         }
         let marker = seen.contains_key(GIVEN).then_some(GIVEN);
+        let former = [WEB_ACL, SHIELD]
+            .into_iter()
+            .filter(|key| seen.contains_key(*key));
         let remove: BTreeSet<Str> = asked_for(seen)
             .chain(marker)
+            .chain(former)
             .filter(|key| !wanted.contains_key(*key))
             .map(Str::from)
             .collect();
@@ -73,14 +77,21 @@ impl Planner<'_> {
                 } else {
                     Vec::new()
                 };
+                if add.contains_key(WEB_ACL) || remove.contains(WEB_ACL) {
+                    needs.push(self.web_acl_resource());
+                }
+                if remove.contains(SHIELD) {
+                    needs.push(self.protection_resource());
+                }
                 if !remove.is_empty() {
                     let gone: Vec<FieldChange> = remove
                         .iter()
                         .map(|key| fields::change(key, Some(&"some"), None::<&str>.as_ref()))
                         .collect();
                     let of = resource(TAGS, format!("{} that go", of.id));
-                    needs.push(of.clone());
-                    let note = Note::update(of, gone, "the Gateway asks for other tags");
+                    let note = Note::update(of.clone(), gone, "the Gateway asks for other tags")
+                        .needs(needs.clone());
+                    needs.push(of);
                     let call = Call::RemoveTags(kind, arns.clone(), remove.clone());
                     self.push(Phase::LetGo, note, call);
                 }

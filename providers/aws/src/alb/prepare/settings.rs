@@ -34,6 +34,8 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         cross_zone,
         ssl_policy,
         trust_store_bucket,
+        web_acl,
+        shield_advanced,
         listeners,
         target_groups,
         tags,
@@ -71,6 +73,8 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         security_groups: security_groups.as_deref().map(set),
         sources,
         trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
+        web_acl: web_acl.as_deref().map(Into::into),
+        shield: shield_advanced.unwrap_or_default(),
         cross_zone: *cross_zone,
         ports: ports(
             balancer,

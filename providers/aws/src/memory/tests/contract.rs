@@ -2,6 +2,7 @@
 
 use super::forms::{
     add_listener, bare, certificate, driver, http, managed, oidc, request, swept_driver, tls, verified,
+    web_acl,
 };
 use crate::alb::{AlbDriver, Request, plan};
 use crate::memory::{Connection, Delays, Memory};
@@ -156,6 +157,7 @@ impl Stages for Growing {
             ..tls(shop, &[help])
         });
         asks(&mut large, &oidc("first"));
+        large.web_acl = Some(web_acl("first"));
         large.tags.insert("team".into(), "net".into());
         let mut other = managed(bare(), &[443]);
         other.balancer.subnets.insert(super::forms::subnet("c"));
@@ -173,6 +175,8 @@ impl Stages for Growing {
             ..tls(help, &[shop])
         });
         asks(&mut other, &oidc("second"));
+        other.web_acl = Some(web_acl("second"));
+        other.shield = true;
         other.tags.insert("cost".into(), "7".into());
         // What nobody asks for any more is left as it is: every form asks for it.
         let mut forms = vec![small, large, other, bare()];
@@ -221,7 +225,12 @@ impl Stages for Replaced {
             group.name = format!("{}-h2", group.name).into();
             group.fixed.version = Some(ProtocolVersion::Http2);
         }
-        vec![internal, other, form("gw-public", Scheme::InternetFacing)]
+        other.web_acl = Some(web_acl("first"));
+        other.shield = true;
+        let mut public = form("gw-public", Scheme::InternetFacing);
+        public.web_acl = Some(web_acl("second"));
+        public.shield = true;
+        vec![internal, other, public]
     }
 }
 

@@ -45,10 +45,20 @@ pub fn bare() -> Target {
         listeners: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         given_groups: BTreeMap::new(),
+        web_acl: None,
+        shield: false,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),
     }
+}
+
+/// ARN of a web ACL.
+pub fn web_acl(name: &str) -> Str {
+    format!(
+        "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/{name}/00000000-0000-4000-8000-000000000000"
+    )
+    .into()
 }
 
 /// One that has a listener on port 80 with these rules: a path, and backends with weights.

@@ -132,6 +132,8 @@ pub fn lower_and_wait(
         listeners,
         target_groups,
         given_groups,
+        web_acl: settings.web_acl.clone(),
+        shield: settings.shield,
         certificates,
         trust_stores,
     };

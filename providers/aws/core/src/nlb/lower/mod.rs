@@ -126,6 +126,8 @@ pub fn lower_and_wait(
         listeners,
         target_groups,
         given_groups: BTreeMap::new(),
+        web_acl: None,
+        shield: false,
         certificates,
         trust_stores: BTreeMap::new(),
     };
@@ -151,6 +153,16 @@ fn review(context: &Context<'_>, report: &mut Report) {
     if context.surroundings.place.subnets.is_empty() {
         let why = "a load balancer stands in at least one zone, and no subnet was found";
         let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if context.plain.settings.web_acl.is_some() {
+        let why = "webAcl: AWS WAF stands in front of Application Load Balancers alone";
+        let instead = "use a class of gatewright.dev/aws-alb, or leave webAcl out";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if context.plain.settings.shield {
+        let why = "shieldAdvanced: Shield Advanced protects a Network Load Balancer by its Elastic IP addresses, which are yours";
+        let instead = "protect the addresses, and leave shieldAdvanced out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     if context.quic.is_some() && context.plain.settings.security_groups.is_some() {

@@ -117,11 +117,14 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
         ("givenGroups", Value::Object(given)),
         ("certificates", Value::Object(certificates)),
         ("trustStores", Value::Object(stores)),
+        ("webAcl", json!(target.web_acl)),
+        ("shieldAdvanced", json!(target.shield.then_some(true))),
         ("tags", json!(target.tags)),
         ("unsupported", json!(unsupported)),
     ] {
-        let empty =
-            value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+        let empty = value.is_null()
+            || value.as_object().is_some_and(Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty);
         if !empty {
             fields.insert(name.to_owned(), value);
         }

@@ -105,6 +105,12 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 port.clients = ClientCertificates::Passthrough;
                 port.attributes = [("routing.http.response.server.enabled".into(), "false".into())].into();
             }
+            "web acl" => {
+                settings.web_acl = Some(
+                    "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/shop/0123abcd-0000-4000-8000-000000000000".into(),
+                );
+            }
+            "shield" => settings.shield = true,
             "trust store" => settings.trust_store_bucket = Some("gatewright-trust".into()),
             "verify by arn" => {
                 let port = settings.ports.entry(443).or_default();
