@@ -86,6 +86,7 @@ pub(super) static ROWS: &[Row] = &[
     field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
     field(HTTP, "spec.rules[].backendRefs[].kind = AwsBackend", GIVEN, &["features/backends-on-aws"]),
+    refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", "the targets of a target group are addresses, instances and functions, and a bucket is none of them", "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names"),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["features/weights", "features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].timeouts", &[F::RequestTimeout, F::BackendTimeout], &["features/timeouts-and-retries"]),
