@@ -6,6 +6,7 @@ mod forms;
 mod given;
 mod network;
 mod partial;
+mod plans;
 mod pools;
 mod quota;
 mod rules;
