@@ -6,7 +6,7 @@ use super::{Args, CLASS, common};
 use crate::cluster::Cluster;
 use crate::simulated::Pace;
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,25 +25,39 @@ pub(super) struct Run<'a> {
 
 /// How each test ended.
 #[derive(Debug, Default)]
-pub(super) struct Results(BTreeMap<String, Verdict>);
+pub(super) struct Results {
+    ended: BTreeMap<String, Verdict>,
+    /// Tests of features that were not tried.
+    beside: BTreeSet<String>,
+}
 
 impl Results {
     /// Takes a line of the suite's output.
     pub fn note(&mut self, line: &str) {
         if let Some((verdict, test)) = verdict(line) {
-            self.0.insert(test.to_owned(), verdict);
+            self.ended.insert(test.to_owned(), verdict);
+        } else if let Some((_, rest)) = line.split_once(": Skipping ")
+            && let Some((test, _)) = rest.split_once(": suite does not support ")
+        {
+            self.beside.insert(test.to_owned());
         }
+    }
+
+    /// Without the tests of features that were not tried.
+    pub fn of_what_was_tried(mut self) -> Self {
+        self.ended.retain(|test, _| !self.beside.contains(test));
+        self
     }
 
     /// How many tests ended so.
     pub fn count(&self, wanted: Verdict) -> usize {
-        self.0.values().filter(|verdict| **verdict == wanted).count()
+        self.ended.values().filter(|verdict| **verdict == wanted).count()
     }
 
     /// The tests and how each ended.
     #[cfg(test)]
     pub const fn all(&self) -> &BTreeMap<String, Verdict> {
-        &self.0
+        &self.ended
     }
 
     /// How many ended how.
@@ -59,7 +73,7 @@ impl Results {
     /// A row for each test.
     pub fn table(&self, skipped: &[(String, String)]) -> String {
         let rows = self
-            .0
+            .ended
             .iter()
             .map(|(test, verdict)| row((test, *verdict), skipped));
         format!("| test | result |\n|---|---|\n{}", rows.collect::<String>())
