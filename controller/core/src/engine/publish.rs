@@ -16,9 +16,12 @@ use crate::status::shortfall::RouteShortfall;
 use crate::status::{Stamp, Status, class, gateway, listener_set, mesh, route};
 use crate::translate::{Extensions, Refusal, RouteFindings};
 use gatewright_crds::api::{PolicyStatus, XBackendStatus};
+use gatewright_model::Str;
+use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{ListenerKey, ObjectName, RouteKey};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Reason of `Accepted=False` of a route whose hostname an older route of another kind has.
@@ -226,13 +229,16 @@ impl Engine {
         let judged: Vec<Option<RouteShortfall>> =
             parents.iter().map(|parent| self.judged(parent, key)).collect();
         let served = RouteShortfall::default();
+        let names: Vec<Vec<(Str, Str)>> = parents.iter().map(|parent| self.names(parent)).collect();
         let outcomes: Vec<ParentOutcome<'_>> = parents
             .iter()
             .zip(lost.iter().zip(&judged))
-            .map(|(parent, (lost, judged))| ParentOutcome {
+            .zip(&names)
+            .map(|((parent, (lost, judged)), names)| ParentOutcome {
                 parent,
                 refused: parent.outcome.as_ref().err().or(whole.as_ref()).or(lost.as_ref()),
                 shortfall: judged.as_ref().unwrap_or(&served),
+                names,
                 pending: judged.is_none(),
                 extensions: self.extensions(parent),
             })
@@ -275,6 +281,26 @@ impl Engine {
         let programming = self.programming.get(&parent.gateway)?;
         let rules = self.routes.get(key).and_then(|state| state.rules.as_ref());
         Some(programming.shortfall.route(key, rules.map(|rules| &rules.rules)))
+    }
+
+    /// Hostnames that a route has at a parent, with the names that they are reached by there, in order.
+    fn names(&self, parent: &ParentNode) -> Vec<(Str, Str)> {
+        let Some(programming) = self.programming.get(&parent.gateway) else {
+            return Vec::new();
+        };
+        let attachments = parent.outcome.iter().flatten();
+        let hosts: BTreeSet<&Str> = attachments
+            .flat_map(|attachment| &attachment.hosts)
+            .filter_map(|host| match &host.effective {
+                HostPattern::Exact(host) => Some(host),
+                HostPattern::Any | HostPattern::Wildcard(_) => None,
+            })
+            .collect();
+        let named = hosts.into_iter().filter_map(|host| {
+            let name = programming.names.get(host)?;
+            Some((host.clone(), name.clone()))
+        });
+        named.collect()
     }
 
     /// `Accepted=False` when rivals took every listener that a parent attaches to.

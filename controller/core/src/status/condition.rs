@@ -108,6 +108,7 @@ const OWNED: &[&str] = &[
     super::shortfall::APPROXIMATED,
     super::shortfall::UNSUPPORTED,
     super::programming::PLAN,
+    super::programming::NAMES,
 ];
 
 /// Whether conditions of a type are ours.

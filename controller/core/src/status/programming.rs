@@ -12,6 +12,8 @@ pub struct Programming {
     pub listeners: BTreeMap<ListenerKey, ListenerOutcome>,
     /// Addresses that lead to the Gateway.
     pub addresses: Vec<AssignedAddress>,
+    /// Names that single hostnames of routes are reached by, where a hostname has one of its own.
+    pub names: BTreeMap<Str, Str>,
     /// A fault of the Gateway as a whole.
     pub fault: Option<ProgrammingFault>,
     /// What the provider cannot express.
@@ -22,6 +24,10 @@ pub struct Programming {
 
 /// Our own condition of Gateways that a cloud serves: whether what exists is what is wanted.
 pub const PLAN: &str = "gatewright.dev/Plan";
+
+/// Our own condition of routes: the names that their hostnames are reached by, for DNS. Only present where hostnames have
+/// names of their own, and when true.
+pub const NAMES: &str = "gatewright.dev/Names";
 
 /// What is left to be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

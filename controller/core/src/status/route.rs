@@ -1,6 +1,7 @@
 //! Status of a route of any kind.
 
 use super::entries::{self, WantedEntry, Word};
+use super::programming::NAMES;
 use super::shortfall::{APPROXIMATED, BY_PROVIDER, RouteShortfall};
 use super::{BACKENDS_WITHOUT_ENDPOINTS, Stamp, Wanted};
 use crate::backend::BackendNotice;
@@ -9,6 +10,9 @@ use crate::translate::{Extensions, Refusal, RouteFindings, join};
 use gatewright_crds::api::{RouteParentStatus, RouteStatus};
 use gatewright_crds::constants::route::{condition, reason};
 use gatewright_model::Str;
+
+/// Reason of [`NAMES`].
+const ASSIGNED: &str = "Assigned";
 
 /// Parents a route may list (`RouteStatus.parents`).
 const MAX_PARENTS: usize = 32;
@@ -22,6 +26,8 @@ pub struct ParentOutcome<'a> {
     pub refused: Option<&'a Refusal>,
     /// What the parent's provider cannot express.
     pub shortfall: &'a RouteShortfall,
+    /// Hostnames of the route and the names that each is reached by at this parent.
+    pub names: &'a [(Str, Str)],
     /// Whether the parent's provider has yet to say that: what was said of this generation of the route stands.
     pub pending: bool,
     /// Whether the parent's provider knows our own kinds of filters.
@@ -105,6 +111,11 @@ fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wan
     if refused.is_none() && !rough.is_empty() {
         let message = join(rough.iter().cloned(), rough.len());
         wanted.push(Wanted::yes(APPROXIMATED, BY_PROVIDER, message));
+    }
+    if refused.is_none() && !outcome.names.is_empty() {
+        let names = outcome.names.iter().map(|(host, name)| format!("{host}: {name}"));
+        let message = names.collect::<Vec<_>>().join("; ");
+        wanted.push(Wanted::yes(NAMES, ASSIGNED, message));
     }
     if let Some(first) = context.notices.first() {
         let total = context.notices.len();

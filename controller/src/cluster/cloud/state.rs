@@ -6,10 +6,11 @@ use crate::cluster::events::{self, Notice};
 use crate::cluster::gate::Reached;
 use gatewright_core::status::programming::{AssignedAddress, ListenerOutcome, Programming, ProgrammingFault};
 use gatewright_core::status::{Planned, Shortfall};
-use gatewright_model::LoadBalancer;
 use gatewright_model::unsupported::Unsupported;
+use gatewright_model::{LoadBalancer, Str};
 use gatewright_provider_api::contract::{Applied, Outcome, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::BTreeMap;
 
 /// Changes that an Event names; the rest is counted.
 const NAMED: usize = 3;
@@ -65,6 +66,7 @@ enum Stage {
 #[derive(Clone, Debug, Default)]
 struct Word {
     addresses: Vec<AssignedAddress>,
+    names: BTreeMap<Str, Str>,
     fault: Option<ProgrammingFault>,
     plan: Option<Planned>,
     /// Whether what is served is not what is wanted, because nothing is made.
@@ -151,12 +153,13 @@ impl State {
             let plan = Some(plans::words(&outcome, mode));
             let held = !outcome.planned.is_empty();
             // Whoever cannot ask the cloud does not know that it stopped to serve: the addresses stay.
-            let addresses = match self.word.take() {
-                Some(word) if outcome.unread.is_some() => word.addresses,
-                _ => outcome.addresses.assigned,
+            let (addresses, names) = match self.word.take() {
+                Some(word) if outcome.unread.is_some() => (word.addresses, word.names),
+                _ => (outcome.addresses.assigned, outcome.addresses.names),
             };
             self.word = Some(Word {
                 addresses,
+                names,
                 fault,
                 plan,
                 held,
@@ -224,6 +227,7 @@ impl State {
         Some(Programming {
             listeners: listeners.collect(),
             addresses: word.addresses.clone(),
+            names: word.names.clone(),
             fault: word.fault.clone(),
             shortfall: self.shortfall.clone(),
             plan: word.plan.clone(),

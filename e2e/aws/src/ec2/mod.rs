@@ -14,6 +14,7 @@ mod identifier;
 mod interface;
 mod network;
 mod permission;
+mod routing;
 mod rules;
 mod tags;
 mod world;
@@ -47,8 +48,8 @@ pub struct State {
     zones: BTreeMap<String, network::Zone>,
     vpcs: BTreeMap<String, Vpc>,
     subnets: BTreeMap<String, Subnet>,
-    tables: BTreeMap<String, network::RouteTable>,
-    gateways: BTreeMap<String, network::Gateway>,
+    tables: BTreeMap<String, routing::RouteTable>,
+    gateways: BTreeMap<String, routing::Gateway>,
     groups: BTreeMap<String, Group>,
     interfaces: BTreeMap<String, Interface>,
     instances: BTreeMap<String, Instance>,
@@ -78,13 +79,13 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
         run(a, c, i, interface::describe_instances)
     }),
     ("DescribeInternetGateways", |a, c, i| {
-        run(a, c, i, network::describe_gateways)
+        run(a, c, i, routing::describe_gateways)
     }),
     ("DescribeNetworkInterfaces", |a, c, i| {
         run(a, c, i, interface::describe)
     }),
     ("DescribeRouteTables", |a, c, i| {
-        run(a, c, i, network::describe_tables)
+        run(a, c, i, routing::describe_tables)
     }),
     ("DescribeSecurityGroupRules", |a, c, i| {
         run(a, c, i, rules::describe)

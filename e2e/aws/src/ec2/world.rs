@@ -2,8 +2,9 @@
 
 use super::group::GROUP_ID;
 use super::interface::{Holder, Instance, Interface, STATES};
-use super::network::{Gateway, Hop, RouteTable, SUBNET_ID, Subnet, VPC_ID, Vpc, Zone};
+use super::network::{SUBNET_ID, Subnet, VPC_ID, Vpc, Zone};
 use super::permission::{Peer, Rule};
+use super::routing::{Gateway, Hop, RouteTable};
 use super::{State, Tags};
 use crate::error::ApiError;
 use crate::service::Context;

@@ -9,6 +9,7 @@ mod arn;
 mod attributes;
 mod authenticate;
 mod balancer;
+mod balancer_change;
 mod certificates;
 mod conditions;
 mod defaults;
@@ -114,10 +115,10 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("RegisterTargets", targets::register),
     ("RemoveListenerCertificates", certificates::remove),
     ("RemoveTags", tags::remove),
-    ("SetIpAddressType", balancer::set_ip_address_type),
+    ("SetIpAddressType", balancer_change::set_ip_address_type),
     ("SetRulePriorities", priorities::set),
-    ("SetSecurityGroups", balancer::set_security_groups),
-    ("SetSubnets", balancer::set_subnets),
+    ("SetSecurityGroups", balancer_change::set_security_groups),
+    ("SetSubnets", balancer_change::set_subnets),
 ];
 
 impl State {

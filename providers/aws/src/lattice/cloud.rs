@@ -76,7 +76,7 @@ pub struct VpcAssociation {
     pub network: Arn,
     /// `serviceNetworkName`.
     pub network_name: Str,
-    /// `securityGroupIds`. Not told by [`Lattice::associations_of_vpc`].
+    /// `securityGroupIds`. Not told by [`Networks::associations_of_vpc`].
     pub security_groups: BTreeSet<Str>,
     /// `status`.
     pub status: Status,
@@ -260,8 +260,8 @@ pub enum TargetStatus {
     Draining,
 }
 
-/// VPC Lattice of an account in a region.
-pub trait Lattice: Send + Sync {
+/// What all kinds of resources have: quotas, tags, and certificates of ACM.
+pub trait Resources: Send + Sync {
     /// Quotas. May be some minutes old.
     fn lattice_limits(&self) -> impl Future<Output = Answer<Limits>> + Send;
 
@@ -288,7 +288,10 @@ pub trait Lattice: Send + Sync {
 
     /// `DeleteCertificate`.
     fn delete_imported(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}
 
+/// Service networks and what is associated with them.
+pub trait Networks: Send + Sync {
     /// `GetServiceNetwork`; none when it does not exist.
     fn network(&self, arn: &Arn) -> impl Future<Output = Answer<Option<Network>>> + Send;
 
@@ -346,7 +349,10 @@ pub trait Lattice: Send + Sync {
 
     /// `DeleteServiceNetworkServiceAssociation`: begins it.
     fn dissociate_service(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}
 
+/// Services, and who may call and who logs what belongs to a network or service.
+pub trait Services: Send + Sync {
     /// `GetService`; none when it does not exist.
     fn service(&self, arn: &Arn) -> impl Future<Output = Answer<Option<Service>>> + Send;
 
@@ -367,6 +373,27 @@ pub trait Lattice: Send + Sync {
     /// `DeleteService`, with its listeners and rules: it must not be associated any more.
     fn delete_service(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
 
+    /// `GetAuthPolicy` of a network or service.
+    fn policy(&self, of: &Arn) -> impl Future<Output = Answer<Option<Str>>> + Send;
+
+    /// `PutAuthPolicy`.
+    fn put_policy(&self, of: &Arn, policy: &str) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `DeleteAuthPolicy`.
+    fn delete_policy(&self, of: &Arn) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `ListAccessLogSubscriptions` of a network or service: destinations by ARN.
+    fn logs(&self, of: &Arn) -> impl Future<Output = Answer<BTreeMap<Arn, Str>>> + Send;
+
+    /// `CreateAccessLogSubscription`.
+    fn log_to(&self, of: &Arn, destination: &str, tags: &Tags) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `DeleteAccessLogSubscription`.
+    fn stop_log(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}
+
+/// Listeners of services and their rules.
+pub trait Listeners: Send + Sync {
     /// `ListListeners` and `GetListener`.
     fn listeners_of(&self, service: &Arn) -> impl Future<Output = Answer<Vec<Listener>>> + Send;
 
@@ -406,7 +433,10 @@ pub trait Lattice: Send + Sync {
 
     /// `DeleteRule`.
     fn delete_service_rule(&self, rule: &Arn) -> impl Future<Output = Answer<()>> + Send;
+}
 
+/// Target groups and their targets.
+pub trait TargetGroups: Send + Sync {
     /// `GetTargetGroup`; none when it does not exist.
     fn group(&self, arn: &Arn) -> impl Future<Output = Answer<Option<TargetGroup>>> + Send;
 
@@ -443,22 +473,9 @@ pub trait Lattice: Send + Sync {
         arn: &Arn,
         targets: &BTreeSet<Target>,
     ) -> impl Future<Output = Answer<()>> + Send;
-
-    /// `GetAuthPolicy` of a network or service.
-    fn policy(&self, of: &Arn) -> impl Future<Output = Answer<Option<Str>>> + Send;
-
-    /// `PutAuthPolicy`.
-    fn put_policy(&self, of: &Arn, policy: &str) -> impl Future<Output = Answer<()>> + Send;
-
-    /// `DeleteAuthPolicy`.
-    fn delete_policy(&self, of: &Arn) -> impl Future<Output = Answer<()>> + Send;
-
-    /// `ListAccessLogSubscriptions` of a network or service: destinations by ARN.
-    fn logs(&self, of: &Arn) -> impl Future<Output = Answer<BTreeMap<Arn, Str>>> + Send;
-
-    /// `CreateAccessLogSubscription`.
-    fn log_to(&self, of: &Arn, destination: &str, tags: &Tags) -> impl Future<Output = Answer<()>> + Send;
-
-    /// `DeleteAccessLogSubscription`.
-    fn stop_log(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;
 }
+
+/// VPC Lattice of an account in a region.
+pub trait Lattice: Resources + Networks + Services + Listeners + TargetGroups {}
+
+impl<T: Resources + Networks + Services + Listeners + TargetGroups> Lattice for T {}

@@ -7,13 +7,13 @@ use super::{addresses, apply, observe, plan};
 use crate::cloud::CloudError;
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::lattice::Target;
+use gatewright_aws_core::lattice::{Network, Service, Target};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Resource,
+    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -60,6 +60,33 @@ impl<C: Lattice> LatticeDriver<C> {
     /// What does not depend on a Gateway.
     pub(super) const fn settings(&self) -> &Settings {
         &self.settings
+    }
+}
+
+/// Reads a second that the sum of a look is divided by: AWS publishes no rate of VPC Lattice, this one is ours.
+const PACE: f64 = 10.0;
+
+/// What a look asks for: each kind by its tags; of the network its associations, policy and logs; of a service these and its
+/// listeners, of each its rules one by one; of a target group its targets.
+fn reads(target: &Target) -> Reads {
+    let network = match &target.network {
+        Network::Own { .. } => 4 + usize::from(target.vpc.is_some()),
+        // It is not ours to look at.
+        Network::Given(_) => 0,
+    };
+    let listeners = |service: &Service| {
+        let listeners = service.listeners.values();
+        listeners.map(|listener| 2 + listener.rules.len()).sum::<usize>()
+    };
+    let services: usize = target
+        .services
+        .values()
+        .map(|service| 5 + listeners(service))
+        .sum();
+    let calls = Kind::ALL.len() + network + services + 2 * target.target_groups.len();
+    Reads {
+        calls: u64::try_from(calls).unwrap_or(u64::MAX),
+        takes: Duration::from_secs_f64(calls as f64 / PACE),
     }
 }
 
@@ -118,6 +145,10 @@ impl<C: Lattice> Driver for LatticeDriver<C> {
 
     fn recheck(&self, request: &Request, observed: &Observed) -> Option<Duration> {
         addresses::recheck(&request.target, observed)
+    }
+
+    fn reads(&self, target: &Target) -> Reads {
+        reads(target)
     }
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {

@@ -230,6 +230,50 @@ fn the_providers_word_decides_over_routes() {
     assert!(say(&mut engine, &[], 5).is_empty());
 }
 
+/// DNS of a hostname is to say the name of its own service: where there is one, the route tells it.
+#[test]
+fn a_route_tells_the_names_of_its_hostnames() {
+    let hosts = |name: &str, hosts: &str| {
+        http_route(name, "").replace("rules: [", &format!("hostnames: [{hosts}]\n  rules: ["))
+    };
+    let yaml = GATEWAY.to_owned()
+        + &hosts("r", "a.example, b.example, '*.c.example'")
+        + &hosts("other", "d.example");
+    let mut engine = engine_with(&yaml);
+    let mut tell = |names: &[(&str, &str)], second: i64| {
+        let programming = Programming {
+            names: names
+                .iter()
+                .map(|(host, name)| ((*host).into(), (*name).into()))
+                .collect(),
+            ..Programming::default()
+        };
+        let delta = engine.set_programming([(name(), programming)].into(), at(second));
+        let parents = status(&engine, Kind::HttpRoute, "r")["parents"][0]["conditions"].clone();
+        let found = parents
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|found| found["type"] == "gatewright.dev/Names")
+            .cloned();
+        (
+            delta.statuses.len(),
+            found.map(|found| found["message"].as_str().unwrap().to_owned()),
+        )
+    };
+    tell(&[], 1);
+    let (_, told) = tell(&[("a.example", "gw-1.on.aws"), ("c.example", "gw-2.on.aws")], 2);
+    assert_eq!(told.as_deref(), Some("a.example: gw-1.on.aws"));
+    let both = [("a.example", "gw-1.on.aws"), ("b.example", "gw-3.on.aws")];
+    let (_, told) = tell(&both, 3);
+    assert_eq!(
+        told.as_deref(),
+        Some("a.example: gw-1.on.aws; b.example: gw-3.on.aws")
+    );
+    assert_eq!(tell(&both, 4).0, 0);
+    assert_eq!(tell(&[], 5).1, None);
+}
+
 #[test]
 fn what_of_the_gateway_itself_is_not_served_is_a_condition_of_it() {
     let mut engine = engine_with(GATEWAY);

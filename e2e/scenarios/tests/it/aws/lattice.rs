@@ -56,6 +56,23 @@ async fn hostnames_are_services_and_nothing_is_left_in_the_end() -> Result<()> {
             .ok_or_else(|| format!("no service of {HOST} serves")))
     };
     let at = SocketAddr::new(until("the service of the hostname", look).await?, 80);
+    // Whoever writes DNS finds the service's name in the route.
+    let told = async || {
+        let route = world.read(GATEWAY_API, "HTTPRoute", "first").await?;
+        let conditions = route
+            .pointer("/status/parents/0/conditions")
+            .and_then(Value::as_array);
+        let found = conditions
+            .into_iter()
+            .flatten()
+            .find(|found| found["type"] == "gatewright.dev/Names");
+        let message = found
+            .and_then(|found| found["message"].as_str())
+            .unwrap_or_default();
+        let begins = message.starts_with(&format!("{HOST}: ")) && message.ends_with(".on.aws");
+        Ok(if begins { Ok(()) } else { Err(format!("{route}")) })
+    };
+    until("the name of the hostname in the route's status", told).await?;
     for (at, host, path, status, pod) in [
         (at, HOST, "/one", 200, "one-"),
         (at, HOST, "/two/x", 200, "two-"),

@@ -9,7 +9,7 @@ use crate::calls::{ALL, Grant, Service as Of, policy};
 use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::cloud::Network as _;
-use gatewright_aws::lattice::cloud::{Kind, Lattice as _};
+use gatewright_aws::lattice::cloud::{Kind, Networks as _, Resources as _, Services as _, TargetGroups as _};
 use gatewright_aws::lattice::{LatticeDriver, Request, Settings};
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import};
 use gatewright_aws_core::lattice::{
@@ -21,7 +21,7 @@ use gatewright_aws_core::target_group::{
 };
 use gatewright_aws_core::{Secret, Str};
 use gatewright_model::key::{CertificateKey, ObjectName};
-use gatewright_provider_api::contract::{Outcome, converge, remove};
+use gatewright_provider_api::contract::{Driver as _, Outcome, converge, remove};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -352,6 +352,16 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
     answers(at, (HOST, "/elsewhere"), "404").await;
     answers(at, ("other.example.com", "/one"), "404").await;
     answers(of_own, (&own, "/one"), "404").await;
+
+    // What a plan says that a look costs is what it costs.
+    let calls = seen.attempts().len();
+    driver.observe(&target.gateway).await.unwrap();
+    let looked: Vec<&str> = seen.attempts()[calls..]
+        .iter()
+        .map(|(operation, _)| *operation)
+        .collect();
+    let said = driver.reads(&target).calls;
+    assert_eq!(looked.len() as u64, said, "{looked:?}");
 
     let before = writes(&seen).len();
     settle(&driver, &target).await;

@@ -22,7 +22,8 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// What requests get that nothing can serve, whoever sends them.
+    /// What requests get that nothing can serve, whoever sends them. A proxy behind the load balancer that serves such
+    /// rules would be forwarded to from here (ADR 0011).
     pub(super) fn failure() -> Self {
         Self {
             before: None,

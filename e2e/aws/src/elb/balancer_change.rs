@@ -1,0 +1,122 @@
+//! What can be changed of a load balancer: its subnets, security groups and type of addresses.
+
+use super::balancer::{Balancer, Kind, attach, check_addresses, subnets};
+use super::{arn, surroundings};
+use crate::error::ApiError;
+use crate::input::{text, texts};
+use crate::service::Context;
+use crate::state::Account;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// `API_SetSubnets`.
+pub(super) fn set_subnets(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let chosen = subnets(input, balancer.kind, &balancer.scheme)?;
+    let mut place = surroundings::place(account, context, balancer.kind, &chosen.subnets)?;
+    surroundings::choose(account, &mut place.zones, &chosen.fixed);
+    for zone in &mut place.zones {
+        let Some(there) = balancer.zones.iter().find(|there| there.subnet == zone.subnet) else {
+            continue;
+        };
+        let same = there.allocation == zone.allocation && there.private == zone.private;
+        if chosen.fixed.contains_key(&zone.subnet) && !same {
+            let message = format!(
+                "The addresses of subnet '{}' cannot be changed while it is enabled for the load balancer",
+                zone.subnet
+            );
+            return Err(ApiError::new("InvalidConfigurationRequest", message));
+        }
+        *zone = there.clone();
+    }
+    if place.vpc != balancer.vpc {
+        let message = "The subnets must be of the VPC of the load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    let addresses = text(input, "IpAddressType")
+        .unwrap_or(&balancer.ip_address_type)
+        .to_owned();
+    check_addresses(balancer.kind, &balancer.scheme, &addresses, &place)?;
+    attach(
+        account,
+        context,
+        (
+            &Balancer {
+                zones: place.zones.clone(),
+                ..balancer.clone()
+            },
+            &chosen.fixed,
+        ),
+    )?;
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.zones = place.zones;
+    changed.ip_address_type = addresses;
+    let told = changed.told(context.now);
+    Ok(json!({
+        "AvailabilityZones": told.get("AvailabilityZones"),
+        "IpAddressType": told.get("IpAddressType"),
+    }))
+}
+
+/// `API_SetSecurityGroups`: "The specified security groups override the previously associated security groups."
+pub(super) fn set_security_groups(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let asked: Vec<String> = texts(input, "SecurityGroups")
+        .into_iter()
+        .map(ToOwned::to_owned)
+        .collect();
+    if asked.is_empty() {
+        return Err(ApiError::validation("A security group must be specified"));
+    }
+    if balancer.kind == Kind::Network && balancer.security_groups.is_empty() {
+        let message = "You cannot set security groups of a Network Load Balancer that was created without";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
+    attach(
+        account,
+        context,
+        (
+            &Balancer {
+                security_groups: groups.clone(),
+                ..balancer.clone()
+            },
+            &BTreeMap::new(),
+        ),
+    )?;
+    account
+        .elb
+        .balancer_mut(&balancer.arn)?
+        .security_groups
+        .clone_from(&groups);
+    Ok(json!({"SecurityGroupIds": groups}))
+}
+
+/// `API_SetIpAddressType`.
+pub(super) fn set_ip_address_type(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let ids: Vec<String> = balancer.zones.iter().map(|zone| zone.subnet.clone()).collect();
+    let place = surroundings::place(account, context, balancer.kind, &ids)?;
+    let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
+    check_addresses(balancer.kind, &balancer.scheme, addresses, &place)?;
+    addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
+    Ok(json!({"IpAddressType": addresses}))
+}
+
+fn named(account: &Account, input: &Value) -> Result<Balancer, ApiError> {
+    let arn = text(input, "LoadBalancerArn").unwrap_or_default();
+    arn::check(arn, "loadbalancer")?;
+    account.elb.balancer(arn).cloned()
+}
