@@ -89,3 +89,64 @@ pub fn standalone(bundle: Bundle, channel: Channel, external_names: ExternalName
         trust_bundles: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The extended features that the official suite ran with, as its report lists them under each profile.
+    fn of_report(channel: Channel) -> BTreeSet<String> {
+        let path = format!(
+            "{}/../docs/conformance/v1.6.3-dedicated-{channel}.yaml",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let report = std::fs::read_to_string(path).unwrap();
+        let listed = report.lines().scan(false, |listing, line| {
+            let word = line.trim();
+            *listing = word == "supportedFeatures:" || *listing && word.starts_with("- ");
+            Some(listing.then(|| word.strip_prefix("- ")).flatten())
+        });
+        listed.flatten().map(str::to_owned).collect()
+    }
+
+    /// A feature that is claimed no more would be skipped by the suite, and its run would still be green.
+    #[test]
+    fn what_is_claimed_is_what_the_official_suite_has_tried() {
+        // The suite lists what is beyond the core of its profiles, and this is in none.
+        let unlisted = ["GRPCRouteNamedRouteRule"];
+        for (channel, many) in [(Channel::Standard, 38), (Channel::Experimental, 42)] {
+            let listed = of_report(channel);
+            assert_eq!(listed.len(), many, "{channel}");
+            let claimed = claimed(Bundle::V1_6_3, channel);
+            let claimed: BTreeSet<&str> = claimed.iter().map(|name| &**name).collect();
+            let lost: Vec<&String> = listed
+                .iter()
+                .filter(|name| !claimed.contains(name.as_str()))
+                .collect();
+            assert_eq!(lost, Vec::<&String>::new(), "{channel}");
+            let core = |name: &str| {
+                gatewright_crds::features::find(Bundle::V1_6_3, name)
+                    .is_some_and(gatewright_crds::features::Feature::is_core)
+            };
+            let more: Vec<&str> = claimed
+                .into_iter()
+                .filter(|name| !listed.contains(*name) && !core(name))
+                .collect();
+            assert_eq!(more, unlisted, "{channel}");
+        }
+    }
+
+    #[test]
+    fn no_mesh_feature_is_claimed() {
+        for bundle in [Bundle::V1_6_3, Bundle::V1_7_0] {
+            let all = gatewright_crds::features::all(bundle);
+            let mesh = all
+                .iter()
+                .filter(|feature| feature.name.starts_with("Mesh"))
+                .count();
+            assert!(mesh > 0);
+            assert_eq!(claimed(bundle, Channel::Experimental).len(), all.len() - mesh);
+        }
+    }
+}

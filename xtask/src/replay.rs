@@ -44,6 +44,8 @@ const OWN: &[(&str, &str)] = &[
     ("corpus", "crds/validation/corpus"),
     ("goldens", "controller/core/goldens"),
     ("quickstart", "docs/quickstart"),
+    ("quickstart of AWS", "docs/quickstart-aws"),
+    ("goldens of AWS", "providers/aws/core/goldens"),
 ];
 
 /// Arguments of `cargo xtask replay`.

@@ -1,7 +1,7 @@
-//! `cargo xtask cluster check`: the Go tests of clusters, those inside a running one included, and
-//! that one kill leaves nothing.
+//! `cargo xtask cluster check`: the Go tests of clusters, those inside a running one included, that a second one beside it
+//! disturbs nothing, and that one kill leaves nothing.
 
-use super::{Target, Up, build, manager_of, on, packages, start};
+use super::{Target, Up, beside, build, manager_of, on, packages, start};
 use crate::run::{cache_dir, output, root, run};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,7 @@ pub(super) fn run_checks() -> Result<()> {
     eprintln!("    up in {:.1} s", took.as_secs_f64());
     let built = build::ensure_tools()?;
     let result = in_time(took)
+        .and_then(|()| beside::disturbs_nobody(&built, &up))
         .and_then(|()| inside(&built, &tests))
         .and_then(|()| leaves_nothing(&built));
     run(on(&mut manager_of(&built), &target()).arg("down"))?;

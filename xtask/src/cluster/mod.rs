@@ -2,6 +2,7 @@
 //!
 //! The work is done by `gwcluster` (Go, `e2e/cluster`); this builds what it needs and calls it.
 
+mod beside;
 mod build;
 mod check;
 mod handle;
@@ -30,7 +31,7 @@ pub struct Args {
 }
 
 /// Which cluster.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 struct Target {
     /// Name of the cluster; several can run side by side.
     #[arg(long, default_value = "default")]
@@ -90,7 +91,7 @@ enum Action {
     },
 }
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 struct Up {
     #[command(flatten)]
     target: Target,

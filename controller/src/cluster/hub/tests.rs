@@ -316,7 +316,7 @@ async fn a_busy_gateway_does_not_starve_another() {
     let waiting = |text: &str| -> usize {
         let line = text
             .lines()
-            .find_map(|line| line.strip_prefix("workqueue_depth{name=\"status\"} "));
+            .find_map(|line| line.strip_prefix("workqueue_depth{name=\"status\",controller=\"status\"} "));
         line.unwrap().parse().unwrap()
     };
     until("all wait", || {

@@ -1,7 +1,8 @@
 //! Queues and their workers, as controller-runtime shows them (`pkg/metrics/workqueue.go`,
 //! `pkg/internal/controller/metrics`).
 
-use super::{Controller, Named, register};
+use super::{Controller, register};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,15 +15,22 @@ use std::time::{Duration, Instant};
 
 type Seconds = Gauge<f64, AtomicU64>;
 
+/// A queue, and who works on it: each of ours is named after its one controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Queue {
+    name: &'static str,
+    controller: &'static str,
+}
+
 /// All queues.
 pub struct Queues {
-    depth: Family<Named, Gauge>,
-    added: Family<Named, Counter>,
-    retried: Family<Named, Counter>,
-    waited: Family<Named, Histogram, fn() -> Histogram>,
-    worked: Family<Named, Histogram, fn() -> Histogram>,
-    unfinished: Family<Named, Seconds>,
-    longest: Family<Named, Seconds>,
+    depth: Family<Queue, Gauge>,
+    added: Family<Queue, Counter>,
+    retried: Family<Queue, Counter>,
+    waited: Family<Queue, Histogram, fn() -> Histogram>,
+    worked: Family<Queue, Histogram, fn() -> Histogram>,
+    unfinished: Family<Queue, Seconds>,
+    longest: Family<Queue, Seconds>,
     active: Family<Controller, Gauge>,
     most: Family<Controller, Gauge>,
     known: Mutex<BTreeMap<&'static str, WorkQueue>>,
@@ -76,7 +84,10 @@ impl Queues {
 
     /// The queue of a name, which so many workers serve; the same one each time.
     pub fn of(&self, name: &'static str, workers: usize) -> WorkQueue {
-        let named = Named { name };
+        let named = Queue {
+            name,
+            controller: name,
+        };
         let controller = Controller { controller: name };
         self.most.get_or_create(&controller).set(gauge(workers));
         let queue = || {
@@ -101,7 +112,10 @@ impl Queues {
                 .begun
                 .values()
                 .map(|begun| now.saturating_duration_since(*begun));
-            let named = Named { name };
+            let named = Queue {
+                name,
+                controller: name,
+            };
             let longest = ages.clone().max().unwrap_or_default();
             self.longest.get_or_create(&named).set(longest.as_secs_f64());
             let unfinished: Duration = ages.sum();
@@ -120,7 +134,7 @@ fn with_histogram(
     registry: &mut Registry,
     name: &str,
     help: &str,
-) -> Family<Named, Histogram, fn() -> Histogram> {
+) -> Family<Queue, Histogram, fn() -> Histogram> {
     let family = Family::new_with_constructor(histogram as fn() -> Histogram);
     registry.register(name, help, family.clone());
     family
@@ -258,7 +272,9 @@ mod tests {
         is(&text, "workqueue_longest_running_processor_seconds", 0.0);
         is(&text, "workqueue_work_duration_seconds_count", 2.0);
         assert!(
-            text.contains(r#"workqueue_queue_duration_seconds_bucket{le="0.01",name="gateway"} 1"#),
+            text.contains(
+                r#"workqueue_queue_duration_seconds_bucket{le="0.01",name="gateway",controller="gateway"} 1"#
+            ),
             "{text}"
         );
     }

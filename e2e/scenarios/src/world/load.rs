@@ -2,7 +2,7 @@
 
 use crate::http::{Answer, Kept, get};
 use crate::tls;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use tokio::task::JoinHandle;
 
 /// Pause between two requests: the machine is small, and what is looked for is a fault, not a limit.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// With fewer requests than this a change was hardly looked at.
+const FEWEST: usize = 20;
 
 /// How a client connects.
 enum Client {
@@ -120,7 +123,7 @@ impl Load {
     /// Ends, and answers how many requests there were.
     ///
     /// # Errors
-    /// When one was answered by anything but 200.
+    /// When one was answered by anything but 200, or when there were fewer than 20.
     pub async fn end(self) -> Result<usize> {
         self.finish().await.map(|seen| seen.count)
     }
@@ -128,11 +131,16 @@ impl Load {
     /// Ends, and answers what it got.
     ///
     /// # Errors
-    /// When a request was answered by anything but 200.
+    /// When a request was answered by anything but 200, or when there were fewer than 20.
     pub async fn finish(self) -> Result<Seen> {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.task.await?;
         if seen.faults.is_empty() {
+            ensure!(
+                seen.count >= FEWEST,
+                "{} requests are too few to tell that none is lost",
+                seen.count
+            );
             return Ok(seen);
         }
         let first: Vec<String> = seen.faults.iter().take(5).cloned().collect();
