@@ -4,15 +4,16 @@
 //! "Actions, resources, and condition keys" of each service in the Service Authorization Reference,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>.
 
+mod clients;
 mod grant;
 mod policy;
 mod table;
 
 use crate::limiter::Bucket;
+pub(crate) use clients::{ec2, quotas, s3, shield, sts, waf};
 pub use grant::Grant;
 pub use policy::policy;
 pub use table::{ALL, IMPLIED};
-pub(crate) use table::{ec2, quotas, s3, shield, sts, waf};
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
