@@ -5,6 +5,7 @@ mod lane;
 mod serving;
 mod told;
 
+use super::bindings::{Bindings, Touched};
 use super::catalog::{Catalog, Release};
 use super::clock::Clock;
 use super::cloud::{self, Clouds};
@@ -70,6 +71,8 @@ pub struct Outbox {
     pub finalizers: Finalizers,
     /// Pods that wait for load balancers of clouds.
     pub book: Book,
+    /// Pods in target groups of others; `None` where no cloud is reached.
+    pub bindings: Option<Bindings>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Whether everything that exists is known.
@@ -281,6 +284,7 @@ impl Hub {
         let mut upserted = Vec::new();
         let mut classes = false;
         let mut gateways = BTreeSet::new();
+        let mut bound = Touched::default();
         let mut changes = Vec::with_capacity(batch.len());
         for input in batch {
             match input {
@@ -294,6 +298,7 @@ impl Hub {
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
                     self.touched(&key, &mut gateways);
                     self.out.book.forget(&key);
+                    bound.note(&key);
                     self.versions.remove(&key);
                     self.out.writer.cancel(&key);
                     self.out.finalizers.are_right(&key);
@@ -306,6 +311,7 @@ impl Hub {
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
                     self.touched(&key, &mut gateways);
                     self.out.book.note(&object);
+                    bound.note(&key);
                     if key.kind.has_status() {
                         self.versions.insert(key.clone(), version);
                         self.engine.forget_status(&key);
@@ -332,6 +338,9 @@ impl Hub {
         }
         for gateway in &gateways {
             self.look_at_cloud(gateway);
+        }
+        if let Some(bindings) = &mut self.out.bindings {
+            bindings.look(&self.engine, &bound);
         }
         self.out.metrics.reconciled("engine", "success", begun.elapsed());
     }

@@ -12,6 +12,7 @@ mod admin;
 mod admission;
 pub mod args;
 mod authority;
+mod bindings;
 pub mod catalog;
 mod clock;
 mod cloud;
@@ -44,6 +45,7 @@ use admission::{Grants, TokenAdmission};
 use anyhow::{Context, Result};
 use args::ControllerArgs;
 use authority::Authorities;
+use bindings::{BindingWork, Bindings};
 use catalog::{Catalog, Nodes};
 use clock::Clock;
 use cloud::{CloudWork, Clouds, Keeper};
@@ -181,11 +183,21 @@ async fn start(
     let provisioner = Provisioner::new(provider, grants.clone(), Arc::clone(&metrics));
     let writer = Writer::new(client.clone(), Arc::clone(&metrics));
     let book = Book::default();
+    let backends = BackendOptions {
+        external_names: cli::external_names(args.allow_external_name),
+        location: Location::Cluster,
+    };
+    let mut bindings = None;
     if nodes == Nodes::Watched {
         let about = (client.clone(), clock.clone());
         let registry = work.registry().clone();
-        let keeper = gates::Keeper::new(about, registry, book.clone(), Arc::clone(&metrics));
+        let keeper = gates::Keeper::new(about, registry.clone(), book.clone(), Arc::clone(&metrics));
         tokio::spawn(keeper.run(is_leading.clone(), is_synced.clone()));
+        let about = (client.clone(), clock.clone());
+        let bound = BindingWork::new(about, registry, args.cloud_resync, Arc::clone(&metrics));
+        let line = Line::new(bound, Arc::clone(&metrics));
+        let found = bindings.insert(Bindings::new(line, backends));
+        found.start(is_leading.clone(), is_synced.clone());
     }
     if !args.webhook_configuration.is_empty() {
         let listener = bind(args.webhook_address, "--webhook-address").await?;
@@ -222,10 +234,6 @@ async fn start(
         Arc::new(TokenAdmission::new(client.clone(), grants)),
         is_leading.clone(),
     ));
-    let backends = BackendOptions {
-        external_names: cli::external_names(args.allow_external_name),
-        location: Location::Cluster,
-    };
     let placing = provisioner.clone();
     let outbox = Outbox {
         server,
@@ -235,6 +243,7 @@ async fn start(
         events,
         finalizers,
         book,
+        bindings,
         metrics: Arc::clone(&metrics),
         synced,
     };

@@ -21,6 +21,7 @@ namespaced). A GatewayClass refers to one object in `spec.parametersRef`, a Gate
 | [AwsTargetGroupParameters](#awstargetgroupparameters) | `gatewright.dev/aws-alb`, `gatewright.dev/aws-nlb`, `gatewright.dev/aws-lattice` | Service, by `spec.targetRefs` |
 | [AwsRouteParameters](#awsrouteparameters) | `gatewright.dev/aws-alb` | rule of a route, by a filter of type `ExtensionRef` |
 | [AwsBackend](#awsbackend) | `gatewright.dev/aws-alb` | backend, by `backendRefs` |
+| [AwsTargetGroupBinding](#awstargetgroupbinding) | none: [pods in target groups of others](aws/bindings.md) | |
 
 ## Precedence
 
@@ -44,6 +45,7 @@ pub fn example(kind: &str) -> &'static str {
         "AwsTargetGroupParameters" => AWS_TARGET_GROUP,
         "AwsRouteParameters" => AWS_ROUTE,
         "AwsBackend" => AWS_BACKEND,
+        "AwsTargetGroupBinding" => AWS_TARGET_GROUP_BINDING,
         _ => "",
     }
 }
@@ -79,6 +81,19 @@ spec:
     kind: SoftwareGatewayParameters
     name: edge
     namespace: infra
+";
+
+const AWS_TARGET_GROUP_BINDING: &str = "apiVersion: gatewright.dev/v1alpha1
+kind: AwsTargetGroupBinding
+metadata:
+  name: cart
+  namespace: shop
+spec:
+  targetGroup:
+    name: shop-cart
+  service:
+    name: cart
+    port: 80
 ";
 
 const AWS_LOAD_BALANCER: &str = "apiVersion: gatewright.dev/v1alpha1

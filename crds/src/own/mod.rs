@@ -12,8 +12,8 @@ mod tests;
 
 pub use aws::{
     AwsBackend, AwsBackendSpec, AwsLatticeParameters, AwsLatticeParametersSpec, AwsLoadBalancerParameters,
-    AwsLoadBalancerParametersSpec, AwsRouteParameters, AwsRouteParametersSpec, AwsTargetGroupParameters,
-    AwsTargetGroupParametersSpec,
+    AwsLoadBalancerParametersSpec, AwsRouteParameters, AwsRouteParametersSpec, AwsTargetGroupBinding,
+    AwsTargetGroupBindingSpec, AwsTargetGroupParameters, AwsTargetGroupParametersSpec,
 };
 pub use parameters::{SoftwareGatewayParameters, SoftwareGatewayParametersSpec};
 
@@ -34,6 +34,7 @@ pub const KINDS: &[KindInfo] = &[
     kind("AwsTargetGroupParameters", "awstargetgroupparameters"),
     kind("AwsRouteParameters", "awsrouteparameters"),
     kind("AwsBackend", "awsbackends"),
+    kind("AwsTargetGroupBinding", "awstargetgroupbindings"),
 ];
 
 const fn kind(kind: &'static str, plural: &'static str) -> KindInfo {
@@ -57,6 +58,7 @@ pub fn crds() -> &'static [CrdText] {
             text(AwsTargetGroupParameters::crd()),
             text(AwsRouteParameters::crd()),
             text(AwsBackend::crd()),
+            text(AwsTargetGroupBinding::crd()),
         ]
     })
 }

@@ -86,6 +86,7 @@ fn the_committed_files_are_the_types_crds() {
         include_str!("../../gatewright/awstargetgroupparameters.yaml"),
         include_str!("../../gatewright/awsrouteparameters.yaml"),
         include_str!("../../gatewright/awsbackends.yaml"),
+        include_str!("../../gatewright/awstargetgroupbindings.yaml"),
     ];
     assert_eq!(committed.len(), crds().len());
     for (committed, crd) in committed.into_iter().zip(crds()) {
@@ -148,6 +149,7 @@ fn the_page_has_every_field_and_sound_examples() {
     first::<AwsTargetGroupParameters>("AwsTargetGroupParameters");
     first::<AwsRouteParameters>("AwsRouteParameters");
     first::<AwsBackend>("AwsBackend");
+    first::<AwsTargetGroupBinding>("AwsTargetGroupBinding");
     let page = document::parameters();
     for field in [
         "proxyProtocol.requiredFrom",

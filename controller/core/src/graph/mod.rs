@@ -6,6 +6,7 @@
 
 pub mod allowed;
 pub mod attach;
+pub mod binding;
 pub mod class;
 pub mod conflict;
 pub mod facts;

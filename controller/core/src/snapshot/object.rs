@@ -131,6 +131,7 @@ kinds! {
     AwsTargetGroup(Box<own::AwsTargetGroupParameters>): "gatewright.dev", "AwsTargetGroupParameters";
     AwsRoute(Box<own::AwsRouteParameters>): "gatewright.dev", "AwsRouteParameters";
     AwsBackend(Box<own::AwsBackend>): "gatewright.dev", "AwsBackend";
+    AwsBinding(Box<own::AwsTargetGroupBinding>): "gatewright.dev", "AwsTargetGroupBinding";
 }
 
 impl Kind {

@@ -9,8 +9,8 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, BoxFuture, Leave, Outcome, Pool, Preview, ProviderError, Reads, Reconcile, Request,
-    Verdict,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Outcome, Pool, Preview, ProviderError, Reads,
+    Reconcile, Request, Verdict,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -352,6 +352,21 @@ impl Reconcile<Request> for Regional {
                 pools.extend(self.driver(&work).await?.pools(gateway, services).await?);
             }
             Ok(pools)
+        })
+    }
+
+    /// In the controller's own account and region.
+    fn bind<'a>(&'a self, binding: &'a Binding, ledger: &'a dyn Ledger) -> BoxFuture<'a, Bound> {
+        self.serving(async move {
+            let work = self.work(&self.places.place(None));
+            match self.driver(&work).await {
+                Ok(driver) => driver.bind(binding, ledger).await,
+                Err(error) => Bound {
+                    members: binding.known.clone(),
+                    unread: Some(error),
+                    ..Bound::default()
+                },
+            }
         })
     }
 

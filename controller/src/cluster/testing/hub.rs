@@ -3,6 +3,7 @@
 use super::FakeApi;
 use crate::clouds::{RESYNC, Registry};
 use crate::cluster::admission::Grants;
+use crate::cluster::bindings::{BindingWork, Bindings};
 use crate::cluster::catalog::{Catalog, Release};
 use crate::cluster::clock::Clock;
 use crate::cluster::cloud::{CloudWork, Clouds, Keeper};
@@ -63,8 +64,9 @@ fn catalog() -> Catalog {
         Kind::Namespace,
         Kind::Pod,
         Kind::Parameters,
+        Kind::AwsBinding,
     ] {
-        let version = if kind == Kind::Parameters {
+        let version = if matches!(kind, Kind::Parameters | Kind::AwsBinding) {
             "v1alpha1"
         } else {
             "v1"
@@ -149,6 +151,18 @@ impl TestHub {
         let about = (client.clone(), Clock::system());
         let keeper = gates::Keeper::new(about, registry.clone(), book.clone(), Arc::clone(&metrics));
         tokio::spawn(keeper.run(is_leading.clone(), is_synced.clone()));
+        let backends = BackendOptions {
+            external_names: ExternalNames::Refuse,
+            location: Location::Cluster,
+        };
+        let work = BindingWork::new(
+            (client.clone(), Clock::system()),
+            registry.clone(),
+            resync,
+            Arc::clone(&metrics),
+        );
+        let bindings = Bindings::new(Line::new(work, Arc::clone(&metrics)), backends);
+        bindings.start(is_leading.clone(), is_synced.clone());
         let work = CloudWork::new(registry, resync, Arc::clone(&metrics));
         let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
         let keeper = Keeper::new(finalizers.clone());
@@ -162,12 +176,9 @@ impl TestHub {
             events: Events::start(client, "test".to_owned(), is_leading.clone()),
             finalizers,
             book: book.clone(),
+            bindings: Some(bindings),
             metrics: Arc::clone(&metrics),
             synced,
-        };
-        let backends = BackendOptions {
-            external_names: ExternalNames::Refuse,
-            location: Location::Cluster,
         };
         let hub = Hub::new(
             (OURS.to_owned(), Vec::new()),

@@ -1,11 +1,13 @@
 //! Parameters of load balancers on AWS: what the Gateway API has no field for.
 //!
 //! `AwsLoadBalancerParameters` and `AwsLatticeParameters` belong to a GatewayClass or a Gateway, `AwsTargetGroupParameters`
-//! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS.
+//! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS. An `AwsTargetGroupBinding` has pods
+//! in what somebody else made.
 
 mod account;
 mod backend;
 mod balancer;
+mod binding;
 mod lattice;
 mod listener;
 mod route;
@@ -17,6 +19,10 @@ pub use account::AwsAccount;
 pub use backend::{AwsBackend, AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
 pub use balancer::{
     AwsLoadBalancerParameters, AwsLoadBalancerParametersSpec, IpAddressType, Scheme, SubnetChoice,
+};
+pub use binding::{
+    AwsTargetGroupBinding, AwsTargetGroupBindingSpec, AwsTargetGroupBindingStatus, BoundService, BoundTarget,
+    TargetGroupReference,
 };
 pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,

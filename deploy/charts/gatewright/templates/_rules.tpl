@@ -75,12 +75,16 @@
   resources: [xbackends/status, xbackendtrafficpolicies/status, xtelemetrypolicies/status]
   verbs: [patch]
 - apiGroups: [gatewright.dev]
-  resources: [awsbackends, awslatticeparameters, awsloadbalancerparameters, awsrouteparameters, awstargetgroupparameters, softwaregatewayparameters]
+  resources: [awsbackends, awslatticeparameters, awsloadbalancerparameters, awsrouteparameters, awstargetgroupbindings, awstargetgroupparameters, softwaregatewayparameters]
   verbs: [list, watch]
 {{- if .Values.aws.clusterName }}
 - apiGroups: [gatewright.dev]
-  resources: [awstargetgroupparameters/status]
+  resources: [awstargetgroupbindings/status, awstargetgroupparameters/status]
   verbs: [patch]
+# Which targets are ours, and the finalizer gatewright.dev/cloud-resources.
+- apiGroups: [gatewright.dev]
+  resources: [awstargetgroupbindings]
+  verbs: [get, patch]
 # Pods that wait for load balancers, and the condition of their readiness gate.
 - apiGroups: [""]
   resources: [pods]

@@ -1,6 +1,6 @@
 //! One shape for all providers, for the registry.
 
-use super::{Leave, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview};
+use super::{Binding, Bound, Leave, Ledger, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview};
 use crate::Provider;
 use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
@@ -37,6 +37,11 @@ pub trait Reconcile<R>: Send + Sync {
         _services: &'a BTreeSet<ObjectName>,
     ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// [`super::Driver::bind`]; nothing can be bound by default.
+    fn bind<'a>(&'a self, _binding: &'a Binding, _ledger: &'a dyn Ledger) -> BoxFuture<'a, Bound> {
+        Box::pin(std::future::ready(Bound::unsupported(self.provider())))
     }
 
     /// [`super::Driver::owners`].
@@ -117,6 +122,10 @@ where
         services: &'a BTreeSet<ObjectName>,
     ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
         Box::pin(self.driver.pools(gateway, services))
+    }
+
+    fn bind<'a>(&'a self, binding: &'a Binding, ledger: &'a dyn Ledger) -> BoxFuture<'a, Bound> {
+        Box::pin(self.driver.bind(&self.leave, binding, ledger))
     }
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {

@@ -20,6 +20,7 @@
 //! No state of our own: everything a driver knows about the past is what it observes. So any process can
 //! take over after any call of any other.
 
+mod binding;
 mod change;
 mod erase;
 mod error;
@@ -33,6 +34,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+pub use binding::{Binding, Bound, Instances, Ledger, Member};
 pub use change::{Action, Change, FieldChange, Plan, Resource};
 pub use erase::{BoxFuture, Erased, Reconcile};
 pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
@@ -129,6 +131,16 @@ pub trait Driver: Send + Sync {
         _services: &BTreeSet<ObjectName>,
     ) -> impl Future<Output = Result<Vec<Pool>, ProviderError>> + Send {
         std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Makes what is ours of somebody else's load balancer what a binding says, by this leave.
+    fn bind(
+        &self,
+        _leave: &Leave,
+        _binding: &Binding,
+        _ledger: &dyn Ledger,
+    ) -> impl Future<Output = Bound> + Send {
+        std::future::ready(Bound::unsupported(self.provider()))
     }
 
     /// The Gateways that something exists for and is marked as made by this installation.

@@ -2,6 +2,7 @@
 
 mod account;
 mod badly;
+mod bindings;
 mod contract;
 mod drive;
 mod faults;

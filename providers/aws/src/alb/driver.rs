@@ -4,7 +4,7 @@ use super::observed::Observed;
 use super::plan::{self, Manner};
 use super::prepare::{Certificates, GivenGroups, Networks};
 use super::step::Step;
-use super::{addresses, apply, observe, pools};
+use super::{addresses, apply, bindings, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
 use crate::swept;
@@ -16,7 +16,8 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, Pool, ProviderError, Quota, Reads, Resource,
+    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Plan, Pool, ProviderError, Quota,
+    Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -247,6 +248,10 @@ impl<C: Cloud> Driver for ElbDriver<C> {
         };
         let pools = pools::pools(&self.cloud, &owner, services).await;
         pools.map_err(|error| about(error, &gateway.to_string()))
+    }
+
+    async fn bind(&self, leave: &Leave, binding: &Binding, ledger: &dyn Ledger) -> Bound {
+        bindings::bind((&self.cloud, &self.manner.cluster), leave, binding, ledger).await
     }
 
     async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 mod apply;
+mod bindings;
 mod canonical;
 pub(crate) use canonical::forwards_to;
 pub mod driver;

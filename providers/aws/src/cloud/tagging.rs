@@ -44,6 +44,15 @@ pub trait Tagging {
     /// `DescribeTags`: of resources of Elastic Load Balancing. Those that do not exist are left out.
     fn tags(&self, arns: &[Arn]) -> impl Future<Output = Answer<BTreeMap<Arn, Tags>>> + Send;
 
+    /// The same of one kind, read now: what others allow or forbid by tags counts at once.
+    fn tags_now(
+        &self,
+        _kind: Kind,
+        arns: &[Arn],
+    ) -> impl Future<Output = Answer<BTreeMap<Arn, Tags>>> + Send {
+        self.tags(arns)
+    }
+
     /// `AddTags`, `CreateTags` or `AddTagsToCertificate`: sets these, leaves others. At most 20 resources, of
     /// certificates one.
     fn add_tags(&self, kind: Kind, arns: &[Arn], tags: &Tags) -> impl Future<Output = Answer<()>> + Send;

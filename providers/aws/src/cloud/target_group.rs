@@ -67,6 +67,11 @@ pub trait TargetGroups {
     /// `DescribeTargetGroupAttributes`.
     fn target_group_attributes(&self, arn: &Arn) -> impl Future<Output = Answer<Attributes>> + Send;
 
+    /// `DescribeTargetGroups` by ARN, read now: somebody else's may be deleted without a word.
+    fn target_groups_now(&self, arns: &[Arn]) -> impl Future<Output = Answer<Vec<Group>>> + Send {
+        self.target_groups(arns)
+    }
+
     /// `DescribeTargetHealth`: all targets, draining ones too.
     fn targets(&self, arn: &Arn) -> impl Future<Output = Answer<BTreeMap<Target, Health>>> + Send;
 

@@ -3,7 +3,7 @@
 use super::known::Known;
 use super::{On, Swept};
 use crate::cloud::{Answer, Arn, Cloud, Kind, Tagged, Tagging};
-use crate::owner::{CLUSTER, Tags};
+use crate::owner::{CLUSTER, GATEWAY, Tags};
 use gatewright_aws_core::Str;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,6 +70,21 @@ impl<C: Cloud> Tagging for Swept<C> {
             });
             found.collect()
         }))
+    }
+
+    /// What its owner gave a Gateway of this cluster since the last search is found from then on.
+    async fn tags_now(&self, kind: Kind, arns: &[Arn]) -> Answer<BTreeMap<Arn, Tags>> {
+        self.count(arns.len().div_ceil(TOGETHER));
+        let found = self.0.cloud.tags_now(kind, arns).await?;
+        for (arn, tags) in &found {
+            if tags.get(CLUSTER) == Some(&self.0.mark) && tags.contains_key(GATEWAY) {
+                self.known(|known| {
+                    known.drop(ON, arn);
+                    known.made(kind, arn, tags);
+                });
+            }
+        }
+        Ok(found)
     }
 
     async fn add_tags(&self, kind: Kind, arns: &[Arn], tags: &Tags) -> Answer<()> {

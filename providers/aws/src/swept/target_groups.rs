@@ -67,6 +67,11 @@ impl<C: Cloud> TargetGroups for Swept<C> {
         self.0.cloud.target_group_named(name).await
     }
 
+    async fn target_groups_now(&self, arns: &[Arn]) -> Answer<Vec<TargetGroup>> {
+        self.count(arns.len().div_ceil(FEW));
+        self.0.cloud.target_groups_now(arns).await
+    }
+
     async fn target_group_attributes(&self, arn: &Arn) -> Answer<Attributes> {
         self.one(ATTRIBUTES, arn, self.0.cloud.target_group_attributes(arn))
             .await

@@ -91,6 +91,7 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         ("{vpc: vpc}", "spec.vpc"),
         ("{listeners: [{port: 0}]}", "spec.listeners[0].port"),
         ("{scheme: Public}", "spec.scheme"),
+        ("{adopt: not_a_name}", "spec.adopt"),
     ] {
         let found = refused("AwsLoadBalancerParameters", spec);
         assert!(found.contains(part), "{spec}: {found}");
@@ -147,6 +148,16 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         ("{lambda: {functionArn: f}}", "spec.lambda.functionArn"),
     ] {
         let found = refused("AwsBackend", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
+    for (spec, part) in [
+        ("{targetGroup: {}, service: {name: a, port: 80}}", "one of arn and name is needed"),
+        ("{targetGroup: {arn: a}, service: {name: a, port: 80}}", "spec.targetGroup.arn"),
+        ("{targetGroup: {name: a-}, service: {name: a, port: 80}}", "spec.targetGroup.name"),
+        ("{targetGroup: {name: a}, service: {name: a, port: 0}}", "spec.service.port"),
+        ("{targetGroup: {name: a}}", "service"),
+    ] {
+        let found = refused("AwsTargetGroupBinding", spec);
         assert!(found.contains(part), "{spec}: {found}");
     }
 }

@@ -1,6 +1,7 @@
 //! Load balancers and services of VPC Lattice of the simulated AWS. They need a cluster with it: `cargo xtask scenarios --provider aws`
 //! brings both.
 
+mod bindings;
 mod certificates;
 mod gated;
 mod grpc_route;

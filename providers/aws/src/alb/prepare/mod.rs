@@ -13,6 +13,7 @@ mod warming;
 
 pub use backends::GivenGroups;
 pub use certificates::Certificates;
+pub(super) use nodes::instance;
 pub use settings::settings;
 pub use subnets::{Place, choose};
 

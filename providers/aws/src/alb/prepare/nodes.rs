@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 /// be targets.
 pub(super) fn instances(nodes: &BTreeMap<Str, NodeFacts>) -> BTreeMap<Str, Node> {
     let found = nodes.iter().filter_map(|(name, facts)| {
-        let rest = facts.provider_id.strip_prefix("aws://")?;
-        let instance = rest.rsplit('/').next().filter(|id| is_instance(id))?;
+        let instance = instance(&facts.provider_id)?;
         let node = Node {
             instance: instance.into(),
             labels: facts.labels.clone(),
@@ -19,6 +18,12 @@ pub(super) fn instances(nodes: &BTreeMap<Str, NodeFacts>) -> BTreeMap<Str, Node>
         Some((name.clone(), node))
     });
     found.collect()
+}
+
+/// The instance of a node, by its `spec.providerID`; nodes of Fargate have none.
+pub fn instance(provider_id: &str) -> Option<&str> {
+    let rest = provider_id.strip_prefix("aws://")?;
+    rest.rsplit('/').next().filter(|id| is_instance(id))
 }
 
 /// `i-` and 8 or 17 hexadecimal digits
