@@ -54,6 +54,15 @@ pub struct AwsLoadBalancerParametersSpec {
     /// Address families. `Ipv4` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address_type: Option<IpAddressType>,
+    /// Name of an Application Load Balancer that exists and becomes the Gateway's, in place of one that is made. Its owner
+    /// gives it over by the tags `gatewright.dev/cluster` (name of the cluster) and `gatewright.dev/gateway` (namespace
+    /// and name of the Gateway). What these parameters do not name stays as it is, and so do listeners and rules without these tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 32),
+        regex(pattern = "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$")
+    )]
+    pub adopt: Option<String>,
     /// Where it stands. By default one subnet for each zone, found by the tags `kubernetes.io/role/elb` (internet-facing)
     /// or `kubernetes.io/role/internal-elb`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +191,7 @@ impl AwsLoadBalancerParametersSpec {
             vpc,
             scheme,
             ip_address_type,
+            adopt,
             subnets,
             security_groups,
             source_ranges,
@@ -206,6 +216,7 @@ impl AwsLoadBalancerParametersSpec {
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),
+            adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,
             source_ranges,

@@ -20,6 +20,8 @@ pub const DEFAULT_SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09
 pub struct Settings {
     /// Name of the cluster, in the tags and names of everything that is made.
     pub cluster: Str,
+    /// Name of the load balancer, of one that was not made from here; else it follows from what cannot change.
+    pub name: Option<Str>,
     /// Who can reach the load balancer.
     pub scheme: Scheme,
     /// Its address families.
@@ -62,6 +64,7 @@ impl Settings {
     pub fn new(cluster: &str) -> Self {
         Self {
             cluster: cluster.into(),
+            name: None,
             scheme: Scheme::default(),
             ip_address_type: IpAddressType::default(),
             attributes: BTreeMap::new(),

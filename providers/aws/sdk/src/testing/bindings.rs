@@ -33,7 +33,7 @@ impl Ledger for Book {
 
 fn target(last: u8) -> Target {
     Target {
-        id: TargetAddress::Ip([172, 31, 0, last].into()),
+        id: TargetAddress::Ip([192, 168, 0, last].into()),
         port: 8080,
         zone: None,
         quic_server: None,
@@ -41,7 +41,7 @@ fn target(last: u8) -> Target {
 }
 
 fn pods(last: &[u8]) -> Option<Instances> {
-    let pods = last.iter().map(|last| ([172, 31, 0, *last].into(), 8080));
+    let pods = last.iter().map(|last| ([192, 168, 0, *last].into(), 8080));
     Some(Instances {
         pods: pods.collect(),
         ..Instances::default()

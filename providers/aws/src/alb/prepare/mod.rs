@@ -1,6 +1,7 @@
 //! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
 //! and the lowering of both.
 
+mod adopt;
 mod backends;
 mod certificates;
 mod nodes;
@@ -68,9 +69,15 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         };
         let balancer = &warming::with(&request.balancer, &parameters.warming);
         let cluster = self.cluster();
-        let settings = settings(cluster, balancer, parameters)
+        let mut settings = settings(cluster, balancer, parameters)
             .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
-        let vpc = parameters.balancer.vpc.as_deref().or(self.vpc());
+        let adopted = self.adopted(&balancer.gateway, &parameters.balancer).await?;
+        if let Some(adopted) = &adopted {
+            adopt::inherit(&mut settings, &parameters.balancer, adopted)
+                .map_err(|message| invalid("load balancer", &adopted.name, message))?;
+        }
+        let its = adopted.as_ref().map(|adopted| &*adopted.vpc);
+        let vpc = parameters.balancer.vpc.as_deref().or(its).or(self.vpc());
         let Some(vpc) = vpc else {
             let message = "its VPC is not known: set vpc in AwsLoadBalancerParameters, or --aws-vpc-id of the controller";
             return Err(invalid(
@@ -87,8 +94,12 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
         };
-        let subnets =
-            choose(&network.subnets, &place).map_err(|message| invalid("subnets of", vpc, message))?;
+        let subnets = match &adopted {
+            Some(adopted) if parameters.balancer.subnets.is_none() => {
+                adopt::subnets(adopted, &network.subnets)
+            }
+            _ => choose(&network.subnets, &place).map_err(|message| invalid("subnets of", vpc, message))?,
+        };
         let limits = self
             .cloud()
             .limits()

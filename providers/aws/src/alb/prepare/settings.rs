@@ -27,6 +27,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         vpc: _,
         scheme,
         ip_address_type,
+        adopt: _,
         subnets: _,
         security_groups,
         source_ranges,

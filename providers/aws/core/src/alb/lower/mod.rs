@@ -70,12 +70,14 @@ pub fn lower_and_wait(
     settings: &Settings,
     surroundings: &Surroundings,
 ) -> (Lowered<Target>, Waits) {
-    let name = names::balancer(
-        &settings.cluster,
-        &balancer.gateway,
-        &surroundings.vpc,
-        settings.scheme,
-    );
+    let name = settings.name.clone().unwrap_or_else(|| {
+        names::balancer(
+            &settings.cluster,
+            &balancer.gateway,
+            &surroundings.vpc,
+            settings.scheme,
+        )
+    });
     let context = Context {
         balancer,
         settings,
