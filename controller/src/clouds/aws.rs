@@ -7,7 +7,7 @@ mod service;
 
 use super::{Cloud, Registry};
 use clap::Args;
-use gatewright_aws_sdk::{Attempt, AttemptOutcome, ConnectError, Connector, Observer, Timing};
+use gatewright_aws_sdk::{Attempt, AttemptOutcome, ConnectError, Connector, Observer, Tape, Timing};
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{Around, Call, Calls, ErrorKind, ProviderError, Resource};
 use homes::Homes;
@@ -64,7 +64,7 @@ pub struct AwsOptions {
 
 impl AwsOptions {
     /// Adds the providers of AWS.
-    pub fn register(&self, registry: &mut Registry, around: &Around) {
+    pub fn register(&self, registry: &mut Registry, around: &Around, tape: Option<&Tape>) {
         // Load balancers of both kinds are known to each of the two: what one made, the other removes.
         let (balancers, services) = (Arc::new(Homes::default()), Arc::new(Homes::default()));
         let served = [
@@ -74,7 +74,10 @@ impl AwsOptions {
         ];
         let attempts = Arc::new(Attempts(Arc::clone(&around.calls)));
         // One pace for all calls to an account.
-        let connector = Connector::new(Timing::default(), BTreeMap::new(), attempts);
+        let mut connector = Connector::new(Timing::default(), BTreeMap::new(), attempts);
+        if let Some(tape) = tape {
+            connector = connector.with_tape(tape.clone());
+        }
         let places = Arc::new(Places::new(self.clone(), connector));
         for (name, service, homes) in served.into_iter().filter(|(name, ..)| !name.is_empty()) {
             let cloud: Cloud = Arc::new(Regional::new(
@@ -138,7 +141,7 @@ fn cluster_name(text: &str) -> Result<String, String> {
 fn told(error: ConnectError, role: Option<&str>) -> ProviderError {
     let kind = match &error {
         ConnectError::Identity(error) => error.kind,
-        ConnectError::Endpoint(_) => ErrorKind::Invalid,
+        ConnectError::Endpoint(_) | ConnectError::Unrecorded(_) => ErrorKind::Invalid,
     };
     let Some(role) = role else {
         return ProviderError {

@@ -85,12 +85,60 @@ impl CloudOptions {
             reason = "there is no option to look at"
         )
     )]
-    pub fn registry(&self, around: &Around) -> Registry {
+    pub fn registry(&self, around: &Around, source: &Source) -> Registry {
         #[cfg_attr(not(feature = "aws"), allow(unused_mut, reason = "there is no cloud to add"))]
         let mut registry = Registry::default();
         #[cfg(feature = "aws")]
-        self.aws.register(&mut registry, around);
+        self.aws.register(&mut registry, around, source.aws.as_ref());
         registry
+    }
+}
+
+/// Where answers of clouds come from, and where they go: nowhere by default. A clone is the same.
+#[derive(Clone, Default)]
+pub struct Source {
+    #[cfg(feature = "aws")]
+    aws: Option<gatewright_aws_sdk::Tape>,
+}
+
+impl Source {
+    /// The clouds, and their answers are kept.
+    pub fn recording() -> Self {
+        Self {
+            #[cfg(feature = "aws")]
+            aws: Some(gatewright_aws_sdk::Tape::recording()),
+        }
+    }
+
+    /// What [`Source::text`] gave, in place of the clouds.
+    ///
+    /// # Errors
+    /// When it is something else.
+    #[cfg_attr(
+        not(feature = "aws"),
+        allow(unused_variables, clippy::unnecessary_wraps, reason = "there is no cloud")
+    )]
+    pub fn replaying(text: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            #[cfg(feature = "aws")]
+            aws: Some(gatewright_aws_sdk::Tape::replaying(text)?),
+        })
+    }
+
+    /// The answers that were kept.
+    ///
+    /// # Errors
+    /// When they cannot be written as text.
+    #[cfg_attr(
+        not(feature = "aws"),
+        allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "there is no cloud")
+    )]
+    pub fn text(&self) -> anyhow::Result<String> {
+        #[cfg(feature = "aws")]
+        if let Some(tape) = &self.aws {
+            return Ok(tape.text()?);
+        }
+        Ok(String::new())
     }
 }
 

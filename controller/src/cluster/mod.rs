@@ -41,6 +41,7 @@ mod writes;
 
 use crate::cli;
 use crate::cli::exit::Exit;
+use crate::clouds::Source;
 use admission::{Grants, TokenAdmission};
 use anyhow::{Context, Result};
 use args::ControllerArgs;
@@ -138,7 +139,7 @@ async fn start(
         leave: Leave::of(Leadership::new(is_leading.clone())),
         calls: Arc::clone(&metrics) as Arc<dyn Calls>,
     };
-    let registry = args.clouds.registry(&around);
+    let registry = args.clouds.registry(&around, &Source::default());
     let work = CloudWork::new(registry, args.cloud_resync, Arc::clone(&metrics));
     let inspected = admin::Inspected {
         metrics: Arc::clone(&metrics),

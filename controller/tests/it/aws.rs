@@ -2,6 +2,7 @@
 //! balancer.
 
 mod accounts;
+mod recorded;
 
 use gatewright_aws_simulator::run::{self, Options, Running};
 use gatewright_aws_simulator::service::Settings;

@@ -11,7 +11,7 @@ mod world;
 use super::exit::Exit;
 use super::options::SchemaOptions;
 use super::remote::gateway;
-use crate::clouds::{CloudOptions, Registry};
+use crate::clouds::{CloudOptions, Registry, Source};
 use crate::input::world::Problem;
 use crate::output::problems;
 use anyhow::{Context, Result};
@@ -61,6 +61,12 @@ pub struct PlanArgs {
         requires = "apply"
     )]
     pub timeout: Duration,
+    /// Keep what the clouds answer in this file, for --state. There are no secrets in it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["apply", "state"])]
+    pub record: Option<PathBuf>,
+    /// Plan against what --record kept, without the clouds and without credentials.
+    #[arg(long, value_name = "FILE", conflicts_with = "apply")]
+    pub state: Option<PathBuf>,
     /// Format.
     #[arg(long, short, value_enum, default_value_t = PlanOutput::Table)]
     pub output: PlanOutput,
@@ -104,12 +110,30 @@ pub fn run(args: &PlanArgs, out: &mut dyn Write) -> Result<Exit> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    let source = source(args)?;
     let result = runtime.block_on(async {
-        let registry = args.clouds.registry(&Around::default());
+        let registry = args.clouds.registry(&Around::default(), &source);
         plan(args, &registry, out).await
     });
+    if let Some(path) = &args.record {
+        let text = source.text()?;
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
     runtime.shutdown_timeout(Duration::from_millis(100));
     result
+}
+
+/// Where answers of clouds come from.
+fn source(args: &PlanArgs) -> Result<Source> {
+    if let Some(path) = &args.state {
+        let named = || path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(named)?;
+        return Source::replaying(&text).with_context(named);
+    }
+    Ok(match args.record {
+        Some(_) => Source::recording(),
+        None => Source::default(),
+    })
 }
 
 async fn plan(args: &PlanArgs, registry: &Registry, out: &mut dyn Write) -> Result<Exit> {

@@ -9,7 +9,7 @@ const OTHER: &str = "210987654321";
 const OTHER_REGION: &str = "us-east-1";
 const ROLE: &str = "arn:aws:iam::210987654321:role/gatewright";
 
-const CLASSES: &str = "
+pub(super) const CLASSES: &str = "
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: here}
@@ -50,7 +50,7 @@ spec:
 ";
 
 /// A Gateway of a class, with a route to another path.
-fn gateway(name: &str, class: &str, target: &str) -> String {
+pub(super) fn gateway(name: &str, class: &str, target: &str) -> String {
     format!(
         "---
 apiVersion: gateway.networking.k8s.io/v1
@@ -121,15 +121,12 @@ impl Place {
         (count(ACCOUNT, REGION), count(OTHER, OTHER_REGION))
     }
 
-    /// Waits until so much has our tags: AWS takes its time to delete services of Lattice, whose driver is done when they
-    /// go, and the simulator lets them go at the next look.
+    /// Waits until so much has our tags: AWS takes its time to delete services of Lattice, whose driver is done when they go.
     async fn until_marked(&self, is_right: impl Fn((usize, usize)) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !is_right(self.marked()) {
             assert!(Instant::now() < deadline, "{:?} is left", self.marked());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let (code, said) = self.run(&["--prune"]).await;
-            assert!(code == 0 || code == 2, "{said}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

@@ -7,11 +7,13 @@ use crate::limiter::{Bucket, Figures, Limiter, Limiters};
 use crate::quotas::Quotas;
 use crate::s3::S3;
 use crate::shield::Shield;
+use crate::tape::{self, Tape};
 use crate::transport::{Observer, Paced, Track};
 use crate::waf::Waf;
 use crate::wire::endpoint::EndpointError;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime::client::identity::IdentityCache;
@@ -93,6 +95,9 @@ pub enum ConnectError {
     /// No endpoint is known.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// A recorded state was made elsewhere.
+    #[error("the recorded state has nothing of {0}: record it with the same options and classes")]
+    Unrecorded(String),
     /// AWS does not tell who we are.
     #[error("who we are on AWS is not known: {0}")]
     Identity(#[from] CloudError),
@@ -105,6 +110,7 @@ pub struct Connector {
     limiters: Arc<Limiters>,
     observer: Arc<dyn Observer>,
     pub(crate) http: SharedHttpClient,
+    tape: Option<Tape>,
 }
 
 impl fmt::Debug for Connector {
@@ -126,7 +132,23 @@ impl Connector {
             http: aws_smithy_http_client::Builder::new()
                 .tls_provider(tls)
                 .build_https(),
+            tape: None,
         }
+    }
+
+    /// Whose answers are recorded, or those that were.
+    #[must_use]
+    pub fn with_tape(mut self, tape: Tape) -> Self {
+        if tape.replays() {
+            let at_once = Figures {
+                burst: u32::MAX,
+                per_second: f64::from(u32::MAX),
+            };
+            let raised = Bucket::ALL.map(|bucket| (bucket, at_once));
+            self.limiters = Arc::new(Limiters::new(raised.into(), self.timing.turn));
+        }
+        self.tape = Some(tape);
+        self
     }
 
     /// Finds credentials, and asks AWS who we are.
@@ -134,12 +156,35 @@ impl Connector {
     /// # Errors
     /// Without a region, credentials, or an answer of STS.
     pub async fn connect(&self, settings: &Settings) -> Result<Account, ConnectError> {
-        let config = self.config(settings).await;
-        if config.region().is_none() {
-            return Err(EndpointError::NoRegion.into());
-        }
+        let config = match &self.tape {
+            Some(tape) if tape.replays() => self.recorded(settings, tape).await?,
+            _ => self.config(settings).await,
+        };
+        let region = config.region().ok_or(EndpointError::NoRegion)?.to_string();
+        let Some(tape) = &self.tape else {
+            let identity = identity(&config).await?;
+            return self.account(&config, identity);
+        };
+        // Only from here on: credentials were asked for by another client.
+        let taped = Self {
+            http: tape.over(settings, &region, self.http.clone()),
+            ..self.clone()
+        };
+        let config = config.into_builder().http_client(taped.http.clone()).build();
         let identity = identity(&config).await?;
-        self.account(&config, identity)
+        taped.account(&config, identity)
+    }
+
+    /// For a place as it was recorded: credentials are nobody's, and nothing is sent.
+    async fn recorded(&self, settings: &Settings, tape: &Tape) -> Result<SdkConfig, ConnectError> {
+        let region = tape.region(settings);
+        let region = region.ok_or_else(|| ConnectError::Unrecorded(tape::name(settings)))?;
+        let nobody = Credentials::new("recorded", "recorded", None, None, "a recorded state");
+        let loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region))
+            .credentials_provider(nobody)
+            .retry_config(RetryConfig::disabled());
+        Ok(loader.load().await)
     }
 
     /// Clients of an account. Nothing is called yet.

@@ -16,12 +16,14 @@ pub mod limiter;
 pub mod quotas;
 pub mod s3;
 pub mod shield;
+mod tape;
 mod transport;
 pub mod waf;
 mod wire;
 
 pub use connect::{Account, AssumeRole, ConnectError, Connector, Identity, Settings, Timing};
 pub use error::kind_of_code;
+pub use tape::{Tape, TapeError};
 pub use transport::{Attempt, AttemptOutcome, Observer};
 pub use wire::endpoint::EndpointError;
 

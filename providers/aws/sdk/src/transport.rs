@@ -189,7 +189,6 @@ impl Intercept for Track {
 }
 
 /// The call that a request is an attempt at.
-#[cfg(test)]
 pub(crate) fn call_of(request: &HttpRequest) -> Option<&'static Call> {
     request.extension::<Ticket>().map(|ticket| ticket.call)
 }
