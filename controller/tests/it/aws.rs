@@ -3,6 +3,7 @@
 
 mod accounts;
 mod recorded;
+mod subnets;
 
 use gatewright_aws_simulator::run::{self, Options, Running};
 use gatewright_aws_simulator::service::Settings;

@@ -118,7 +118,10 @@ struct Look {
 
 async fn look<C: Cloud>(cloud: &C, cluster: &str, binding: &Binding) -> Answer<Result<Look, Bound>> {
     let found = if binding.group.starts_with("arn:") {
-        cloud.target_groups_now(&[Arn(binding.group.clone())]).await?.pop()
+        cloud
+            .target_groups_now(&[Arn(binding.group.clone())])
+            .await?
+            .pop()
     } else {
         cloud.target_group_named(&binding.group).await?
     };

@@ -2,14 +2,13 @@
 //! the parameters do not name stays as it is.
 
 use super::{ElbDriver, about, invalid};
-use crate::cloud::{Balancer, Cloud, Kind, SubnetDetails};
+use crate::cloud::{Balancer, Cloud, Kind};
 use crate::owner::Owner;
 use gatewright_aws_core::alb::settings::Settings;
-use gatewright_aws_core::network::{BalancerKind, Scheme, Subnet};
+use gatewright_aws_core::network::{BalancerKind, Scheme};
 use gatewright_crds::own::AwsLoadBalancerParametersSpec;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::ProviderError;
-use std::collections::BTreeSet;
 
 const KIND: &str = "load balancer";
 
@@ -106,16 +105,4 @@ pub(super) fn inherit(
         settings.security_groups = Some(groups.collect());
     }
     Ok(())
-}
-
-/// Its subnets.
-pub(super) fn subnets(adopted: &Balancer, of_vpc: &[SubnetDetails]) -> BTreeSet<Subnet> {
-    let its = of_vpc
-        .iter()
-        .filter(|subnet| adopted.subnets.contains(&subnet.id));
-    its.map(|subnet| Subnet {
-        id: subnet.id.clone(),
-        zone: subnet.zone.clone(),
-    })
-    .collect()
 }

@@ -7,6 +7,7 @@ mod certificates;
 mod nodes;
 mod routes;
 mod settings;
+mod standing;
 mod subnets;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use gatewright_aws_core::alb::lower::{lower_and_wait, needs_certificates};
 use gatewright_aws_core::alb::settings::Surroundings;
 use gatewright_aws_core::network::BalancerKind;
 use gatewright_core::graph::parameters::{AwsAlb, Parameters};
+use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,18 +89,32 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             ));
         };
         let network = self.network(vpc).await?;
+        let standing = self.standing(&balancer.gateway, (settings.scheme, vpc)).await?;
         let place = Place {
             cluster,
             scheme: settings.scheme,
             ip_address_type: settings.ip_address_type,
             kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
+            standing: &standing,
         };
+        let mut fault = None;
         let subnets = match &adopted {
             Some(adopted) if parameters.balancer.subnets.is_none() => {
-                adopt::subnets(adopted, &network.subnets)
+                standing::subnets(&adopted.subnets, &network.subnets)
             }
-            _ => choose(&network.subnets, &place).map_err(|message| invalid("subnets of", vpc, message))?,
+            _ => match choose(&network.subnets, &place) {
+                Ok(subnets) => subnets,
+                Err(message) if standing.is_empty() => return Err(invalid("subnets of", vpc, message)),
+                // What serves goes on, and its targets follow the pods.
+                Err(message) => {
+                    fault = Some(ProgrammingFault {
+                        reason: "Invalid".into(),
+                        message: format!("subnets of {vpc}: the load balancer stays in its own: {message}"),
+                    });
+                    standing::subnets(&standing, &network.subnets)
+                }
+            },
         };
         let limits = self
             .cloud()
@@ -125,13 +141,17 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             limits,
         };
         if self.kind() == BalancerKind::Network {
-            return crate::nlb::request(
+            let request = crate::nlb::request(
                 self.cloud(),
                 (balancer, &settings),
                 (surroundings, &network.subnets),
             )
             .await
-            .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()));
+            .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()))?;
+            return Ok(Request {
+                fault: request.fault.or(fault),
+                ..request
+            });
         }
         let (lowered, waits) = lower_and_wait(balancer, &settings, &surroundings);
         let fitted = fit(lowered.target, balancer, &surroundings.limits);
@@ -148,7 +168,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             unsupported,
             quotas: quotas.collect(),
             look_again: waits.certificates.then_some(Duration::from_secs(FRESH)),
-            fault: None,
+            fault,
         })
     }
 }

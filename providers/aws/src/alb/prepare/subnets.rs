@@ -35,6 +35,9 @@ pub struct Place<'a> {
     pub kind: BalancerKind,
     /// What users chose.
     pub choice: Option<&'a SubnetChoice>,
+    /// Subnets that the load balancer stands in: it stays there, unless users choose others. It has its addresses, so that
+    /// it matters no more how many are free.
+    pub standing: &'a BTreeSet<Str>,
 }
 
 /// Chooses of the subnets of a VPC.
@@ -59,11 +62,12 @@ pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<S
     let wants_ipv6 = place.ip_address_type != IpAddressType::Ipv4;
     let usable = candidates
         .into_iter()
-        .filter(|subnet| subnet.free_addresses >= FREE && (subnet.ipv6 || !wants_ipv6));
+        .filter(|subnet| subnet.free_addresses >= FREE || place.standing.contains(&subnet.id))
+        .filter(|subnet| subnet.ipv6 || !wants_ipv6);
     let mut zones: BTreeMap<&str, &SubnetDetails> = BTreeMap::new();
     for subnet in usable {
         let best = zones.entry(&subnet.zone).or_insert(subnet);
-        if rank(subnet, place.cluster) < rank(best, place.cluster) {
+        if rank(subnet, place) < rank(best, place) {
             *best = subnet;
         }
     }
@@ -143,12 +147,18 @@ fn discovered<'a>(subnets: &'a [SubnetDetails], place: &Place<'_>) -> Vec<&'a Su
             .get(role)
             .is_some_and(|value| matches!(&**value, "" | "1"))
     };
-    let tagged: Vec<_> = free().filter(is_set).collect();
-    if !tagged.is_empty() {
-        return tagged;
+    let mut found: Vec<_> = free().filter(is_set).collect();
+    if found.is_empty() {
+        let public = place.scheme == Scheme::InternetFacing;
+        found = free().filter(|subnet| subnet.public == public).collect();
     }
-    let public = place.scheme == Scheme::InternetFacing;
-    free().filter(|subnet| subnet.public == public).collect()
+    let known: BTreeSet<&Str> = found.iter().map(|subnet| &subnet.id).collect();
+    let standing = subnets
+        .iter()
+        .filter(|subnet| place.standing.contains(&subnet.id) && !known.contains(&subnet.id));
+    let standing: Vec<_> = standing.collect();
+    found.extend(standing);
+    found
 }
 
 /// Whether a subnet is for other clusters alone.
@@ -161,10 +171,10 @@ fn is_others(subnet: &SubnetDetails, cluster: &str) -> bool {
     clusters.peek().is_some() && clusters.all(|name| name != cluster)
 }
 
-/// Those for this cluster first, then by id, so that the choice stays.
-fn rank<'a>(subnet: &'a SubnetDetails, cluster: &str) -> (bool, &'a Str) {
-    let ours = subnet.tags.contains_key(&*format!("{CLUSTER}{cluster}"));
-    (!ours, &subnet.id)
+/// That where the load balancer stands first, then those for this cluster, then by id, so that the choice stays.
+fn rank<'a>(subnet: &'a SubnetDetails, place: &Place<'_>) -> (bool, bool, &'a Str) {
+    let ours = subnet.tags.contains_key(&*format!("{CLUSTER}{}", place.cluster));
+    (!place.standing.contains(&subnet.id), !ours, &subnet.id)
 }
 
 fn has(subnet: &SubnetDetails, tags: &BTreeMap<String, Vec<String>>) -> bool {

@@ -35,8 +35,11 @@ fn place(scheme: Scheme, choice: Option<&SubnetChoice>) -> Place<'_> {
         ip_address_type: IpAddressType::Ipv4,
         kind: BalancerKind::Application,
         choice,
+        standing: &NOWHERE,
     }
 }
+
+static NOWHERE: BTreeSet<Str> = BTreeSet::new();
 
 fn chosen(subnets: &[SubnetDetails], place: &Place<'_>) -> Vec<String> {
     let found = choose(subnets, place).unwrap();
@@ -95,6 +98,39 @@ fn too_few_zones_are_told_with_what_there_is() {
     };
     let error = choose(&subnets, &dual).unwrap_err();
     assert!(error.contains("no zone") && error.contains("IPv6"), "{error}");
+}
+
+/// A load balancer that stands has its addresses, and pods use those that are left.
+#[test]
+fn a_load_balancer_stays_where_it_stands() {
+    let role = [("kubernetes.io/role/internal-elb", "1")];
+    let mut subnets = [
+        subnet("a-2", "a", &role),
+        subnet("b-2", "b", &role),
+        subnet("c-2", "c", &role),
+    ];
+    let standing: BTreeSet<Str> = ["a-2", "b-2", "c-2"].map(Into::into).into();
+    let standing_place = |choice| Place {
+        standing: &standing,
+        ..place(Scheme::Internal, choice)
+    };
+    // Its subnets fill up.
+    subnets.iter_mut().for_each(|subnet| subnet.free_addresses = 0);
+    assert!(choose(&subnets, &place(Scheme::Internal, None)).is_err());
+    assert_eq!(chosen(&subnets, &standing_place(None)), ["a-2", "b-2", "c-2"]);
+    // A tag is taken away, another subnet comes first by its tags and name.
+    subnets[0].tags.clear();
+    let mut more = subnets.to_vec();
+    let ours = [
+        ("kubernetes.io/role/internal-elb", "1"),
+        ("kubernetes.io/cluster/blue", "owned"),
+    ];
+    more.push(subnet("a-1", "a", &ours));
+    more.push(subnet("d-1", "d", &ours));
+    assert_eq!(chosen(&more, &standing_place(None)), ["a-2", "b-2", "c-2", "d-1"]);
+    // Who names others gets them.
+    let ids = serde_json::from_value::<SubnetChoice>(json!({"ids": ["a-1", "b-2"]})).unwrap();
+    assert_eq!(chosen(&more, &standing_place(Some(&ids))), ["a-1", "b-2"]);
 }
 
 #[test]
