@@ -2,6 +2,7 @@
 //! balancer.
 
 mod accounts;
+mod backends;
 mod recorded;
 mod subnets;
 

@@ -186,6 +186,8 @@ pub enum GivenBackend {
         /// `lambda.multi_value_headers.enabled`.
         multi_value_headers: bool,
     },
+    /// Neither, and why.
+    Unusable(Str),
 }
 
 /// A target group that somebody else keeps.
@@ -251,8 +253,8 @@ pub struct Surroundings {
     pub nodes: BTreeMap<Str, Node>,
     /// Certificates in ACM; empty where nothing depends on them ([`super::lower::needs_certificates`]).
     pub certificates: Vec<Found>,
-    /// Target groups that somebody else keeps, by the ARN or name that users gave; none where there is none.
-    pub groups: BTreeMap<Str, Option<GivenGroup>>,
+    /// Target groups that somebody else keeps, by the ARN or name that users gave, or why one cannot be used.
+    pub groups: BTreeMap<Str, Result<GivenGroup, Str>>,
     /// Quotas.
     pub limits: AlbLimits,
 }

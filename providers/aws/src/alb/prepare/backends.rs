@@ -7,20 +7,23 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{BackendSettings, GivenBackend, GivenGroup, Settings};
 use gatewright_core::graph::parameters::AwsBackend;
 use gatewright_crds::own::aws::{AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
-use gatewright_provider_api::contract::ProviderError;
+use gatewright_provider_api::contract::{ErrorKind, ProviderError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// What was read of target groups of others, and when, in seconds since 1970, by the ARN or name that users gave.
 #[derive(Debug, Default)]
-pub struct GivenGroups(Mutex<BTreeMap<Str, (u64, Option<GivenGroup>)>>);
+pub struct GivenGroups(Mutex<BTreeMap<Str, (u64, Lookup)>>);
+
+/// A target group, or why it cannot be used.
+type Lookup = Result<GivenGroup, Str>;
 
 /// What is known of a target group.
 enum Known {
     /// It was not read, or long ago.
     Nothing,
-    /// It is there, or not.
-    Read(Option<GivenGroup>),
+    /// It can be used, or not.
+    Read(Lookup),
 }
 
 impl GivenGroups {
@@ -32,18 +35,16 @@ impl GivenGroups {
         }
     }
 
-    fn put(&self, which: Str, found: Option<GivenGroup>, now: u64) {
+    fn put(&self, which: Str, found: Lookup, now: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (read, _)| now < read.saturating_add(FRESH));
         known.insert(which, (now, found));
     }
 }
 
-/// What a backend reference names.
-///
-/// # Errors
-/// What the CRD's validation would have refused, in words: objects may be older than the CRD.
-pub(super) fn backend(backend: &AwsBackend) -> Result<BackendSettings, String> {
+/// What a backend reference names. What the CRD's validation would have refused (objects may be older than the CRD) is told of
+/// its own rule.
+pub(super) fn backend(backend: &AwsBackend) -> BackendSettings {
     let AwsBackendSpec { target_group, lambda } = &*backend.spec;
     let what = match (target_group, lambda) {
         (Some(ExistingTargetGroup { arn, name }), None) => arn
@@ -62,17 +63,18 @@ pub(super) fn backend(backend: &AwsBackend) -> Result<BackendSettings, String> {
         }),
         _ => None,
     };
-    let what = what.ok_or_else(|| {
-        format!(
+    let neither = || {
+        let why = format!(
             "AwsBackend {}: exactly one of targetGroup.arn, targetGroup.name and lambda is needed",
             backend.object
-        )
-    })?;
-    Ok(BackendSettings {
+        );
+        GivenBackend::Unusable(why.into())
+    };
+    BackendSettings {
         field: backend.field.clone(),
         object: backend.object.clone(),
-        what,
-    })
+        what: what.unwrap_or_else(neither),
+    }
 }
 
 impl<C: Cloud> AlbDriver<C> {
@@ -80,13 +82,13 @@ impl<C: Cloud> AlbDriver<C> {
     pub(super) async fn given_groups(
         &self,
         settings: &Settings,
-    ) -> Result<BTreeMap<Str, Option<GivenGroup>>, ProviderError> {
+    ) -> Result<BTreeMap<Str, Lookup>, ProviderError> {
         let wanted: BTreeSet<&Str> = settings
             .backends
             .values()
             .filter_map(|backend| match &backend.what {
                 GivenBackend::Existing(which) => Some(which),
-                GivenBackend::Lambda { .. } => None,
+                GivenBackend::Lambda { .. } | GivenBackend::Unusable(_) => None,
             })
             .collect();
         let now = self.now();
@@ -105,21 +107,31 @@ impl<C: Cloud> AlbDriver<C> {
         Ok(found)
     }
 
-    async fn read_group(&self, which: &Str) -> Result<Option<GivenGroup>, ProviderError> {
+    /// AWS's refusal concerns who named the group: an ARN of another region or account is `ValidationError` there.
+    async fn read_group(&self, which: &Str) -> Result<Lookup, ProviderError> {
         let answer = if which.starts_with("arn:") {
             let arns = [Arn(which.clone())];
             self.cloud()
-                .target_groups(&arns)
+                .target_groups_now(&arns)
                 .await
                 .map(|found| found.into_iter().next())
         } else {
             self.cloud().target_group_named(which).await
         };
-        let found = answer.map_err(|error| about(error, "target group", which))?;
-        Ok(found.map(|TargetGroup { arn, name, fixed, .. }| GivenGroup {
-            arn: Str::clone(&arn.0),
-            name,
-            fixed,
-        }))
+        match answer {
+            Ok(Some(TargetGroup { arn, name, fixed, .. })) => Ok(Ok(GivenGroup {
+                arn: Str::clone(&arn.0),
+                name,
+                fixed,
+            })),
+            Ok(None) => Ok(Err("does not exist in this account and region".into())),
+            // Not AWS's whole words: each answer has another number in them.
+            Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound) => Ok(Err(format!(
+                "cannot be looked up in this account and region: AWS answers {} with {}",
+                error.operation, error.code
+            )
+            .into())),
+            Err(error) => Err(about(error, "target group", which)),
+        }
     }
 }

@@ -54,12 +54,10 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         })?;
         sources.insert(network);
     }
-    let mut backends = BTreeMap::new();
-    for (of, named) in &parameters.backends {
-        backends.insert(of.clone(), backend(named)?);
-    }
+    let backends = parameters.backends.iter();
+    let backends = backends.map(|(of, named)| (of.clone(), backend(named)));
     Ok(Settings {
-        backends,
+        backends: backends.collect(),
         scheme: match scheme.unwrap_or_default() {
             aws::Scheme::Internal => Scheme::Internal,
             aws::Scheme::InternetFacing => Scheme::InternetFacing,

@@ -44,16 +44,17 @@ pub(super) fn group(
                     "a session is an attribute of its target group, which somebody else keeps".to_owned(),
                 );
             }
-            let Some(found) = on.context.surroundings.groups.get(which).and_then(Option::as_ref) else {
-                return unfit(format!(
-                    "target group {which} does not exist in this account and region"
-                ));
+            let found = match on.context.surroundings.groups.get(which) {
+                Some(Ok(found)) => found,
+                Some(Err(why)) => return unfit(format!("target group {which} {why}")),
+                None => return unfit(format!("target group {which} was not looked for")),
             };
             let version = fits(&found.fixed, kind, on)?;
             let id = TargetGroupId(format!("TargetGroup/{}", found.name).into());
             groups.give(id.clone(), found.arn.clone());
             Ok((id, version))
         }
+        GivenBackend::Unusable(why) => unfit(why.to_string()),
         GivenBackend::Lambda { .. } if kind == RouteKind::Grpc => {
             unfit("a Lambda function answers HTTP requests, not gRPC".to_owned())
         }

@@ -195,7 +195,7 @@ fn given(rule: u32, position: u32, what: &str) -> BackendSettings {
 }
 
 /// Target groups that somebody else keeps.
-fn groups() -> BTreeMap<Str, Option<GivenGroup>> {
+fn groups() -> BTreeMap<Str, Result<GivenGroup, Str>> {
     let group = |name: &str, protocol: &str, version: Option<ProtocolVersion>| {
         let arn = format!(
             "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/{name}/0123456789abcdef"
@@ -211,13 +211,16 @@ fn groups() -> BTreeMap<Str, Option<GivenGroup>> {
                 ipv6: false,
             },
         };
-        (name.into(), Some(found))
+        (name.into(), Ok(found))
     };
     BTreeMap::from([
         group("theirs", "HTTP", Some(ProtocolVersion::Http1)),
         group("theirs-grpc", "HTTPS", Some(ProtocolVersion::Grpc)),
         group("theirs-tcp", "TCP", None),
-        ("nowhere".into(), None),
+        (
+            "nowhere".into(),
+            Err("does not exist in this account and region".into()),
+        ),
     ])
 }
 
