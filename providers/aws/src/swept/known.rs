@@ -402,6 +402,15 @@ impl Known {
         self.note_found(kind, arn.clone(), tags.clone());
     }
 
+    /// Tags of a resource are being changed: whoever may not live to hear the answer must not believe what was known.
+    pub fn retagging(&mut self, kind: Kind, arn: &Arn) {
+        self.drop(|known| &mut known.tags, arn);
+        // Tags of others are told with them.
+        if matches!(kind, Kind::Balancer | Kind::TargetGroup | Kind::TrustStore) {
+            self.unproven.insert(arn.clone(), kind);
+        }
+    }
+
     /// Tags of a resource changed.
     pub fn retagged(&mut self, kind: Kind, arn: &Arn, change: impl Fn(&mut Tags)) {
         self.drop(|known| &mut known.tags, arn);
@@ -415,6 +424,7 @@ impl Known {
             .and_then(|search| search.found.get(gateway)?.get(arn));
         if let Some(mut tags) = found.cloned() {
             change(&mut tags);
+            self.unproven.remove(arn);
             self.made(kind, arn, &tags);
         }
     }

@@ -90,7 +90,7 @@ impl<C: Cloud> Tagging for Swept<C> {
     async fn add_tags(&self, kind: Kind, arns: &[Arn], tags: &Tags) -> Answer<()> {
         let touch = |known: &mut Known| {
             for arn in arns {
-                known.drop(ON, arn);
+                known.retagging(kind, arn);
             }
         };
         let about: Vec<&Arn> = arns.iter().collect();
@@ -107,7 +107,7 @@ impl<C: Cloud> Tagging for Swept<C> {
     async fn remove_tags(&self, kind: Kind, arns: &[Arn], keys: &BTreeSet<Str>) -> Answer<()> {
         let touch = |known: &mut Known| {
             for arn in arns {
-                known.drop(ON, arn);
+                known.retagging(kind, arn);
             }
         };
         let about: Vec<&Arn> = arns.iter().collect();
