@@ -151,10 +151,22 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         assert!(found.contains(part), "{spec}: {found}");
     }
     for (spec, part) in [
-        ("{targetGroup: {}, service: {name: a, port: 80}}", "one of arn and name is needed"),
-        ("{targetGroup: {arn: a}, service: {name: a, port: 80}}", "spec.targetGroup.arn"),
-        ("{targetGroup: {name: a-}, service: {name: a, port: 80}}", "spec.targetGroup.name"),
-        ("{targetGroup: {name: a}, service: {name: a, port: 0}}", "spec.service.port"),
+        (
+            "{targetGroup: {}, service: {name: a, port: 80}}",
+            "one of arn and name is needed",
+        ),
+        (
+            "{targetGroup: {arn: a}, service: {name: a, port: 80}}",
+            "spec.targetGroup.arn",
+        ),
+        (
+            "{targetGroup: {name: a-}, service: {name: a, port: 80}}",
+            "spec.targetGroup.name",
+        ),
+        (
+            "{targetGroup: {name: a}, service: {name: a, port: 0}}",
+            "spec.service.port",
+        ),
         ("{targetGroup: {name: a}}", "service"),
     ] {
         let found = refused("AwsTargetGroupBinding", spec);
