@@ -2,7 +2,7 @@
 
 use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE, Place};
 use crate::image::Part;
-use crate::run::{cargo, run};
+use crate::run::{cargo, output, run};
 use crate::simulated::{self, Aws, Pace};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -272,6 +272,14 @@ impl Scenarios<'_> {
 
     /// Runs the tests inside the cluster's network, where Gateways can be reached.
     fn run(&self, cluster: &Cluster, environment: &[String]) -> Result<()> {
+        let filters = self.filters();
+        let list = output(cargo(self.test).args(["--offline", "--", "--ignored", "--list"]))?;
+        let unknown = of_nothing(&filters, &list);
+        ensure!(
+            unknown.is_empty(),
+            "no scenario has {} in its name",
+            unknown.join(", ")
+        );
         let begun = Instant::now();
         let program = cargo(&[]).get_program().to_string_lossy().into_owned();
         let folder = self.ecosystem.as_ref();
@@ -287,7 +295,6 @@ impl Scenarios<'_> {
         if self.ecosystem.is_none() {
             line.extend(["--skip", "ecosystem::"]);
         }
-        let filters = self.filters();
         line.extend(filters.iter().map(String::as_str));
         if self.args.provider == Provider::Software {
             line.extend(["--skip", AWS_TESTS]);
@@ -320,6 +327,18 @@ impl Scenarios<'_> {
     }
 }
 
+/// The filters that are in no name of a list as a test program prints it: nothing would run by them, and nothing fail.
+fn of_nothing(filters: &[String], list: &str) -> Vec<String> {
+    let names: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .collect();
+    let unknown = filters
+        .iter()
+        .filter(|filter| !names.iter().any(|name| name.contains(filter.as_str())));
+    unknown.cloned().collect()
+}
+
 /// Parameters of the class: targets are checked as often as AWS allows, and drain for some seconds.
 fn parameters() -> serde_json::Value {
     json!({
@@ -339,6 +358,14 @@ fn lattice_parameters() -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_that_nothing_has_in_its_name_is_told() {
+        let list = "aws::lattice::hostnames_are_services: test\nplain: test\n\n2 tests, 0 benchmarks\n";
+        let filters = ["aws::lattice", "aws::latice"].map(str::to_owned);
+        assert_eq!(of_nothing(&filters, list), ["aws::latice"]);
+        assert!(of_nothing(&filters[..1], list).is_empty());
+    }
 
     #[test]
     fn calls_are_recorded_where_that_can_be_had() {
