@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use gatewright_crds::api;
+use gatewright_crds::{api, own};
 use gatewright_validation::{Bundle, Channel, LoadedObject, Mode, Validator};
 use serde::de::DeserializeOwned;
 
@@ -29,6 +29,9 @@ fn read(object: &LoadedObject) -> Option<Result<(), String>> {
         "XBackendTrafficPolicy" => of::<api::XBackendTrafficPolicy>(object),
         "XTelemetryPolicy" => of::<api::XTelemetryPolicy>(object),
         "XMesh" => of::<api::XMesh>(object),
+        "SoftwareGatewayParameters" => of::<own::SoftwareGatewayParameters>(object),
+        "AwsLoadBalancerParameters" => of::<own::AwsLoadBalancerParameters>(object),
+        "AwsTargetGroupParameters" => of::<own::AwsTargetGroupParameters>(object),
         _ => return None,
     })
 }
@@ -60,7 +63,7 @@ fn what_is_accepted_fits_the_types() {
         }
     }
     assert!(count > 1_000, "{count}");
-    assert_eq!(kinds.len(), 14, "{kinds:?}");
+    assert_eq!(kinds.len(), 17, "{kinds:?}");
 }
 
 /// Larger than anything that is read: refused at once, by its size.
