@@ -166,12 +166,13 @@ fn article(kind: Kind) -> &'static str {
 pub fn write(model: &Model, output: Option<&Reference>, value: &Value) -> Vec<u8> {
     let wire = output.map_or_else(
         || Value::Object(Map::new()),
-        |reference| named(model, reference, value),
+        |reference| wire(model, reference, value),
     );
     wire.to_string().into_bytes()
 }
 
-fn named(model: &Model, reference: &Reference, value: &Value) -> Value {
+/// A checked value under the names of the wire, in all protocols that write JSON.
+pub(super) fn wire(model: &Model, reference: &Reference, value: &Value) -> Value {
     let Some(shape) = model.shape(&reference.shape) else {
         return Value::Null;
     };
@@ -179,8 +180,8 @@ fn named(model: &Model, reference: &Reference, value: &Value) -> Value {
         Value::Object(members) if shape.kind == Kind::Structure => {
             let members = members.iter().filter_map(|(name, inner)| {
                 let member = shape.members.get(name)?;
-                let wire = member.location_name.clone().unwrap_or_else(|| name.clone());
-                Some((wire, named(model, member, inner)))
+                let wire_name = member.location_name.clone().unwrap_or_else(|| name.clone());
+                Some((wire_name, wire(model, member, inner)))
             });
             Value::Object(members.collect())
         }
@@ -188,22 +189,22 @@ fn named(model: &Model, reference: &Reference, value: &Value) -> Value {
             Some(inner) => Value::Object(
                 entries
                     .iter()
-                    .map(|(key, value)| (key.clone(), named(model, inner, value)))
+                    .map(|(key, value)| (key.clone(), wire(model, inner, value)))
                     .collect(),
             ),
             None => Value::Null,
         },
         Value::Array(items) => match &shape.member {
-            Some(member) => Value::Array(items.iter().map(|item| named(model, member, item)).collect()),
+            Some(member) => Value::Array(items.iter().map(|item| wire(model, member, item)).collect()),
             None => Value::Null,
         },
-        // Timestamps of the json protocols are seconds; whole ones without a fraction.
+        // Timestamps are seconds, whole ones without a fraction, unless their shape says otherwise.
         Value::Number(number) if shape.kind == Kind::Timestamp => {
             let seconds = number.as_f64().unwrap_or_default();
-            if seconds.fract() == 0.0 {
-                Value::from(seconds as i64)
-            } else {
-                Number::from_f64(seconds).map_or(Value::Null, Value::Number)
+            match shape.timestamp_format.as_deref() {
+                Some("iso8601") => Value::from(time::iso8601(seconds)),
+                _ if seconds.fract() == 0.0 => Value::from(seconds as i64),
+                _ => Number::from_f64(seconds).map_or(Value::Null, Value::Number),
             }
         }
         other => other.clone(),

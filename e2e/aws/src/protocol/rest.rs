@@ -3,9 +3,8 @@
 
 use super::json;
 use super::model::{Kind, Model, Operation, Reference};
-use super::time;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 /// An operation that a request is for, and what its path says.
 #[derive(Debug)]
@@ -138,46 +137,9 @@ pub fn write(model: &Model, operation: &Operation, value: &Value) -> (u16, Vec<u
     }
     let wire = operation.output.as_ref().map_or_else(
         || Value::Object(Map::new()),
-        |reference| wire(model, reference, value),
+        |reference| json::wire(model, reference, value),
     );
     (status, wire.to_string().into_bytes())
-}
-
-fn wire(model: &Model, reference: &Reference, value: &Value) -> Value {
-    let Some(shape) = model.shape(&reference.shape) else {
-        return Value::Null;
-    };
-    match value {
-        Value::Object(members) if shape.kind == Kind::Structure => {
-            let members = members.iter().filter_map(|(name, inner)| {
-                let member = shape.members.get(name)?;
-                let wire_name = member.location_name.clone().unwrap_or_else(|| name.clone());
-                Some((wire_name, wire(model, member, inner)))
-            });
-            Value::Object(members.collect())
-        }
-        Value::Object(entries) => match &shape.value {
-            Some(inner) => Value::Object(
-                entries
-                    .iter()
-                    .map(|(key, value)| (key.clone(), wire(model, inner, value)))
-                    .collect(),
-            ),
-            None => Value::Null,
-        },
-        Value::Array(items) => match &shape.member {
-            Some(member) => Value::Array(items.iter().map(|item| wire(model, member, item)).collect()),
-            None => Value::Null,
-        },
-        Value::Number(number) if shape.kind == Kind::Timestamp => {
-            let seconds = number.as_f64().unwrap_or_default();
-            match shape.timestamp_format.as_deref() {
-                Some("iso8601") => Value::from(time::iso8601(seconds)),
-                _ => Number::from_f64(seconds).map_or(Value::Null, Value::Number),
-            }
-        }
-        other => other.clone(),
-    }
 }
 
 /// An error as JSON; its code is in a header.
