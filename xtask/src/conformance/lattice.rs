@@ -24,6 +24,9 @@ const CORE: &str = "Gateway,HTTPRoute,ReferenceGrant";
 
 const ALL: &str = "TestConformance";
 
+/// How many tests pass: `docs/conformance/aws/lattice.md`. Fewer are a failure, also when none failed.
+pub(super) const PASSED: usize = 29;
+
 /// Where the verdicts are, as rows of a table: `| test | impossible: why |`.
 const VERDICTS: &str = "docs/aws/lattice.md";
 
@@ -57,8 +60,7 @@ pub fn run_step() -> Result<()> {
     let suite = super::build_suite(&args)?;
     let (results, ended) = run(&args, &suite, ALL).with_context(|| args.title())?;
     ended.with_context(|| args.title())?;
-    ensure!(results.count(Verdict::Passed) > 0, "no test of the suite ran");
-    Ok(())
+    args.at_least(results.count(Verdict::Passed), PASSED)
 }
 
 /// Runs all of them, and writes the page of results, also of those that failed.
@@ -73,7 +75,8 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
         std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("    results: {}", path.display());
     }
-    ended
+    ended?;
+    args.at_least(results.count(Verdict::Passed), PASSED)
 }
 
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> {

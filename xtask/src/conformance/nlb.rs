@@ -21,6 +21,9 @@ const PROFILES: &str = "GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
 /// The check of the base manifests, and all tests of routes of layer 4.
 const ALL: &str = "TestBaseOfLayer4|TestLayer4/^(TCPRoute|UDPRoute|TLSRoute)";
 
+/// How many tests pass: `docs/conformance/aws/nlb.md`. Fewer are a failure, also when none failed.
+pub(super) const PASSED: usize = 23;
+
 /// Features that are tried beside those of the profiles: the class serves them, but does not claim them, since a listener
 /// has one TLSRoute.
 const TRIED: &str = "TLSRouteModeTerminate";
@@ -86,8 +89,7 @@ pub fn run_step() -> Result<()> {
     let suite = super::build_suite(&args)?;
     let (results, ended) = run(&args, &suite, ALL).with_context(|| args.title())?;
     ended.with_context(|| args.title())?;
-    ensure!(results.count(Verdict::Passed) > 0, "no test of the suite ran");
-    Ok(())
+    args.at_least(results.count(Verdict::Passed), PASSED)
 }
 
 /// Runs all of them, and writes the page of results, also of those that failed.
@@ -102,7 +104,8 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
         std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
         eprintln!("    results: {}", path.display());
     }
-    ended
+    ended?;
+    args.at_least(results.count(Verdict::Passed), PASSED)
 }
 
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> {
