@@ -15,7 +15,7 @@ use std::time::Instant;
 const PROFILE: &str = "GATEWAY-HTTP";
 
 /// Tests that an ALB cannot pass, with the page of AWS that says so.
-const SKIPPED: &[(&str, &str)] = &[
+pub(super) const SKIPPED: &[(&str, &str)] = &[
     (
         "HTTPRouteRequestHeaderModifier",
         "listener rules cannot change request headers: transforms rewrite the host header and the URL alone \

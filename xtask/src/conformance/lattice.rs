@@ -98,7 +98,7 @@ fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> 
 }
 
 /// What cannot pass: by the documentation's table, and [`SKIPPED`].
-fn skipped() -> Result<Vec<(String, String)>> {
+pub(super) fn skipped() -> Result<Vec<(String, String)>> {
     let path = root().join(VERDICTS);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut skipped = verdicts(&text);

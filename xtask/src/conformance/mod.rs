@@ -486,6 +486,47 @@ mod tests {
         assert!(one.at_least(1, alb::PASSED).is_ok());
     }
 
+    /// A test is left out only for what AWS documents, and whoever reads that can look it up.
+    #[test]
+    fn every_test_that_is_left_out_names_the_page_that_forces_it() {
+        let named = |why: &str| {
+            why.split("https://docs.aws.amazon.com/").skip(1).any(|rest| {
+                let path: &str = rest.split([')', ' ', '|']).next().unwrap();
+                path.contains('/') && path.contains(".html")
+            })
+        };
+        assert!(!named("ug/quotas.html") && !named("https://docs.aws.amazon.com/"));
+        let alb = alb::SKIPPED
+            .iter()
+            .map(|(test, why)| ((*test).to_owned(), (*why).to_owned()));
+        let lists = [alb.collect(), nlb::skipped(), lattice::skipped().unwrap()];
+        for (test, why) in lists.iter().flatten() {
+            assert!(named(why), "{test}: {why}");
+        }
+        let pages = [
+            "conformance/aws/nlb.md",
+            "conformance/aws/lattice.md",
+            "aws/lattice.md",
+        ];
+        for page in pages {
+            let text = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+            let rows = text.lines().filter(|line| line.starts_with("| "));
+            let left_out: Vec<&str> = rows
+                .filter(|row| row.contains("| not run: ") || row.contains("| impossible: "))
+                .collect();
+            assert!(left_out.len() >= 7, "{page}");
+            for row in left_out {
+                assert!(named(row), "{page}: {row}");
+            }
+        }
+        let readme = std::fs::read_to_string(root().join("docs/conformance/aws/README.md")).unwrap();
+        let (_, rest) = readme.split_once("## What is skipped").unwrap();
+        let (table, _) = rest.split_once("## ").unwrap();
+        for row in table.lines().filter(|line| line.starts_with("| HTTPRoute")) {
+            assert!(named(row), "{row}");
+        }
+    }
+
     #[test]
     fn addresses_are_those_of_the_place() {
         let kind = |usable_address: Option<&str>| Args {

@@ -123,7 +123,7 @@ fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> 
     })
 }
 
-fn skipped() -> Vec<(String, String)> {
+pub(super) fn skipped() -> Vec<(String, String)> {
     let owned = |(test, why): &(&str, &str)| ((*test).to_owned(), (*why).to_owned());
     SKIPPED.iter().map(owned).collect()
 }

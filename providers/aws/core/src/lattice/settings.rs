@@ -86,7 +86,7 @@ pub struct Surroundings {
 /// <https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html>).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Listeners of a service; not adjustable.
+    /// Listeners of a service.
     pub listeners: u32,
     /// Rules of a listener, without its default one. Editions of the page differ: 5 and 10.
     pub rules: u32,
