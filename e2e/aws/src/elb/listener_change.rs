@@ -76,6 +76,7 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
         ));
     }
     changed.secure(security)?;
+    listener::room_to_verify(&account.elb, &changed)?;
     if changed.protocol != former_protocol {
         changed.attributes = attributes::of_listener(&changed.protocol, &changed.attributes);
     }

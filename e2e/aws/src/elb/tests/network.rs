@@ -215,6 +215,62 @@ fn clients_of_datagrams_are_always_seen() {
     );
 }
 
+/// network/load-balancer-limits: "Targets per Availability Zone per Network Load Balancer", and with cross-zone load balancing
+/// "the maximum number of targets per load balancer is 500, regardless of the number of Availability Zones".
+#[test]
+fn targets_of_a_zone_are_limited() {
+    let mut bench = Bench::new();
+    let zone = "targets-per-availability-zone-per-network-load-balancer";
+    assert!(bench.account.elb.limits.set(zone, 2));
+    let arn = bench.network("net", json!({}));
+    let group = bench.below_http("pods", "TCP");
+    bench.ok("CreateListener", listener(&arn, "TCP", 80, &group));
+    let register = |zone: &str, number: u8| {
+        let target = json!({"Id": format!("10.99.0.{number}"), "Port": 80, "AvailabilityZone": zone});
+        json!({"TargetGroupArn": group, "Targets": [target]})
+    };
+    for (zone, number) in [("eu-central-1a", 1), ("eu-central-1a", 2), ("eu-central-1b", 3)] {
+        bench.ok("RegisterTargets", register(zone, number));
+    }
+    assert_eq!(
+        bench.code("RegisterTargets", register("eu-central-1a", 4)),
+        "TooManyTargets"
+    );
+    bench.ok("RegisterTargets", register("eu-central-1b", 4));
+    // What is in all zones counts for each.
+    assert_eq!(
+        bench.code("RegisterTargets", register("all", 5)),
+        "TooManyTargets"
+    );
+    // A second group of the same targets counts again.
+    let second = bench.below_http("again", "TCP");
+    let target = json!({"Id": "10.99.0.1", "Port": 80, "AvailabilityZone": "eu-central-1a"});
+    bench.ok(
+        "RegisterTargets",
+        json!({"TargetGroupArn": second, "Targets": [target]}),
+    );
+    assert_eq!(
+        bench.code("CreateListener", listener(&arn, "TCP", 81, &second)),
+        "TooManyTargets"
+    );
+    // Across zones all count together.
+    let crossing = bench.network("crossing", json!({}));
+    bench.ok(
+        "ModifyLoadBalancerAttributes",
+        json!({"LoadBalancerArn": crossing, "Attributes": [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]}),
+    );
+    bench.ok("CreateListener", listener(&crossing, "TCP", 80, &second));
+    let register = |zone: &str, number: u8| {
+        let target = json!({"Id": format!("10.99.0.{number}"), "Port": 80, "AvailabilityZone": zone});
+        json!({"TargetGroupArn": second, "Targets": [target]})
+    };
+    bench.ok("RegisterTargets", register("eu-central-1b", 2));
+    assert_eq!(
+        bench.code("RegisterTargets", register("eu-central-1c", 3)),
+        "TooManyTargets"
+    );
+}
+
 /// network/application-load-balancer-target.
 #[test]
 fn an_application_load_balancer_can_be_a_target() {
