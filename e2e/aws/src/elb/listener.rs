@@ -403,6 +403,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         port,
         // A listener that is there already uses its groups itself.
         replaced: default.as_ref().map(|rule| rule.arn.as_str()),
+        source: None,
     };
     let actions = actions::read(&account.elb, list(input, "DefaultActions"), listening)?;
     if let Some(there) = there {

@@ -18,6 +18,8 @@ pub(super) struct Site<'a> {
     pub protocol: &'a str,
     /// The rule that stops using what it uses.
     pub replaced: Option<&'a str>,
+    /// Of which address type clients are, where the rule says so.
+    pub source: Option<&'a str>,
 }
 
 /// Target groups of an action.
@@ -211,7 +213,9 @@ fn compatible_below_http(group: &Group, site: Site<'_>) -> Result<(), ApiError> 
         return Err(ApiError::new("IncompatibleProtocols", message));
     }
     // "You can't use an IPv4 target group with a UDP listener for a dualstack load balancer." (network/create-target-group)
-    let datagrams = ["UDP", "TCP_UDP"].contains(&site.protocol);
+    // But for clients with IPv4: "With listener rules, a single dual-stack NLB sends IPv6 client traffic to IPv6 targets and
+    // IPv4 client traffic to IPv4 targets" (the announcement of rules, 2026-07-22).
+    let datagrams = ["UDP", "TCP_UDP"].contains(&site.protocol) && site.source != Some("ipv4");
     if datagrams && site.balancer.ip_address_type == "dualstack" && group.ip_address_type != "ipv6" {
         let message = "An IPv4 target group cannot be used with a UDP listener for a dualstack load balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));

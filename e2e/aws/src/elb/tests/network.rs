@@ -122,6 +122,90 @@ fn a_listener_forwards_by_weights() {
     );
 }
 
+/// API_CreateRule, API_RuleCondition, network/create-rule: rules of dual-stack load balancers by the type of clients' addresses.
+#[test]
+fn rules_tell_clients_apart_by_the_type_of_their_addresses() {
+    let mut bench = Bench::new();
+    let arn = bench.network("net", json!({}));
+    let (tcp, udp) = (bench.below_http("tcp", "TCP"), bench.below_http("udp", "UDP"));
+    let made = bench.ok("CreateListener", listener(&arn, "TCP", 80, &tcp));
+    let on = text(&made["Listeners"][0]["ListenerArn"]);
+    let source = |kind: &str| json!({"Field": "source-ip", "SourceIpConfig": {"IpAddressType": kind}});
+    let rule = |on: &str, group: &str, more: Value| {
+        let mut input = json!({
+            "ListenerArn": on, "Priority": 1, "Conditions": [source("ipv4")], "Actions": [forward(group)],
+        });
+        merge(&mut input, more);
+        input
+    };
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({}))),
+        "OperationNotPermitted"
+    );
+    // The networks of this account have no IPv6: the load balancer is made dual-stack by hand.
+    let balancer = bench.account.elb.balancers.get_mut(&arn).unwrap();
+    "dualstack".clone_into(&mut balancer.ip_address_type);
+    for refused in [
+        json!({"Conditions": [source("ipv5")]}),
+        json!({"Conditions": [source("ipv4"), source("ipv6")]}),
+        json!({"Conditions": [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}]}),
+        json!({"Conditions": [super::path("/a")]}),
+        json!({"Transforms": [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}]}),
+    ] {
+        let input = rule(&on, &tcp, refused.clone());
+        assert_eq!(bench.code("CreateRule", input), "ValidationError", "{refused}");
+    }
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({"Actions": [fixed("404")]}))),
+        "InvalidLoadBalancerAction"
+    );
+    let made = bench.ok("CreateRule", rule(&on, &tcp, json!({})));
+    assert_eq!(made["Rules"][0]["Conditions"], json!([source("ipv4")]));
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({}))),
+        "PriorityInUse"
+    );
+    let first = text(&made["Rules"][0]["RuleArn"]);
+    bench.ok(
+        "ModifyRule",
+        json!({"RuleArn": first, "Conditions": [source("ipv6")]}),
+    );
+    bench.ok("CreateRule", rule(&on, &tcp, json!({"Priority": 2})));
+    let told = bench.ok("DescribeRules", json!({"ListenerArn": on}));
+    let kinds = told["Rules"].as_array().unwrap().iter();
+    let kinds: Vec<&Value> = kinds
+        .map(|rule| &rule["Conditions"][0]["SourceIpConfig"]["IpAddressType"])
+        .collect();
+    assert_eq!(kinds, [&json!("ipv6"), &json!("ipv4"), &Value::Null]);
+    bench.ok("DeleteRule", json!({"RuleArn": first}));
+    // Datagrams of a dual-stack load balancer go to IPv6 targets, those of IPv4 clients to IPv4 ones as well.
+    let (next, further) = (
+        bench.below_http("next", "UDP"),
+        bench.below_http("further", "UDP"),
+    );
+    let next_group = bench.account.elb.groups.get_mut(&next).unwrap();
+    "ipv6".clone_into(&mut next_group.ip_address_type);
+    let made = bench.ok("CreateListener", listener(&arn, "UDP", 53, &next));
+    let datagrams = text(&made["Listeners"][0]["ListenerArn"]);
+    bench.ok("CreateRule", rule(&datagrams, &udp, json!({})));
+    let to_ipv6 = json!({"Priority": 2, "Conditions": [source("ipv6")]});
+    assert_eq!(
+        bench.code("CreateRule", rule(&datagrams, &further, to_ipv6)),
+        "InvalidConfigurationRequest"
+    );
+    // QUIC has none.
+    let quic = bench.below_http("quic", "QUIC");
+    let other = bench.network("other", json!({}));
+    let made = bench.ok("CreateListener", listener(&other, "QUIC", 443, &quic));
+    let balancer = bench.account.elb.balancers.get_mut(&other).unwrap();
+    "dualstack".clone_into(&mut balancer.ip_address_type);
+    let on = text(&made["Listeners"][0]["ListenerArn"]);
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &quic, json!({}))),
+        "UnsupportedProtocol"
+    );
+}
+
 /// API_SubnetMapping, API_SetSubnets.
 #[test]
 fn elastic_addresses_belong_to_subnets() {
