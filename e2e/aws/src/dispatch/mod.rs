@@ -287,6 +287,13 @@ impl Simulator {
                 Protocol::Ec2 => {
                     ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
                 }
+                // The tagging API has a word of its own
+                // (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html#API_GetResources_Errors).
+                // VPC Lattice's has the status 429, by its model
+                // (https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_ListServices.html#API_ListServices_Errors).
+                _ if identified.service.id == "tagging" => {
+                    ApiError::new("ThrottledException", "Rate exceeded")
+                }
                 _ => ApiError::new("ThrottlingException", "Rate exceeded"),
             });
         }

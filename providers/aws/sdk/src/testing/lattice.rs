@@ -2,6 +2,7 @@
 //! written for users.
 
 use super::drive::writes;
+use super::faults::{is_held_up, throttle};
 use super::simulator::simulator;
 use super::{Seen, Setup, account};
 use crate::Account;
@@ -425,5 +426,36 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
         .filter(|operation| !made.contains(operation))
         .collect();
     assert_eq!(missing, Vec::<&str>::new());
+    running.stop().await.unwrap();
+}
+
+/// VPC Lattice answers `ThrottlingException` with 429: the driver is held up by it and nothing else.
+#[tokio::test]
+async fn who_is_throttled_comes_to_an_end() {
+    let (running, cloud, seen, vpc) = place().await;
+    let target = target(&vpc, (backend("one").await, backend("two").await));
+    let settings = Settings {
+        cluster: "test".into(),
+        vpc: None,
+    };
+    let driver = LatticeDriver::new(cloud.clone(), settings);
+    let request = Request {
+        target: target.clone(),
+        unsupported: Vec::new(),
+        quotas: Vec::new(),
+        fault: None,
+    };
+    // Before the first look, in the midst of the first changes, and later.
+    for calls in [0, 8, 30, 60] {
+        throttle(&running, &[("lattice", calls)]);
+        let outcome = Box::pin(converge(&driver, &request)).await;
+        assert!(is_held_up(&outcome) || calls > 0, "{outcome:#?}");
+    }
+    throttle(&running, &[]);
+    settle(&driver, &target).await;
+    let before = writes(&seen).len();
+    settle(&driver, &target).await;
+    assert_eq!(writes(&seen).len(), before, "nothing was left to do");
+    take_away(&driver, &cloud, &target).await;
     running.stop().await.unwrap();
 }
