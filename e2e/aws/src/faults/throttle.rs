@@ -130,6 +130,11 @@ impl Buckets {
         self.filled.clear();
     }
 
+    /// All buckets are full again.
+    pub fn refill(&mut self) {
+        self.filled.clear();
+    }
+
     /// The limits.
     pub fn throttling(&self) -> &Throttling {
         &self.throttling
