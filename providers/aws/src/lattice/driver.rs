@@ -3,7 +3,7 @@
 use super::cloud::{Kind, Lattice};
 use super::observed::Observed;
 use super::step::Step;
-use super::{addresses, apply, observe, plan};
+use super::{addresses, apply, observe, plan, pools};
 use crate::cloud::CloudError;
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
 use gatewright_aws_core::Str;
@@ -13,7 +13,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Reads, Resource,
+    Addresses, Change, Driver, Lowered, Plan, Pool, ProviderError, Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -153,6 +153,19 @@ impl<C: Lattice> Driver for LatticeDriver<C> {
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {
         request.quotas.clone()
+    }
+
+    async fn pools(
+        &self,
+        gateway: &ObjectName,
+        services: &BTreeSet<ObjectName>,
+    ) -> Result<Vec<Pool>, ProviderError> {
+        let owner = Owner {
+            cluster: self.settings.cluster.clone(),
+            gateway: gateway.clone(),
+        };
+        let pools = pools::pools(&self.cloud, &owner, services).await;
+        pools.map_err(|error| about(error, &gateway.to_string()))
     }
 
     async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {

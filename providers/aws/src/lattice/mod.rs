@@ -15,6 +15,7 @@ pub mod memory;
 pub mod observe;
 pub mod observed;
 pub mod plan;
+mod pools;
 pub mod prepare;
 pub mod step;
 #[cfg(test)]
