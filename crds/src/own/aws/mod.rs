@@ -8,6 +8,7 @@ mod account;
 mod backend;
 mod balancer;
 mod binding;
+mod fixed;
 mod lattice;
 mod listener;
 mod route;
@@ -24,6 +25,7 @@ pub use binding::{
     AwsTargetGroupBinding, AwsTargetGroupBindingSpec, AwsTargetGroupBindingStatus, BoundService, BoundTarget,
     TargetGroupReference,
 };
+pub use fixed::{ContentType, FixedResponse};
 pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };

@@ -381,12 +381,7 @@ impl State {
     }
 
     fn damage(&mut self, arn: &Arn) -> bool {
-        let teapot = || {
-            Action::Fixed(FixedResponse {
-                status: 418,
-                body: "".into(),
-            })
-        };
+        let teapot = || Action::Fixed(FixedResponse::bare(418));
         // Nothing of it is looked at but its name, by which it is ours.
         if self.protections.contains_key(arn) {
             return false;

@@ -1,6 +1,7 @@
 //! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
 
 use super::before::Before;
+use super::rule::FixedResponse;
 use crate::Str;
 use crate::certificate::Found;
 use crate::limits::AlbLimits;
@@ -161,6 +162,8 @@ pub struct RouteSettings {
     pub sources: BTreeSet<IpNet>,
     /// What is asked of a request before its action, or why it cannot be.
     pub before: Option<Result<Before, Str>>,
+    /// What is answered without any backend.
+    pub answer: Option<FixedResponse>,
 }
 
 /// A backend on AWS that no Service stands for.

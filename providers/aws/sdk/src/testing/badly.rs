@@ -77,10 +77,7 @@ fn tags(pairs: &[(&str, &str)]) -> BTreeMap<Str, Str> {
 }
 
 fn fixed() -> Action {
-    Action::Fixed(FixedResponse {
-        status: 404,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(404))
 }
 
 /// Somebody's load balancer of a name, with a listener.

@@ -43,8 +43,8 @@ fn wildcards(values: &[&str]) -> Values {
 
 fn fixed(status: u16, body: &str) -> Action {
     Action::Fixed(FixedResponse {
-        status,
         body: body.into(),
+        ..FixedResponse::bare(status)
     })
 }
 

@@ -83,10 +83,7 @@ fn gateway(number: usize, routes: usize) -> Target {
             transport: Transport::Http,
             tls: None,
             attributes: BTreeMap::new(),
-            default: Action::Fixed(FixedResponse {
-                status: 404,
-                body: "".into(),
-            }),
+            default: Action::Fixed(FixedResponse::bare(404)),
             rules: Vec::new(),
         },
     );

@@ -95,10 +95,7 @@ impl Planner<'_> {
 
     /// Others' rules stay; everything else is answered with 404.
     pub(super) fn close_listener(&mut self, seen: &SeenListener) {
-        let closed = FixedResponse {
-            status: 404,
-            body: "".into(),
-        };
+        let closed = FixedResponse::bare(404);
         let nothing = Action::Fixed(closed.clone());
         let listener = &seen.listener;
         if is_action(&listener.default, &nothing, &self.groups) {

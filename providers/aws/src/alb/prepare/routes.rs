@@ -2,6 +2,7 @@
 
 use super::map;
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
+use gatewright_aws_core::alb::rule::FixedResponse;
 use gatewright_aws_core::alb::settings::RouteSettings;
 use gatewright_aws_core::{Secret, Str};
 use gatewright_core::graph::parameters::AwsRoute;
@@ -16,6 +17,7 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         cognito,
         login,
         jwt,
+        fixed_response,
     } = &*route.spec;
     let login = self::login(login.as_ref());
     let one = |range: &String| {
@@ -60,6 +62,20 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         field: route.field.clone(),
         sources,
         before: before.map(|before| before.map_err(told)),
+        answer: fixed_response.as_ref().map(answer),
+    }
+}
+
+fn answer(given: &aws::FixedResponse) -> FixedResponse {
+    let aws::FixedResponse {
+        status_code,
+        content_type,
+        body,
+    } = given;
+    FixedResponse {
+        status: *status_code,
+        content_type: content_type.unwrap_or_default().as_str().into(),
+        body: body.as_deref().unwrap_or_default().into(),
     }
 }
 
@@ -184,6 +200,19 @@ mod tests {
             formats,
             ["single-string", "string-array", "space-separated-values"]
         );
+    }
+
+    #[test]
+    fn an_answer_is_text_unless_it_says_otherwise() {
+        let found = |answer| settings(json!({"fixedResponse": answer}), None).answer.unwrap();
+        assert_eq!(found(json!({"statusCode": 410})), FixedResponse::bare(410));
+        let page = json!({"statusCode": 503, "contentType": "application/json", "body": "{}"});
+        let wanted = FixedResponse {
+            status: 503,
+            content_type: "application/json".into(),
+            body: "{}".into(),
+        };
+        assert_eq!(found(page), wanted);
     }
 
     #[test]

@@ -105,10 +105,7 @@ pub fn add_listener(target: &mut Target, port: u16, rules: &[(&str, &[(&str, u16
 }
 
 pub fn fixed(status: u16) -> Action {
-    Action::Fixed(FixedResponse {
-        status,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(status))
 }
 
 pub fn forward(target: &mut Target, path: &str, backends: &[(&str, u16)]) -> Rule {

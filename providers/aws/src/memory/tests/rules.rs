@@ -16,6 +16,7 @@ fn foreign(path: &str) -> RuleSettings {
         before: None,
         action: Action::Fixed(FixedResponse {
             status: 403,
+            content_type: "text/html".into(),
             body: "theirs".into(),
         }),
     }

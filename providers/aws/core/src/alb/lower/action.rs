@@ -46,11 +46,16 @@ pub(super) fn lower(
     let kind = route.kind;
     let mut verdict = Verdict::Served;
     let mut before = None;
+    let mut fixed = None;
     match extension::of(route, rule, on) {
         // The rule's fault is for those who do not know what it names.
         Some(settings) => {
             let object = format!("{} {}", kind.as_str(), route.object);
             (verdict, before) = extension::before(settings, &object, on, report);
+            if let Some((fits, answer)) = extension::answer(settings, rule, place, report) {
+                verdict = verdict.and(fits);
+                fixed = Some(answer);
+            }
         }
         None if rule.fault.is_some() => return Some(Done::failure()),
         None => {}
@@ -76,6 +81,13 @@ pub(super) fn lower(
             let place = place.at(&format!(".backendRefs[{index}].filters"));
             verdict = verdict.and(report.uses(Feature::BackendFilters, &place));
         }
+    }
+    if let Some(answer) = fixed {
+        return (!verdict.is_refused()).then(|| Done {
+            before,
+            transforms: Transforms::default(),
+            action: Action::Fixed(answer.clone()),
+        });
     }
     if let Some((wanted, place)) = &answer {
         // For every match of the rule: all or none of them are served.

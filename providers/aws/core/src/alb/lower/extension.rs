@@ -1,9 +1,11 @@
-//! What `AwsRouteParameters` ask of the requests of a rule.
+//! What `AwsRouteParameters` ask of the requests of a rule, and what they answer.
 
 use super::context::On;
 use super::report::{Consequence, Place, Report, Verdict};
 use crate::alb::before::Before;
+use crate::alb::rule::FixedResponse;
 use crate::alb::settings::RouteSettings;
+use gatewright_model::filter::HttpFilter;
 use gatewright_model::key::RouteKey;
 use gatewright_model::route::HttpRule;
 
@@ -38,4 +40,30 @@ pub(super) fn before(
         Some(Ok(before)) => return (Verdict::Served, Some(before.clone())),
     };
     (verdict, None)
+}
+
+/// What a rule answers by itself; none where it names no answer. What would never be used is not dropped silently.
+pub(super) fn answer<'a>(
+    settings: &'a RouteSettings,
+    rule: &HttpRule,
+    place: &Place,
+    report: &mut Report,
+) -> Option<(Verdict, &'a FixedResponse)> {
+    let answer = settings.answer.as_ref()?;
+    let filter = |wanted: fn(&HttpFilter) -> bool| rule.filters.iter().position(wanted);
+    let unused = [
+        (!rule.backends.is_empty()).then(|| ".backendRefs".to_owned()),
+        filter(|filter| matches!(filter, HttpFilter::Redirect(_))).map(|at| format!(".filters[{at}]")),
+        filter(|filter| matches!(filter, HttpFilter::UrlRewrite(_))).map(|at| format!(".filters[{at}]")),
+        rule.session_persistence
+            .is_some()
+            .then(|| ".sessionPersistence".to_owned()),
+    ];
+    let mut verdict = Verdict::Served;
+    for field in unused.into_iter().flatten() {
+        let why = "the rule's AwsRouteParameters have a fixedResponse, beside which it is never used";
+        let instead = "leave one of both out";
+        verdict = verdict.and(report.refuse(&place.at(&field), why, instead));
+    }
+    Some((verdict, answer))
 }

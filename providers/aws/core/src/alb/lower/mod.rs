@@ -148,10 +148,7 @@ pub fn lower_and_wait(
 
 /// A response of the load balancer's own, without a body: what it could say is in the conditions of the route.
 fn answer(status: u16) -> Action {
-    Action::Fixed(FixedResponse {
-        status,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(status))
 }
 
 /// What requests get that nothing can serve (Gateway API v1.7.0, `HTTPRouteRule.backendRefs`).

@@ -7,7 +7,7 @@ use gatewright_aws_core::alb::listener::{
 };
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::alb::rule::{
-    Action, Conditions, Forward, Redirect, Rewrite, Rule, Transforms, Values,
+    Action, Conditions, FixedResponse, Forward, Redirect, Rewrite, Rule, Transforms, Values,
 };
 use gatewright_aws_core::alb::settings::Settings;
 use gatewright_aws_core::alb::{Balancer, Target};
@@ -308,7 +308,14 @@ fn asked(before: &Before) -> String {
 
 fn action(found: &Action) -> String {
     match found {
-        Action::Fixed(fixed) => format!("{} {}", fixed.status, fixed.body).trim_end().to_owned(),
+        Action::Fixed(FixedResponse {
+            status,
+            content_type,
+            body,
+        }) => match &**body {
+            "" => status.to_string(),
+            body => format!("{status} {content_type} {body}"),
+        },
         Action::Redirect(Redirect {
             protocol,
             host,

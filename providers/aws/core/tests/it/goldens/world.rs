@@ -1,6 +1,7 @@
 //! From manifests to load balancers, as the controller comes to them.
 
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
+use gatewright_aws_core::alb::rule::FixedResponse;
 use gatewright_aws_core::alb::settings::{
     Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup, Node,
     RouteSettings, Settings, Surroundings,
@@ -258,6 +259,11 @@ fn asks(rule: u32, what: &str) -> RouteSettings {
                 values: vec!["shop".into(), "orders".into()],
             }],
         }))),
+        "jwt and answers" => {
+            let mut found = asks(rule, "jwt");
+            found.answer = asks(rule, "for nothing").answer;
+            return found;
+        }
         "a secret that is not there" => Some(Err("Secret shop/login does not exist".into())),
         _ => None,
     };
@@ -277,6 +283,15 @@ fn asks(rule: u32, what: &str) -> RouteSettings {
         field: format!("spec.rules[{rule}].filters[0].extensionRef").into(),
         sources: networks.iter().map(|network| network.parse().unwrap()).collect(),
         before,
+        answer: match what {
+            "for maintenance" => Some(FixedResponse {
+                status: 503,
+                content_type: "text/html".into(),
+                body: "<h1>Back at noon</h1>".into(),
+            }),
+            "for nothing" => Some(FixedResponse::bare(204)),
+            _ => None,
+        },
     }
 }
 
