@@ -9,7 +9,7 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Outcome, Pool, Preview, ProviderError, Reads,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview, ProviderError, Reads,
     Reconcile, Request, Verdict,
 };
 use std::any::Any;
@@ -352,6 +352,17 @@ impl Reconcile<Request> for Regional {
                 pools.extend(self.driver(&work).await?.pools(gateway, services).await?);
             }
             Ok(pools)
+        })
+    }
+
+    /// In the controller's own account and region.
+    fn bound_pool<'a>(
+        &'a self,
+        membership: &'a Membership,
+    ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
+        self.serving(async move {
+            let work = self.work(&self.places.place(None));
+            self.driver(&work).await?.bound_pool(membership).await
         })
     }
 

@@ -16,7 +16,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Plan, Pool, ProviderError, Quota,
+    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Membership, Plan, Pool, ProviderError, Quota,
     Reads, Resource,
 };
 use std::collections::BTreeSet;
@@ -248,6 +248,11 @@ impl<C: Cloud> Driver for ElbDriver<C> {
         };
         let pools = pools::pools(&self.cloud, &owner, services).await;
         pools.map_err(|error| about(error, &gateway.to_string()))
+    }
+
+    async fn bound_pool(&self, membership: &Membership) -> Result<Option<Pool>, ProviderError> {
+        let pool = pools::bound(&self.cloud, &self.manner.cluster, membership).await;
+        pool.map_err(|error| about(error, &membership.group))
     }
 
     async fn bind(&self, leave: &Leave, binding: &Binding, ledger: &dyn Ledger) -> Bound {

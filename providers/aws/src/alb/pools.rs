@@ -1,10 +1,12 @@
 //! What load balancers know of pods.
 
+use super::bindings;
 use crate::cloud::{Answer, Arn, Cloud, Health, Kind};
 use crate::owner::{Owner, RESOURCE, Tags, value};
+use gatewright_aws_core::Str;
 use gatewright_aws_core::target_group::{Target, TargetAddress, TargetKind};
 use gatewright_model::key::{BackendKey, BackendKind, ObjectName};
-use gatewright_provider_api::contract::{Instance, Pool};
+use gatewright_provider_api::contract::{Instance, Membership, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The target groups of these Services that load balancers of the owner forward to, with the health of their targets:
@@ -32,22 +34,52 @@ pub(super) async fn pools<C: Cloud>(
             continue;
         }
         let targets = cloud.targets_now(&group.arn).await?;
-        if !is_checked(&targets) {
-            continue;
-        }
-        let mut pool = Pool {
-            name: group.name,
-            service: (*service).clone(),
-            instances: BTreeMap::new(),
-        };
-        for (target, health) in targets {
-            if let TargetAddress::Ip(address) = target.id {
-                pool.note(address, instance(health));
-            }
-        }
-        pools.push(pool);
+        pools.extend(pool(group.name, service, targets));
     }
     Ok(pools)
+}
+
+/// The same of a group that somebody else made. One that is not there, or whose owner does not allow the binding, keeps
+/// nobody waiting: the binding says so.
+pub(super) async fn bound<C: Cloud>(
+    cloud: &C,
+    cluster: &str,
+    membership: &Membership,
+) -> Answer<Option<Pool>> {
+    let Some(group) = bindings::find(cloud, &membership.group).await? else {
+        return Ok(None);
+    };
+    if group.fixed.kind != TargetKind::Ip {
+        return Ok(None);
+    }
+    let arns = std::slice::from_ref(&group.arn);
+    let tags = cloud.tags_now(Kind::TargetGroup, arns).await?;
+    let allowed = tags
+        .get(&group.arn)
+        .is_some_and(|tags| bindings::forbidden(cluster, Some(&membership.binding), tags).is_none());
+    if !allowed {
+        return Ok(None);
+    }
+    let targets = cloud.targets_now(&group.arn).await?;
+    Ok(pool(group.name, &membership.service, targets))
+}
+
+/// Targets as a pool, where they are checked.
+fn pool(name: Str, service: &ObjectName, targets: BTreeMap<Target, Health>) -> Option<Pool> {
+    if !is_checked(&targets) {
+        return None;
+    }
+    let mut pool = Pool {
+        name,
+        service: service.clone(),
+        instances: BTreeMap::new(),
+    };
+    for (target, health) in targets {
+        if let TargetAddress::Ip(address) = target.id {
+            pool.note(address, instance(health));
+        }
+    }
+    Some(pool)
 }
 
 /// The Service of a target group, by the tag that says what it is for: `Service/shop/cart:80/http1`.
