@@ -19,9 +19,9 @@ SERVICES = {
         "elbv2/2015-12-01",
         """AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
         DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeAccountLimits
-        DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
+        DescribeCapacityReservation DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
         DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeSSLPolicies DescribeTags
-        DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+        DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyCapacityReservation ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
         ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetIpAddressType
         SetRulePriorities SetSecurityGroups SetSubnets

@@ -18,6 +18,10 @@ pub const WEB_ACL: &str = "gatewright.dev/web-acl";
 pub const SHIELD: &str = "gatewright.dev/shield";
 /// Value of [`SHIELD`].
 pub const ADVANCED: &str = "advanced";
+/// That capacity is reserved for a load balancer.
+pub const CAPACITY: &str = "gatewright.dev/capacity";
+/// Value of [`CAPACITY`].
+pub const RESERVED: &str = "reserved";
 /// Of somebody else's target group: the object that may have pods in it, `namespace/name`. Its owner sets it.
 pub const BINDING: &str = "gatewright.dev/binding";
 /// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.

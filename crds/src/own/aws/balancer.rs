@@ -113,6 +113,11 @@ pub struct AwsLoadBalancerParametersSpec {
     /// default: a protection that others made is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shield_advanced: Option<bool>,
+    /// Capacity that AWS reserves for the load balancer, in load balancer capacity units: it never scales down below it.
+    /// It costs as long as it is reserved. Without it none is reserved, and what others reserved is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub minimum_capacity_units: Option<u32>,
     /// Settings of single listeners, by port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
@@ -201,6 +206,7 @@ impl AwsLoadBalancerParametersSpec {
             trust_store_bucket,
             web_acl,
             shield_advanced,
+            minimum_capacity_units,
             listeners,
             target_groups,
             tags,
@@ -226,6 +232,7 @@ impl AwsLoadBalancerParametersSpec {
             trust_store_bucket: trust_store_bucket.or_else(|| base.trust_store_bucket.clone()),
             web_acl: web_acl.or_else(|| base.web_acl.clone()),
             shield_advanced: shield_advanced.or(base.shield_advanced),
+            minimum_capacity_units: minimum_capacity_units.or(base.minimum_capacity_units),
             listeners: both(listeners, base.listeners.as_ref(), |mine, base| {
                 ListenerParameters::all_over(mine, base)
             }),

@@ -1,5 +1,6 @@
 //! Load balancers.
 
+use super::capacity::Capacity;
 use super::surroundings::{self, Attached, Place};
 use super::wire::Tags;
 use super::{arn, attributes, page, tags};
@@ -98,6 +99,9 @@ pub struct Balancer {
     pub ip_address_type: String,
     /// `IpamPools`, as it came.
     pub pools: Option<Value>,
+    /// `MinimumLoadBalancerCapacity`.
+    #[serde(default)]
+    pub capacity: Capacity,
     /// Attributes, all of them.
     pub attributes: BTreeMap<String, String>,
     /// When it was made, in milliseconds.
@@ -380,6 +384,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         security_groups: groups,
         ip_address_type: addresses.to_owned(),
         pools,
+        capacity: Capacity::default(),
         attributes: attributes::of_balancer(kind, scheme),
         created: context.now,
         active_at: context

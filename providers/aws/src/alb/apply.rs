@@ -103,6 +103,7 @@ impl<C: Cloud> Caller<'_, C> {
             }
             Call::CreateProtection(name, tags) => self.protect(name, tags).await,
             Call::DeleteProtection(id, balancer) => gone_is_fine(cloud.delete_protection(id, balancer).await),
+            Call::SetCapacity(units) => cloud.set_capacity(&self.arn(&Id::Balancer)?, *units).await,
             Call::CreateListener(..)
             | Call::ModifyListener(..)
             | Call::CloseListener(..)

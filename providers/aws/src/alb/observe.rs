@@ -2,7 +2,7 @@
 
 use super::observed::{Observed, SeenBalancer, SeenGroup, SeenListener, SeenRule};
 use crate::cloud::{Answer, Arn, Balancer, Cloud, Kind, Listener, Tagged};
-use crate::owner::{Owner, SHIELD, Tags, WEB_ACL};
+use crate::owner::{CAPACITY, Owner, SHIELD, Tags, WEB_ACL};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads everything that has the owner's marks, at a time in seconds since 1970.
@@ -57,6 +57,11 @@ async fn read_balancer<C: Cloud>(
     } else {
         None
     };
+    let capacity = if tags.contains_key(CAPACITY) {
+        cloud.capacity(&balancer.arn).await?
+    } else {
+        None
+    };
     let found = cloud.listeners(&balancer.arn).await?;
     let arns: Vec<Arn> = found.iter().map(|listener| listener.arn.clone()).collect();
     let mut tags_of = read_tags(cloud, &arns).await?;
@@ -72,6 +77,7 @@ async fn read_balancer<C: Cloud>(
         tags,
         web_acl,
         protection,
+        capacity,
         listeners,
     })
 }

@@ -1,7 +1,7 @@
 //! What exists for one Gateway.
 
 use crate::cloud::{
-    Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+    Arn, Attributes, Balancer, Capacity, Group, Health, Listener, Protection, Rule, State, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
@@ -41,6 +41,8 @@ pub struct SeenBalancer {
     pub web_acl: Option<Str>,
     /// Its protection by Shield Advanced; only read where we asked for one.
     pub protection: Option<Protection>,
+    /// Capacity that is reserved for it; only read where we reserve some.
+    pub capacity: Option<Capacity>,
     /// Its listeners, those of others too.
     pub listeners: Vec<SeenListener>,
 }

@@ -129,6 +129,8 @@ pub enum Call {
     CreateProtection(Str, Tags),
     /// A protection goes: its id, and the load balancer that it is of.
     DeleteProtection(Str, Arn),
+    /// So many units of capacity are reserved for it, or none any more.
+    SetCapacity(Option<u32>),
     /// A listener is made.
     CreateListener(Arc<Listener>, Tags),
     /// A listener changes.

@@ -254,9 +254,10 @@ impl State {
             } = &kept.of;
             let groups: Vec<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?} {:?}",
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?} {:?} {:?}",
                 kept.attributes,
-                self.web_acls.get(arn)
+                self.web_acls.get(arn),
+                self.capacities.get(arn)
             );
         }
         if let Some(kept) = self.target_groups.get(arn) {

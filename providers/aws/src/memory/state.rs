@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, Group, Kind, Listener, Rule, Seen, State as Phase, SubnetDetails,
+    Action, Arn, Attributes, Balancer, Capacity, Group, Kind, Listener, Rule, Seen, State as Phase, SubnetDetails,
     TargetGroup,
 };
 use crate::owner::Tags;
@@ -48,6 +48,8 @@ pub(super) struct State {
     pub web_acls: BTreeMap<Arn, Str>,
     /// Protections by Shield Advanced, by what stands for their ids.
     pub protections: BTreeMap<Arn, KeptProtection>,
+    /// Reserved capacity of load balancers.
+    pub capacities: BTreeMap<Arn, Capacity>,
     /// What lies in S3.
     pub bundles: BTreeMap<Place, Str>,
     pub subnets: BTreeMap<Str, SubnetDetails>,
@@ -242,6 +244,7 @@ impl State {
             return;
         };
         self.web_acls.remove(arn);
+        self.capacities.remove(arn);
         let until = self.now + self.delays.release;
         for group in kept.of.security_groups {
             self.held.insert(group, until);

@@ -4,7 +4,7 @@ use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener,
+    Action, Arn, Attributes, Balancer, Capacity, CertificateDetails, CloudError, Group, Health, Kind, Listener,
     Protection, Rule, Tagged, TargetGroup,
 };
 use crate::owner::{GATEWAY, Tags};
@@ -40,6 +40,7 @@ pub struct Known {
     pub balancer_attributes: Shelf<Attributes>,
     pub web_acls: Shelf<Option<Str>>,
     pub protections: Shelf<Option<Protection>>,
+    pub capacities: Shelf<Option<Capacity>>,
     pub listeners: Shelf<Vec<Listener>>,
     pub listener_attributes: Shelf<Attributes>,
     pub listener_certificates: Shelf<BTreeSet<Arn>>,
@@ -77,6 +78,7 @@ impl Known {
             balancer_attributes: Shelf::default(),
             web_acls: Shelf::default(),
             protections: Shelf::default(),
+            capacities: Shelf::default(),
             listeners: Shelf::default(),
             listener_attributes: Shelf::default(),
             listener_certificates: Shelf::default(),
@@ -181,6 +183,7 @@ impl Known {
         self.balancer_attributes.drop(arn);
         self.web_acls.drop(arn);
         self.protections.drop(arn);
+        self.capacities.drop(arn);
         self.listeners.drop(arn);
         self.listener_attributes.drop(arn);
         self.listener_certificates.drop(arn);
@@ -467,6 +470,7 @@ impl Known {
         self.balancer_attributes.retain(keep);
         self.web_acls.retain(keep);
         self.protections.retain(keep);
+        self.capacities.retain(keep);
         self.listeners.retain(keep);
         self.listener_attributes.retain(keep);
         self.listener_certificates.retain(keep);

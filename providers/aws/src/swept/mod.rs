@@ -17,6 +17,7 @@
 //! Nothing here is state of our own: whoever starts with nothing reads it all from AWS.
 
 mod balancers;
+mod capacities;
 mod certificates;
 mod known;
 mod listeners;

@@ -2,7 +2,7 @@
 
 use super::{On, Swept};
 use crate::cloud::{
-    Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging, TargetGroups,
+    Answer, Arn, Balancers, Capacities, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging, TargetGroups,
     Urgency, WebAcls,
 };
 use gatewright_provider_api::contract::ErrorKind;
@@ -107,6 +107,10 @@ impl<C: Cloud> Swept<C> {
             if self.known(|known| known.protections.get(&balancer.arn).is_some()) {
                 self.expire(super::protections::ON, arn, begun);
                 passing(self.protection(&balancer.arn).await)?;
+            }
+            if self.known(|known| known.capacities.get(&balancer.arn).is_some()) {
+                self.expire(super::capacities::ON, arn, begun);
+                passing(self.capacity(&balancer.arn).await)?;
             }
             for listener in passing(self.listeners(&balancer.arn).await)?.unwrap_or_default() {
                 tagged.push(listener.arn.clone());

@@ -38,6 +38,8 @@ pub struct Target {
     pub web_acl: Option<Str>,
     /// Whether AWS Shield Advanced protects the load balancer.
     pub shield: bool,
+    /// `MinimumLoadBalancerCapacity`: units that are reserved for the load balancer.
+    pub capacity: Option<u32>,
     /// Tags of everything made for it, beside those that mark ownership.
     pub tags: BTreeMap<Str, Str>,
 }

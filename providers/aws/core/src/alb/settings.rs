@@ -41,6 +41,8 @@ pub struct Settings {
     pub web_acl: Option<Str>,
     /// Whether AWS Shield Advanced protects it.
     pub shield: bool,
+    /// Units of capacity that are reserved for it.
+    pub capacity: Option<u32>,
     /// Whether nodes of a Network Load Balancer send to targets of all zones; AWS's default without.
     pub cross_zone: Option<bool>,
     /// Settings of listeners, by port.
@@ -75,6 +77,7 @@ impl Settings {
             trust_store_bucket: None,
             web_acl: None,
             shield: false,
+            capacity: None,
             cross_zone: None,
             ports: BTreeMap::new(),
             approximations: Approximations::default(),

@@ -23,6 +23,10 @@ pub static ALL: &[&Call] = &[
     ),
     &elb_read("DescribeTags", "what is ours"),
     &elb_read("DescribeAccountLimits", "quota forecast"),
+    &elb_read(
+        "DescribeCapacityReservation",
+        "whether what parameters reserve is there",
+    ),
     &elb(
         "CreateLoadBalancer",
         &[LoadBalancer],
@@ -58,6 +62,12 @@ pub static ALL: &[&Call] = &[
         &[LoadBalancer],
         Ours,
         "address families that parameters name",
+    ),
+    &elb(
+        "ModifyCapacityReservation",
+        &[LoadBalancer],
+        Ours,
+        "capacity that parameters reserve",
     ),
     &elb(
         "CreateListener",

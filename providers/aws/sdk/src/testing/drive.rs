@@ -248,6 +248,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::from([(certificate, Certificate::Import(import))]),
         trust_stores: BTreeMap::from([(store, authorities)]),
         tags: BTreeMap::from([("team".into(), "shop".into())]),

@@ -227,6 +227,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         tags: BTreeMap::from([("team".into(), "mail".into())]),
         trust_stores: BTreeMap::new(),

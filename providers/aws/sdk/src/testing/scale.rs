@@ -72,6 +72,7 @@ fn gateway(number: usize, routes: usize) -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),

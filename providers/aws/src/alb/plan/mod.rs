@@ -1,11 +1,12 @@
 //! Finding the changes that lead from what exists to what is wanted. Pure.
 //!
 //! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security group, target groups
-//! with their targets, load balancer, its web ACL, listeners, rules, its protection; then everything that lets go; then deletions in reverse.
+//! with their targets, load balancer, its web ACL, listeners, rules, its capacity and protection; then everything that lets go; then deletions in reverse.
 //! The one exception: where the quota of rules has no room for the new beside the old, as many old ones go first as
 //! are needed.
 
 mod balancer;
+mod capacity;
 mod certificates;
 mod fields;
 mod groups;
@@ -37,7 +38,7 @@ use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resou
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
-pub const ORDER: [&str; 16] = [
+pub const ORDER: [&str; 17] = [
     CERTIFICATE,
     TRUST_STORE,
     SECURITY_GROUP,
@@ -53,6 +54,7 @@ pub const ORDER: [&str; 16] = [
     LISTENER_CERTIFICATES,
     RULE_ORDER,
     RULE,
+    CAPACITY,
     PROTECTION,
 ];
 
@@ -66,6 +68,7 @@ pub(super) const TARGETS: &str = "targets";
 pub(super) const BALANCER: &str = "load balancer";
 pub(super) const BALANCER_ATTRIBUTES: &str = "load balancer attributes";
 pub(super) const WEB_ACL: &str = "web ACL";
+pub(super) const CAPACITY: &str = "capacity";
 pub(super) const PROTECTION: &str = "protection";
 pub(super) const LISTENER: &str = "listener";
 pub(super) const LISTENER_ATTRIBUTES: &str = "listener attributes";
@@ -96,6 +99,7 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
             planner.target_groups();
             planner.balancer();
             planner.web_acl();
+            planner.capacity();
             planner.shield();
             planner.listeners();
             planner.tags();

@@ -29,6 +29,9 @@ impl Planner<'_> {
         if let Some(acl) = &self.target.web_acl {
             tags.insert(owner::WEB_ACL.into(), acl.clone());
         }
+        if self.is_reserved(seen) {
+            tags.insert(owner::CAPACITY.into(), owner::RESERVED.into());
+        }
         if self.is_noted(seen) {
             tags.insert(owner::SHIELD.into(), owner::ADVANCED.into());
         }

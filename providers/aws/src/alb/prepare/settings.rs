@@ -37,6 +37,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         trust_store_bucket,
         web_acl,
         shield_advanced,
+        minimum_capacity_units,
         listeners,
         target_groups,
         tags,
@@ -74,6 +75,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
         web_acl: web_acl.as_deref().map(Into::into),
         shield: shield_advanced.unwrap_or_default(),
+        capacity: *minimum_capacity_units,
         cross_zone: *cross_zone,
         ports: ports(
             balancer,

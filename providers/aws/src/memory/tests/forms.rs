@@ -47,6 +47,7 @@ pub fn bare() -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),

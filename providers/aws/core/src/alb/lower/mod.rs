@@ -136,6 +136,7 @@ pub fn lower_and_wait(
         given_groups,
         web_acl: settings.web_acl.clone(),
         shield: settings.shield,
+        capacity: settings.capacity,
         certificates,
         trust_stores,
     };

@@ -128,6 +128,7 @@ pub fn lower_and_wait(
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: settings.capacity,
         certificates,
         trust_stores: BTreeMap::new(),
     };

@@ -3,7 +3,7 @@
 use super::{fixed, import, map, marks};
 use crate::Account;
 use gatewright_aws::cloud::{
-    Action, Arn, Balancers, Certificates, Clients, ListenerSettings, ListenerTls, Listeners, NewBalancer,
+    Action, Arn, Balancers, Capacities, Certificates, Clients, ListenerSettings, ListenerTls, Listeners, NewBalancer,
     NewListener, Seen as Known, State, SubnetDetails,
 };
 use gatewright_aws_core::Str;
@@ -86,7 +86,24 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
     assert!(read.dns_name.contains(".elb."), "{}", read.dns_name);
     assert_eq!(cloud.balancer_named("gw-web").await, Ok(Some(read)));
     assert_eq!(cloud.balancer_named("nobody").await, Ok(None));
+    reserve(cloud, &arn).await;
     arn
+}
+
+/// Capacity is reserved and let go.
+async fn reserve(cloud: &Account, balancer: &Arn) {
+    assert_eq!(cloud.capacity(balancer).await, Ok(None));
+    cloud.set_capacity(balancer, Some(200)).await.unwrap();
+    let found = cloud.capacity(balancer).await.unwrap().unwrap();
+    assert_eq!((found.units, found.failed), (200, None));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = cloud.set_capacity(balancer, None).await {
+        // The first request is pending yet.
+        assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+        assert!(Instant::now() < deadline, "never there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(cloud.capacity(balancer).await, Ok(None));
 }
 
 pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn) -> (Arn, Arn) {
