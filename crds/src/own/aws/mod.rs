@@ -36,7 +36,7 @@ pub use route::{
 };
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
-    ServiceReference, TargetGroupSettings, TargetType,
+    ServiceReference, TargetGroupSettings, TargetProtocol, TargetType,
 };
 
 use std::collections::BTreeMap;

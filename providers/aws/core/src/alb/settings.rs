@@ -212,6 +212,8 @@ pub struct GivenGroup {
 pub struct TargetSettings {
     /// What is registered: `Ip` or `Instance`.
     pub kind: TargetKind,
+    /// Whether an Application Load Balancer talks to targets by TLS, which it does not verify.
+    pub tls: bool,
     /// Labels that nodes must have to be targets.
     pub node_labels: BTreeMap<Str, Str>,
     /// Health check.
@@ -228,6 +230,7 @@ impl Default for TargetSettings {
     fn default() -> Self {
         Self {
             kind: TargetKind::Ip,
+            tls: false,
             node_labels: BTreeMap::new(),
             health: HealthCheck::default(),
             attributes: BTreeMap::new(),

@@ -11,7 +11,7 @@ use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
-use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
+use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol, TargetType};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::listener::Protocol;
@@ -168,6 +168,7 @@ fn ports(
 fn targets(settings: &TargetGroupSettings) -> TargetSettings {
     let TargetGroupSettings {
         target_type,
+        protocol,
         node_labels,
         health_check,
         attributes,
@@ -201,6 +202,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
             TargetType::Ip => TargetKind::Ip,
             TargetType::Instance => TargetKind::Instance,
         },
+        tls: protocol.unwrap_or_default() == TargetProtocol::Https,
         node_labels: map(node_labels.as_ref()),
         health: health.unwrap_or_default(),
         attributes: map(attributes.as_ref()),

@@ -139,6 +139,11 @@ impl Report {
         }
     }
 
+    /// Whether users refuse differences.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.approximations == Approximations::Refuse
+    }
+
     /// Something that is served with a difference, unless users refuse that.
     pub(crate) fn approximate(&mut self, place: &Place, difference: &str) -> Verdict {
         match self.approximations {

@@ -204,9 +204,14 @@ fn review(context: &Context<'_>, report: &mut Report) {
         }
     }
     let services = context.plain.settings.services.values();
-    let targets = services.chain([&context.plain.settings.targets]);
-    if targets
-        .into_iter()
+    let targets = || services.clone().chain([&context.plain.settings.targets]);
+    if targets().any(|settings| settings.tls) {
+        let why = "protocol: HTTPS is of Application Load Balancers: targets get what is in TLS that ends here in plain, \
+                   and all else as clients send it";
+        let instead = "use a TLS listener of mode Passthrough, and let targets end TLS";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if targets()
         .any(|settings| settings.client_ip == Some(false))
         && balancer
             .stream_routes

@@ -154,6 +154,7 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "https" => settings.targets.tls = true,
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),
             "no client ip" => settings.targets.client_ip = Some(false),
