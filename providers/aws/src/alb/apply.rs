@@ -86,6 +86,9 @@ impl<C: Cloud> Caller<'_, C> {
                 let balancer = self.arn(&Id::Balancer)?;
                 cloud.set_subnets(&balancer, subnets, addresses).await
             }
+            Call::LeaveSubnets(arn, subnets, addresses) => {
+                gone_is_fine(cloud.set_subnets(arn, subnets, addresses).await)
+            }
             Call::SetSecurityGroups(wanted) => {
                 let groups = self.security_groups(wanted)?;
                 cloud

@@ -117,6 +117,8 @@ pub enum Call {
     SetBalancerAttributes(Attributes),
     /// Its subnets change to these ids, with the addresses that it keeps in them.
     SetSubnets(BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
+    /// One that another takes the place of leaves subnets: it stays in these, with these addresses.
+    LeaveSubnets(Arn, BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
     /// Its security groups change.
     SetSecurityGroups(Balancer),
     /// Its addresses change.

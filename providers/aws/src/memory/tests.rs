@@ -1,11 +1,13 @@
 //! The driver on AWS in memory: the contract, and what it promises beyond.
 
+mod behind;
 mod bindings;
 mod capacity;
 mod contract;
 mod counts;
 mod forms;
 mod given;
+mod moving;
 mod network;
 mod partial;
 mod plans;

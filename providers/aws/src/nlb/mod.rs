@@ -9,7 +9,7 @@ use gatewright_aws_core::alb::settings::{self, Settings};
 use gatewright_aws_core::network::{BalancerKind, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
 use gatewright_aws_core::nlb::lower::lower_and_wait;
-use gatewright_aws_core::nlb::settings::Surroundings;
+use gatewright_aws_core::nlb::settings::{Behind, Surroundings};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
@@ -55,24 +55,29 @@ pub async fn request<C: Cloud>(
     unsupported.extend(fitted.left_out);
     let missing = settings
         .ports
-        .values()
-        .filter_map(|port| port.gateway.as_ref())
-        .find(|gateway| !surroundings.gateways.contains_key(*gateway));
+        .iter()
+        .filter_map(|(port, settings)| Some((settings.gateway.clone()?, *port)))
+        .find(|key| !surroundings.gateways.contains_key(key));
     let (_, waits) = lower_and_wait(balancer, settings, &surroundings);
     Ok(Request {
         look_again: waits.certificates.then_some(LOOK),
-        fault: fault(&unsupported).or_else(|| missing.map(waiting)),
+        fault: fault(&unsupported).or_else(|| missing.as_ref().map(waiting)),
         target: fitted.target,
         unsupported,
         quotas: fitted.needs.iter().map(quota).collect(),
     })
 }
 
-/// Application Load Balancers of the Gateways that ports lead to: those that have a listener on the port.
-async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<ObjectName, Str>> {
+/// Application Load Balancers of the Gateways that ports lead to, with the ports that they have a listener on. A group leads to
+/// "an Application Load Balancer with a listener on the same port"
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/application-load-balancer-target.html>).
+async fn gateways<C: Cloud>(
+    cloud: &C,
+    settings: &Settings,
+) -> Answer<BTreeMap<(ObjectName, u16), Behind>> {
     let mut found = BTreeMap::new();
-    for (port, wanted) in &settings.ports {
-        let Some(gateway) = &wanted.gateway else { continue };
+    let named = settings.ports.values().filter_map(|port| port.gateway.as_ref());
+    for gateway in named.collect::<BTreeSet<&ObjectName>>() {
         let owner = Owner {
             cluster: settings.cluster.clone(),
             gateway: gateway.clone(),
@@ -83,9 +88,13 @@ async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<O
             if balancer.kind != BalancerKind::Application || !matches!(balancer.state, State::Active) {
                 continue;
             }
-            let listeners = cloud.listeners(&balancer.arn).await?;
-            if listeners.iter().any(|listener| listener.port == *port) {
-                found.insert(gateway.clone(), balancer.arn.0.clone());
+            for listener in cloud.listeners(&balancer.arn).await? {
+                let tls = listener.tls.as_ref();
+                let behind = Behind {
+                    arn: balancer.arn.0.clone(),
+                    https: tls.is_some_and(|tls| tls.clients.trust_store().is_none()),
+                };
+                found.insert((gateway.clone(), listener.port), behind);
             }
         }
     }
@@ -93,10 +102,12 @@ async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<O
 }
 
 /// It may be on its way.
-fn waiting(gateway: &ObjectName) -> ProgrammingFault {
+fn waiting((gateway, port): &(ObjectName, u16)) -> ProgrammingFault {
     ProgrammingFault {
         reason: "Pending".into(),
-        message: format!("Gateway {gateway} has no active Application Load Balancer with the listener yet"),
+        message: format!(
+            "Gateway {gateway} has no active Application Load Balancer with a listener on port {port} yet"
+        ),
     }
 }
 

@@ -9,6 +9,16 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// An Application Load Balancer that a port leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Its ARN.
+    pub arn: Str,
+    /// Whether its listener of that port takes HTTPS from everybody, so that its health can be asked for so: one that wants
+    /// certificates of clients is asked in plain, which it refuses with 400.
+    pub https: bool,
+}
+
 /// What is found in the account and the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -18,8 +28,8 @@ pub struct Surroundings {
     pub blocks: BTreeMap<Str, IpNet>,
     /// Elastic IP addresses of the account, as far as the Gateway asks for them, each with its `AllocationId`.
     pub elastic: BTreeMap<IpAddr, Str>,
-    /// ARNs of Application Load Balancers of Gateways that ports lead to, as far as they listen on them.
-    pub gateways: BTreeMap<ObjectName, Str>,
+    /// Application Load Balancers of Gateways that ports lead to, by Gateway and port, as far as they listen there.
+    pub gateways: BTreeMap<(ObjectName, u16), Behind>,
     /// Quotas.
     pub limits: NlbLimits,
 }

@@ -1,6 +1,8 @@
 //! The load balancer, and those that it replaces.
 
-use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource, shield};
+use super::{
+    BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, moving, resource, shield,
+};
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
 use crate::alb::step::{Call, Id};
@@ -33,11 +35,22 @@ impl Planner<'_> {
             SecurityGroups::Given(_) => None,
         };
         let why = if self.observed.balancers.is_empty() {
-            "the Gateway has none"
+            "the Gateway has none".to_owned()
         } else {
-            "what cannot change differs: it takes the place of the one before"
+            let why = "what cannot change differs: it takes the place of the one before";
+            // An address is on one load balancer alone.
+            let held = moving::held(self.target, self.observed);
+            if !self.moving.is_empty() {
+                let later = moving::words(&self.moving);
+                format!("{why}, and gets {later} from that later, zone by zone")
+            } else if !held.is_empty() {
+                let address = moving::words(&held);
+                format!("{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it")
+            } else {
+                why.to_owned()
+            }
         };
-        let note = Note::create(of.clone(), why).needs(self.changes.only_made(security_group));
+        let note = Note::create(of.clone(), &why).needs(self.changes.only_made(security_group));
         let tags = self.balancer_tags(None);
         self.push(Phase::Build, note, Call::CreateBalancer(wanted.clone(), tags));
         if !wanted.attributes.is_empty() {
@@ -144,8 +157,10 @@ impl Planner<'_> {
                 continue;
             }
             match retired_at(&seen.tags) {
-                _ if self.manner.drain_s == 0 => self.end(of, arn),
-                Some(since) if observed.now >= since.saturating_add(self.manner.drain_s) => self.end(of, arn),
+                _ if self.manner.drain_s == 0 => self.end_or_hand_over(of, seen),
+                Some(since) if observed.now >= since.saturating_add(self.manner.drain_s) => {
+                    self.end_or_hand_over(of, seen);
+                }
                 Some(_) => {
                     self.kept.insert(arn.clone());
                 }
@@ -168,6 +183,16 @@ impl Planner<'_> {
         }
     }
 
+    /// What it has and its successor is to have goes over first.
+    fn end_or_hand_over(&mut self, of: Resource, seen: &SeenBalancer) {
+        let arn = &seen.balancer.arn;
+        if self.hand_over(seen) {
+            self.kept.insert(arn.clone());
+        } else {
+            self.end(of, arn);
+        }
+    }
+
     fn end(&mut self, of: Resource, arn: &Arn) {
         const WHY: &str = "its successor serves";
         self.ended.insert(arn.clone(), of.clone());
@@ -183,7 +208,10 @@ impl Planner<'_> {
 /// The address of a subnet cannot change while the load balancer stands in it
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html>): it leaves the subnet first,
 /// while it stays in another, and comes back with the new one.
-fn stand(wanted: &Balancer, seen: &cloud::Balancer) -> Option<(BTreeSet<Str>, BTreeMap<Str, StaticAddress>)> {
+pub(super) fn stand(
+    wanted: &Balancer,
+    seen: &cloud::Balancer,
+) -> Option<(BTreeSet<Str>, BTreeMap<Str, StaticAddress>)> {
     let ids: BTreeSet<Str> = wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect();
     let (wrong, kept): (BTreeSet<&Str>, BTreeSet<&Str>) = ids
         .intersection(&seen.subnets)

@@ -12,6 +12,7 @@ mod fields;
 mod groups;
 mod listeners;
 mod matching;
+mod moving;
 mod priorities;
 mod removal;
 mod rules;
@@ -25,6 +26,7 @@ mod web_acl;
 mod words;
 
 pub use balancer::retired_at;
+pub use moving::{can_move, held, words as addresses_in_words};
 pub use warm::warming;
 
 use super::canonical::GroupArns;
@@ -34,6 +36,7 @@ use crate::cloud::{Arn, Kind};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::network::StaticAddress;
 use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +95,9 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
     match target {
         Some(target) => {
             let target = steady::steady(target, observed);
+            let (target, moving) = moving::for_now(target, observed);
             let mut planner = Planner::new(manner, &target, observed);
+            planner.moving = moving;
             planner.certificates();
             planner.trust_stores();
             planner.security_group();
@@ -238,6 +243,8 @@ struct Planner<'a> {
     warming: BTreeSet<Arn>,
     /// Load balancers and listeners that go, by which change.
     ended: BTreeMap<Arn, Resource>,
+    /// Addresses that the load balancer gets when those before it let go of them.
+    moving: BTreeSet<StaticAddress>,
     /// What nobody wants.
     left: Vec<removal::Left>,
 }
@@ -258,6 +265,7 @@ impl<'a> Planner<'a> {
             kept: BTreeSet::new(),
             warming: BTreeSet::new(),
             ended: BTreeMap::new(),
+            moving: BTreeSet::new(),
             left: Vec::new(),
         }
     }

@@ -114,7 +114,8 @@ fn to_gateway(
         making.losses.lose(&side.route.key, why);
     }
     let listener = port.plain?;
-    let Some(arn) = context.surroundings.gateways.get(gateway) else {
+    let key = (gateway.clone(), port.number);
+    let Some(behind) = context.surroundings.gateways.get(&key) else {
         let place = place(listener, Consequence::ListenerLeftOut).at(".port");
         let why = format!(
             "Gateway {gateway} has no Application Load Balancer with a listener on port {}",
@@ -127,7 +128,7 @@ fn to_gateway(
         );
         return None;
     };
-    let id = making.groups.of_gateway((gateway, arn), port.number, context);
+    let id = making.groups.of_gateway((gateway, behind), port.number, context);
     let settings = context.plain.settings.ports.get(&port.number);
     Some(Listener {
         port: port.number,

@@ -163,6 +163,11 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             "gateway" => {
                 settings.ports.entry(5672).or_default().gateway = Some(ObjectName::new("shop", "web"));
             }
+            "gateway on 80, 443 and 8080" => {
+                for port in [80, 443, 8080] {
+                    settings.ports.entry(port).or_default().gateway = Some(ObjectName::new("shop", "web"));
+                }
+            }
             "alpn" => settings.ports.entry(443).or_default().alpn = Some("HTTP2Preferred".into()),
             "tags" => settings.tags = [("team".into(), "a".into()), ("cost".into(), "b".into())].into(),
             other => panic!("{other} is no setting of goldens"),
@@ -349,11 +354,12 @@ pub(crate) fn network() -> nlb::Surroundings {
             ("203.0.113.3".parse().unwrap(), "eipalloc-3".into()),
         ]
         .into(),
-        gateways: [(
-            ObjectName::new("shop", "web"),
-            "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into(),
-        )]
-        .into(),
+        gateways: [(5672, false), (80, false), (443, true)]
+            .map(|(port, https)| {
+                let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into();
+                ((ObjectName::new("shop", "web"), port), nlb::Behind { arn, https })
+            })
+            .into(),
         limits: NlbLimits::default(),
         place: surroundings(),
     }
