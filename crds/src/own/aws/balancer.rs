@@ -54,6 +54,11 @@ pub struct AwsLoadBalancerParametersSpec {
     /// Address families. `Ipv4` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address_type: Option<IpAddressType>,
+    /// Pool of Amazon VPC IPAM that an internet-facing Application Load Balancer has its public IPv4 addresses from, by id. When
+    /// the pool is used up AWS takes others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = "^ipam-pool-[0-9a-f]{8,17}$"))]
+    pub ipam_pool: Option<String>,
     /// Name of an Application Load Balancer that exists and becomes the Gateway's, in place of one that is made. Its owner
     /// gives it over by the tags `gatewright.dev/cluster` (name of the cluster) and `gatewright.dev/gateway` (namespace
     /// and name of the Gateway). What these parameters do not name stays as it is, and so do listeners and rules without these tags.
@@ -196,6 +201,7 @@ impl AwsLoadBalancerParametersSpec {
             vpc,
             scheme,
             ip_address_type,
+            ipam_pool,
             adopt,
             subnets,
             security_groups,
@@ -222,6 +228,7 @@ impl AwsLoadBalancerParametersSpec {
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),
+            ipam_pool: ipam_pool.or_else(|| base.ipam_pool.clone()),
             adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,

@@ -297,6 +297,17 @@ pub(super) fn check_addresses(
     Ok(())
 }
 
+/// `IpamPools`: "\[Application Load Balancers\] The IPAM pools to use with the load balancer", of public IPv4 addresses, so that
+/// an internal one has none (assumed).
+pub(super) fn pools(input: &Value, kind: Kind, scheme: &str) -> Result<Option<Value>, ApiError> {
+    let pools = input.get("IpamPools").filter(|pools| text(pools, "Ipv4IpamPoolId").is_some());
+    if pools.is_some() && (kind != Kind::Application || scheme != "internet-facing") {
+        let message = "IPAM pools are for internet-facing Application Load Balancers";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    Ok(pools.cloned())
+}
+
 /// `API_CreateLoadBalancer`.
 pub(super) fn create(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let name = text(input, "Name").unwrap_or_default();
@@ -327,7 +338,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         _ => surroundings::groups(account, context, &place.vpc, &asked)?,
     };
     let labels = tags::read(input)?;
-    let pools = input.get("IpamPools").cloned();
+    let pools = pools(input, kind, scheme)?;
     if let Some(there) = account.elb.balancers.values().find(|there| there.name == name) {
         let same = there.kind == kind
             && there.scheme == scheme

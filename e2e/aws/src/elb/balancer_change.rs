@@ -1,9 +1,9 @@
 //! What can be changed of a load balancer: its subnets, security groups and type of addresses.
 
-use super::balancer::{Balancer, Kind, attach, check_addresses, subnets};
+use super::balancer::{Balancer, Kind, attach, check_addresses, pools, subnets};
 use super::{arn, surroundings};
 use crate::error::ApiError;
-use crate::input::{text, texts};
+use crate::input::{text, texts, tidy};
 use crate::service::Context;
 use crate::state::Account;
 use serde_json::{Value, json};
@@ -113,6 +113,28 @@ pub(super) fn set_ip_address_type(
     check_addresses(balancer.kind, &balancer.scheme, addresses, &place)?;
     addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
     Ok(json!({"IpAddressType": addresses}))
+}
+
+/// `API_ModifyIpPools`. That a pool exists is not checked: the simulator has none of IPAM.
+pub(super) fn modify_ip_pools(
+    account: &mut Account,
+    _: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let removed = texts(input, "RemoveIpamPools").contains(&"ipv4");
+    let pools = match (pools(input, balancer.kind, &balancer.scheme)?, removed) {
+        (Some(pools), false) => Some(pools),
+        (None, true) => None,
+        _ => {
+            return Err(ApiError::validation(
+                "You must specify either IpamPools or RemoveIpamPools",
+            ));
+        }
+    };
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.pools = pools;
+    Ok(tidy(json!({"IpamPools": changed.pools})))
 }
 
 fn named(account: &Account, input: &Value) -> Result<Balancer, ApiError> {

@@ -110,6 +110,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeTargetHealth", health::describe),
     ("DescribeTrustStores", trust_store::describe),
     ("ModifyCapacityReservation", capacity::modify),
+    ("ModifyIpPools", balancer_change::modify_ip_pools),
     ("ModifyListener", listener_change::modify),
     ("ModifyListenerAttributes", attributes::modify_of_listener),
     ("ModifyLoadBalancerAttributes", attributes::modify_of_balancer),

@@ -100,6 +100,10 @@ impl<C: Cloud> Caller<'_, C> {
                     .set_ip_address_type(&self.arn(&Id::Balancer)?, *wanted)
                     .await
             }
+            Call::SetIpamPool(pool) => {
+                let balancer = self.arn(&Id::Balancer)?;
+                cloud.set_ipam_pool(&balancer, pool.as_deref()).await
+            }
             Call::AssociateWebAcl(acl) => cloud.associate_web_acl(&self.arn(&Id::Balancer)?, acl).await,
             Call::DisassociateWebAcl => {
                 gone_is_fine(cloud.disassociate_web_acl(&self.arn(&Id::Balancer)?).await)
@@ -251,6 +255,7 @@ impl<C: Cloud> Caller<'_, C> {
             kind: wanted.kind,
             scheme: wanted.scheme,
             ip_address_type: wanted.ip_address_type,
+            ipam_pool: wanted.ipam_pool.clone(),
             subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
             addresses: wanted.addresses.clone(),
             security_groups: self.security_groups(wanted)?,

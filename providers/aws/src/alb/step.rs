@@ -123,6 +123,8 @@ pub enum Call {
     SetSecurityGroups(Balancer),
     /// Its addresses change.
     SetIpAddressType(IpAddressType),
+    /// Its public addresses come from this pool, or from AWS again.
+    SetIpamPool(Option<Str>),
     /// A web ACL is put in front of it, by ARN.
     AssociateWebAcl(Str),
     /// It is taken away.

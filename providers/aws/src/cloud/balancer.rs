@@ -22,6 +22,8 @@ pub struct Balancer {
     pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools`.
+    pub ipam_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets (`LoadBalancerAddresses`).
@@ -58,6 +60,8 @@ pub struct NewBalancer {
     pub scheme: Scheme,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools`.
+    pub ipam_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets.
@@ -110,6 +114,9 @@ pub trait Balancers {
         arn: &Arn,
         wanted: IpAddressType,
     ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `ModifyIpPools`: public IPv4 addresses come from this pool, or from AWS again.
+    fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> impl Future<Output = Answer<()>> + Send;
 
     /// `DeleteLoadBalancer`, with its listeners and rules. Succeeds when it is not there.
     fn delete_balancer(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;

@@ -80,6 +80,7 @@ impl Memory {
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: ["subnet-a".into(), "subnet-b".into()].into(),
             addresses: BTreeMap::new(),
             security_groups: [group].into(),
@@ -248,13 +249,14 @@ impl State {
                 scheme,
                 vpc,
                 ip_address_type,
+                ipam_pool,
                 subnets,
                 security_groups,
                 ..
             } = &kept.of;
             let groups: Vec<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?} {:?} {:?}",
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {subnets:?} {groups:?} {:?} {:?} {:?}",
                 kept.attributes,
                 self.web_acls.get(arn),
                 self.capacities.get(arn)

@@ -124,6 +124,12 @@ impl<C: Cloud> Balancers for Swept<C> {
             .await
     }
 
+    async fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> Answer<()> {
+        let touch = |known: &mut Known| known.drop(ON, arn);
+        self.write(&[arn], touch, self.0.cloud.set_ipam_pool(arn, pool))
+            .await
+    }
+
     async fn delete_balancer(&self, arn: &Arn) -> Answer<()> {
         let touch = |known: &mut Known| known.dissociate(arn);
         self.write(&[arn], touch, self.0.cloud.delete_balancer(arn))

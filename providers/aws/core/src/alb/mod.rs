@@ -59,6 +59,9 @@ pub struct Balancer {
     pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools.Ipv4IpamPoolId`: where its public IPv4 addresses come from. Of Application Load Balancers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipam_pool: Option<Str>,
     /// One subnet for each zone; at least two, of a Network Load Balancer one.
     pub subnets: BTreeSet<Subnet>,
     /// Addresses that it keeps, by the ids of their subnets. Of Network Load Balancers.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub scheme: Scheme,
     /// Its address families.
     pub ip_address_type: IpAddressType,
+    /// Pool of public IPv4 addresses that it has its own from; AWS's without.
+    pub ipam_pool: Option<Str>,
     /// Attributes of the load balancer.
     pub attributes: BTreeMap<Str, Str>,
     /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
@@ -70,6 +72,7 @@ impl Settings {
             name: None,
             scheme: Scheme::default(),
             ip_address_type: IpAddressType::default(),
+            ipam_pool: None,
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             security_groups: None,

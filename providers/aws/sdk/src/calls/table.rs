@@ -64,6 +64,12 @@ pub static ALL: &[&Call] = &[
         "address families that parameters name",
     ),
     &elb(
+        "ModifyIpPools",
+        &[LoadBalancer],
+        Ours,
+        "the pool of public addresses that parameters name",
+    ),
+    &elb(
         "ModifyCapacityReservation",
         &[LoadBalancer],
         Ours,
@@ -438,6 +444,10 @@ pub static IMPLIED: &[Implied] = &[
     looked_at(
         "ec2:DescribeAccountAttributes",
         "CreateLoadBalancer looks at the account's network as whoever calls it",
+    ),
+    looked_at(
+        "ec2:DescribeIpamPools",
+        "ModifyIpPools looks for the pool as whoever calls it",
     ),
     looked_at(
         "ec2:DescribeInternetGateways",

@@ -44,6 +44,10 @@ fn mapped(
     (!addresses.is_empty()).then(|| subnets.iter().map(mapping).collect())
 }
 
+fn pools(pool: &str) -> sdk::IpamPools {
+    sdk::IpamPools::builder().ipv4_ipam_pool_id(pool).build()
+}
+
 impl Balancers for Account {
     async fn balancers(&self, arns: &[Arn]) -> Answer<Vec<Balancer>> {
         existing(&texts(arns), |arns| async move {
@@ -93,6 +97,7 @@ impl Balancers for Account {
             kind,
             scheme,
             ip_address_type,
+            ipam_pool,
             subnets,
             addresses,
             security_groups,
@@ -105,6 +110,7 @@ impl Balancers for Account {
             .r#type(balancer::kind_to_sdk(*kind))
             .scheme(balancer::scheme_to_sdk(*scheme))
             .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
+            .set_ipam_pools(ipam_pool.as_deref().map(pools))
             .set_subnets(plain(subnets, addresses))
             .set_subnet_mappings(mapped(subnets, addresses))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
@@ -165,6 +171,16 @@ impl Balancers for Account {
         let request = self.elb.set_ip_address_type().load_balancer_arn(&*arn.0);
         let request = request.ip_address_type(balancer::addresses_to_sdk(wanted));
         request.send().await.map_err(failed(ELB, "SetIpAddressType"))?;
+        Ok(())
+    }
+
+    async fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> Answer<()> {
+        let request = self.elb.modify_ip_pools().load_balancer_arn(&*arn.0);
+        let request = match pool {
+            Some(pool) => request.ipam_pools(pools(pool)),
+            None => request.remove_ipam_pools(sdk::RemoveIpamPoolEnum::Ipv4),
+        };
+        request.send().await.map_err(failed(ELB, "ModifyIpPools"))?;
         Ok(())
     }
 

@@ -87,6 +87,7 @@ async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
         kind: BalancerKind::Application,
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: target
             .balancer
             .subnets

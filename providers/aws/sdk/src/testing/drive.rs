@@ -223,6 +223,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             scheme: Scheme::InternetFacing,
             vpc,
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: zones
                 .into_iter()
                 .map(|(zone, id)| Subnet {

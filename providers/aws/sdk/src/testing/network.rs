@@ -202,6 +202,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             scheme: Scheme::InternetFacing,
             vpc,
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: [Subnet {
                 id: subnet.id.clone(),
                 zone: subnet.zone.clone(),

@@ -89,6 +89,15 @@ impl Planner<'_> {
             let note = Note::update(of.clone(), vec![change], "its kind of addresses differs");
             self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
         }
+        if wanted.ipam_pool != balancer.ipam_pool {
+            let change = fields::change(
+                "ipamPool",
+                balancer.ipam_pool.as_ref(),
+                wanted.ipam_pool.as_ref(),
+            );
+            let note = Note::update(of.clone(), vec![change], "the pool of its addresses differs");
+            self.push(Phase::Build, note, Call::SetIpamPool(wanted.ipam_pool.clone()));
+        }
         let (set, fields) = fields::attributes(&wanted.attributes, &seen.attributes);
         if !set.is_empty() {
             let attributes = resource(BALANCER_ATTRIBUTES, wanted.name.clone());

@@ -281,6 +281,7 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
         kind: BalancerKind::Application,
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
         security_groups: [Arn("sg-given-1".into())].into(),

@@ -37,6 +37,7 @@ pub fn bare() -> Target {
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),

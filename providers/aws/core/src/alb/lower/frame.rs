@@ -5,7 +5,9 @@ use super::report::{Consequence, Place, Report};
 use crate::Str;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
-use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
+use crate::network::{
+    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet,
+};
 use crate::tags;
 use gatewright_provider_api::Feature;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,12 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
     if balancer.backend_client_certificate.is_some() {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
+    }
+    // "IPAM IP address pools" of application-load-balancers.html are of public IPv4 addresses.
+    if pool(context.settings).is_none() && context.settings.ipam_pool.is_some() {
+        let why = "ipamPool: the load balancer has no public IPv4 addresses";
+        let instead = "set scheme to InternetFacing and ipAddressType to Ipv4 or Dualstack, or leave ipamPool out";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
     // "Subnets from at least two Availability Zones"
@@ -97,6 +105,7 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
         scheme: settings.scheme,
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
+        ipam_pool: pool(settings),
         subnets: surroundings.subnets.clone(),
         addresses: BTreeMap::new(),
         security_groups: match &settings.security_groups {
@@ -108,6 +117,13 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
         },
         attributes: attributes(&settings.attributes),
     }
+}
+
+/// The pool of its public IPv4 addresses, where it has any.
+fn pool(settings: &Settings) -> Option<Str> {
+    let public =
+        settings.scheme == Scheme::InternetFacing && settings.ip_address_type != IpAddressType::DualstackWithoutPublicIpv4;
+    settings.ipam_pool.clone().filter(|_| public)
 }
 
 /// Targets get the host as it came unless users want it otherwise: a route that names no rewrite changes nothing. Without

@@ -161,6 +161,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "use a class of gatewright.dev/aws-alb, or leave webAcl out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
+    if context.plain.settings.ipam_pool.is_some() {
+        let why = "ipamPool: a Network Load Balancer has its addresses from AWS, or Elastic IP addresses";
+        let instead = "allocate Elastic IP addresses from the pool, and name them in spec.addresses";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
     if context.plain.settings.shield {
         let why = "shieldAdvanced: Shield Advanced protects a Network Load Balancer by its Elastic IP addresses, which are yours";
         let instead = "protect the addresses, and leave shieldAdvanced out";
@@ -260,6 +265,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         scheme: settings.scheme,
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
+        ipam_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
         security_groups,

@@ -111,13 +111,15 @@ pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
     };
-    json!({
+    let pools = balancer.ipam_pool.as_ref();
+    filled(json!({
         "Name": balancer.name,
         "Type": "application",
         "Scheme": scheme,
         "IpAddressType": "ipv4",
+        "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
         "Subnets": subnets,
-    })
+    }))
 }
 
 pub(super) fn listener(

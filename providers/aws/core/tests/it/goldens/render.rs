@@ -119,6 +119,7 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
         ("trustStores", Value::Object(stores)),
         ("webAcl", json!(target.web_acl)),
         ("shieldAdvanced", json!(target.shield.then_some(true))),
+        ("capacityUnits", json!(target.capacity)),
         ("tags", json!(target.tags)),
         ("unsupported", json!(unsupported)),
     ] {
@@ -140,6 +141,7 @@ fn balancer(found: &Balancer) -> String {
         scheme,
         vpc,
         ip_address_type,
+        ipam_pool,
         subnets,
         security_groups,
         attributes,
@@ -163,8 +165,10 @@ fn balancer(found: &Balancer) -> String {
             format!(", {} ({allocation}) in {subnet}", address.ip)
         })
         .collect();
+    let pool = ipam_pool.iter().map(|pool| format!(" from {pool}"));
+    let pool: String = pool.collect();
     format!(
-        "{name}{kind} {scheme:?} {ip_address_type:?} in {vpc} {}{kept}, {groups}{}",
+        "{name}{kind} {scheme:?} {ip_address_type:?}{pool} in {vpc} {}{kept}, {groups}{}",
         subnets.join("+"),
         attributes
             .iter()

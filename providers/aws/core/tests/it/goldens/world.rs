@@ -154,6 +154,8 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "ipam pool" => settings.ipam_pool = Some("ipam-pool-0123456789abcdef0".into()),
+            "capacity" => settings.capacity = Some(200),
             "https" => settings.targets.tls = true,
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),

@@ -55,6 +55,10 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
         scheme,
         vpc: balancer.vpc_id().unwrap_or_default().into(),
         ip_address_type,
+        ipam_pool: balancer
+            .ipam_pools()
+            .and_then(|pools| pools.ipv4_ipam_pool_id())
+            .map(Into::into),
         subnets: zones
             .iter()
             .filter_map(|zone| zone.subnet_id().map(Into::into))

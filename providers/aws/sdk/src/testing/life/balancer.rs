@@ -24,6 +24,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         kind: BalancerKind::Application,
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: two.clone(),
         addresses: BTreeMap::new(),
         security_groups: BTreeSet::from([group.clone()]),
@@ -87,6 +88,12 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
     assert_eq!(cloud.balancer_named("gw-web").await, Ok(Some(read)));
     assert_eq!(cloud.balancer_named("nobody").await, Ok(None));
     reserve(cloud, &arn).await;
+    let pool = "ipam-pool-0123456789abcdef0";
+    for wanted in [Some(pool), None] {
+        cloud.set_ipam_pool(&arn, wanted).await.unwrap();
+        let read = cloud.balancer_named("gw-web").await.unwrap().unwrap();
+        assert_eq!(read.ipam_pool.as_deref(), wanted);
+    }
     arn
 }
 
