@@ -59,6 +59,12 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = "^ipam-pool-[0-9a-f]{8,17}$"))]
     pub ipam_pool: Option<String>,
+    /// Tags of the Elastic IP addresses that an internet-facing Network Load Balancer takes, each with the values that are
+    /// accepted; an empty list accepts any value. Of those that have all the tags it takes one for each zone: what it has
+    /// already, then free ones, the lowest allocation first. Addresses in `spec.addresses` of the Gateway win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub elastic_ip_tags: Option<BTreeMap<String, Vec<String>>>,
     /// Name of an Application Load Balancer that exists and becomes the Gateway's, in place of one that is made. Its owner
     /// gives it over by the tags `gatewright.dev/cluster` (name of the cluster) and `gatewright.dev/gateway` (namespace
     /// and name of the Gateway). What these parameters do not name stays as it is, and so do listeners and rules without these tags.
@@ -202,6 +208,7 @@ impl AwsLoadBalancerParametersSpec {
             scheme,
             ip_address_type,
             ipam_pool,
+            elastic_ip_tags,
             adopt,
             subnets,
             security_groups,
@@ -229,6 +236,7 @@ impl AwsLoadBalancerParametersSpec {
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),
             ipam_pool: ipam_pool.or_else(|| base.ipam_pool.clone()),
+            elastic_ip_tags: elastic_ip_tags.or_else(|| base.elastic_ip_tags.clone()),
             adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,

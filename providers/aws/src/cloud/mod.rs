@@ -34,7 +34,7 @@ pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
 pub use error::CloudError;
 pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
 pub use listing::Listing;
-pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
+pub use network::{ElasticAddress, Group, Network, NewGroup, SubnetDetails, Vpc};
 pub use protection::{NewProtection, Protection, Protections};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};

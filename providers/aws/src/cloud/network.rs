@@ -53,6 +53,17 @@ pub struct Group {
     pub tags: Tags,
 }
 
+/// An Elastic IP address of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElasticAddress {
+    /// `PublicIp`.
+    pub ip: IpAddr,
+    /// `AllocationId`.
+    pub allocation: Str,
+    /// Whether something has it (`AssociationId`).
+    pub used: bool,
+}
+
 /// A security group to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewGroup {
@@ -79,6 +90,12 @@ pub trait Network {
         &self,
         addresses: &BTreeSet<IpAddr>,
     ) -> impl Future<Output = Answer<BTreeMap<IpAddr, Str>>> + Send;
+
+    /// `DescribeAddresses` by tags, each with the values that are accepted; none of a tag accept any.
+    fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> impl Future<Output = Answer<Vec<ElasticAddress>>> + Send;
 
     /// `DescribeSecurityGroups` by id. Those that do not exist are left out.
     fn security_groups(&self, ids: &[Arn]) -> impl Future<Output = Answer<Vec<Group>>> + Send;

@@ -3,7 +3,7 @@
 use super::Connection;
 use super::check;
 use super::state::found;
-use crate::cloud::{Answer, Arn, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
+use crate::cloud::{Answer, Arn, ElasticAddress, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
@@ -37,6 +37,34 @@ impl Network for Connection {
             let mut found = state.elastic.clone();
             found.retain(|address, _| addresses.contains(address));
             Ok(found)
+        })
+        .await
+    }
+
+    async fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> Answer<Vec<ElasticAddress>> {
+        self.read("DescribeAddresses", |state| {
+            let has = |ip: &IpAddr| {
+                let own = state.elastic_tags.get(ip);
+                tags.iter().all(|(key, accepted)| {
+                    let value = own.and_then(|own| own.get(key));
+                    value.is_some_and(|value| accepted.is_empty() || accepted.contains(value))
+                })
+            };
+            let used = |ip: &IpAddr| {
+                let mut addresses = state.balancers.values().flat_map(|kept| kept.of.addresses.values());
+                addresses.any(|address| address.ip == *ip)
+            };
+            let found = state.elastic.iter().filter(|(ip, _)| has(ip));
+            Ok(found
+                .map(|(ip, allocation)| ElasticAddress {
+                    ip: *ip,
+                    allocation: allocation.clone(),
+                    used: used(ip),
+                })
+                .collect())
         })
         .await
     }

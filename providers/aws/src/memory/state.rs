@@ -55,6 +55,8 @@ pub(super) struct State {
     pub subnets: BTreeMap<Str, SubnetDetails>,
     /// Elastic IP addresses, with their allocations.
     pub elastic: BTreeMap<IpAddr, Str>,
+    /// Their tags.
+    pub elastic_tags: BTreeMap<IpAddr, Tags>,
     pub tags: BTreeMap<Arn, Tags>,
     /// When each resource was made.
     pub made: BTreeMap<Arn, u64>,

@@ -7,6 +7,7 @@ mod contract;
 mod counts;
 mod forms;
 mod given;
+mod elastic;
 mod ipam;
 mod moving;
 mod network;

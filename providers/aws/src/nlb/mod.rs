@@ -9,7 +9,7 @@ use gatewright_aws_core::alb::settings::{self, Settings};
 use gatewright_aws_core::network::{BalancerKind, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
 use gatewright_aws_core::nlb::lower::lower_and_wait;
-use gatewright_aws_core::nlb::settings::{Behind, Surroundings};
+use gatewright_aws_core::nlb::settings::{Behind, Surroundings, Tagged};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
@@ -47,6 +47,11 @@ pub async fn request<C: Cloud>(
             .filter_map(|subnet| Some((subnet.id.clone(), subnet.block.parse().ok()?)))
             .collect(),
         elastic,
+        tagged: if asked.is_empty() {
+            tagged(cloud, &balancer.gateway, settings).await?
+        } else {
+            BTreeMap::new()
+        },
         gateways: gateways(cloud, settings).await?,
         limits: cloud.network_limits().await?,
         place,
@@ -66,6 +71,40 @@ pub async fn request<C: Cloud>(
         unsupported,
         quotas: fitted.needs.iter().map(quota).collect(),
     })
+}
+
+/// Elastic IP addresses with the tags that parameters name: those that nobody has, and those of the Gateway's own load
+/// balancers.
+async fn tagged<C: Cloud>(
+    cloud: &C,
+    gateway: &ObjectName,
+    settings: &Settings,
+) -> Answer<BTreeMap<IpAddr, Tagged>> {
+    if settings.elastic_tags.is_empty() || settings.scheme == Scheme::Internal {
+        return Ok(BTreeMap::new());
+    }
+    let owner = Owner {
+        cluster: settings.cluster.clone(),
+        gateway: gateway.clone(),
+    };
+    let own = cloud.find(Kind::Balancer, &owner.marks()).await?;
+    let arns: Vec<Arn> = own.into_iter().map(|tagged| tagged.arn).collect();
+    let mut at: BTreeMap<IpAddr, Str> = BTreeMap::new();
+    for balancer in cloud.balancers(&arns).await? {
+        for (subnet, address) in balancer.addresses {
+            at.insert(address.ip, subnet);
+        }
+    }
+    let all = cloud.elastic_addresses_tagged(&settings.elastic_tags).await?;
+    let usable = all.into_iter().filter_map(|found| {
+        let at = at.get(&found.ip).cloned();
+        let tagged = Tagged {
+            allocation: found.allocation,
+            at,
+        };
+        (!found.used || tagged.at.is_some()).then_some((found.ip, tagged))
+    });
+    Ok(usable.collect())
 }
 
 /// Application Load Balancers of the Gateways that ports lead to, with the ports that they have a listener on. A group leads to
@@ -125,7 +164,8 @@ fn quota(need: &Need) -> Quota {
 fn fault(unsupported: &[Unsupported]) -> Option<ProgrammingFault> {
     let refused: Vec<String> = unsupported
         .iter()
-        .filter(|item| !item.approximated && item.field.starts_with("spec.addresses["))
+        .filter(|item| !item.approximated)
+        .filter(|item| item.field.starts_with("spec.addresses[") || item.why.starts_with("elasticIpTags"))
         .map(|item| format!("{}: {}; {}", item.field, item.why, item.alternative))
         .collect();
     (!refused.is_empty()).then(|| ProgrammingFault {

@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Cloud, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
+use crate::cloud::{Answer, Arn, Cloud, ElasticAddress, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,14 @@ impl<C: Cloud> Network for Swept<C> {
     async fn elastic_addresses(&self, addresses: &BTreeSet<IpAddr>) -> Answer<BTreeMap<IpAddr, Str>> {
         self.count(1);
         self.0.cloud.elastic_addresses(addresses).await
+    }
+
+    async fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> Answer<Vec<ElasticAddress>> {
+        self.count(1);
+        self.0.cloud.elastic_addresses_tagged(tags).await
     }
 
     /// AWS refuses a second one of a name: what it answers is ours.

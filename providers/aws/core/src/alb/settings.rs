@@ -29,6 +29,9 @@ pub struct Settings {
     pub ip_address_type: IpAddressType,
     /// Pool of public IPv4 addresses that it has its own from; AWS's without.
     pub ipam_pool: Option<Str>,
+    /// Tags of Elastic IP addresses that a Network Load Balancer takes, each with the values that are accepted; an empty set
+    /// accepts any value.
+    pub elastic_tags: BTreeMap<Str, BTreeSet<Str>>,
     /// Attributes of the load balancer.
     pub attributes: BTreeMap<Str, Str>,
     /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
@@ -73,6 +76,7 @@ impl Settings {
             scheme: Scheme::default(),
             ip_address_type: IpAddressType::default(),
             ipam_pool: None,
+            elastic_tags: BTreeMap::new(),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             security_groups: None,

@@ -19,6 +19,15 @@ pub struct Behind {
     pub https: bool,
 }
 
+/// An Elastic IP address that is found by its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// `AllocationId`.
+    pub allocation: Str,
+    /// The subnet in which the Gateway's load balancer has it; none when it is free.
+    pub at: Option<Str>,
+}
+
 /// What is found in the account and the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -28,6 +37,8 @@ pub struct Surroundings {
     pub blocks: BTreeMap<Str, IpNet>,
     /// Elastic IP addresses of the account, as far as the Gateway asks for them, each with its `AllocationId`.
     pub elastic: BTreeMap<IpAddr, Str>,
+    /// Elastic IP addresses with the tags that the Gateway asks for, that are free or its load balancer's.
+    pub tagged: BTreeMap<IpAddr, Tagged>,
     /// Application Load Balancers of Gateways that ports lead to, by Gateway and port, as far as they listen there.
     pub gateways: BTreeMap<(ObjectName, u16), Behind>,
     /// Quotas.

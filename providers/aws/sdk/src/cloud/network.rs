@@ -2,7 +2,9 @@
 
 use crate::Account;
 use crate::ec2::{Filter, NewSecurityGroup, Permission, Range, RouteTable, SecurityGroup, Source, Subnet};
-use gatewright_aws::cloud::{Answer, Arn, CloudError, Group, Network, NewGroup, SubnetDetails, Vpc};
+use gatewright_aws::cloud::{
+    Answer, Arn, CloudError, ElasticAddress, Group, Network, NewGroup, SubnetDetails, Vpc,
+};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::Ingress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +47,31 @@ impl Network for Account {
             }
         }
         Ok(found)
+    }
+
+    async fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> Answer<Vec<ElasticAddress>> {
+        let filter = |(key, accepted): (&Str, &BTreeSet<Str>)| {
+            if accepted.is_empty() {
+                Filter::exactly("tag-key", key)
+            } else {
+                let values = accepted.iter().map(|value| &**value);
+                Filter::exactly_one_of(format!("tag:{key}"), values)
+            }
+        };
+        let filters: Vec<Filter> = tags.iter().map(filter).collect();
+        let found = self.ec2.addresses(&filters).await?.into_iter();
+        Ok(found
+            .filter_map(|address| {
+                Some(ElasticAddress {
+                    ip: address.public_ip.parse().ok()?,
+                    allocation: address.allocation_id.into(),
+                    used: address.used,
+                })
+            })
+            .collect())
     }
 
     async fn security_groups(&self, ids: &[Arn]) -> Answer<Vec<Group>> {

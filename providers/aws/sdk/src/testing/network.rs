@@ -178,6 +178,9 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
         [(address.ip, address.allocation.clone().unwrap())]
     );
 
+    let tags = BTreeMap::from([("role".into(), BTreeSet::from(["edge".into(), "a*b".into()]))]);
+    assert_eq!(cloud.elastic_addresses_tagged(&tags).await, Ok(Vec::new()));
+
     let (one, two) = (echo("one").await, echo("two").await);
     let (a, b) = (TargetGroupId("a/tcp".into()), TargetGroupId("b/tcp".into()));
     let weights = |first: u16, second: u16| {

@@ -28,6 +28,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         scheme,
         ip_address_type,
         ipam_pool,
+        elastic_ip_tags,
         adopt: _,
         subnets: _,
         security_groups,
@@ -70,6 +71,11 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             aws::IpAddressType::DualstackWithoutPublicIpv4 => IpAddressType::DualstackWithoutPublicIpv4,
         },
         ipam_pool: ipam_pool.as_deref().map(Into::into),
+        elastic_tags: elastic_ip_tags
+            .iter()
+            .flatten()
+            .map(|(key, values)| (key.as_str().into(), set(values)))
+            .collect(),
         attributes: map(attributes.as_ref()),
         tags: map(tags.as_ref()),
         security_groups: security_groups.as_deref().map(set),

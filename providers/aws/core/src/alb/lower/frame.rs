@@ -79,6 +79,7 @@ fn only_network(context: &Context<'_>, report: &mut Report, place: &Place) {
             "preserveClientIp",
             targets().any(|targets| targets.client_ip.is_some()),
         ),
+        ("elasticIpTags", !settings.elastic_tags.is_empty()),
         (
             "proxyProtocol",
             targets().any(|targets| targets.proxy_protocol.is_some()),

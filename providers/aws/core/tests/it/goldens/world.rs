@@ -156,6 +156,9 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             }
             "ipam pool" => settings.ipam_pool = Some("ipam-pool-0123456789abcdef0".into()),
             "capacity" => settings.capacity = Some(200),
+            "elastic tags" => {
+                settings.elastic_tags = [("role".into(), ["edge".into()].into())].into();
+            }
             "https" => settings.targets.tls = true,
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),
@@ -356,6 +359,16 @@ pub(crate) fn network() -> nlb::Surroundings {
             ("203.0.113.3".parse().unwrap(), "eipalloc-3".into()),
         ]
         .into(),
+        // The load balancer has the one of allocation 9 already.
+        tagged: [("203.0.113.7", "eipalloc-7", None), ("203.0.113.9", "eipalloc-9", Some("subnet-a"))]
+            .map(|(ip, allocation, at)| {
+                let tagged = nlb::Tagged {
+                    allocation: allocation.into(),
+                    at: at.map(Into::into),
+                };
+                (ip.parse().unwrap(), tagged)
+            })
+            .into(),
         gateways: [(5672, false), (80, false), (443, true)]
             .map(|(port, https)| {
                 let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into();
