@@ -9,8 +9,8 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview, ProviderError, Reads,
-    Reconcile, Request, Verdict,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview,
+    ProviderError, Reads, Reconcile, Request, Verdict,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};

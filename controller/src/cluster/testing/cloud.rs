@@ -3,8 +3,8 @@
 use crate::clouds::{Cloud as Erasure, Registry};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Membership, Outcome, Pool, Preview, ProviderError,
-    Reconcile, Request, Resource,
+    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Membership, Outcome, Pool, Preview,
+    ProviderError, Reconcile, Request, Resource,
 };
 use gatewright_provider_api::suite::World;
 use gatewright_provider_api::suite::fake::{Cloud, FakeDriver};
@@ -146,7 +146,9 @@ impl Reconcile<Request> for Limited {
     ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
         let pools = self.1.lock().unwrap().clone();
         Box::pin(std::future::ready(pools.map(|pools| {
-            let mut asked = pools.into_iter().filter(|pool| pool.service == membership.service);
+            let mut asked = pools
+                .into_iter()
+                .filter(|pool| pool.service == membership.service);
             asked.next()
         })))
     }

@@ -11,6 +11,7 @@ mod binding;
 mod fixed;
 mod lattice;
 mod listener;
+mod rewrite;
 mod route;
 mod target_group;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };
 pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
+pub use rewrite::RegexRewrite;
 pub use route::{
     AwsRouteParameters, AwsRouteParametersSpec, Claim, ClaimFormat, ClientSecretReference, CognitoPool,
     Login, OidcProvider, TokenValidation, Unauthenticated,

@@ -5,7 +5,7 @@
     reason = "AWS names what a user pool has so, and derives repeat the fields"
 )]
 
-use super::FixedResponse;
+use super::{FixedResponse, RegexRewrite};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,12 @@ use std::collections::BTreeMap;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.sourceRanges) || has(self.oidc) || has(self.cognito) || has(self.jwt) || has(self.fixedResponse)")
-        .message("one of sourceRanges, oidc, cognito, jwt and fixedResponse is needed"),
+    validation = Rule::new("has(self.sourceRanges) || has(self.oidc) || has(self.cognito) || has(self.jwt) || has(self.fixedResponse) || has(self.rewriteUrl) || has(self.rewriteHost) || has(self.redirectQuery)")
+        .message("one of sourceRanges, oidc, cognito, jwt, fixedResponse, rewriteUrl, rewriteHost and redirectQuery is needed"),
+    validation = Rule::new("!has(self.fixedResponse) || (!has(self.rewriteUrl) && !has(self.rewriteHost) && !has(self.redirectQuery))")
+        .message("fixedResponse excludes rewriteUrl, rewriteHost and redirectQuery"),
+    validation = Rule::new("!has(self.redirectQuery) || (!has(self.rewriteUrl) && !has(self.rewriteHost))")
+        .message("redirectQuery excludes rewriteUrl and rewriteHost"),
     validation = Rule::new("!(has(self.oidc) && has(self.cognito)) && !(has(self.oidc) && has(self.jwt)) && !(has(self.cognito) && has(self.jwt))")
         .message("oidc, cognito and jwt exclude each other"),
     validation = Rule::new("!has(self.login) || has(self.oidc) || has(self.cognito)")
@@ -60,6 +64,18 @@ pub struct AwsRouteParametersSpec {
     /// session then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_response: Option<FixedResponse>,
+    /// Rewrites path and query, as one text, of what backends get: what `URLRewrite` has no words for. The rule has no
+    /// redirect or rewrite then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_url: Option<RegexRewrite>,
+    /// Rewrites the host that backends get, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_host: Option<RegexRewrite>,
+    /// Query that clients get from the `RequestRedirect` of the rule in place of their own, without `?`. It may hold `#{query}`,
+    /// `#{host}`, `#{path}`, `#{port}` and `#{protocol}`, which stand for those of the request; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = "^[!-~]*$"))]
+    pub redirect_query: Option<String>,
 }
 
 /// A provider of OpenID Connect, with a client of it.

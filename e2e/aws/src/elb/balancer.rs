@@ -300,7 +300,9 @@ pub(super) fn check_addresses(
 /// `IpamPools`: "\[Application Load Balancers\] The IPAM pools to use with the load balancer", of public IPv4 addresses, so that
 /// an internal one has none (assumed).
 pub(super) fn pools(input: &Value, kind: Kind, scheme: &str) -> Result<Option<Value>, ApiError> {
-    let pools = input.get("IpamPools").filter(|pools| text(pools, "Ipv4IpamPoolId").is_some());
+    let pools = input
+        .get("IpamPools")
+        .filter(|pools| text(pools, "Ipv4IpamPoolId").is_some());
     if pools.is_some() && (kind != Kind::Application || scheme != "internet-facing") {
         let message = "IPAM pools are for internet-facing Application Load Balancers";
         return Err(ApiError::new("InvalidConfigurationRequest", message));

@@ -116,11 +116,7 @@ pub(super) fn set_ip_address_type(
 }
 
 /// `API_ModifyIpPools`. That a pool exists is not checked: the simulator has none of IPAM.
-pub(super) fn modify_ip_pools(
-    account: &mut Account,
-    _: &Context,
-    input: &Value,
-) -> Result<Value, ApiError> {
+pub(super) fn modify_ip_pools(account: &mut Account, _: &Context, input: &Value) -> Result<Value, ApiError> {
     let balancer = named(account, input)?;
     let removed = texts(input, "RemoveIpamPools").contains(&"ipv4");
     let pools = match (pools(input, balancer.kind, &balancer.scheme)?, removed) {

@@ -48,7 +48,11 @@ impl Capacity {
     }
 
     fn told(&self, balancer: &Balancer, now: u64) -> Value {
-        let code = if now >= self.ready { "provisioned" } else { "pending" };
+        let code = if now >= self.ready {
+            "provisioned"
+        } else {
+            "pending"
+        };
         let zones = balancer.zones.iter().map(|zone| {
             let share = self.units.unwrap_or_default() as f64 / balancer.zones.len() as f64;
             json!({"State": {"Code": code}, "AvailabilityZone": zone.name, "EffectiveCapacityUnits": share})

@@ -21,7 +21,7 @@ const STICKY: &str = "`stickiness.enabled`, `stickiness.type`, `stickiness.lb_co
 const ATTACH: &str = "which listeners take in the route";
 const NAME_OF_RULE: &str = "a name for people";
 const DEFAULT_GATEWAYS: &str = "Gateways that say they are defaults take in the route";
-const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`, `FixedResponseConfig`; `Conditions[].SourceIpConfig`";
+const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`, `FixedResponseConfig`, `RedirectConfig.Query`; `Conditions[].SourceIpConfig`; `Transforms`";
 const GIVEN: &str = "of group gatewright.dev: `TargetGroupArn` of a group that exists, or `TargetType` `lambda` of CreateTargetGroup and `Targets[].Id` of RegisterTargets";
 const GRANTS: &str = "which references to other namespaces are followed";
 
@@ -83,7 +83,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(HTTP, "spec.rules[].filters[].requestMirror", &[F::Mirror, F::MirrorShare], &["features/filters-refused", "conformance/HTTPRouteRequestPercentageMirror"]),
     lacks(HTTP, "spec.rules[].filters[].cors", &[F::Cors], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].filters[].externalAuth", &[F::ExternalAuth], &["translation/filter-external-auth"]),
-    field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all", "features/answers-fixed"]),
+    field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all", "features/answers-fixed", "features/rewrite-by-parameters"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
     field(HTTP, "spec.rules[].backendRefs[].kind = AwsBackend", GIVEN, &["features/backends-on-aws"]),
     refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", "the targets of a target group are addresses, instances and functions, and a bucket is none of them", "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names"),

@@ -16,8 +16,8 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Membership, Plan, Pool, ProviderError, Quota,
-    Reads, Resource,
+    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Membership, Plan, Pool, ProviderError,
+    Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -54,10 +54,13 @@ impl Network for Connection {
                 })
             };
             let used = |ip: &IpAddr| {
-                let mut addresses = state.balancers.values().flat_map(|kept| kept.of.addresses.values());
+                let mut addresses = state
+                    .balancers
+                    .values()
+                    .flat_map(|kept| kept.of.addresses.values());
                 addresses.any(|address| address.ip == *ip)
             };
-            let found = state.elastic.iter().filter(|(ip, _)| has(ip));
+            let found = state.elastic.iter().filter(|(ip, _)| has(*ip));
             Ok(found
                 .map(|(ip, allocation)| ElasticAddress {
                     ip: *ip,

@@ -2,8 +2,8 @@
 
 use super::Outcome;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, Capacity, Group, Kind, Listener, Rule, Seen, State as Phase, SubnetDetails,
-    TargetGroup,
+    Action, Arn, Attributes, Balancer, Capacity, Group, Kind, Listener, Rule, Seen, State as Phase,
+    SubnetDetails, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;

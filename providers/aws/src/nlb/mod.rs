@@ -110,10 +110,7 @@ async fn tagged<C: Cloud>(
 /// Application Load Balancers of the Gateways that ports lead to, with the ports that they have a listener on. A group leads to
 /// "an Application Load Balancer with a listener on the same port"
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/application-load-balancer-target.html>).
-async fn gateways<C: Cloud>(
-    cloud: &C,
-    settings: &Settings,
-) -> Answer<BTreeMap<(ObjectName, u16), Behind>> {
+async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<(ObjectName, u16), Behind>> {
     let mut found = BTreeMap::new();
     let named = settings.ports.values().filter_map(|port| port.gateway.as_ref());
     for gateway in named.collect::<BTreeSet<&ObjectName>>() {

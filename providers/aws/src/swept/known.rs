@@ -4,8 +4,8 @@ use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, Capacity, CertificateDetails, CloudError, Group, Health, Kind, Listener,
-    Protection, Rule, Tagged, TargetGroup,
+    Action, Arn, Attributes, Balancer, Capacity, CertificateDetails, CloudError, Group, Health, Kind,
+    Listener, Protection, Rule, Tagged, TargetGroup,
 };
 use crate::owner::{GATEWAY, Tags};
 use gatewright_aws_core::Str;

@@ -2,8 +2,8 @@
 
 use super::{On, Swept};
 use crate::cloud::{
-    Answer, Arn, Balancers, Capacities, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging, TargetGroups,
-    Urgency, WebAcls,
+    Answer, Arn, Balancers, Capacities, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging,
+    TargetGroups, Urgency, WebAcls,
 };
 use gatewright_provider_api::contract::ErrorKind;
 use std::time::Duration;

@@ -57,7 +57,10 @@ fn what_is_asked_for_must_be_clear() {
     let mut bench = Bench::new();
     let arn = bench.balancer("shop");
     let code = |bench: &mut Bench, input| bench.code("ModifyCapacityReservation", input);
-    assert_eq!(code(&mut bench, json!({"LoadBalancerArn": arn})), "ValidationError");
+    assert_eq!(
+        code(&mut bench, json!({"LoadBalancerArn": arn})),
+        "ValidationError"
+    );
     assert_eq!(code(&mut bench, ask(&arn, 0)), "InvalidConfigurationRequest");
     let mut both = ask(&arn, 100);
     super::merge(&mut both, json!({"ResetCapacityReservation": true}));

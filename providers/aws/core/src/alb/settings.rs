@@ -1,7 +1,7 @@
 //! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
 
 use super::before::Before;
-use super::rule::FixedResponse;
+use super::rule::{FixedResponse, Transforms};
 use crate::Str;
 use crate::certificate::Found;
 use crate::limits::AlbLimits;
@@ -174,6 +174,10 @@ pub struct RouteSettings {
     pub before: Option<Result<Before, Str>>,
     /// What is answered without any backend.
     pub answer: Option<FixedResponse>,
+    /// What backends get otherwise than clients send it, in AWS's words.
+    pub rewrites: Transforms,
+    /// Query of the rule's redirect.
+    pub redirect_query: Option<Str>,
 }
 
 /// A backend on AWS that no Service stands for.

@@ -45,7 +45,9 @@ impl Planner<'_> {
                 format!("{why}, and gets {later} from that later, zone by zone")
             } else if !held.is_empty() {
                 let address = moving::words(&held);
-                format!("{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it")
+                format!(
+                    "{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it"
+                )
             } else {
                 why.to_owned()
             }
@@ -90,11 +92,7 @@ impl Planner<'_> {
             self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
         }
         if wanted.ipam_pool != balancer.ipam_pool {
-            let change = fields::change(
-                "ipamPool",
-                balancer.ipam_pool.as_ref(),
-                wanted.ipam_pool.as_ref(),
-            );
+            let change = fields::change("ipamPool", balancer.ipam_pool.as_ref(), wanted.ipam_pool.as_ref());
             let note = Note::update(of.clone(), vec![change], "the pool of its addresses differs");
             self.push(Phase::Build, note, Call::SetIpamPool(wanted.ipam_pool.clone()));
         }

@@ -59,7 +59,7 @@ pub(super) fn for_now<'a>(
     target
         .balancer
         .addresses
-        .retain(|_, address| !held.contains(address));
+        .retain(|_, address| !held.contains(&*address));
     (Cow::Owned(target), held)
 }
 
@@ -77,8 +77,8 @@ impl Planner<'_> {
     /// to stay for that.
     pub(super) fn hand_over(&mut self, seen: &SeenBalancer) -> bool {
         let balancer = &seen.balancer;
-        let carries = |address: &StaticAddress| self.moving.contains(address);
-        let Some((zone, address)) = balancer.addresses.iter().find(|(_, address)| carries(address)) else {
+        let mut carried = balancer.addresses.iter();
+        let Some((zone, address)) = carried.find(|(_, address)| self.moving.contains(*address)) else {
             return false;
         };
         let current = self.observed.balancer(&self.target.balancer.name);
@@ -89,7 +89,12 @@ impl Planner<'_> {
         if balancer.subnets.len() < 2 {
             return false;
         }
-        let subnets: BTreeSet<Str> = balancer.subnets.iter().filter(|id| *id != zone).cloned().collect();
+        let subnets: BTreeSet<Str> = balancer
+            .subnets
+            .iter()
+            .filter(|id| *id != zone)
+            .cloned()
+            .collect();
         let mut addresses: BTreeMap<Str, StaticAddress> = balancer.addresses.clone();
         addresses.remove(zone);
         let change = fields::change("subnets", Some(&balancer.subnets), Some(&subnets));

@@ -2,7 +2,7 @@
 
 use super::map;
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
-use gatewright_aws_core::alb::rule::FixedResponse;
+use gatewright_aws_core::alb::rule::{FixedResponse, Rewrite, Transforms};
 use gatewright_aws_core::alb::settings::RouteSettings;
 use gatewright_aws_core::{Secret, Str};
 use gatewright_core::graph::parameters::AwsRoute;
@@ -18,6 +18,9 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         login,
         jwt,
         fixed_response,
+        rewrite_url,
+        rewrite_host,
+        redirect_query,
     } = &*route.spec;
     let login = self::login(login.as_ref());
     let one = |range: &String| {
@@ -63,6 +66,22 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         sources,
         before: before.map(|before| before.map_err(told)),
         answer: fixed_response.as_ref().map(answer),
+        rewrites: Transforms {
+            host: rewrite_host.as_ref().map(rewrite),
+            url: rewrite_url.as_ref().map(rewrite),
+        },
+        redirect_query: redirect_query.as_deref().map(Into::into),
+    }
+}
+
+fn rewrite(given: &aws::RegexRewrite) -> Rewrite {
+    let aws::RegexRewrite {
+        expression,
+        replacement,
+    } = given;
+    Rewrite {
+        regex: expression.as_str().into(),
+        replace: replacement.as_deref().unwrap_or_default().into(),
     }
 }
 

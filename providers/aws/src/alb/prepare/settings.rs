@@ -11,7 +11,9 @@ use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
-use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol, TargetType};
+use gatewright_crds::own::aws::{
+    AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol, TargetType,
+};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::listener::Protocol;

@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use gatewright_aws_core::alb::listener::MutualAuthentication;
 use gatewright_aws_core::target_group::{TargetAddress, TargetGroup};
 use gatewright_core::graph::parameters::{AwsAlb, Parameters};
-use gatewright_crds::own::aws::ListenerParameters;
+use gatewright_crds::own::aws::{ListenerParameters, SubnetChoice};
 use gatewright_model::LoadBalancer;
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::key::{ListenerKey, ListenerParent, ObjectName};
@@ -36,6 +36,10 @@ fn in_front(memory: &Arc<Memory>, ports: &[u16]) -> Request {
     let gateway = ObjectName::new("infra", "edge");
     let mut balancer = LoadBalancer::bare(gateway.clone(), "nlb", "gatewright.dev/aws-nlb");
     let mut parameters = AwsAlb::default();
+    parameters.balancer.subnets = Some(SubnetChoice {
+        ids: Some(vec!["subnet-a".to_owned()]),
+        tags: None,
+    });
     for port in ports {
         let key = ListenerKey {
             parent: ListenerParent::Gateway(gateway.clone()),

@@ -1,9 +1,7 @@
 //! Pods of a Service in a target group of somebody else.
 
 use super::forms::{driver, http, pod, rule, settle};
-use crate::cloud::{
-    Action, Arn, Forward, Health, Kind, NewTargetGroup, RuleSettings, Tagging, TargetGroups,
-};
+use crate::cloud::{Action, Arn, Forward, Health, Kind, NewTargetGroup, RuleSettings, Tagging, TargetGroups};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{BINDING, CLUSTER, GATEWAY, Tags};
 use gatewright_aws_core::alb::rule::Transforms;
@@ -13,8 +11,8 @@ use gatewright_aws_core::target_group::{
 };
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    Binding, Bound, BoxFuture, Driver, ErrorKind, Instance, Instances, Leave, Ledger, Member, Membership, Pool,
-    ProviderError, Resource,
+    Binding, Bound, BoxFuture, Driver, ErrorKind, Instance, Instances, Leave, Ledger, Member, Membership,
+    Pool, ProviderError, Resource,
 };
 use gatewright_provider_api::suite::{Injected, drive};
 use std::collections::{BTreeMap, BTreeSet};

@@ -70,10 +70,7 @@ fn what_others_reserved_stays() {
     // Changed by hand: it is put right.
     settle(&memory, &form(Some(200)));
     drive(theirs.set_capacity(&arn, None)).unwrap().unwrap();
-    assert_eq!(
-        writes(&memory, &form(Some(200))),
-        ["ModifyCapacityReservation"]
-    );
+    assert_eq!(writes(&memory, &form(Some(200))), ["ModifyCapacityReservation"]);
 }
 
 /// What AWS could not provide is asked for again, and the plan says why.
@@ -86,6 +83,9 @@ fn what_could_not_be_provided_is_asked_for_again() {
     let outcome = super::forms::run(&memory, &form(Some(200)));
     let told: Vec<&str> = outcome.changes.iter().map(|change| &*change.summary).collect();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(reserved(&memory).first().map(|found| found.failed.clone()), Some(None));
+    assert_eq!(
+        reserved(&memory).first().map(|found| found.failed.clone()),
+        Some(None)
+    );
     assert_eq!(writes(&memory, &form(Some(200))), Vec::<&str>::new());
 }

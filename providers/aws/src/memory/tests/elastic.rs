@@ -15,11 +15,18 @@ use std::sync::Arc;
 
 fn tag(memory: &Memory, number: u8, value: &str) {
     let tags = Tags::from([("role".into(), value.into())]);
-    memory.state().elastic_tags.insert([203, 0, 113, number].into(), tags);
+    memory
+        .state()
+        .elastic_tags
+        .insert([203, 0, 113, number].into(), tags);
 }
 
 /// Runs until nothing changes; answers its addresses by subnet, and what is wrong with them.
-fn settled(memory: &Arc<Memory>, gateway: &str, accepted: &[&str]) -> (BTreeMap<String, String>, Option<String>) {
+fn settled(
+    memory: &Arc<Memory>,
+    gateway: &str,
+    accepted: &[&str],
+) -> (BTreeMap<String, String>, Option<String>) {
     let balancer = LoadBalancer::bare(ObjectName::new("infra", gateway), "nlb", "gatewright.dev/aws-nlb");
     let mut parameters = AwsAlb::default();
     let values = accepted.iter().map(|value| (*value).to_owned()).collect();
@@ -45,7 +52,9 @@ fn settled(memory: &Arc<Memory>, gateway: &str, accepted: &[&str]) -> (BTreeMap<
             let kept = kept.find(|kept| kept.of.name == prepared.target.balancer.name);
             let addresses = kept.unwrap().of.addresses.iter();
             let addresses = addresses.map(|(subnet, address)| (subnet.to_string(), address.ip.to_string()));
-            let fault = prepared.fault.map(|fault| format!("{}: {}", fault.reason, fault.message));
+            let fault = prepared
+                .fault
+                .map(|fault| format!("{}: {}", fault.reason, fault.message));
             return (addresses.collect(), fault);
         }
     }
@@ -65,13 +74,22 @@ fn addresses_are_found_by_tags_and_stay_where_they_are() {
     tag(&memory, 2, "edge");
     tag(&memory, 3, "edge");
     tag(&memory, 4, "other");
-    assert_eq!(settled(&memory, "edge", &["edge"]), (at(&[("a", 2), ("b", 3)]), None));
+    assert_eq!(
+        settled(&memory, "edge", &["edge"]),
+        (at(&[("a", 2), ("b", 3)]), None)
+    );
     // A lower one comes: nothing moves.
     tag(&memory, 1, "edge");
-    assert_eq!(settled(&memory, "edge", &["edge"]), (at(&[("a", 2), ("b", 3)]), None));
+    assert_eq!(
+        settled(&memory, "edge", &["edge"]),
+        (at(&[("a", 2), ("b", 3)]), None)
+    );
     // One loses its tag: that zone alone gets another.
     memory.state().elastic_tags.remove(&[203, 0, 113, 3].into());
-    assert_eq!(settled(&memory, "edge", &["edge"]), (at(&[("a", 2), ("b", 1)]), None));
+    assert_eq!(
+        settled(&memory, "edge", &["edge"]),
+        (at(&[("a", 2), ("b", 1)]), None)
+    );
 }
 
 /// What another load balancer has is not taken; too few are told.

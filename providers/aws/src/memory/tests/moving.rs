@@ -136,7 +136,10 @@ fn the_plan_says_which_addresses_follow() {
     // That of nobody is there at once.
     run(&memory, &wanted);
     let after = owners(&memory);
-    assert!(after.contains(&("203.0.113.3".into(), "gw-after".into())), "{after:?}");
+    assert!(
+        after.contains(&("203.0.113.3".into(), "gw-after".into())),
+        "{after:?}"
+    );
     assert_eq!(address(3).ip.to_string(), "203.0.113.3");
 }
 

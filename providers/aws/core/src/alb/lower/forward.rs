@@ -165,7 +165,8 @@ fn fit(backend: &Backend, kind: RouteKind, on: &On<'_>) -> Result<ProtocolVersio
 }
 
 /// "The load balancer does not validate these certificates" (load-balancer-target-groups.html).
-const UNVERIFIED: &str = "protocol HTTPS: the certificate of a target is not verified, whoever has its address is talked to";
+const UNVERIFIED: &str =
+    "protocol HTTPS: the certificate of a target is not verified, whoever has its address is talked to";
 
 /// What to do instead about a backend that a Service stands for.
 const OTHER_PARAMETERS: &str = "change the parameters of the load balancer or its target groups";

@@ -5,9 +5,7 @@ use super::report::{Consequence, Place, Report};
 use crate::Str;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
-use crate::network::{
-    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet,
-};
+use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet};
 use crate::tags;
 use gatewright_provider_api::Feature;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +28,8 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
     // "IPAM IP address pools" of application-load-balancers.html are of public IPv4 addresses.
     if pool(context.settings).is_none() && context.settings.ipam_pool.is_some() {
         let why = "ipamPool: the load balancer has no public IPv4 addresses";
-        let instead = "set scheme to InternetFacing and ipAddressType to Ipv4 or Dualstack, or leave ipamPool out";
+        let instead =
+            "set scheme to InternetFacing and ipAddressType to Ipv4 or Dualstack, or leave ipamPool out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
@@ -122,8 +121,8 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
 
 /// The pool of its public IPv4 addresses, where it has any.
 fn pool(settings: &Settings) -> Option<Str> {
-    let public =
-        settings.scheme == Scheme::InternetFacing && settings.ip_address_type != IpAddressType::DualstackWithoutPublicIpv4;
+    let public = settings.scheme == Scheme::InternetFacing
+        && settings.ip_address_type != IpAddressType::DualstackWithoutPublicIpv4;
     settings.ipam_pool.clone().filter(|_| public)
 }
 

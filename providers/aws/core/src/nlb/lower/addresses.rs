@@ -69,15 +69,15 @@ pub(super) fn stand(context: &Context<'_>, report: &mut Report) -> Stand {
 /// Elastic IP addresses by their tags: each stays where the load balancer has it already, then the free ones follow, the lowest
 /// allocation first.
 fn tagged(context: &Context<'_>, gateway: &str, report: &mut Report) -> BTreeMap<Str, StaticAddress> {
-    let place = Place::new(
-        gateway,
-        "spec.infrastructure.parametersRef",
-        Consequence::Ignored,
-    );
+    let place = Place::new(gateway, "spec.infrastructure.parametersRef", Consequence::Ignored);
     let subnets = &context.surroundings.place.subnets;
     if context.plain.settings.scheme == Scheme::Internal {
         let why = "elasticIpTags: an internal load balancer has no Elastic IP addresses";
-        let _ = report.refuse(&place, why, "set scheme to InternetFacing, or leave elasticIpTags out");
+        let _ = report.refuse(
+            &place,
+            why,
+            "set scheme to InternetFacing, or leave elasticIpTags out",
+        );
         return BTreeMap::new();
     }
     let own = |(ip, found): (&IpAddr, &Tagged)| StaticAddress {
@@ -94,7 +94,7 @@ fn tagged(context: &Context<'_>, gateway: &str, report: &mut Report) -> BTreeMap
         }
     }
     let taken: BTreeSet<IpAddr> = chosen.values().map(|address| address.ip).collect();
-    let mut free: Vec<(&IpAddr, &Tagged)> = all.iter().filter(|(ip, _)| !taken.contains(ip)).collect();
+    let mut free: Vec<(&IpAddr, &Tagged)> = all.iter().filter(|(ip, _)| !taken.contains(*ip)).collect();
     free.sort_by_key(|(_, found)| &found.allocation);
     let mut free = free.into_iter();
     for subnet in subnets {

@@ -135,7 +135,11 @@ fn group(
 /// its answer. "The supported health check protocols are HTTP and HTTPS" (application-load-balancer-target.html).
 fn of_balancer(given: &HealthCheck, behind: &Behind) -> HealthCheck {
     let mut health = given.clone();
-    if health.protocol.as_deref().is_none_or(|protocol| protocol == "TCP") {
+    if health
+        .protocol
+        .as_deref()
+        .is_none_or(|protocol| protocol == "TCP")
+    {
         health.protocol = Some(if behind.https { "HTTPS" } else { "HTTP" }.into());
     }
     health.codes = health.codes.or_else(|| Some("200-499".into()));

@@ -216,8 +216,7 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "use a TLS listener of mode Passthrough, and let targets end TLS";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
-    if targets()
-        .any(|settings| settings.client_ip == Some(false))
+    if targets().any(|settings| settings.client_ip == Some(false))
         && balancer
             .stream_routes
             .values()

@@ -307,8 +307,10 @@ fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
         }}),
         Action::Fixed(fixed) => {
             let body = (!fixed.body.is_empty()).then_some(&fixed.body);
-            let config = filled(json!({"StatusCode": fixed.status.to_string(), "MessageBody": body,
-                "ContentType": fixed.content_type}));
+            let config = filled(
+                json!({"StatusCode": fixed.status.to_string(), "MessageBody": body,
+                "ContentType": fixed.content_type}),
+            );
             json!({"Type": "fixed-response", "FixedResponseConfig": config})
         }
     }

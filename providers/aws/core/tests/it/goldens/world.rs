@@ -1,7 +1,7 @@
 //! From manifests to load balancers, as the controller comes to them.
 
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
-use gatewright_aws_core::alb::rule::FixedResponse;
+use gatewright_aws_core::alb::rule::{FixedResponse, Rewrite, Transforms};
 use gatewright_aws_core::alb::settings::{
     Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup, Node,
     RouteSettings, Settings, Surroundings,
@@ -303,6 +303,25 @@ fn asks(rule: u32, what: &str) -> RouteSettings {
             "for nothing" => Some(FixedResponse::bare(204)),
             _ => None,
         },
+        rewrites: match what {
+            "rewrites" => rewrites("^/v[0-9]+/(.*)$"),
+            "unreadable rewrites" => rewrites("(?=a)"),
+            _ => Transforms::default(),
+        },
+        redirect_query: (what == "another query").then(|| "from=#{host}&#{query}".into()),
+    }
+}
+
+fn rewrites(url: &str) -> Transforms {
+    Transforms {
+        host: Some(Rewrite {
+            regex: "^[^.]*".into(),
+            replace: "internal".into(),
+        }),
+        url: Some(Rewrite {
+            regex: url.into(),
+            replace: "/$1".into(),
+        }),
     }
 }
 
@@ -360,18 +379,22 @@ pub(crate) fn network() -> nlb::Surroundings {
         ]
         .into(),
         // The load balancer has the one of allocation 9 already.
-        tagged: [("203.0.113.7", "eipalloc-7", None), ("203.0.113.9", "eipalloc-9", Some("subnet-a"))]
-            .map(|(ip, allocation, at)| {
-                let tagged = nlb::Tagged {
-                    allocation: allocation.into(),
-                    at: at.map(Into::into),
-                };
-                (ip.parse().unwrap(), tagged)
-            })
-            .into(),
+        tagged: [
+            ("203.0.113.7", "eipalloc-7", None),
+            ("203.0.113.9", "eipalloc-9", Some("subnet-a")),
+        ]
+        .map(|(ip, allocation, at)| {
+            let tagged = nlb::Tagged {
+                allocation: allocation.into(),
+                at: at.map(Into::into),
+            };
+            (ip.parse().unwrap(), tagged)
+        })
+        .into(),
         gateways: [(5672, false), (80, false), (443, true)]
             .map(|(port, https)| {
-                let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into();
+                let arn =
+                    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into();
                 ((ObjectName::new("shop", "web"), port), nlb::Behind { arn, https })
             })
             .into(),

@@ -3,8 +3,8 @@
 use super::{fixed, import, map, marks};
 use crate::Account;
 use gatewright_aws::cloud::{
-    Action, Arn, Balancers, Capacities, Certificates, Clients, ListenerSettings, ListenerTls, Listeners, NewBalancer,
-    NewListener, Seen as Known, State, SubnetDetails,
+    Action, Arn, Balancers, Capacities, Certificates, Clients, ListenerSettings, ListenerTls, Listeners,
+    NewBalancer, NewListener, Seen as Known, State, SubnetDetails,
 };
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Transport;
