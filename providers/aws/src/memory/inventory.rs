@@ -258,8 +258,8 @@ impl State {
             return format!(
                 "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {subnets:?} {groups:?} {:?} {:?} {:?}",
                 kept.attributes,
-                self.web_acls.get(arn),
-                self.capacities.get(arn)
+                self.capacities.get(arn),
+                self.web_acls.get(arn)
             );
         }
         if let Some(kept) = self.target_groups.get(arn) {

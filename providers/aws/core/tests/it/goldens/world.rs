@@ -168,7 +168,7 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             "gateway" => {
                 settings.ports.entry(5672).or_default().gateway = Some(ObjectName::new("shop", "web"));
             }
-            "gateway on 80, 443 and 8080" => {
+            "gateway on three ports" => {
                 for port in [80, 443, 8080] {
                     settings.ports.entry(port).or_default().gateway = Some(ObjectName::new("shop", "web"));
                 }
