@@ -173,7 +173,7 @@ impl Keeper {
                 None => Ok(Vec::new()),
             },
             User::Binding(membership) => match binding_cloud(&self.registry) {
-                Some(cloud) => Ok(Vec::from_iter(cloud.bound_pool(membership).await?)),
+                Some(cloud) => Ok(cloud.bound_pool(membership).await?.into_iter().collect()),
                 None => Ok(Vec::new()),
             },
         }

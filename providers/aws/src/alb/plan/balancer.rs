@@ -40,16 +40,18 @@ impl Planner<'_> {
             let why = "what cannot change differs: it takes the place of the one before";
             // An address is on one load balancer alone.
             let held = moving::held(self.target, self.observed);
-            if !self.moving.is_empty() {
-                let later = moving::words(&self.moving);
-                format!("{why}, and gets {later} from that later, zone by zone")
-            } else if !held.is_empty() {
-                let address = moving::words(&held);
-                format!(
-                    "{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it"
-                )
-            } else {
-                why.to_owned()
+            match (self.moving.is_empty(), held.is_empty()) {
+                (false, _) => {
+                    let later = moving::words(&self.moving);
+                    format!("{why}, and gets {later} from that later, zone by zone")
+                }
+                (true, false) => {
+                    let address = moving::words(&held);
+                    format!(
+                        "{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it"
+                    )
+                }
+                (true, true) => why.to_owned(),
             }
         };
         let note = Note::create(of.clone(), &why).needs(self.changes.only_made(security_group));

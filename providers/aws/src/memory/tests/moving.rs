@@ -56,8 +56,7 @@ fn addresses_go_over_zone_by_zone() {
         if outcome.changes.is_empty() {
             break;
         }
-        if outcome.addresses.fault.is_some() {
-            let fault = outcome.addresses.fault.as_ref().unwrap();
+        if let Some(fault) = &outcome.addresses.fault {
             assert_eq!(&*fault.reason, "Pending");
             assert!(fault.message.contains("203.0.113."), "{}", fault.message);
         }

@@ -57,7 +57,7 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
         ip_address_type,
         ipam_pool: balancer
             .ipam_pools()
-            .and_then(|pools| pools.ipv4_ipam_pool_id())
+            .and_then(sdk::IpamPools::ipv4_ipam_pool_id)
             .map(Into::into),
         subnets: zones
             .iter()
