@@ -329,10 +329,12 @@ fn other_actions_are_named() {
         .r#type(sdk::ActionTypeEnum::FixedResponse)
         .fixed_response_config(html)
         .build();
-    assert_eq!(
-        action::from_sdk(&[html]),
-        Seen::Other("actions: fixed-response".into())
-    );
+    let page = FixedResponse {
+        status: 404,
+        content_type: "text/html".into(),
+        body: "<p>".into(),
+    };
+    assert_eq!(action::from_sdk(&[html]), Seen::Known(Action::Fixed(page)));
     assert_eq!(action::from_sdk(&[]), Seen::Other("actions: ".into()));
 }
 
