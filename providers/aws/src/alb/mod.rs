@@ -17,6 +17,8 @@ mod pools;
 pub mod prepare;
 pub mod step;
 
+pub(crate) use prepare::quotas;
+
 pub use driver::{AlbDriver, ElbDriver, Request, Settings};
 pub use observed::Observed;
 pub use step::Step;

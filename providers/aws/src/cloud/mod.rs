@@ -31,7 +31,7 @@ pub use balancer::{Balancer, Balancers, NewBalancer, State};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
 pub use error::CloudError;
 pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
-pub use listing::Listing;
+pub use listing::{Census, Freshness, Listing};
 pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
 pub use protection::{NewProtection, Protection, Protections};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};

@@ -54,6 +54,7 @@ impl<C: Lattice> Prepare<contract::Request> for LatticeDriver<C> {
             name: need.quota.into(),
             scope: need.scope.into(),
             used: need.needed,
+            others: 0,
             limit: need.limit,
         });
         Ok(Request {

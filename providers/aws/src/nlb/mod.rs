@@ -1,10 +1,9 @@
 //! Network Load Balancers: what is their own before they are wanted. The driver is that of [`crate::alb`].
 
-use crate::alb::Request;
+use crate::alb::{Request, quotas};
 use crate::cloud::{Answer, Arn, Cloud, Kind, State, SubnetDetails};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::alb::fit::Need;
 use gatewright_aws_core::alb::settings::{self, Settings};
 use gatewright_aws_core::network::{BalancerKind, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
@@ -14,7 +13,6 @@ use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
-use gatewright_provider_api::contract::Quota;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -64,7 +62,7 @@ pub async fn request<C: Cloud>(
         fault: fault(&unsupported).or_else(|| missing.map(waiting)),
         target: fitted.target,
         unsupported,
-        quotas: fitted.needs.iter().map(quota).collect(),
+        quotas: quotas(&fitted.needs),
     })
 }
 
@@ -97,15 +95,6 @@ fn waiting(gateway: &ObjectName) -> ProgrammingFault {
     ProgrammingFault {
         reason: "Pending".into(),
         message: format!("Gateway {gateway} has no active Application Load Balancer with the listener yet"),
-    }
-}
-
-fn quota(need: &Need) -> Quota {
-    Quota {
-        name: need.quota.into(),
-        scope: "load balancer".into(),
-        used: need.needed,
-        limit: need.limit,
     }
 }
 

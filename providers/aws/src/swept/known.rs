@@ -1,15 +1,17 @@
 //! Everything that is known of an account and region.
 
+use super::roll::Roll;
 use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener,
-    Protection, Rule, Tagged, TargetGroup,
+    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Freshness, Group, Health, Kind,
+    Listener, Protection, Rule, Tagged, TargetGroup,
 };
 use crate::owner::{GATEWAY, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
+use gatewright_aws_core::network::BalancerKind;
 use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -67,6 +69,10 @@ pub struct Known {
     limits: Option<(AlbLimits, Instant)>,
     network_limits: Option<(NlbLimits, Instant)>,
     certificates: Option<(Vec<CertificateDetails>, Instant)>,
+    /// Load balancers of the region.
+    pub balancer_roll: Roll<BalancerKind>,
+    /// Target groups of the region.
+    pub group_roll: Roll<()>,
 }
 
 impl Known {
@@ -98,6 +104,8 @@ impl Known {
             limits: None,
             network_limits: None,
             certificates: None,
+            balancer_roll: Roll::default(),
+            group_roll: Roll::default(),
         }
     }
 
@@ -113,6 +121,14 @@ impl Known {
     /// How long settled answers are used again.
     pub fn set_settled(&mut self, age: Duration) {
         self.ages.settled = age;
+    }
+
+    /// How old a count of what is in the region may be.
+    pub const fn age_of_counts(&self, freshness: Freshness) -> Duration {
+        match freshness {
+            Freshness::Known => self.ages.settled,
+            Freshness::Recent => self.ages.others,
+        }
     }
 
     const fn age(&self, lasts: Lasts) -> Duration {
@@ -437,6 +453,8 @@ impl Known {
             children.remove(arn);
         }
         self.drop_whole(arn);
+        self.balancer_roll.remove(arn);
+        self.group_roll.remove(arn);
         self.made.remove(arn);
         self.unproven.remove(arn);
         self.gone.insert(arn.clone(), Instant::now());

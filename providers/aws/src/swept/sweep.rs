@@ -90,7 +90,10 @@ impl<C: Cloud> Swept<C> {
 
     async fn sweep_balancers(&self, pace: &Pace) -> Answer<()> {
         let begun = pace.begun;
-        let arns = self.known(|known| known.ours(Kind::Balancer));
+        let arns = self.known(|known| {
+            known.balancer_roll.drop_older(begun);
+            known.ours(Kind::Balancer)
+        });
         self.expire(|known| &mut known.balancers, &arns, begun);
         let mut tagged = Vec::new();
         let mut listeners = Vec::new();
@@ -137,7 +140,10 @@ impl<C: Cloud> Swept<C> {
 
     async fn sweep_target_groups(&self, pace: &Pace) -> Answer<()> {
         let begun = pace.begun;
-        let arns = self.known(|known| known.ours(Kind::TargetGroup));
+        let arns = self.known(|known| {
+            known.group_roll.drop_older(begun);
+            known.ours(Kind::TargetGroup)
+        });
         self.expire(|known| &mut known.target_groups, &arns, begun);
         for group in self.target_groups(&arns).await? {
             let arn = std::slice::from_ref(&group.arn);

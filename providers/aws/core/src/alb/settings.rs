@@ -3,7 +3,7 @@
 use super::before::Before;
 use crate::Str;
 use crate::certificate::Found;
-use crate::limits::AlbLimits;
+use crate::limits::{AlbLimits, Taken};
 use crate::network::{IpAddressType, Scheme, Subnet};
 use crate::target_group::{Fixed, HealthCheck, TargetKind};
 use gatewright_model::key::{ObjectName, RouteKey};
@@ -257,4 +257,6 @@ pub struct Surroundings {
     pub groups: BTreeMap<Str, Result<GivenGroup, Str>>,
     /// Quotas.
     pub limits: AlbLimits,
+    /// What others have of them.
+    pub taken: Taken,
 }
