@@ -3,6 +3,7 @@
 mod account;
 mod badly;
 mod bindings;
+mod certificates;
 mod contract;
 mod drive;
 mod faults;

@@ -338,7 +338,7 @@ impl<C: Cloud> Caller<'_, C> {
     fn tls(&self, wanted: &wanted::ListenerTls) -> Answer<ListenerTls> {
         Ok(ListenerTls {
             policy: wanted.policy.clone(),
-            certificate: self.arn(&Id::Certificate(wanted.default.clone()))?,
+            certificate: self.shown(wanted)?,
             alpn: wanted.alpn.clone(),
             clients: match &wanted.clients {
                 None => Clients::Off,
@@ -354,6 +354,16 @@ impl<C: Cloud> Caller<'_, C> {
                 },
             },
         })
+    }
+
+    /// The default certificate of a port. One that AWS does not take hurts its own hostname: meanwhile the first of the
+    /// others is shown where no name fits.
+    fn shown(&self, wanted: &wanted::ListenerTls) -> Answer<Arn> {
+        let known = |id: &wanted::CertificateId| self.ledger.get(&Id::Certificate(id.clone()));
+        match known(&wanted.default).or_else(|| wanted.others.iter().find_map(known)) {
+            Some(arn) => Ok(arn),
+            None => self.arn(&Id::Certificate(wanted.default.clone())),
+        }
     }
 
     fn rule(&self, wanted: &Rule) -> Answer<RuleSettings> {

@@ -1,6 +1,7 @@
 //! The driver on AWS in memory: the contract, and what it promises beyond.
 
 mod bindings;
+mod certificates;
 mod contract;
 mod counts;
 mod forms;
