@@ -9,6 +9,7 @@
 
 mod accepted;
 mod agreement;
+mod differences;
 mod fit;
 mod goldens;
 mod lattice;

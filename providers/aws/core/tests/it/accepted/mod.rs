@@ -1,7 +1,7 @@
 //! Everything that goldens want is accepted by AWS, as far as the simulator knows its documented rules: names,
 //! characters and lengths of values, how many there are, expressions, redirects, protocols, certificates.
 
-mod wire;
+pub(crate) mod wire;
 
 use crate::goldens;
 use gatewright_aws_core::alb::Target;

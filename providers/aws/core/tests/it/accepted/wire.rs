@@ -148,7 +148,7 @@ pub(super) fn listener(
     }))
 }
 
-pub(super) fn rule(
+pub(crate) fn rule(
     rule: &Rule,
     priority: usize,
     listener: &str,
@@ -281,7 +281,7 @@ fn conditions(conditions: &Conditions) -> Vec<Value> {
     told
 }
 
-fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
+pub(crate) fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
     match action {
         Action::Forward(Forward {
             groups: shares,
