@@ -5,8 +5,10 @@ mod badly;
 mod bindings;
 mod contract;
 mod drive;
+mod endpoints;
 mod faults;
 mod given;
+mod identity;
 mod lattice;
 mod life;
 mod network;
@@ -44,6 +46,8 @@ use tokio::net::TcpListener;
 /// A request that came in.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
+    /// Method and path.
+    pub(crate) line: String,
     pub(crate) body: String,
     pub(crate) headers: http::HeaderMap,
 }
@@ -73,6 +77,8 @@ impl Received {
 pub(crate) enum Reply {
     /// Status and body.
     Answer(u16, Bytes),
+    /// A token of a session with an instance's metadata.
+    Token(&'static str),
     /// Nothing, ever.
     Silence,
 }
@@ -140,6 +146,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let received = Received {
+        line: format!("{} {}", parts.method, parts.uri.path()),
         body: String::from_utf8(body.to_vec()).unwrap(),
         headers: parts.headers,
     };
@@ -152,6 +159,10 @@ async fn answer(
         Reply::Answer(status, body) => Ok(http::Response::builder()
             .status(status)
             .body(Full::new(body))
+            .unwrap()),
+        Reply::Token(token) => Ok(http::Response::builder()
+            .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+            .body(Full::new(token.into()))
             .unwrap()),
         Reply::Silence => std::future::pending().await,
     }
