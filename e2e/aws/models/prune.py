@@ -59,7 +59,7 @@ SERVICES = {
         DeleteAccessLogSubscription DeleteAuthPolicy DeleteListener DeleteRule DeleteService DeleteServiceNetwork
         DeleteServiceNetworkServiceAssociation DeleteServiceNetworkVpcAssociation DeleteTargetGroup
         DeregisterTargets GetAuthPolicy GetListener GetRule GetService GetServiceNetwork
-        GetServiceNetworkVpcAssociation GetTargetGroup ListAccessLogSubscriptions ListListeners ListRules
+        GetServiceNetworkServiceAssociation GetServiceNetworkVpcAssociation GetTargetGroup ListAccessLogSubscriptions ListListeners ListRules
         ListServiceNetworkServiceAssociations ListServiceNetworkVpcAssociations ListServiceNetworks ListServices
         ListTagsForResource ListTargetGroups ListTargets PutAuthPolicy RegisterTargets TagResource UntagResource
         UpdateListener UpdateRule UpdateService UpdateServiceNetwork UpdateServiceNetworkVpcAssociation
