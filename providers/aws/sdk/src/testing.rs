@@ -17,6 +17,7 @@ mod secrets;
 mod shield;
 mod simulator;
 mod tls;
+mod until;
 mod web_acls;
 
 use crate::limiter::{Bucket, Figures};

@@ -2,6 +2,7 @@
 
 use super::drive::{inventory, writes};
 use super::simulator::simulator;
+use super::until::{PATIENCE, is_settled, until, until_gone};
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -21,15 +22,13 @@ use gatewright_aws_core::target_group::{
     self as group, Fixed, HealthCheck, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, converge, remove};
+use gatewright_provider_api::contract::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A target that answers with its name.
 async fn echo(name: &'static str) -> SocketAddr {
@@ -124,7 +123,6 @@ fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
 }
 
 async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
@@ -132,14 +130,7 @@ async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
         look_again: None,
         fault: None,
     };
-    loop {
-        let outcome = Box::pin(converge(driver, &request)).await;
-        if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() {
-            return outcome;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until(driver, &request, is_settled).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,15 +252,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
     assert_eq!(writes(&seen)[before..], ["ModifyListener"]);
     answers(at, "two").await;
 
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let outcome = remove(&driver, &target.gateway).await;
-        if outcome.is_converged() && outcome.changes.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_gone(&driver, &target.gateway).await;
     assert_eq!(inventory(&cloud).await, [0; 5]);
     assert!(TcpStream::connect(at).await.is_err());
     running.stop().await.unwrap();
