@@ -282,15 +282,18 @@ impl Regional {
 
     async fn sweep_all(&self, every: Duration) -> Result<Reads, ProviderError> {
         let mut cost = Reads::default();
-        // Lattice is read for each Gateway.
-        if self.service == Service::Lattice {
-            return Ok(cost);
-        }
         let mut failed = None;
         for place in self.everywhere() {
             let work = self.work(&place);
-            let sweep = Box::pin(self.places.sweep(&work.at, every));
-            match work.at.sweeps.share(&work.used, sweep).await {
+            let swept = match self.service {
+                // Nothing else is read with it.
+                Service::Lattice => Box::pin(self.places.sweep_lattice(&work.at, every)).await,
+                Service::Application | Service::Network => {
+                    let sweep = Box::pin(self.places.sweep(&work.at, every));
+                    work.at.sweeps.share(&work.used, sweep).await
+                }
+            };
+            match swept {
                 Ok(reads) => cost = cost.and(reads),
                 Err(error) => failed = failed.or(Some(error)),
             }

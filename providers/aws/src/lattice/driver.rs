@@ -6,6 +6,7 @@ use super::step::Step;
 use super::{addresses, apply, observe, plan};
 use crate::cloud::CloudError;
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Service, Target};
 use gatewright_core::status::programming::ProgrammingFault;
@@ -63,11 +64,9 @@ impl<C: Lattice> LatticeDriver<C> {
     }
 }
 
-/// Reads a second that the sum of a look is divided by: AWS publishes no rate of VPC Lattice, this one is ours.
-const PACE: f64 = 10.0;
-
-/// What a look asks for: each kind by its tags; of the network its associations, policy and logs; of a service these and its
-/// listeners, of each its rules one by one; of a target group its targets.
+/// What a look asks for, beside the searches by tags, which are made for all Gateways at once: of the network its
+/// associations, policy and logs; of a service these and its listeners, of each its rules one by one; of a target group its
+/// targets.
 fn reads(target: &Target) -> Reads {
     let network = match &target.network {
         Network::Own { .. } => 4 + usize::from(target.vpc.is_some()),
@@ -83,10 +82,10 @@ fn reads(target: &Target) -> Reads {
         .values()
         .map(|service| 5 + listeners(service))
         .sum();
-    let calls = Kind::ALL.len() + network + services + 2 * target.target_groups.len();
+    let calls = network + services + 2 * target.target_groups.len();
     Reads {
         calls: u64::try_from(calls).unwrap_or(u64::MAX),
-        takes: Duration::from_secs_f64(calls as f64 / PACE),
+        takes: Duration::from_secs_f64(calls as f64 / swept::PACE),
     }
 }
 

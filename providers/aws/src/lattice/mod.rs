@@ -17,6 +17,7 @@ pub mod observed;
 pub mod plan;
 pub mod prepare;
 pub mod step;
+pub mod swept;
 #[cfg(test)]
 mod tests;
 

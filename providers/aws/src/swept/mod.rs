@@ -23,8 +23,8 @@ mod listeners;
 mod network;
 mod protections;
 mod rules;
-mod shelf;
-mod sweep;
+pub(crate) mod shelf;
+pub(crate) mod sweep;
 mod tagging;
 mod target_groups;
 mod trust_stores;
@@ -208,7 +208,7 @@ impl<C: Cloud> Swept<C> {
 
 /// Whether an error may come from what is known being out of date, or leaves open what is there now. What was refused
 /// for the number of calls was not tried.
-const fn makes_doubtful(error: &CloudError) -> bool {
+pub(crate) const fn makes_doubtful(error: &CloudError) -> bool {
     !matches!(error.kind, ErrorKind::Throttled { .. })
 }
 

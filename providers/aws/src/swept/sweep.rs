@@ -22,15 +22,37 @@ pub struct Sweep {
 const AT_ONCE: u64 = 20;
 
 /// What is read at most, in calls a second.
-struct Pace {
+pub(crate) struct Pace {
     per_second: f64,
     begun: Instant,
     before: u64,
 }
 
 impl Pace {
+    /// From now on; so many calls were made before.
+    pub(crate) fn new(per_second: f64, before: u64) -> Self {
+        Self {
+            per_second,
+            begun: Instant::now(),
+            before,
+        }
+    }
+
+    /// When it began.
+    pub(crate) const fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// What all of it took.
+    pub(crate) fn end(&self, made: u64) -> Sweep {
+        Sweep {
+            calls: made.saturating_sub(self.before),
+            took: self.begun.elapsed(),
+        }
+    }
+
     /// Waits until so many calls may have been made.
-    async fn turn(&self, made: u64) {
+    pub(crate) async fn turn(&self, made: u64) {
         let calls = made.saturating_sub(self.before).saturating_sub(AT_ONCE);
         let after = calls as f64 / self.per_second.max(0.01);
         let due = Duration::try_from_secs_f64(after)
@@ -57,11 +79,7 @@ impl<C: Cloud> Swept<C> {
 
     async fn look(&self, per_second: f64, settled: Duration) -> Answer<Sweep> {
         let _one = self.0.sweeping.lock().await;
-        let pace = Pace {
-            per_second,
-            begun: Instant::now(),
-            before: self.reads(),
-        };
+        let pace = Pace::new(per_second, self.reads());
         let begun = pace.begun;
         self.known(|known| known.set_settled(settled));
         self.limits().await?;
@@ -82,10 +100,7 @@ impl<C: Cloud> Swept<C> {
         self.expire(|known| &mut known.security_groups, &groups, begun);
         self.security_groups(&groups).await?;
         self.known(super::Known::prune);
-        Ok(Sweep {
-            calls: self.reads().saturating_sub(pace.before),
-            took: begun.elapsed(),
-        })
+        Ok(pace.end(self.reads()))
     }
 
     async fn sweep_balancers(&self, pace: &Pace) -> Answer<()> {
@@ -161,7 +176,7 @@ impl<C: Cloud> Swept<C> {
 }
 
 /// What went while it was looked at is no failure.
-fn passing<T>(answer: Answer<T>) -> Answer<Option<T>> {
+pub(crate) fn passing<T>(answer: Answer<T>) -> Answer<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
