@@ -94,6 +94,9 @@ pub struct Balancer {
     pub zones: Vec<Zone>,
     /// Its security groups.
     pub security_groups: Vec<String>,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`, where somebody set it.
+    #[serde(default)]
+    pub private_link: Option<String>,
     /// `IpAddressType`.
     pub ip_address_type: String,
     /// `IpamPools`, as it came.
@@ -140,6 +143,7 @@ impl Balancer {
             "Type": self.kind.as_str(),
             "AvailabilityZones": zones,
             "SecurityGroups": self.security_groups,
+            "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic": self.enforced(),
             "IpAddressType": self.ip_address_type,
             "IpamPools": self.pools,
         }))
@@ -148,6 +152,13 @@ impl Balancer {
     /// Elastic IP addresses that it has.
     pub fn kept(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.zones.iter().filter_map(|zone| zone.public)
+    }
+
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`: "on" unless somebody says otherwise (`API_SetSecurityGroups`:
+    /// "The default is `on`"), of Network Load Balancers with security groups.
+    pub(super) fn enforced(&self) -> Option<&str> {
+        let has = self.kind == Kind::Network && !self.security_groups.is_empty();
+        has.then(|| self.private_link.as_deref().unwrap_or("on"))
     }
 
     fn owner(&self) -> &str {
@@ -380,6 +391,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         security_groups: groups,
         ip_address_type: addresses.to_owned(),
         pools,
+        private_link: None,
         attributes: attributes::of_balancer(kind, scheme),
         created: context.now,
         active_at: context

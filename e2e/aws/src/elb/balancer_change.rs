@@ -3,7 +3,7 @@
 use super::balancer::{Balancer, Kind, attach, check_addresses, subnets};
 use super::{arn, surroundings};
 use crate::error::ApiError;
-use crate::input::{text, texts};
+use crate::input::{text, texts, tidy};
 use crate::service::Context;
 use crate::state::Account;
 use serde_json::{Value, json};
@@ -80,6 +80,13 @@ pub(super) fn set_security_groups(
         let message = "You cannot set security groups of a Network Load Balancer that was created without";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
+    let enforced = text(input, "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic");
+    // "[Network Load Balancers] Indicates whether to evaluate inbound security group rules for traffic sent to a Network Load
+    // Balancer through Amazon Web Services PrivateLink."
+    if balancer.kind == Kind::Application && enforced.is_some() {
+        let message = "PrivateLink traffic can only be configured for Network Load Balancers";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
     let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
     attach(
         account,
@@ -92,12 +99,16 @@ pub(super) fn set_security_groups(
             &BTreeMap::new(),
         ),
     )?;
-    account
-        .elb
-        .balancer_mut(&balancer.arn)?
-        .security_groups
-        .clone_from(&groups);
-    Ok(json!({"SecurityGroupIds": groups}))
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.security_groups.clone_from(&groups);
+    if let Some(enforced) = enforced {
+        changed.private_link = Some(enforced.to_owned());
+    }
+    let enforced = changed.enforced();
+    Ok(tidy(json!({
+        "SecurityGroupIds": groups,
+        "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic": enforced,
+    })))
 }
 
 /// `API_SetIpAddressType`.

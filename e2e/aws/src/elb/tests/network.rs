@@ -51,6 +51,36 @@ fn they_stand_in_one_zone_and_without_security_groups_when_none_are_given() {
     assert_eq!(bench.code("CreateLoadBalancer", refused), "ValidationError");
 }
 
+/// `API_SetSecurityGroups`: rules count for PrivateLink unless that is switched off, of Network Load Balancers with groups.
+#[test]
+fn rules_count_for_private_link_until_that_is_switched_off() {
+    const ENFORCED: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    let mut bench = Bench::new();
+    let group = bench.account.ec2.groups().next().unwrap().id.clone();
+    let arn = bench.network("net", json!({"SecurityGroups": [group]}));
+    let told = |bench: &mut Bench, arn: &str| {
+        let told = bench.ok("DescribeLoadBalancers", json!({"LoadBalancerArns": [arn]}));
+        told["LoadBalancers"][0][ENFORCED].clone()
+    };
+    assert_eq!(told(&mut bench, &arn), "on");
+    let set = json!({"LoadBalancerArn": arn, "SecurityGroups": [group], ENFORCED: "off"});
+    assert_eq!(bench.ok("SetSecurityGroups", set)[ENFORCED], "off");
+    // It stays so until somebody says otherwise.
+    bench.ok(
+        "SetSecurityGroups",
+        json!({"LoadBalancerArn": arn, "SecurityGroups": [group]}),
+    );
+    assert_eq!(told(&mut bench, &arn), "off");
+    let open = bench.network("open", json!({}));
+    assert_eq!(told(&mut bench, &open), Value::Null);
+    let application = bench.balancer("app");
+    let set = json!({"LoadBalancerArn": application, "SecurityGroups": [group], ENFORCED: "off"});
+    assert_eq!(
+        bench.code("SetSecurityGroups", set),
+        "InvalidConfigurationRequest"
+    );
+}
+
 /// network/load-balancer-listeners, network/load-balancer-target-groups: which protocols go together.
 #[test]
 fn protocols_of_listeners_and_groups_go_together() {
