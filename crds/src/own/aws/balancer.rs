@@ -1,5 +1,6 @@
 //! `AwsLoadBalancerParameters`.
 
+use super::access::AccessParameters;
 use super::account::AwsAccount;
 use super::listener::ListenerParameters;
 use super::merged;
@@ -29,6 +30,10 @@ use std::collections::BTreeMap;
 #[x_kube(
     validation = Rule::new("!(has(self.securityGroups) && has(self.sourceRanges))")
         .message("securityGroups and sourceRanges exclude each other: whom your own groups let in is up to them"),
+    validation = Rule::new("!(has(self.securityGroups) && has(self.access) && (has(self.access.prefixLists) || has(self.access.pathMtuDiscovery)))")
+        .message("securityGroups and access.prefixLists or access.pathMtuDiscovery exclude each other: whom your own groups let in is up to them"),
+    validation = Rule::new("!((has(self.securityGroups) || has(self.sourceRanges)) && has(self.access) && has(self.access.withoutSecurityGroups) && self.access.withoutSecurityGroups)")
+        .message("access.withoutSecurityGroups and securityGroups or sourceRanges exclude each other"),
     validation = Rule::new("!has(self.sourceRanges) || self.sourceRanges.all(c, isCIDR(c))")
         .message("sourceRanges must hold IP networks such as 10.0.0.0/8 or 2001:db8::/32"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
@@ -78,6 +83,9 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 60), inner(length(min = 1, max = 43)))]
     pub source_ranges: Option<Vec<String>>,
+    /// What else its security groups let in, and what the load balancer gets into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessParameters>,
     /// Attributes of the load balancer, in AWS's words, for example `idle_timeout.timeout_seconds: "120"`. Those that
     /// are not named here stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,6 +203,7 @@ impl AwsLoadBalancerParametersSpec {
             subnets,
             security_groups,
             source_ranges,
+            access,
             attributes,
             cross_zone,
             ssl_policy,
@@ -220,6 +229,7 @@ impl AwsLoadBalancerParametersSpec {
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,
             source_ranges,
+            access: both(access, base.access.as_ref(), AccessParameters::over),
             attributes: merged(attributes, base.attributes.as_ref()),
             cross_zone: cross_zone.or(base.cross_zone),
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),

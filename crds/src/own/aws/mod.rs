@@ -4,6 +4,7 @@
 //! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS. An `AwsTargetGroupBinding` has pods
 //! in what somebody else made.
 
+mod access;
 mod account;
 mod backend;
 mod balancer;
@@ -15,6 +16,7 @@ mod target_group;
 #[cfg(test)]
 mod tests;
 
+pub use access::AccessParameters;
 pub use account::AwsAccount;
 pub use backend::{AwsBackend, AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
 pub use balancer::{

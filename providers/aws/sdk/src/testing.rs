@@ -12,6 +12,7 @@ mod life;
 mod network;
 mod scale;
 mod secrets;
+mod shared;
 mod shield;
 mod simulator;
 mod tls;

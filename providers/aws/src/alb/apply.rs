@@ -1,11 +1,13 @@
 //! Carrying out one change.
 
-use super::step::{Call, Group, Id, Ledger, Step};
+use super::shared;
+use super::step::{Call, Group, Id, Ledger, Refusal, Step};
 use crate::cloud::{
     Action, Answer, Arn, Clients, Cloud, CloudError, Forward, Kind, ListenerSettings, ListenerTls,
     NewBalancer, NewGroup, NewListener, NewProtection, NewRule, NewTargetGroup, NewTrustStore, RuleSettings,
 };
 use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
+use gatewright_aws_core::access::Backend;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{self as wanted, Import, Listener, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{self, Rule};
@@ -57,7 +59,10 @@ impl<C: Cloud> Caller<'_, C> {
                 }
                 gone_is_fine(cloud.delete_trust_store(arn).await)
             }
-            Call::CreateSecurityGroup(new) => self.create_security_group(new).await,
+            Call::CreateSecurityGroup(new) => self.create_security_group(Id::SecurityGroup, new).await,
+            Call::CreateBackendGroup(new) => self.create_security_group(Id::BackendGroup, new).await,
+            Call::Admit(node, ports) => cloud.admit(node, &self.arn(&Id::BackendGroup)?, ports).await,
+            Call::Refuse(refusal) => self.refuse(refusal).await,
             Call::Authorize(ingress) => cloud.authorize(&self.arn(&Id::SecurityGroup)?, ingress).await,
             Call::Revoke(group, ingress) => gone_is_fine(cloud.revoke(group, ingress).await),
             Call::CreateTargetGroup(id, new) => {
@@ -88,8 +93,9 @@ impl<C: Cloud> Caller<'_, C> {
             }
             Call::SetSecurityGroups(wanted) => {
                 let groups = self.security_groups(wanted)?;
+                let private_link = wanted.access.private_link;
                 cloud
-                    .set_security_groups(&self.arn(&Id::Balancer)?, &groups)
+                    .set_security_groups(&self.arn(&Id::Balancer)?, &groups, private_link)
                     .await
             }
             Call::SetIpAddressType(wanted) => {
@@ -204,10 +210,25 @@ impl<C: Cloud> Caller<'_, C> {
         }
     }
 
-    async fn create_security_group(&self, new: &NewGroup) -> Answer<()> {
+    async fn refuse(&self, refusal: &Refusal) -> Answer<()> {
+        let Refusal {
+            node,
+            group,
+            vpc,
+            cluster,
+            ports,
+        } = refusal;
+        let ports = shared::unneeded(self.cloud, (cluster, vpc), ports).await?;
+        if ports.is_empty() {
+            return Ok(());
+        }
+        gone_is_fine(self.cloud.refuse(node, group, &ports).await)
+    }
+
+    async fn create_security_group(&self, of: Id, new: &NewGroup) -> Answer<()> {
         let error = match self.cloud.create_security_group(new).await {
             Ok(id) => {
-                self.ledger.note(Id::SecurityGroup, id);
+                self.ledger.note(of, id);
                 return Ok(());
             }
             Err(error) if error.kind == ErrorKind::NotOurs => error,
@@ -320,10 +341,18 @@ impl<C: Cloud> Caller<'_, C> {
     }
 
     fn security_groups(&self, wanted: &Balancer) -> Answer<BTreeSet<Arn>> {
-        Ok(match &wanted.security_groups {
+        let mut groups = match &wanted.security_groups {
             SecurityGroups::Managed(_) => BTreeSet::from([self.arn(&Id::SecurityGroup)?]),
             SecurityGroups::Given(ids) => ids.iter().cloned().map(Arn).collect(),
-        })
+        };
+        match &wanted.access.backend {
+            Some(Backend::Shared(_)) => {
+                groups.insert(self.arn(&Id::BackendGroup)?);
+            }
+            Some(Backend::Given(ids)) => groups.extend(ids.iter().cloned().map(Arn)),
+            None => {}
+        }
+        Ok(groups)
     }
 
     fn listener(&self, wanted: &Listener) -> Answer<ListenerSettings> {

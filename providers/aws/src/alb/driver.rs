@@ -6,7 +6,7 @@ use super::prepare::{Certificates, GivenGroups, Networks};
 use super::step::Step;
 use super::{addresses, apply, bindings, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
-use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use crate::owner::{CLUSTER, Owner, PORTS, Tags, gateway_of, shared, value};
 use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
@@ -135,6 +135,7 @@ impl<C: Cloud> ElbDriver<C> {
         let cluster = &self.manner.cluster;
         let marks = Tags::from([(CLUSTER.into(), value(cluster))]);
         let mut gateways = BTreeSet::new();
+        let mut shared_in_use = false;
         for kind in [
             Kind::Balancer,
             Kind::TargetGroup,
@@ -147,7 +148,12 @@ impl<C: Cloud> ElbDriver<C> {
                 .find(kind, &marks)
                 .await
                 .map_err(|error| about(error, cluster))?;
+            shared_in_use |= found.iter().any(|found| found.tags.contains_key(PORTS));
             gateways.extend(found.iter().filter_map(|found| gateway_of(cluster, &found.tags)));
+        }
+        // What all share is left of no Gateway as long as one needs it.
+        if shared_in_use {
+            gateways.remove(&shared());
         }
         Ok(gateways)
     }

@@ -15,6 +15,7 @@ pub mod observed;
 pub mod plan;
 mod pools;
 pub mod prepare;
+pub mod shared;
 pub mod step;
 
 pub use driver::{AlbDriver, ElbDriver, Request, Settings};

@@ -1,5 +1,6 @@
 //! What exists for one Gateway.
 
+use super::shared::Shared;
 use crate::cloud::{
     Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
 };
@@ -18,6 +19,8 @@ pub struct Observed {
     pub target_groups: BTreeMap<Arn, SeenGroup>,
     /// Security groups.
     pub security_groups: BTreeMap<Arn, Group>,
+    /// What it shares with other Gateways.
+    pub shared: Shared,
     /// Certificates that were imported, with their tags.
     pub certificates: BTreeMap<Arn, Tags>,
     /// Trust stores, with their tags.

@@ -28,6 +28,8 @@ pub struct Balancer {
     pub addresses: BTreeMap<Str, StaticAddress>,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`; of Network Load Balancers with security groups.
+    pub private_link: Option<bool>,
     /// `DNSName`.
     pub dns_name: Str,
     /// `State`.
@@ -97,11 +99,13 @@ pub trait Balancers {
         addresses: &BTreeMap<Str, StaticAddress>,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `SetSecurityGroups`: to exactly these ids.
+    /// `SetSecurityGroups`: to exactly these ids, and whether their rules count for what comes through PrivateLink; `None`
+    /// leaves that as it is.
     fn set_security_groups(
         &self,
         arn: &Arn,
         groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
     ) -> impl Future<Output = Answer<()>> + Send;
 
     /// `SetIpAddressType`.

@@ -52,6 +52,8 @@ impl State {
             subnets: new.subnets.clone(),
             addresses: new.addresses.clone(),
             security_groups: new.security_groups.clone(),
+            private_link: (new.kind == BalancerKind::Network && !new.security_groups.is_empty())
+                .then_some(true),
             dns_name: format!("{}-{}.eu-central-1.elb.amazonaws.com", new.name, self.next).into(),
             state: if active {
                 Phase::Active
@@ -198,7 +200,12 @@ impl Balancers for Connection {
         .await
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let what = (Action::Update, arn.0.clone());
         self.write("SetSecurityGroups", what, |state| {
             state.check_groups(groups)?;
@@ -206,7 +213,9 @@ impl Balancers for Connection {
             // "You can't associate a security group with an NLB that was made without" (load-balancer-security-groups.html).
             let without = kept.of.security_groups.is_empty() || groups.is_empty();
             valid(kept.of.kind == BalancerKind::Application || !without)?;
+            valid(kept.of.kind == BalancerKind::Network || private_link.is_none())?;
             kept.of.security_groups.clone_from(groups);
+            kept.of.private_link = private_link.or(kept.of.private_link);
             Ok(())
         })
         .await

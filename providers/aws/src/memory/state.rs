@@ -140,6 +140,7 @@ impl State {
                 name: id.into(),
                 vpc: "vpc-1".into(),
                 ingress: BTreeSet::new(),
+                from_groups: BTreeSet::new(),
                 tags: Tags::new(),
             };
             state.security_groups.insert(group.id.clone(), group);

@@ -1,5 +1,6 @@
 //! The driver on AWS in memory: the contract, and what it promises beyond.
 
+mod backend;
 mod bindings;
 mod contract;
 mod counts;

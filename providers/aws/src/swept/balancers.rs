@@ -112,10 +112,15 @@ impl<C: Cloud> Balancers for Swept<C> {
         self.write(&[arn], touch, write).await
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let touch = |known: &mut Known| known.drop(ON, arn);
-        self.write(&[arn], touch, self.0.cloud.set_security_groups(arn, groups))
-            .await
+        let write = self.0.cloud.set_security_groups(arn, groups, private_link);
+        self.write(&[arn], touch, write).await
     }
 
     async fn set_ip_address_type(&self, arn: &Arn, wanted: IpAddressType) -> Answer<()> {

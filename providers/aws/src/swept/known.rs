@@ -1,5 +1,7 @@
 //! Everything that is known of an account and region.
 
+mod others;
+
 use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
@@ -67,6 +69,8 @@ pub struct Known {
     limits: Option<(AlbLimits, Instant)>,
     network_limits: Option<(NlbLimits, Instant)>,
     certificates: Option<(Vec<CertificateDetails>, Instant)>,
+    /// Groups that others gave over for rules, by cluster.
+    node_groups: BTreeMap<Str, (Vec<Group>, Instant)>,
 }
 
 impl Known {
@@ -98,6 +102,7 @@ impl Known {
             limits: None,
             network_limits: None,
             certificates: None,
+            node_groups: BTreeMap::new(),
         }
     }
 
@@ -478,35 +483,5 @@ impl Known {
         self.tags.retain(keep);
         self.children.retain(|arn, _| keep(arn));
         self.parents.retain(|arn, _| keep(arn));
-    }
-
-    /// Quotas, if they were read a moment ago.
-    pub fn limits(&self) -> Option<AlbLimits> {
-        let (limits, at) = self.limits.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| limits.clone())
-    }
-
-    pub fn set_limits(&mut self, limits: AlbLimits) {
-        self.limits = Some((limits, Instant::now()));
-    }
-
-    /// The same of Network Load Balancers.
-    pub fn network_limits(&self) -> Option<NlbLimits> {
-        let (limits, at) = self.network_limits.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| limits.clone())
-    }
-
-    pub fn set_network_limits(&mut self, limits: NlbLimits) {
-        self.network_limits = Some((limits, Instant::now()));
-    }
-
-    /// All certificates, if they were read a moment ago.
-    pub fn certificates(&self) -> Option<Vec<CertificateDetails>> {
-        let (found, at) = self.certificates.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| found.clone())
-    }
-
-    pub fn set_certificates(&mut self, found: Option<Vec<CertificateDetails>>) {
-        self.certificates = found.map(|found| (found, Instant::now()));
     }
 }

@@ -81,6 +81,7 @@ impl<C: Cloud> Swept<C> {
         let groups = self.known(|known| known.ours(Kind::SecurityGroup));
         self.expire(|known| &mut known.security_groups, &groups, begun);
         self.security_groups(&groups).await?;
+        self.known(super::Known::forget_node_groups);
         self.known(super::Known::prune);
         Ok(Sweep {
             calls: self.reads().saturating_sub(pace.before),

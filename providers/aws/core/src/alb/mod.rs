@@ -8,6 +8,7 @@ pub mod lower;
 pub mod rule;
 pub mod settings;
 
+use crate::access::Access;
 use crate::network::{BalancerKind, IpAddressType, Scheme, SecurityGroups, StaticAddress, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};
 use crate::trust_store::{TrustStore, TrustStoreId};
@@ -64,6 +65,9 @@ pub struct Balancer {
     pub addresses: BTreeMap<Str, StaticAddress>,
     /// Security groups.
     pub security_groups: SecurityGroups,
+    /// What else it has of security groups.
+    #[serde(default)]
+    pub access: Access,
     /// Attributes that are set; others are left as they are.
     pub attributes: BTreeMap<Str, Str>,
 }

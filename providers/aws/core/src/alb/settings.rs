@@ -2,6 +2,7 @@
 
 use super::before::Before;
 use crate::Str;
+use crate::access::AccessSettings;
 use crate::certificate::Found;
 use crate::limits::AlbLimits;
 use crate::network::{IpAddressType, Scheme, Subnet};
@@ -34,6 +35,8 @@ pub struct Settings {
     pub security_groups: Option<BTreeSet<Str>>,
     /// Networks that the managed security group lets in; empty for all.
     pub sources: BTreeSet<IpNet>,
+    /// What else is asked of security groups.
+    pub access: AccessSettings,
     /// Bucket in which bundles of authorities lie.
     pub trust_store_bucket: Option<Str>,
     /// Web ACL of AWS WAF, by ARN.
@@ -71,6 +74,7 @@ impl Settings {
             tags: BTreeMap::new(),
             security_groups: None,
             sources: BTreeSet::new(),
+            access: AccessSettings::default(),
             trust_store_bucket: None,
             web_acl: None,
             shield: false,
@@ -249,6 +253,8 @@ pub struct Surroundings {
     pub blocks: BTreeSet<IpNet>,
     /// The subnets chosen for the load balancer, one for each zone.
     pub subnets: BTreeSet<Subnet>,
+    /// Security groups of nodes and pods in the VPC that were given over to rules for load balancers, by id.
+    pub node_groups: BTreeSet<Str>,
     /// Nodes that may take traffic, by name.
     pub nodes: BTreeMap<Str, Node>,
     /// Certificates in ACM; empty where nothing depends on them ([`super::lower::needs_certificates`]).

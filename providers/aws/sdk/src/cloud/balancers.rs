@@ -4,6 +4,7 @@ use super::convert::{attributes, balancer, pairs, tags_to_elb, texts};
 use super::{ELB, existing, failed, gone_is_fine, odd};
 use crate::Account;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
+use aws_sdk_elasticloadbalancingv2::types::EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum as Enforced;
 use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::{IpAddressType, StaticAddress};
@@ -154,9 +155,17 @@ impl Balancers for Account {
         Ok(())
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let request = self.elb.set_security_groups().load_balancer_arn(&*arn.0);
-        let request = request.set_security_groups(Some(texts(groups)));
+        let enforced = private_link.map(|on| if on { Enforced::On } else { Enforced::Off });
+        let request = request
+            .set_security_groups(Some(texts(groups)))
+            .set_enforce_security_group_inbound_rules_on_private_link_traffic(enforced);
         request.send().await.map_err(failed(ELB, "SetSecurityGroups"))?;
         Ok(())
     }

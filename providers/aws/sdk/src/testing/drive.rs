@@ -231,6 +231,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
                 })
                 .collect(),
             addresses: BTreeMap::new(),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-web".into(),
                 ingress: [ingress(8080), ingress(8443)].into(),

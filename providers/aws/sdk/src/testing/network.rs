@@ -29,10 +29,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A target that answers with its name.
-async fn echo(name: &'static str) -> SocketAddr {
+pub(super) async fn echo(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -97,7 +97,7 @@ async fn allocate(services: SocketAddr, cloud: &Account) -> StaticAddress {
     }
 }
 
-fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
+pub(super) fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
     let target = |at: &SocketAddr| group::Target {
         id: TargetAddress::Ip(at.ip()),
         port: at.port(),
@@ -123,7 +123,7 @@ fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
     }
 }
 
-async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
+pub(super) async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
     let deadline = Instant::now() + PATIENCE;
     let request = Request {
         target: target.clone(),
@@ -208,6 +208,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             }]
             .into(),
             addresses: BTreeMap::from([(subnet.id.clone(), address.clone())]),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-mail".into(),
                 ingress: [Ingress {

@@ -57,6 +57,7 @@ fn gateway(number: usize, routes: usize) -> Target {
                     zone: format!("eu-central-1{zone}").into(),
                 })
                 .into(),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: name.as_str().into(),
                 ingress: BTreeSet::from([Ingress {

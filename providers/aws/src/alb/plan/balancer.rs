@@ -1,16 +1,23 @@
 //! The load balancer, and those that it replaces.
 
-use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource, shield};
+use super::{
+    BACKEND_GROUP, BALANCER, BALANCER_ATTRIBUTES, Note, PRIVATE_LINK, Phase, Planner, SECURITY_GROUP, fields,
+    resource, shield,
+};
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
 use crate::alb::step::{Call, Id};
 use crate::cloud::{self, Arn, Attributes, Kind};
 use crate::owner::{RETIRED, Tags};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Backend;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::network::{SecurityGroups, StaticAddress};
 use gatewright_provider_api::contract::Resource;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether rules of security groups count for what comes through PrivateLink, in words of changes.
+const ENFORCED: &str = "enforceOnPrivateLink";
 
 impl Planner<'_> {
     /// The wanted load balancer in words of changes.
@@ -28,23 +35,27 @@ impl Planner<'_> {
     fn make_balancer(&mut self) {
         let wanted = &self.target.balancer;
         let of = self.balancer_resource();
-        let security_group = match &wanted.security_groups {
-            SecurityGroups::Managed(group) => Some(resource(SECURITY_GROUP, group.name.clone())),
-            SecurityGroups::Given(_) => None,
-        };
+        let (_, groups) = self.wanted_groups();
         let why = if self.observed.balancers.is_empty() {
             "the Gateway has none"
         } else {
             "what cannot change differs: it takes the place of the one before"
         };
-        let note = Note::create(of.clone(), why).needs(self.changes.only_made(security_group));
+        let note = Note::create(of.clone(), why).needs(self.changes.only_made(groups));
         let tags = self.balancer_tags(None);
         self.push(Phase::Build, note, Call::CreateBalancer(wanted.clone(), tags));
         if !wanted.attributes.is_empty() {
             let (set, fields) = fields::attributes(&wanted.attributes, &Attributes::new());
             let attributes = resource(BALANCER_ATTRIBUTES, wanted.name.clone());
-            let note = Note::update(attributes, fields, "they are wanted so").needs([of]);
+            let note = Note::update(attributes, fields, "they are wanted so").needs([of.clone()]);
             self.push(Phase::Build, note, Call::SetBalancerAttributes(set));
+        }
+        // They count unless somebody says otherwise (API_SetSecurityGroups).
+        if wanted.access.private_link == Some(false) {
+            let link = resource(PRIVATE_LINK, wanted.name.clone());
+            let change = fields::change(ENFORCED, Some(&true), Some(&false));
+            let note = Note::update(link, vec![change], "they are wanted so").needs([of]);
+            self.push(Phase::Build, note, Call::SetSecurityGroups(wanted.clone()));
         }
     }
 
@@ -66,6 +77,7 @@ impl Planner<'_> {
             let note = Note::update(of.clone(), changes, "its subnets differ");
             self.push(Phase::Build, note, Call::SetSubnets(subnets, addresses));
         }
+        self.note_ports(seen);
         self.change_security_groups(seen);
         if wanted.ip_address_type != balancer.ip_address_type {
             let change = fields::change(
@@ -100,32 +112,69 @@ impl Planner<'_> {
     fn change_security_groups(&mut self, seen: &SeenBalancer) {
         let wanted = &self.target.balancer;
         let balancer = &seen.balancer;
-        let (groups, made) = match &wanted.security_groups {
-            SecurityGroups::Managed(group) => {
-                let arns = self
-                    .changes
-                    .ledger
-                    .get(&Id::SecurityGroup)
-                    .map(|arn| BTreeSet::from([arn]));
-                (arns, Some(resource(SECURITY_GROUP, group.name.clone())))
-            }
-            SecurityGroups::Given(ids) => (Some(ids.iter().cloned().map(Arn).collect()), None),
-        };
-        if groups.as_ref() == Some(&balancer.security_groups) {
+        let (groups, made) = self.wanted_groups();
+        let mut changes = Vec::new();
+        if groups.as_ref() != Some(&balancer.security_groups) {
+            let to: Vec<String> = match &groups {
+                Some(groups) => groups.iter().map(ToString::to_string).collect(),
+                None => made.iter().map(|made| made.id.to_string()).collect(),
+            };
+            changes.push(fields::change(
+                "securityGroups",
+                Some(&balancer.security_groups),
+                Some(&to),
+            ));
+        }
+        let link = wanted.access.private_link;
+        if link.is_some() && link != balancer.private_link {
+            changes.push(fields::change(
+                ENFORCED,
+                balancer.private_link.as_ref(),
+                link.as_ref(),
+            ));
+        }
+        if changes.is_empty() {
             return;
         }
-        let to: Vec<String> = match (&groups, &made) {
-            (Some(groups), _) => groups.iter().map(ToString::to_string).collect(),
-            (None, made) => made.iter().map(|made| made.id.to_string()).collect(),
-        };
-        let change = fields::change("securityGroups", Some(&balancer.security_groups), Some(&to));
         let of = self.balancer_resource();
-        let note = Note::update(of.clone(), vec![change], "its security groups differ")
+        let note = Note::update(of.clone(), changes, "its security groups differ")
             .needs(self.changes.only_made(made));
         for group in &balancer.security_groups {
             self.changes.release(&balancer.arn, group, &of);
         }
         self.push(Phase::Build, note, Call::SetSecurityGroups(wanted.clone()));
+    }
+
+    /// Security groups that the load balancer is to have, as far as they exist all, and those of them that are ours.
+    fn wanted_groups(&self) -> (Option<BTreeSet<Arn>>, Vec<Resource>) {
+        let wanted = &self.target.balancer;
+        let ledger = &self.changes.ledger;
+        let mut made = Vec::new();
+        let mut groups: Option<BTreeSet<Arn>> = match &wanted.security_groups {
+            SecurityGroups::Managed(group) => {
+                made.push(resource(SECURITY_GROUP, group.name.clone()));
+                ledger.get(&Id::SecurityGroup).map(|arn| BTreeSet::from([arn]))
+            }
+            SecurityGroups::Given(ids) => Some(ids.iter().cloned().map(Arn).collect()),
+        };
+        match &wanted.access.backend {
+            Some(Backend::Shared(shared)) => {
+                made.push(resource(BACKEND_GROUP, shared.name.clone()));
+                groups = groups
+                    .zip(ledger.get(&Id::BackendGroup))
+                    .map(|(mut groups, arn)| {
+                        groups.insert(arn);
+                        groups
+                    });
+            }
+            Some(Backend::Given(ids)) => {
+                if let Some(groups) = &mut groups {
+                    groups.extend(ids.iter().cloned().map(Arn));
+                }
+            }
+            None => {}
+        }
+        (groups, made)
     }
 
     /// Load balancers of before: they stay until the new one serves and its address has spread, then they go.

@@ -1,10 +1,11 @@
 //! Finding the changes that lead from what exists to what is wanted. Pure.
 //!
-//! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security group, target groups
+//! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security groups, target groups
 //! with their targets, load balancer, its web ACL, listeners, rules, its protection; then everything that lets go; then deletions in reverse.
 //! The one exception: where the quota of rules has no room for the new beside the old, as many old ones go first as
 //! are needed.
 
+mod backend;
 mod balancer;
 mod certificates;
 mod fields;
@@ -37,9 +38,10 @@ use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resou
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
-pub const ORDER: [&str; 16] = [
+pub const ORDER: [&str; 17] = [
     CERTIFICATE,
     TRUST_STORE,
+    BACKEND_GROUP,
     SECURITY_GROUP,
     SECURITY_GROUP_RULES,
     TARGET_GROUP,
@@ -58,6 +60,9 @@ pub const ORDER: [&str; 16] = [
 
 pub(super) const CERTIFICATE: &str = "certificate";
 pub(super) const TRUST_STORE: &str = "trust store";
+pub(super) const BACKEND_GROUP: &str = "shared security group";
+pub(super) const BACKEND_RULES: &str = "rules for load balancers";
+pub(super) const PRIVATE_LINK: &str = "PrivateLink rules";
 pub(super) const SECURITY_GROUP: &str = "security group";
 pub(super) const SECURITY_GROUP_RULES: &str = "security group rules";
 pub(super) const TARGET_GROUP: &str = "target group";
@@ -92,6 +97,7 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
             let mut planner = Planner::new(manner, &target, observed);
             planner.certificates();
             planner.trust_stores();
+            planner.backend_group();
             planner.security_group();
             planner.target_groups();
             planner.balancer();
@@ -100,10 +106,11 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
             planner.listeners();
             planner.tags();
             planner.retirement();
+            planner.backend_rules();
             planner.leftovers();
             planner.changes.into_plan()
         }
-        None => removal::remove(observed),
+        None => removal::remove(manner, observed),
     }
 }
 
@@ -122,6 +129,8 @@ enum Phase {
     DeleteBalancers,
     DeleteTargetGroups,
     DeleteSecurityGroups,
+    DeleteBackendRules,
+    DeleteBackendGroup,
     DeleteTrustStores,
     DeleteCertificates,
 }

@@ -29,6 +29,10 @@ impl Planner<'_> {
         if let Some(acl) = &self.target.web_acl {
             tags.insert(owner::WEB_ACL.into(), acl.clone());
         }
+        // On one that stands already it is written before all else.
+        if let Some(ports) = self.ports_note().filter(|_| seen.is_none()) {
+            tags.insert(owner::PORTS.into(), ports);
+        }
         if self.is_noted(seen) {
             tags.insert(owner::SHIELD.into(), owner::ADVANCED.into());
         }

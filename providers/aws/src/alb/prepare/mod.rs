@@ -1,6 +1,7 @@
 //! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
 //! and the lowering of both.
 
+mod access;
 mod adopt;
 mod backends;
 mod certificates;
@@ -44,6 +45,8 @@ pub struct Networks(Mutex<BTreeMap<Str, (u64, Arc<Network>)>>);
 struct Network {
     vpc: Vpc,
     subnets: Vec<SubnetDetails>,
+    /// Security groups that were given over to rules for load balancers.
+    node_groups: BTreeSet<Str>,
 }
 
 impl Networks {
@@ -73,8 +76,9 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         let cluster = self.cluster();
         let mut settings = settings(cluster, balancer, parameters)
             .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
-        let adopted = self.adopted(&balancer.gateway, &parameters.balancer).await?;
-        if let Some(adopted) = &adopted {
+        let mut adopted = self.adopted(&balancer.gateway, &parameters.balancer).await?;
+        if let Some(adopted) = &mut adopted {
+            self.without_shared(&mut adopted.security_groups).await?;
             adopt::inherit(&mut settings, &parameters.balancer, adopted)
                 .map_err(|message| invalid("load balancer", &adopted.name, message))?;
         }
@@ -116,6 +120,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
                 }
             },
         };
+        fault = fault.or_else(|| access::fault(&settings, vpc, &network.node_groups));
         let limits = self
             .cloud()
             .limits()
@@ -130,6 +135,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
                 .filter_map(|block| block.parse().ok())
                 .collect(),
             subnets,
+            node_groups: network.node_groups.clone(),
             nodes: nodes::instances(&parameters.nodes),
             certificates: if needs_certificates(balancer.listeners.values().map(Arc::as_ref), &settings.ports)
             {
@@ -193,7 +199,18 @@ impl<C: Cloud> ElbDriver<C> {
             .subnets(id)
             .await
             .map_err(|error| about(error, "subnets of", id))?;
-        Ok(self.networks().put(Network { vpc, subnets }, now))
+        let given = self
+            .cloud()
+            .node_groups(self.cluster())
+            .await
+            .map_err(|error| about(error, "security groups of", id))?;
+        let here = given.into_iter().filter(|group| group.vpc == vpc.id);
+        let network = Network {
+            node_groups: here.map(|group| group.id.0).collect(),
+            vpc,
+            subnets,
+        };
+        Ok(self.networks().put(network, now))
     }
 }
 

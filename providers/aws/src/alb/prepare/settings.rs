@@ -1,5 +1,6 @@
 //! Parameters of users as settings of the lowering.
 
+use super::access;
 use super::backends::backend;
 use super::routes::route;
 use super::{map, set};
@@ -31,6 +32,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         subnets: _,
         security_groups,
         source_ranges,
+        access: wanted_access,
         attributes,
         cross_zone,
         ssl_policy,
@@ -71,6 +73,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         tags: map(tags.as_ref()),
         security_groups: security_groups.as_deref().map(set),
         sources,
+        access: wanted_access.as_ref().map(access::settings).unwrap_or_default(),
         trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
         web_acl: web_acl.as_deref().map(Into::into),
         shield: shield_advanced.unwrap_or_default(),

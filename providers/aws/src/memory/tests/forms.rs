@@ -4,6 +4,7 @@ use crate::alb::{AlbDriver, Request, Settings};
 use crate::cloud::Cloud;
 use crate::memory::{Connection, Delays, Memory};
 use crate::swept::{Ages, Swept};
+use gatewright_aws_core::access::Access;
 use gatewright_aws_core::alb::before::{Before, Login, Oidc};
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
@@ -40,6 +41,7 @@ pub fn bare() -> Target {
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),
+            access: Access::default(),
             attributes: BTreeMap::new(),
         },
         listeners: BTreeMap::new(),

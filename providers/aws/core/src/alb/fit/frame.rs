@@ -77,7 +77,9 @@ fn listeners(
     }
     target.listeners.retain(|port, _| kept.contains(port));
     if let SecurityGroups::Managed(group) = &mut target.balancer.security_groups {
-        group.ingress.retain(|ingress| kept.contains(&ingress.port));
+        group
+            .ingress
+            .retain(|ingress| ingress.is_too_long() || kept.contains(&ingress.port));
     }
 }
 

@@ -13,6 +13,7 @@ mod ports;
 
 use super::settings::Surroundings;
 use crate::Str;
+use crate::access::access;
 use crate::alb::listener::{Listener, Transport};
 use crate::alb::lower::Waits;
 use crate::alb::lower::context::Context as Plain;
@@ -72,7 +73,7 @@ pub fn lower_and_wait(
         scheme: settings.scheme,
         // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
         // (create-listener.html).
-        open: quic.is_some(),
+        open: quic.is_some() || settings.access.without,
     };
     let name = names::balancer(
         &settings.cluster,
@@ -165,21 +166,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "protect the addresses, and leave shieldAdvanced out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
-    if context.quic.is_some() && context.plain.settings.security_groups.is_some() {
-        let why =
-            "securityGroups: a load balancer that takes QUIC has none; everybody who reaches it comes in";
-        let _ = report.refuse(
-            &place("spec.infrastructure.parametersRef"),
-            why,
-            "filter at the targets",
-        );
-    } else if context.quic.is_some() && !context.plain.settings.sources.is_empty() {
-        let why = "sourceRanges: a load balancer that takes QUIC has no security groups; everybody who reaches it comes in";
-        let _ = report.refuse(
-            &place("spec.infrastructure.parametersRef"),
-            why,
-            "filter at the targets",
-        );
+    let place_of_parameters = place("spec.infrastructure.parametersRef");
+    if is_open(context) {
+        open(context, report, &place_of_parameters);
+    } else {
+        frame::own_groups(context.plain.settings, report, &place_of_parameters);
     }
     for route in balancer.http_routes.values() {
         let object = format!("{} {}", route.key.kind.as_str(), route.key.object);
@@ -217,6 +208,37 @@ fn review(context: &Context<'_>, report: &mut Report) {
     }
 }
 
+/// Whether it has no security groups.
+const fn is_open(context: &Context<'_>) -> bool {
+    context.quic.is_some() || context.plain.settings.access.without
+}
+
+/// Settings of security groups, where there are none.
+fn open(context: &Context<'_>, report: &mut Report, place: &Place) {
+    let settings = context.plain.settings;
+    let access = &settings.access;
+    let what = if context.quic.is_some() {
+        "that takes QUIC"
+    } else {
+        "with access.withoutSecurityGroups"
+    };
+    let set = [
+        ("securityGroups", settings.security_groups.is_some()),
+        ("sourceRanges", !settings.sources.is_empty()),
+        ("access.prefixLists", !access.prefix_lists.is_empty()),
+        ("access.pathMtuDiscovery", access.path_mtu),
+        ("access.enforceOnPrivateLink", access.private_link.is_some()),
+        ("access.backendSecurityGroups", !access.backend_groups.is_empty()),
+        ("access.manageBackendRules", access.backend_rules == Some(true)),
+    ];
+    for (name, _) in set.into_iter().filter(|(_, set)| *set) {
+        let why = format!(
+            "{name}: a load balancer {what} has no security groups; everybody who reaches it comes in"
+        );
+        let _ = report.refuse(place, &why, "filter at the targets");
+    }
+}
+
 /// The load balancer.
 fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) -> Balancer {
     let Plain {
@@ -231,7 +253,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         attributes.insert("load_balancing.cross_zone.enabled".into(), value);
     }
     let security_groups = match &settings.security_groups {
-        _ if context.quic.is_some() => SecurityGroups::Given(BTreeSet::new()),
+        _ if is_open(context) => SecurityGroups::Given(BTreeSet::new()),
         Some(given) => SecurityGroups::Given(given.clone()),
         None => {
             let ports = listeners.values().flat_map(|listener| {
@@ -256,6 +278,11 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         ip_address_type: settings.ip_address_type,
         subnets: stand.subnets,
         addresses: stand.addresses,
+        access: access(
+            &settings.access,
+            (&settings.cluster, &surroundings.vpc),
+            (&security_groups, &surroundings.node_groups),
+        ),
         security_groups,
         attributes,
     }

@@ -1,6 +1,7 @@
 //! What is wanted on AWS, as text: a line for each rule.
 
 use super::world;
+use gatewright_aws_core::access::{Access, Backend};
 use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, ListenerTls, MutualAuthentication, Verification,
@@ -142,6 +143,7 @@ fn balancer(found: &Balancer) -> String {
         ip_address_type,
         subnets,
         security_groups,
+        access,
         attributes,
     } = found;
     let subnets: Vec<&str> = subnets.iter().map(|subnet| &*subnet.id).collect();
@@ -149,12 +151,20 @@ fn balancer(found: &Balancer) -> String {
         SecurityGroups::Given(groups) => format!("groups {}", joined(groups)),
         SecurityGroups::Managed(managed) => {
             let rules = managed.ingress.iter();
-            let rules: Vec<String> = rules
-                .map(|rule| format!("{}/{} from {}", rule.protocol, rule.port, rule.source))
-                .collect();
+            let rules: Vec<String> = rules.map(ToString::to_string).collect();
             format!("lets in {}", rules.join(" + "))
         }
     };
+    let Access {
+        backend,
+        private_link,
+    } = access;
+    let backend = match backend {
+        None => String::new(),
+        Some(Backend::Given(groups)) => format!(", to targets as {}", joined(groups)),
+        Some(Backend::Shared(shared)) => format!(", to {} as {}", joined(&shared.nodes), shared.name),
+    };
+    let link = private_link.map_or_else(String::new, |on| format!(", rules for PrivateLink {on}"));
     let kind = if kind.is_application() { "" } else { " Network" };
     let kept: String = addresses
         .iter()
@@ -164,7 +174,7 @@ fn balancer(found: &Balancer) -> String {
         })
         .collect();
     format!(
-        "{name}{kind} {scheme:?} {ip_address_type:?} in {vpc} {}{kept}, {groups}{}",
+        "{name}{kind} {scheme:?} {ip_address_type:?} in {vpc} {}{kept}, {groups}{backend}{link}{}",
         subnets.join("+"),
         attributes
             .iter()

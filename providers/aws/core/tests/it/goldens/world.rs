@@ -97,6 +97,13 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
             "internet-facing" => settings.scheme = Scheme::InternetFacing,
             "sources" => settings.sources = ["192.0.2.1/24".parse().unwrap()].into(),
+            "prefix list" => settings.access.prefix_lists = ["pl-0123456789abcdef0".into()].into(),
+            "path mtu" => settings.access.path_mtu = true,
+            "without groups" => settings.access.without = true,
+            "private link" => settings.access.private_link = Some(false),
+            "backend groups" => settings.access.backend_groups = ["sg-0fedcba9876543210".into()].into(),
+            "backend rules" => settings.access.backend_rules = Some(true),
+            "no backend rules" => settings.access.backend_rules = Some(false),
             "own groups" => settings.security_groups = Some(["sg-0123456789abcdef0".into()].into()),
             "certificate" => {
                 let port = settings.ports.entry(443).or_default();

@@ -68,6 +68,11 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
             .iter()
             .map(|id| Arn(id.as_str().into()))
             .collect(),
+        private_link: match balancer.enforce_security_group_inbound_rules_on_private_link_traffic() {
+            Some("on") => Some(true),
+            Some("off") => Some(false),
+            _ => None,
+        },
         dns_name: balancer.dns_name().unwrap_or_default().into(),
         state: state(balancer.state()).ok_or("State")?,
     })

@@ -51,7 +51,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         "{read:?}"
     );
     cloud
-        .set_security_groups(&arn, &BTreeSet::from([group.clone()]))
+        .set_security_groups(&arn, &BTreeSet::from([group.clone()]), None)
         .await
         .unwrap();
     cloud.set_subnets(&arn, &two, &BTreeMap::new()).await.unwrap();
