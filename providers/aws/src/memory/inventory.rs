@@ -267,7 +267,7 @@ impl State {
                 private_link,
                 ..
             } = &kept.of;
-            let groups: Vec<String> = security_groups.iter().map(named).collect();
+            let groups: BTreeSet<String> = security_groups.iter().map(named).collect();
             return format!(
                 "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?}",
                 kept.attributes,

@@ -77,6 +77,20 @@ fn exists(memory: &Arc<Memory>, name: &str) -> bool {
     memory.contents().keys().any(|resource| &*resource.id == name)
 }
 
+/// The group of nodes is its owner's, rules in it that name the shared one are not: told as a thing of their own.
+fn apart(mut contents: BTreeMap<Resource, String>) -> BTreeMap<Resource, String> {
+    let nodes = contents.iter_mut().find(|(resource, _)| &*resource.id == NODES);
+    let rules = nodes.map(|(_, text)| std::mem::replace(text, "given over".to_owned()));
+    if let Some(rules) = rules.filter(|rules| rules.contains(" from ")) {
+        let resource = Resource {
+            kind: "rules",
+            id: NODES.into(),
+        };
+        contents.insert(resource, rules);
+    }
+    contents
+}
+
 struct Sharing(Arc<Memory>);
 
 impl World for Sharing {
@@ -111,7 +125,7 @@ impl World for Sharing {
     }
 
     fn contents(&self) -> BTreeMap<Resource, String> {
-        self.0.contents()
+        apart(self.0.contents())
     }
 
     fn plant_foreign(&self) {
