@@ -2,6 +2,7 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
+use super::words::{ANNOTATIONS, TLS_OPTIONS, Words};
 use super::{Row, field, heeded, lacks, refused, uses};
 use crate::feature::Feature as F;
 
@@ -25,6 +26,11 @@ const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidc
 const GIVEN: &str = "of group gatewright.dev: `TargetGroupArn` of a group that exists, or `TargetType` `lambda` of CreateTargetGroup and `Targets[].Id` of RegisterTargets";
 const GRANTS: &str = "which references to other namespaces are followed";
 
+const BUCKET: Words = Words {
+    why: "the targets of a target group are addresses, instances and functions, and a bucket is none of them",
+    instead: "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names",
+};
+
 /// The table.
 #[rustfmt::skip] // One row a line.
 pub(super) static ROWS: &[Row] = &[
@@ -34,7 +40,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.gatewayClassName", "whose Gateway it is", &[]),
     lacks(GATEWAY, "spec.addresses", &[F::StaticAddress], &["features/gateway-frame"]),
     field(GATEWAY, "spec.infrastructure.labels", "`Tags[]` of everything that is made", &["features/gateway-frame"]),
-    refused(GATEWAY, "spec.infrastructure.annotations", "annotations are for objects in the cluster, and none are made", "labels become tags"),
+    refused(GATEWAY, "spec.infrastructure.annotations", ANNOTATIONS, &["features/gateway-unheeded"]),
     heeded(GATEWAY, "spec.infrastructure.parametersRef", "AwsLoadBalancerParameters of this Gateway", &[]),
     heeded(GATEWAY, "spec.allowedListeners", "which ListenerSets it takes in", &["translation/listener-set-merged"]),
     heeded(GATEWAY, "spec.defaultScope", DEFAULT_GATEWAYS, &[]),
@@ -49,7 +55,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.listeners[].allowedRoutes", ATTACH, &["conformance/HTTPRouteDisallowedKind"]),
     field(GATEWAY, "spec.listeners[].tls.certificateRefs", "ImportCertificate of ACM; `Certificates[]` of CreateListener and AddListenerCertificates", &["features/tls-certificates", "translation/certificate-chain-and-kinds"]),
     heeded(GATEWAY, "spec.listeners[].tls.mode", "`Terminate` for HTTPS", &["features/tls-certificates"]),
-    refused(GATEWAY, "spec.listeners[].tls.options", "no option is known", "security policies are in the parameters: `listeners[].sslPolicy`"),
+    refused(GATEWAY, "spec.listeners[].tls.options", TLS_OPTIONS, &["features/gateway-unheeded"]),
     lacks(GATEWAY, "spec.listeners[].filters", &[F::ListenerFilters], &["features/listener-filters"]),
     uses(GATEWAY, "spec.tls.frontend", ("CreateTrustStore; `MutualAuthentication` of CreateListener", &[F::ClientValidation, F::ClientValidationFallback]), &["features/client-validation-trust-store", "features/client-validation-fallback"]),
     lacks(GATEWAY, "spec.tls.backend", &[F::BackendClientCertificate], &["features/gateway-wide"]),
@@ -86,7 +92,7 @@ pub(super) static ROWS: &[Row] = &[
     field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
     field(HTTP, "spec.rules[].backendRefs[].kind = AwsBackend", GIVEN, &["features/backends-on-aws"]),
-    refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", "the targets of a target group are addresses, instances and functions, and a bucket is none of them", "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names"),
+    refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", BUCKET, &["translation/reference-invalid-kind"]),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["features/weights", "features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].timeouts", &[F::RequestTimeout, F::BackendTimeout], &["features/timeouts-and-retries"]),

@@ -2,12 +2,14 @@
 
 use super::context::Context;
 use super::report::{Consequence, Place, Report};
+use super::unheeded;
 use crate::Str;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
 use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
 use crate::tags;
 use gatewright_provider_api::Feature;
+use gatewright_provider_api::mapping::words::TLS_OPTIONS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports what the Gateway as a whole asks for.
@@ -25,6 +27,7 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    unheeded::review(balancer, TLS_OPTIONS, report);
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
     // "Subnets from at least two Availability Zones"
     // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html).

@@ -33,6 +33,7 @@ pub(crate) mod report;
 mod rewrite;
 mod session;
 pub(crate) mod tls;
+pub(crate) mod unheeded;
 pub(crate) mod weights;
 
 pub use tls::needs_certificates;

@@ -3,11 +3,13 @@
 use super::Context;
 use crate::Str;
 use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::lower::unheeded;
 use crate::lattice::settings::{Association, Settings};
 use crate::lattice::{Network, VpcAssociation, names};
 use crate::tags;
 use gatewright_model::LoadBalancer;
 use gatewright_provider_api::Feature;
+use gatewright_provider_api::mapping::words::TLS_OPTIONS_OF_LATTICE;
 use std::collections::BTreeMap;
 
 /// Reports what the Gateway as a whole asks for.
@@ -24,6 +26,7 @@ pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
 }
 
 pub(super) fn network(context: &Context<'_>) -> Network {

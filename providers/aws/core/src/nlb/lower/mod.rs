@@ -18,6 +18,7 @@ use crate::alb::lower::Waits;
 use crate::alb::lower::context::Context as Plain;
 use crate::alb::lower::frame;
 use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::lower::unheeded;
 use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::Settings;
 use crate::alb::{Balancer, Target};
@@ -27,6 +28,7 @@ use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
 use gatewright_provider_api::contract::Lowered;
+use gatewright_provider_api::mapping::words::TLS_OPTIONS;
 use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
@@ -150,6 +152,7 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    unheeded::review(balancer, TLS_OPTIONS, report);
     if context.surroundings.place.subnets.is_empty() {
         let why = "a load balancer stands in at least one zone, and no subnet was found";
         let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
