@@ -249,6 +249,7 @@ impl Engine {
         Some(match found {
             Parameters::AwsAlb(found) if state.has_surroundings() => Parameters::AwsAlb(Arc::new(AwsAlb {
                 balancer: found.balancer.clone(),
+                strays: found.strays.clone(),
                 target_groups: state.target_groups.clone(),
                 routes: state.extensions.clone(),
                 backends: state.own_backends.clone(),

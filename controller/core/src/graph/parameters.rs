@@ -11,7 +11,7 @@ use gatewright_model::Str;
 use gatewright_model::backend::Endpoint;
 use gatewright_model::certificate::Secret;
 use gatewright_model::key::{BackendKey, ObjectName, RouteKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the classes of a controller name take as parameters. It follows the provider behind the name and not
@@ -90,6 +90,9 @@ pub struct AwsAlb {
     pub balancer: AwsLoadBalancerParametersSpec,
     /// Of Services with settings of their own.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// Ports that the Gateway's own parameters have settings for, and no listener has, be it one that can be served or
+    /// not. Those of its class may have more ports than each of its Gateways.
+    pub strays: BTreeSet<u16>,
     /// What rules of routes ask for, by route and position of the rule.
     pub routes: BTreeMap<(RouteKey, u32), AwsRoute>,
     /// What their backend references name of our own kinds, by route, position of the rule and of the reference.
@@ -149,6 +152,13 @@ impl Parameters {
         match (self, base) {
             (Self::Software(mine), Self::Software(base)) => Self::Software(Box::new(mine.over(base))),
             (Self::AwsAlb(mine), Self::AwsAlb(base)) => Self::AwsAlb(Arc::new(AwsAlb {
+                strays: mine
+                    .balancer
+                    .listeners
+                    .iter()
+                    .flatten()
+                    .map(|own| own.port)
+                    .collect(),
                 balancer: mine.balancer.clone().over(&base.balancer),
                 ..AwsAlb::default()
             })),
@@ -157,6 +167,19 @@ impl Parameters {
                 target_groups: BTreeMap::new(),
             })),
             (mine, _) => mine,
+        }
+    }
+
+    /// The same for a Gateway with listeners on these ports.
+    #[must_use]
+    pub fn with_ports(self, ports: &BTreeSet<u16>) -> Self {
+        match self {
+            Self::AwsAlb(found) if !found.strays.is_empty() => {
+                let mut found = AwsAlb::clone(&found);
+                found.strays.retain(|port| !ports.contains(port));
+                Self::AwsAlb(Arc::new(found))
+            }
+            other => other,
         }
     }
 

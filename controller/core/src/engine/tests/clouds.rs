@@ -120,6 +120,32 @@ fn a_gateways_parameters_win_over_its_class_and_a_services_are_told_apart() {
     assert_eq!(short(&ancestors[0]["conditions"]), ["Accepted=False/Conflicted"]);
 }
 
+/// A class may have settings for more ports than each of its Gateways; a listener that cannot be served has its port all the same.
+#[test]
+fn ports_of_a_gateways_own_parameters_that_it_does_not_have_are_known() {
+    let refers = "spec: {controllerName: gatewright.dev/software, parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: c, namespace: default}}";
+    let yaml = GATEWAY
+        .replace("spec: {controllerName: gatewright.dev/software}", refers)
+        .replace(
+            "  gatewayClassName: ours\n",
+            "  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: g}}\n",
+        )
+        + &parameters("c", "{listeners: [{port: 8443}]}")
+        + &parameters("g", "{listeners: [{port: 80}, {port: 9443}]}");
+    let strays = |yaml: &str| match engine_with(yaml).parameters(&name()) {
+        Some(Parameters::AwsAlb(found)) => found.strays.iter().copied().collect::<Vec<u16>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(strays(&yaml), [9443]);
+    let http = "  - {name: http, port: 80, protocol: HTTP}";
+    let broken = "  - {name: https, port: 9443, protocol: HTTPS, tls: {certificateRefs: [{name: missing}]}}";
+    assert_eq!(
+        strays(&yaml.replace(http, &format!("{http}\n{broken}"))),
+        [0u16; 0]
+    );
+    assert_eq!(strays(GATEWAY), [0u16; 0]);
+}
+
 #[test]
 fn parameters_of_another_provider_are_refused() {
     let yaml = GATEWAY.replace(

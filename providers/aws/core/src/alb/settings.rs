@@ -44,6 +44,8 @@ pub struct Settings {
     pub cross_zone: Option<bool>,
     /// Settings of listeners, by port.
     pub ports: BTreeMap<u16, PortSettings>,
+    /// Ports that the Gateway's own parameters have settings for, and no listener of it has.
+    pub strays: BTreeSet<u16>,
     /// What becomes of what can be served only roughly.
     pub approximations: Approximations,
     /// Address family of pods that have both, and of groups without any: each pod is registered once. Pods with addresses
@@ -76,6 +78,7 @@ impl Settings {
             shield: false,
             cross_zone: None,
             ports: BTreeMap::new(),
+            strays: BTreeSet::new(),
             approximations: Approximations::default(),
             family: Family::default(),
             targets: TargetSettings::default(),

@@ -14,7 +14,7 @@ use gatewright_crds::own::aws;
 use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
-use gatewright_model::listener::Protocol;
+use gatewright_model::listener::ListenerTls;
 use std::collections::BTreeMap;
 
 /// Settings of a Gateway.
@@ -80,6 +80,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             ssl_policy.as_deref(),
             listeners.as_deref().unwrap_or_default(),
         )?,
+        strays: parameters.strays.clone(),
         approximations: if strict.unwrap_or_default() {
             Approximations::Refuse
         } else {
@@ -96,18 +97,18 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
     })
 }
 
-/// Settings of the ports that are named, and of all HTTPS listeners when there is a policy for them.
+/// Settings of the ports that are named, and of all ports on which TLS ends when there is a policy for them.
 fn ports(
     balancer: &LoadBalancer,
     policy: Option<&str>,
     listeners: &[ListenerParameters],
 ) -> Result<BTreeMap<u16, PortSettings>, String> {
     let policy: Option<Str> = policy.map(Into::into);
-    let https = balancer
+    let terminating = balancer
         .listeners
         .values()
-        .filter(|listener| policy.is_some() && matches!(listener.protocol, Protocol::Https | Protocol::Tls));
-    let mut ports: BTreeMap<u16, PortSettings> = https
+        .filter(|listener| policy.is_some() && matches!(listener.tls, Some(ListenerTls::Terminate(_))));
+    let mut ports: BTreeMap<u16, PortSettings> = terminating
         .map(|listener| {
             let settings = PortSettings {
                 ssl_policy: policy.clone(),
@@ -131,8 +132,9 @@ fn ports(
             gateway,
         } = own;
         let certificates = certificates.iter().flatten();
+        let of_all = ports.get(port).and_then(|found| found.ssl_policy.clone());
         let settings = PortSettings {
-            ssl_policy: ssl_policy.as_deref().map(Into::into).or_else(|| policy.clone()),
+            ssl_policy: ssl_policy.as_deref().map(Into::into).or(of_all),
             certificates: certificates.map(|arn| arn.as_str().into()).collect(),
             clients: match (mutual_tls.unwrap_or_default(), trust_store) {
                 (MutualTls::Passthrough, _) => ClientCertificates::Passthrough,

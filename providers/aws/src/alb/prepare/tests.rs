@@ -8,7 +8,9 @@ use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, Security
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_crds::own::aws::SubnetChoice;
 use gatewright_model::LoadBalancer;
-use gatewright_model::key::ObjectName;
+use gatewright_model::hostname::HostPattern;
+use gatewright_model::key::{ListenerKey, ListenerParent, ObjectName};
+use gatewright_model::listener::{Listener, ListenerTls, Protocol, TlsTermination};
 use gatewright_provider_api::suite::drive;
 use serde_json::json;
 
@@ -225,6 +227,62 @@ fn settings_of_a_service_win_over_those_of_the_load_balancer() {
         found.ports[&443].ssl_policy.as_deref(),
         Some("ELBSecurityPolicy-X")
     );
+}
+
+/// A policy for all listeners is one of those on which TLS ends: on others it is not there, so that nobody is told of it.
+#[test]
+fn a_policy_for_all_listeners_is_for_those_on_which_tls_ends() {
+    let mut balancer = balancer();
+    for (port, protocol) in [
+        (80, Protocol::Http),
+        (443, Protocol::Https),
+        (8443, Protocol::Tls),
+    ] {
+        let key = ListenerKey {
+            parent: ListenerParent::Gateway(balancer.gateway.clone()),
+            name: port.to_string().into(),
+        };
+        let tls = match protocol {
+            Protocol::Https => Some(ListenerTls::Terminate(TlsTermination {
+                certificates: Vec::new(),
+                client_validation: None,
+                options: BTreeMap::new(),
+            })),
+            Protocol::Tls => Some(ListenerTls::Passthrough),
+            _ => None,
+        };
+        let listener = Listener {
+            key: key.clone(),
+            port,
+            protocol,
+            hostname: HostPattern::Any,
+            tls,
+            filters: Vec::new(),
+        };
+        balancer.listeners.insert(key, Arc::new(listener));
+    }
+    let attributes = json!({"a": "b"});
+    let spec = serde_json::from_value(json!({
+        "sslPolicy": "ELBSecurityPolicy-X",
+        "listeners": [
+            {"port": 80, "attributes": attributes},
+            {"port": 443, "attributes": attributes},
+            {"port": 8443, "sslPolicy": "ELBSecurityPolicy-Y"},
+        ],
+    }))
+    .unwrap();
+    let parameters = AwsAlb {
+        balancer: spec,
+        strays: [9443].into(),
+        ..AwsAlb::default()
+    };
+    let found = settings("blue", &balancer, &parameters).unwrap();
+    let policy = |port: u16| found.ports[&port].ssl_policy.as_deref();
+    assert_eq!(
+        (policy(80), policy(443), policy(8443)),
+        (None, Some("ELBSecurityPolicy-X"), Some("ELBSecurityPolicy-Y"))
+    );
+    assert_eq!(found.strays, [9443].into());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The load balancer itself: where it stands, who reaches it, its tags.
 
 use super::context::Context;
+use super::misfits;
 use super::report::{Consequence, Place, Report};
 use super::unheeded;
 use crate::Str;
@@ -29,6 +30,7 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
+    misfits::review(context, report);
     // "Subnets from at least two Availability Zones"
     // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html).
     let zones: BTreeSet<&Str> = context

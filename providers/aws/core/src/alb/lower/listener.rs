@@ -8,7 +8,7 @@ use super::groups::Groups;
 use super::ports::{Member, Port, overlap, place};
 use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
-use super::{Waits, answer, tls};
+use super::{Waits, answer, misfits, tls};
 use crate::alb::listener::{Certificate, CertificateId, Listener, Transport};
 use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
 use crate::alb::settings::PortSettings;
@@ -36,6 +36,14 @@ pub(crate) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<
     let tls = if port.https {
         Some(tls::tls(port, settings, context, shared)?)
     } else {
+        let mut verdict = Verdict::Served;
+        for member in &port.listeners {
+            let of_member = misfits::unchecked(member.listener, context.settings, shared.report);
+            verdict = verdict.and(of_member);
+        }
+        if verdict.is_refused() {
+            return None;
+        }
         None
     };
     let on = On {

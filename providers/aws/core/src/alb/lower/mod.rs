@@ -26,6 +26,7 @@ mod given;
 pub(crate) mod groups;
 pub(crate) mod listener;
 mod literal;
+pub(crate) mod misfits;
 mod paths;
 pub(crate) mod ports;
 mod redirect;

@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 /// Annotations of `spec.infrastructure`, and options of TLS, with what is said of those.
 ///
-/// "Implementations may choose to add their own implementation-specific annotations as they see fit"
-/// (Gateway API v1.7.0, `GatewayInfrastructure.annotations`), and options are "implementation-specific"
-/// (`ListenerTLSConfig.options`): none of either is ours.
+/// Annotations stand for whatever an implementation has of that kind, and options of TLS are each implementation's own
+/// (Gateway API v1.7.0, `GatewayInfrastructure.annotations`, `ListenerTLSConfig.options`): none of either is ours.
 pub(crate) fn review(balancer: &LoadBalancer, options: Words, report: &mut Report) {
     let gateway = format!("Gateway {}", balancer.gateway);
     for key in balancer.infrastructure.annotations.keys() {

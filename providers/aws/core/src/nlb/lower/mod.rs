@@ -17,6 +17,7 @@ use crate::alb::listener::{Listener, Transport};
 use crate::alb::lower::Waits;
 use crate::alb::lower::context::Context as Plain;
 use crate::alb::lower::frame;
+use crate::alb::lower::misfits;
 use crate::alb::lower::report::{Consequence, Place, Report};
 use crate::alb::lower::unheeded;
 use crate::alb::rule::{Action, Forward};
@@ -60,7 +61,7 @@ pub fn lower_and_wait(
 ) -> (Lowered<Target>, Waits) {
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
     let mut losses = Losses::default();
-    let ports = ports::ports(balancer, &mut losses, &mut report);
+    let ports = ports::ports((balancer, settings), &mut losses, &mut report);
     let quic = ports
         .iter()
         .filter(|port| port.datagrams.is_some())
@@ -153,6 +154,7 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
+    misfits::review_network(&context.plain, report);
     if context.surroundings.place.subnets.is_empty() {
         let why = "a load balancer stands in at least one zone, and no subnet was found";
         let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";

@@ -125,6 +125,10 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.ports.entry(443).or_default().certificates =
                     vec![arn("pending"), arn("a"), arn("nowhere")];
             }
+            of_port if of_port.starts_with("port ") => {
+                let (port, what) = of_port["port ".len()..].split_once(' ').unwrap();
+                set_port(&mut settings, port.parse().unwrap(), what);
+            }
             named if named.starts_with("backend ") => {
                 let (at, what) = named["backend ".len()..].split_once(" is ").unwrap();
                 let (rule, position) = at.split_once('.').unwrap();
@@ -167,6 +171,30 @@ pub(crate) fn settings(manifests: &str) -> Settings {
         }
     }
     settings
+}
+
+/// What `listeners[]` of the parameters says of a port.
+fn set_port(settings: &mut Settings, port: u16, what: &str) {
+    if what == "is nowhere" {
+        settings.strays.insert(port);
+        return;
+    }
+    let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:truststore/theirs/0123456789abcdef";
+    let of_port = settings.ports.entry(port).or_default();
+    match what {
+        "has a policy" => of_port.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into()),
+        "has a certificate" => {
+            of_port.certificates = vec!["arn:aws:acm:eu-central-1:123456789012:certificate/a".into()];
+        }
+        "passes clients on" => of_port.clients = ClientCertificates::Passthrough,
+        "checks clients" => of_port.clients = ClientCertificates::Verify(arn.into()),
+        "ignores expiry" => of_port.ignore_client_expiry = true,
+        "names authorities" => of_port.advertise_authorities = true,
+        "has alpn" => of_port.alpn = Some("HTTP2Preferred".into()),
+        "is quic" => of_port.datagrams = Datagrams::Quic,
+        "leads to a gateway" => of_port.gateway = Some(ObjectName::new("shop", "web")),
+        other => panic!("{other} is no setting of a port in goldens"),
+    }
 }
 
 fn node(name: &str, instance: &str, pool: &str) -> (Str, Node) {
