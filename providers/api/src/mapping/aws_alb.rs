@@ -2,7 +2,7 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
-use super::words::{ANNOTATIONS, TLS_OPTIONS, Words};
+use super::words::{ANNOTATIONS, NEARNESS, TLS_OPTIONS, Words};
 use super::{Row, field, heeded, lacks, refused, uses};
 use crate::feature::Feature as F;
 
@@ -141,5 +141,7 @@ pub(super) static ROWS: &[Row] = &[
     field(SERVICE, "spec.ports[].nodePort", "`Targets[].Port`, with `TargetType` `instance`", &["features/backends-instances"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/h2c", ("`ProtocolVersion` `HTTP2` of CreateTargetGroup", &[F::Http2Backend]), &["features/backends-http2"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/ws", ("nothing: an ALB passes upgrades on", &[F::WebSocketBackend]), &["conformance/HTTPRouteBackendProtocolWebSocket"]),
+    refused(SERVICE, "spec.trafficDistribution", NEARNESS, &["features/traffic-distribution"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get requests from the load balancer", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["features/backends-by-name"]),
 ];

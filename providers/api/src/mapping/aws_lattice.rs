@@ -2,7 +2,7 @@
 //!
 //! Names are those of the VPC Lattice and ACM API references.
 
-use super::words::{ANNOTATIONS, TLS_OPTIONS_OF_LATTICE, Words};
+use super::words::{ANNOTATIONS, NEARNESS_OF_LATTICE, TLS_OPTIONS_OF_LATTICE, Words};
 use super::{Row, field, heeded, lacks, refused, uses};
 use crate::feature::Feature as F;
 
@@ -132,5 +132,7 @@ pub(super) static ROWS: &[Row] = &[
     field(SERVICE, "spec.ports[].port", TARGETS, &["lattice-translation/backend-named-target-port", "lattice-features/backends-ipv6"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/h2c", ("`protocolVersion` `HTTP2` of CreateTargetGroup", &[F::Http2Backend]), &["lattice-features/backends-http2"]),
     lacks(SERVICE, "spec.ports[].appProtocol = kubernetes.io/ws", &[F::WebSocketBackend], &["lattice/HTTPRouteBackendProtocolWebSocket"]),
+    refused(SERVICE, "spec.trafficDistribution", NEARNESS_OF_LATTICE, &["lattice-features/traffic-distribution"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get requests from VPC Lattice", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["lattice-features/backends-by-name"]),
 ];

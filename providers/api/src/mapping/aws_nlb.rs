@@ -2,8 +2,8 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
-use super::words::{ANNOTATIONS, TLS_OPTIONS};
-use super::{Row, field, heeded, lacks, refused, uses};
+use super::words::{ANNOTATIONS, NEARNESS, NEARNESS_BY_ZONE, TLS_OPTIONS};
+use super::{Row, field, heeded, lacks, refused, roughly, uses};
 use crate::feature::Feature as F;
 
 const CLASS: &str = "GatewayClass";
@@ -102,5 +102,8 @@ pub(super) static ROWS: &[Row] = &[
     heeded(BACKEND, "spec.type", "which of its fields counts", &[]),
     field(SERVICE, "spec.ports[].port", TARGETS, &["network/tcp"]),
     heeded(SERVICE, "spec.ports[].appProtocol", "bytes are passed on as they are", &[]),
+    roughly(SERVICE, "spec.trafficDistribution", ("nothing: `load_balancing.cross_zone.enabled` is off by default", NEARNESS_BY_ZONE), &["network/traffic-distribution"]),
+    refused(SERVICE, "spec.trafficDistribution = with crossZone: true", NEARNESS, &["network/traffic-distribution-all-zones"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get connections from the load balancer", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["network/backend-by-name"]),
 ];

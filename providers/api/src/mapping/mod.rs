@@ -45,6 +45,13 @@ pub enum Becomes {
     Unsupported(&'static [Feature]),
     /// It cannot be expressed, and no feature stands for it.
     Refused(Words),
+    /// It is served roughly, and no feature stands for it.
+    Roughly {
+        /// Operation and field in the provider's words.
+        api: &'static str,
+        /// What differs.
+        difference: &'static str,
+    },
 }
 
 impl Row {
@@ -65,7 +72,7 @@ impl Row {
     pub const fn features(&self) -> &'static [Feature] {
         match self.becomes {
             Becomes::Field { features, .. } | Becomes::Unsupported(features) => features,
-            Becomes::Controller(_) | Becomes::Refused(_) => &[],
+            Becomes::Controller(_) | Becomes::Refused(_) | Becomes::Roughly { .. } => &[],
         }
     }
 }
@@ -148,6 +155,21 @@ const fn refused(
         kind,
         field,
         becomes: Becomes::Refused(words),
+        proofs,
+    }
+}
+
+/// A field that is served with a difference, and for which there is no feature.
+const fn roughly(
+    kind: &'static str,
+    field: &'static str,
+    (api, difference): (&'static str, &'static str),
+    proofs: &'static [&'static str],
+) -> Row {
+    Row {
+        kind,
+        field,
+        becomes: Becomes::Roughly { api, difference },
         proofs,
     }
 }

@@ -64,6 +64,7 @@ fn words(provider: Provider, row: &Row) -> (&'static str, String) {
     match row.becomes {
         Becomes::Controller(how) => ("controller", how.to_owned()),
         Becomes::Refused(Words { why, instead }) => ("**no**", refusal(why, instead)),
+        Becomes::Roughly { api, difference } => ("≈", format!("{api}. Difference: {difference}")),
         Becomes::Unsupported(_) => {
             let mut reasons: Vec<String> = Vec::new();
             for support in supports {

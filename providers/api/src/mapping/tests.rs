@@ -88,7 +88,7 @@ fn rows_and_capabilities_say_the_same() {
                 match row.becomes {
                     Becomes::Field { .. } => assert!(!refused, "{about}: {feature:?} is not served"),
                     Becomes::Unsupported(_) => assert!(refused, "{about}: {feature:?} is served"),
-                    Becomes::Controller(_) | Becomes::Refused(_) => {}
+                    Becomes::Controller(_) | Becomes::Refused(_) | Becomes::Roughly { .. } => {}
                 }
             }
         }
@@ -167,14 +167,15 @@ fn goldens_of_refusals_and_differences_tell_them() {
                 Support::Approximate { difference } => Some(difference),
                 Support::None { why, .. } => Some(why),
             });
-            let refused = match row.becomes {
+            let own = match row.becomes {
                 Becomes::Refused(words) => Some(words.why),
+                Becomes::Roughly { difference, .. } => Some(difference),
                 Becomes::Controller(_) | Becomes::Field { .. } | Becomes::Unsupported(_) => None,
             };
             let by_controller = BY_THE_CONTROLLER
                 .iter()
-                .find(|(field, _)| *field == row.field && refused.is_some());
-            for why in features.chain(refused) {
+                .find(|(field, _)| *field == row.field && matches!(row.becomes, Becomes::Refused(_)));
+            for why in features.chain(own) {
                 let told = row.proofs.iter().any(|proof| match by_controller {
                     Some((_, words)) => {
                         let (_, name) = proof.split_once('/').unwrap();

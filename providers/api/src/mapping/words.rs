@@ -21,7 +21,23 @@ pub const TLS_OPTIONS: Words = Words {
     instead: "security policies are in the parameters: `listeners[].sslPolicy`",
 };
 
+/// A Service's `trafficDistribution`, of target groups whose targets get requests from all zones.
+pub const NEARNESS: Words = Words {
+    why: "targets of all zones get traffic, wherever it comes from",
+    instead: "the attribute load_balancing.cross_zone.enabled: \"false\" of its target groups (AwsTargetGroupParameters) keeps traffic in the zone of the load balancer's node that took it",
+};
+
+/// The same, of those whose targets do not: what differs.
+pub const NEARNESS_BY_ZONE: &str =
+    "each node of the load balancer sends to targets of its own zone alone, however few they are";
+
 /// The same, of VPC Lattice.
+pub const NEARNESS_OF_LATTICE: Words = Words {
+    why: "a target group does not know which of its targets are near",
+    instead: "",
+};
+
+/// Options of a listener's TLS, of VPC Lattice.
 pub const TLS_OPTIONS_OF_LATTICE: Words = Words {
     why: "no option is known",
     instead: "",

@@ -1,16 +1,17 @@
 //! The load balancer itself: where it stands, who reaches it, its tags.
 
 use super::context::Context;
-use super::misfits;
 use super::report::{Consequence, Place, Report};
 use super::unheeded;
+use super::{groups, misfits};
 use crate::Str;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
 use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
 use crate::tags;
+use gatewright_model::key::BackendKey;
 use gatewright_provider_api::Feature;
-use gatewright_provider_api::mapping::words::TLS_OPTIONS;
+use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports what the Gateway as a whole asks for.
@@ -29,6 +30,8 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
+    let zonal = |key: &BackendKey| unheeded::zonal(groups::settings(key, context)) == Some(true);
+    unheeded::distribution(balancer, zonal, NEARNESS, report);
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
     misfits::review(context, report);
     // "Subnets from at least two Availability Zones"

@@ -9,7 +9,7 @@ use crate::lattice::{Network, VpcAssociation, names};
 use crate::tags;
 use gatewright_model::LoadBalancer;
 use gatewright_provider_api::Feature;
-use gatewright_provider_api::mapping::words::TLS_OPTIONS_OF_LATTICE;
+use gatewright_provider_api::mapping::words::{NEARNESS_OF_LATTICE, TLS_OPTIONS_OF_LATTICE};
 use std::collections::BTreeMap;
 
 /// Reports what the Gateway as a whole asks for.
@@ -27,6 +27,7 @@ pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
+    unheeded::distribution(balancer, |_| false, NEARNESS_OF_LATTICE, report);
 }
 
 pub(super) fn network(context: &Context<'_>) -> Network {

@@ -17,9 +17,10 @@ use crate::alb::listener::{Listener, Transport};
 use crate::alb::lower::Waits;
 use crate::alb::lower::context::Context as Plain;
 use crate::alb::lower::frame;
+use crate::alb::lower::groups as shared;
 use crate::alb::lower::misfits;
 use crate::alb::lower::report::{Consequence, Place, Report};
-use crate::alb::lower::unheeded;
+use crate::alb::lower::unheeded::{self, CROSS_ZONE};
 use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::Settings;
 use crate::alb::{Balancer, Target};
@@ -28,8 +29,9 @@ use crate::network::{BalancerKind, ManagedGroup, SecurityGroups};
 use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
+use gatewright_model::key::BackendKey;
 use gatewright_provider_api::contract::Lowered;
-use gatewright_provider_api::mapping::words::TLS_OPTIONS;
+use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
@@ -154,6 +156,12 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
+    let settings = context.plain.settings;
+    let attribute = settings.attributes.get(CROSS_ZONE).map(|value| &**value);
+    let everywhere = settings.cross_zone.unwrap_or(attribute == Some("true"));
+    let zonal =
+        |key: &BackendKey| unheeded::zonal(shared::settings(key, &context.plain)).unwrap_or(!everywhere);
+    unheeded::distribution(balancer, zonal, NEARNESS, report);
     misfits::review_network(&context.plain, report);
     if context.surroundings.place.subnets.is_empty() {
         let why = "a load balancer stands in at least one zone, and no subnet was found";

@@ -157,6 +157,11 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "zones of near apart" => {
+                let mut own = settings.targets.clone();
+                own.attributes = [("load_balancing.cross_zone.enabled".into(), "false".into())].into();
+                settings.services.insert(ObjectName::new("shop", "near"), own);
+            }
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),
             "no client ip" => settings.targets.client_ip = Some(false),

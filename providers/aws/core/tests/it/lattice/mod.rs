@@ -48,6 +48,7 @@ const FEATURES: &[&str] = &[
     "session",
     "timeouts-and-retries",
     "tls-certificates",
+    "traffic-distribution",
     "weights",
 ];
 
