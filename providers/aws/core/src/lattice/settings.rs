@@ -33,6 +33,8 @@ pub struct Settings {
     pub health: Option<HealthCheck>,
     /// Health checks of single Services, in place of `health`.
     pub backends: BTreeMap<ObjectName, HealthCheck>,
+    /// What is set of target groups and is of load balancers alone: object and field.
+    pub unfit: BTreeSet<(Str, Str)>,
 }
 
 impl Settings {
@@ -50,6 +52,7 @@ impl Settings {
             family: Family::default(),
             health: None,
             backends: BTreeMap::new(),
+            unfit: BTreeSet::new(),
         }
     }
 }

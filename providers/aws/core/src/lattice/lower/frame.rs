@@ -13,7 +13,7 @@ use gatewright_provider_api::mapping::words::{NEARNESS_OF_LATTICE, TLS_OPTIONS_O
 use std::collections::BTreeMap;
 
 /// Reports what the Gateway as a whole asks for.
-pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
+pub(super) fn review(balancer: &LoadBalancer, settings: &Settings, report: &mut Report) {
     let gateway = format!("Gateway {}", balancer.gateway);
     let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
     if balancer.addresses.iter().any(|address| address.value.is_some()) {
@@ -28,6 +28,12 @@ pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
     }
     unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
     unheeded::distribution(balancer, |_| false, NEARNESS_OF_LATTICE, report);
+    // `API_CreateTargetGroup` of VPC Lattice: its configuration has a health check and no attributes.
+    for (object, field) in &settings.unfit {
+        let place = Place::new(object, field, Consequence::Ignored);
+        let why = "found a setting of load balancers, accepted is healthCheck: target groups of VPC Lattice have no other";
+        let _ = report.refuse(&place, why, "leave it out");
+    }
 }
 
 pub(super) fn network(context: &Context<'_>) -> Network {
@@ -78,4 +84,31 @@ pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, 
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_model::key::ObjectName;
+    use gatewright_provider_api::Provider;
+
+    #[test]
+    fn settings_of_load_balancers_are_told_where_they_are_set() {
+        let gateway = ObjectName::new("shop", "public");
+        let balancer = LoadBalancer::bare(gateway, "lattice", "gatewright.dev/aws-lattice");
+        let mut settings = Settings::new("blue");
+        let field = "AwsTargetGroupParameters attributes";
+        settings.unfit.insert(("Service shop/web".into(), field.into()));
+        let mut report = Report::of(Provider::AwsLattice, settings.approximations);
+        review(&balancer, &settings, &mut report);
+        let items = report.into_items();
+        let [item] = items.as_slice() else {
+            panic!("{items:?}");
+        };
+        assert_eq!((&*item.object, &*item.field), ("Service shop/web", field));
+        assert!(
+            !item.approximated && item.why.contains("accepted is healthCheck"),
+            "{item}"
+        );
+    }
 }
