@@ -2,8 +2,8 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
-use super::words::{ANNOTATIONS, NEARNESS, TLS_OPTIONS, Words};
-use super::{Row, field, heeded, lacks, refused, uses};
+use super::words::{ANNOTATIONS, HOST_BY_EXPRESSION, NEARNESS, TLS_OPTIONS, Words};
+use super::{Row, field, heeded, lacks, refused, roughly, uses};
 use crate::feature::Feature as F;
 
 const CLASS: &str = "GatewayClass";
@@ -66,7 +66,8 @@ pub(super) static ROWS: &[Row] = &[
     // HTTPRoute.
     heeded(HTTP, "spec.parentRefs", ATTACH, &["translation/route-attachment-faults"]),
     heeded(HTTP, "spec.useDefaultGateways", DEFAULT_GATEWAYS, &[]),
-    field(HTTP, "spec.hostnames", "`Conditions[].HostHeaderConfig` of CreateRule: `Values`, or `RegexValues` for names without a dot", &["features/host-forms", "features/host-too-long"]),
+    field(HTTP, "spec.hostnames", "`Conditions[].HostHeaderConfig.Values` of CreateRule", &["features/host-forms", "features/host-too-long"]),
+    roughly(HTTP, "spec.hostnames = without a dot, or with other than letters behind the last one", ("`Conditions[].HostHeaderConfig.RegexValues`, anchored", HOST_BY_EXPRESSION), &["features/host-forms"]),
     heeded(HTTP, "spec.rules[].name", NAME_OF_RULE, &["conformance/HTTPRouteNamedRule"]),
     field(HTTP, "spec.rules", "`Rules[]` of a listener; their order is `Priority`", &["conformance/HTTPRouteRuleOrder"]),
     uses(HTTP, "spec.rules[].matches[].path = Exact", ("`PathPatternConfig.Values`, or `RegexValues` where it has `*`, `?` or a backslash", &[F::PathExact]), &["features/path-forms", "features/path-literal-wildcards"]),

@@ -15,6 +15,9 @@ pub const ANNOTATIONS: Words = Words {
     instead: "labels become tags",
 };
 
+/// Hostnames that a value of `host-header` does not take: what differs.
+pub const HOST_BY_EXPRESSION: &str = "a value of host-header needs a dot, and letters alone behind the last one, so that it becomes an expression; whether expressions on hosts heed case is not documented";
+
 /// Options of a listener's TLS, of load balancers.
 pub const TLS_OPTIONS: Words = Words {
     why: "no option is known",

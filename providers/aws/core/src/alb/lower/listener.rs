@@ -10,12 +10,13 @@ use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
 use super::{Waits, answer, misfits, tls};
 use crate::alb::listener::{Certificate, CertificateId, Listener, Transport};
-use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
+use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms, Values};
 use crate::alb::settings::PortSettings;
 use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::listener;
 use gatewright_model::precedence::{Ranked, ranked};
+use gatewright_provider_api::mapping::words::HOST_BY_EXPRESSION;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that several listeners share.
@@ -84,17 +85,23 @@ impl Rules {
 
     /// A rule that answers every request for a listener's hosts.
     fn guard(&mut self, of: &listener::Listener, status: u16, report: &mut Report) {
+        let place = place(of, Consequence::Ignored);
         match of_host(&of.hostname) {
-            Ok(conditions) => self.push(Rule {
-                origins: BTreeSet::new(),
-                conditions,
-                before: None,
-                transforms: Transforms::default(),
-                action: answer(status),
-                parts: Vec::new(),
-            }),
+            Ok(conditions) => {
+                if matches!(conditions.host, Some(Values::Regex(_))) {
+                    // It stays in any case: without it hosts of the listener fall to others.
+                    report.note(&place.at(".hostname"), HOST_BY_EXPRESSION);
+                }
+                self.push(Rule {
+                    origins: BTreeSet::new(),
+                    conditions,
+                    before: None,
+                    transforms: Transforms::default(),
+                    action: answer(status),
+                    parts: Vec::new(),
+                });
+            }
             Err(why) => {
-                let place = place(of, Consequence::Ignored);
                 let why = format!("{why}: less specific listeners of its port serve what its routes do not");
                 let _ = report.refuse(&place.at(".hostname"), &why, "use a shorter hostname");
             }

@@ -154,6 +154,11 @@ impl Report {
         }
     }
 
+    /// Something that is served with a difference whatever users say, as refusing it would do harm.
+    pub(crate) fn note(&mut self, place: &Place, difference: &str) {
+        self.insert(place, difference.to_owned(), "", true);
+    }
+
     /// Something that is not served.
     pub(crate) fn refuse(&mut self, place: &Place, why: &str, instead: &str) -> Verdict {
         let why = format!("{why}{}", place.consequence.words());
