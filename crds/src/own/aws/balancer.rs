@@ -3,6 +3,7 @@
 use super::account::AwsAccount;
 use super::listener::ListenerParameters;
 use super::merged;
+use super::merging::MergingMode;
 use super::target_group::TargetGroupSettings;
 use crate::own::merge::both;
 use kube::{CustomResource, KubeSchema};
@@ -43,6 +44,11 @@ pub struct AwsLoadBalancerParametersSpec {
     /// a class leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AwsAccount>,
+    /// Whose settings win where the GatewayClass and a Gateway both have some; only for a GatewayClass. With `PreferGatewayClass` a
+    /// Gateway sets what the class leaves open, and is told what else it tried. `AwsTargetGroupParameters` of Services and labels of the
+    /// Gateway's `infrastructure` win in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merging_mode: Option<MergingMode>,
     /// VPC. That of the controller's `--aws-vpc-id` by default. A change makes a new load balancer beside the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
@@ -178,9 +184,26 @@ impl AwsLoadBalancerParametersSpec {
     pub const fn class_only(&self) -> Option<&'static str> {
         if self.account.is_some() {
             Some("spec.account")
+        } else if self.merging_mode.is_some() {
+            Some("spec.mergingMode")
         } else {
             None
         }
+    }
+
+    /// A Gateway's settings and those of its class, whichever win.
+    #[must_use]
+    pub fn with_class(self, class: &Self) -> Self {
+        if class.wins() {
+            class.clone().over(&self)
+        } else {
+            self.over(class)
+        }
+    }
+
+    /// Whether these, of a class, win over those of its Gateways.
+    pub fn wins(&self) -> bool {
+        self.merging_mode == Some(MergingMode::PreferGatewayClass)
     }
 
     /// These settings where set, else `base`'s: `gateway.over(&class)`.
@@ -188,6 +211,7 @@ impl AwsLoadBalancerParametersSpec {
     pub fn over(self, base: &Self) -> Self {
         let Self {
             account,
+            merging_mode,
             vpc,
             scheme,
             ip_address_type,
@@ -213,6 +237,7 @@ impl AwsLoadBalancerParametersSpec {
         };
         Self {
             account: account.or_else(|| base.account.clone()),
+            merging_mode: merging_mode.or(base.merging_mode),
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),

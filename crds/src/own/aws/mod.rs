@@ -10,6 +10,7 @@ mod balancer;
 mod binding;
 mod lattice;
 mod listener;
+mod merging;
 mod route;
 mod target_group;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };
 pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
+pub use merging::MergingMode;
 pub use route::{
     AwsRouteParameters, AwsRouteParametersSpec, Claim, ClaimFormat, ClientSecretReference, CognitoPool,
     Login, OidcProvider, TokenValidation, Unauthenticated,

@@ -102,10 +102,12 @@ fn about(error: CloudError, kind: &'static str, id: &str) -> ProviderError {
 pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) -> Settings {
     let AwsLattice {
         lattice,
+        overruled,
         target_groups,
     } = parameters;
     let AwsLatticeParametersSpec {
         account: _,
+        merging_mode: _,
         vpc: _,
         service_network,
         vpc_association,
@@ -169,6 +171,7 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
         },
         health: base.as_ref().map(health),
         backends: backends.collect(),
+        overruled: overruled.clone(),
         unfit: of_gateway.chain(of_services).collect(),
         ..Settings::new(cluster)
     }
@@ -260,6 +263,7 @@ mod tests {
         let parameters = AwsLattice {
             lattice: serde_json::from_value(lattice).unwrap(),
             target_groups: [(ObjectName::new("shop", "web"), Arc::new(service))].into(),
+            ..AwsLattice::default()
         };
         let found = settings("blue", &ObjectName::new("shop", "public"), &parameters);
         let told: Vec<String> = found

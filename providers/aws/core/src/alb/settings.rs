@@ -46,6 +46,8 @@ pub struct Settings {
     pub ports: BTreeMap<u16, PortSettings>,
     /// Ports that the Gateway's own parameters have settings for, and no listener of it has.
     pub strays: BTreeSet<u16>,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
     /// What becomes of what can be served only roughly.
     pub approximations: Approximations,
     /// Address family of pods that have both, and of groups without any: each pod is registered once. Pods with addresses
@@ -79,6 +81,7 @@ impl Settings {
             cross_zone: None,
             ports: BTreeMap::new(),
             strays: BTreeSet::new(),
+            overruled: BTreeSet::new(),
             approximations: Approximations::default(),
             family: Family::default(),
             targets: TargetSettings::default(),

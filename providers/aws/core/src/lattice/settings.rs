@@ -33,6 +33,8 @@ pub struct Settings {
     pub health: Option<HealthCheck>,
     /// Health checks of single Services, in place of `health`.
     pub backends: BTreeMap<ObjectName, HealthCheck>,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
     /// What is set of target groups and is of load balancers alone: object and field.
     pub unfit: BTreeSet<(Str, Str)>,
 }
@@ -52,6 +54,7 @@ impl Settings {
             family: Family::default(),
             health: None,
             backends: BTreeMap::new(),
+            overruled: BTreeSet::new(),
             unfit: BTreeSet::new(),
         }
     }

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> Result<Settings, String> {
     let aws::AwsLoadBalancerParametersSpec {
         account: _,
+        merging_mode: _,
         vpc: _,
         scheme,
         ip_address_type,
@@ -81,6 +82,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             listeners.as_deref().unwrap_or_default(),
         )?,
         strays: parameters.strays.clone(),
+        overruled: parameters.overruled.clone(),
         approximations: if strict.unwrap_or_default() {
             Approximations::Refuse
         } else {

@@ -30,6 +30,7 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
+    unheeded::overruled(balancer, &context.settings.overruled, report);
     let zonal = |key: &BackendKey| unheeded::zonal(groups::settings(key, context)) == Some(true);
     unheeded::distribution(balancer, zonal, NEARNESS, report);
     only_network(context, report, &place("spec.infrastructure.parametersRef"));

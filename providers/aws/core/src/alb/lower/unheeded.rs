@@ -2,12 +2,14 @@
 
 use super::ports::place;
 use super::report::{Consequence, Place, Report};
+use crate::Str;
 use crate::alb::settings::TargetSettings;
 use gatewright_model::LoadBalancer;
 use gatewright_model::backend::TrafficDistribution;
 use gatewright_model::key::BackendKey;
 use gatewright_model::listener::ListenerTls;
 use gatewright_provider_api::mapping::words::{ANNOTATIONS, NEARNESS_BY_ZONE, Words};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Annotations of `spec.infrastructure`, and options of TLS, with what is said of those.
@@ -29,6 +31,20 @@ pub(crate) fn review(balancer: &LoadBalancer, options: Words, report: &mut Repor
             let place = place(listener, Consequence::Ignored).at(&format!(".tls.options[{key}]"));
             let _ = report.refuse(&place, options.why, options.instead);
         }
+    }
+}
+
+/// Parameters of the Gateway that those of its class overrule.
+pub(crate) fn overruled(balancer: &LoadBalancer, paths: &BTreeSet<Str>, report: &mut Report) {
+    let gateway = format!("Gateway {}", balancer.gateway);
+    for path in paths {
+        let field = format!("spec.infrastructure.parametersRef {path}");
+        let place = Place::new(&gateway, &field, Consequence::Ignored);
+        let why = format!(
+            "the parameters of GatewayClass {} win (mergingMode: PreferGatewayClass)",
+            balancer.class
+        );
+        let _ = report.refuse(&place, &why, "leave it out, or ask whoever keeps the class");
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn review(balancer: &LoadBalancer, settings: &Settings, report: &mut 
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
+    unheeded::overruled(balancer, &settings.overruled, report);
     unheeded::distribution(balancer, |_| false, NEARNESS_OF_LATTICE, report);
     // `API_CreateTargetGroup` of VPC Lattice: its configuration has a health check and no attributes.
     for (object, field) in &settings.unfit {
@@ -99,12 +100,18 @@ mod tests {
         let mut settings = Settings::new("blue");
         let field = "AwsTargetGroupParameters attributes";
         settings.unfit.insert(("Service shop/web".into(), field.into()));
+        settings.overruled.insert("serviceNetwork".into());
         let mut report = Report::of(Provider::AwsLattice, settings.approximations);
         review(&balancer, &settings, &mut report);
         let items = report.into_items();
-        let [item] = items.as_slice() else {
+        let [overruled, item] = items.as_slice() else {
             panic!("{items:?}");
         };
+        assert!(
+            overruled.field.ends_with(" serviceNetwork")
+                && overruled.why.contains("GatewayClass lattice win"),
+            "{overruled}"
+        );
         assert_eq!((&*item.object, &*item.field), ("Service shop/web", field));
         assert!(
             !item.approximated && item.why.contains("accepted is healthCheck"),

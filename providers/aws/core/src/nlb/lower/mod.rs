@@ -156,6 +156,7 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
     unheeded::review(balancer, TLS_OPTIONS, report);
+    unheeded::overruled(balancer, &context.plain.settings.overruled, report);
     let settings = context.plain.settings;
     let attribute = settings.attributes.get(CROSS_ZONE).map(|value| &**value);
     let everywhere = settings.cross_zone.unwrap_or(attribute == Some("true"));

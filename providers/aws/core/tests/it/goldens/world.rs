@@ -162,6 +162,9 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 own.attributes = [("load_balancing.cross_zone.enabled".into(), "false".into())].into();
                 settings.services.insert(ObjectName::new("shop", "near"), own);
             }
+            "overruled" => {
+                settings.overruled = ["scheme".into(), "listeners[port=443].sslPolicy".into()].into()
+            }
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),
             "no client ip" => settings.targets.client_ip = Some(false),
