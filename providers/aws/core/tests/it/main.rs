@@ -12,3 +12,4 @@ mod agreement;
 mod fit;
 mod goldens;
 mod lattice;
+mod wire;

@@ -24,13 +24,13 @@ fn filled(members: Value) -> Value {
     Value::Object(there)
 }
 
-pub(super) fn attributes(all: &BTreeMap<Str, Str>) -> Value {
+pub(crate) fn attributes(all: &BTreeMap<Str, Str>) -> Value {
     all.iter()
         .map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect()
 }
 
-pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
+pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     let TargetGroup {
         name,
         fixed,
@@ -91,12 +91,12 @@ pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     }))
 }
 
-pub(super) fn blob(text: &str) -> String {
+pub(crate) fn blob(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-pub(super) fn import(import: &Import) -> Value {
+pub(crate) fn import(import: &Import) -> Value {
     let chain = (!import.chain.is_empty()).then(|| blob(&import.chain));
     filled(json!({
         "Certificate": blob(&import.certificate),
@@ -106,7 +106,7 @@ pub(super) fn import(import: &Import) -> Value {
 }
 
 /// With IPv4 alone: the subnets of the simulator's VPC have no more.
-pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
+pub(crate) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
     let scheme = match balancer.scheme {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
@@ -120,7 +120,7 @@ pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
     })
 }
 
-pub(super) fn listener(
+pub(crate) fn listener(
     listener: &Listener,
     balancer: &str,
     (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
@@ -148,7 +148,7 @@ pub(super) fn listener(
     }))
 }
 
-pub(super) fn rule(
+pub(crate) fn rule(
     rule: &Rule,
     priority: usize,
     listener: &str,
