@@ -1,11 +1,12 @@
 //! The AWS simulator, driven by clients that others wrote.
 
 use crate::run::{cache_dir, cargo, command, root, run};
+use crate::terraform;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
 /// Builds the simulator and has AWS's SDK for Python and the AWS CLI drive all of its operations; every answer is
-/// held against AWS's model of it.
+/// held against AWS's model of it. Where Terraform and its AWS provider are installed they make, change and remove things there.
 pub fn check_clients() -> Result<()> {
     let python = python()?;
     run(&mut cargo(&[
@@ -17,7 +18,13 @@ pub fn check_clients() -> Result<()> {
     ]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let program = target.join("debug").join("gatewright-aws-simulator");
-    run(command(python, &["e2e/aws/checks/run.py", "--simulator"]).arg(program))
+    let mut checks = command(python, &["e2e/aws/checks/run.py", "--simulator"]);
+    checks.arg(program);
+    if let Some((terraform, plugins)) = terraform::installed() {
+        checks.env("CHECKS_TERRAFORM", terraform);
+        checks.env("CHECKS_TERRAFORM_PLUGINS", plugins);
+    }
+    run(&mut checks)
 }
 
 /// A Python with the clients, in the cache folder; made anew when other versions are wanted.

@@ -81,7 +81,7 @@ pub fn check() -> Result<()> {
 }
 
 /// A program and a folder with the plugin that it would take.
-fn installed() -> Option<(PathBuf, PathBuf)> {
+pub fn installed() -> Option<(PathBuf, PathBuf)> {
     let path = std::env::var_os("PATH")?;
     PROGRAMS.iter().find_map(|(name, registry)| {
         let program = std::env::split_paths(&path)

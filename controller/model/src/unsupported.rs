@@ -52,7 +52,8 @@ pub enum Place {
 
 impl Unsupported {
     /// What it is about, by `object` and the beginning of `field`: `spec.rules[N].matches[M]` and `spec.rules[N]` of
-    /// routes, `spec.listeners[name=NAME]` of Gateways and ListenerSets.
+    /// routes, `spec.listeners[name=NAME]` of Gateways and ListenerSets. Options of a listener's TLS that are not known are
+    /// about the Gateway: the listener serves without them.
     pub fn place(&self) -> Place {
         let Some((kind, name)) = self.object.split_once(' ') else {
             return Place::Elsewhere;
@@ -70,6 +71,7 @@ impl Unsupported {
             _ => return Place::Elsewhere,
         };
         match index(&self.field, "spec.listeners[name=") {
+            Some((_, rest)) if rest.starts_with(".tls.options[") => Place::Elsewhere,
             Some((name, _)) => Place::Listener(ListenerKey {
                 parent,
                 name: name.into(),
@@ -138,6 +140,13 @@ mod tests {
         assert_eq!(
             place("ListenerSet a/s", "spec.listeners[name=https].filters"),
             Place::Listener(listener)
+        );
+        assert_eq!(
+            place(
+                "Gateway a/g",
+                "spec.listeners[name=https].tls.options[example.com/x]"
+            ),
+            Place::Elsewhere
         );
         assert_eq!(place("Gateway a/g", "spec.tls.frontend"), Place::Elsewhere);
         assert_eq!(place("Service a/s", "appProtocol"), Place::Elsewhere);

@@ -155,9 +155,8 @@ fn told(error: ConnectError, role: Option<&str>) -> ProviderError {
     };
     let advice = match kind {
         ErrorKind::Forbidden => {
-            "; spec.account of the class's parameters names the role: its trust policy must let the controller's own \
-             role assume it (with spec.account.externalId where it asks for one), and the controller's own role needs \
-             sts:AssumeRole on it"
+            "; spec.account of the class's parameters names the role, with spec.account.externalId where its trust policy \
+             asks for one"
         }
         _ => "",
     };

@@ -114,3 +114,6 @@ async fn log_level(ConnectInfo(peer): ConnectInfo<SocketAddr>, filter: String) -
         Err(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

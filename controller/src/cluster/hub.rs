@@ -340,7 +340,7 @@ impl Hub {
             self.look_at_cloud(gateway);
         }
         if let Some(bindings) = &mut self.out.bindings {
-            bindings.look(&self.engine, &bound);
+            bindings.look(&self.engine, &bound, &self.out.book);
         }
         self.out.metrics.reconciled("engine", "success", begun.elapsed());
     }

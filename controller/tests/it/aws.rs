@@ -3,6 +3,7 @@
 
 mod accounts;
 mod backends;
+mod quotas;
 mod recorded;
 mod subnets;
 

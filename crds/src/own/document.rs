@@ -32,6 +32,9 @@ What is said nearer to the traffic wins, field by field:
 3. the parameters of its GatewayClass,
 4. the default that the field's description names.
 
+With `mergingMode: PreferGatewayClass` in the parameters of an AWS GatewayClass 3 wins over 2: scheme, source ranges, web ACL and whatever
+else the class sets hold for all of its Gateways, and one that sets such a field is told so by `gatewright.dev/Unsupported`.
+
 Lists are taken whole, except `listeners`, which are merged port by port, and `services`, host by host. Maps (`attributes`, `tags`) are merged key by
 key.
 ";

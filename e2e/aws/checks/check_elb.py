@@ -85,6 +85,15 @@ class LoadBalancers(Elb):
         (told,) = self.elb.describe_load_balancers(Names=["web"])["LoadBalancers"]
         self.assertEqual(set(subnets[:2]), {zone["SubnetId"] for zone in told["AvailabilityZones"]})
         self.elb.set_ip_address_type(LoadBalancerArn=arn, IpAddressType="ipv4")
+        pool = {"Ipv4IpamPoolId": "ipam-pool-0123456789abcdef0"}
+        self.assertEqual(pool, self.elb.modify_ip_pools(LoadBalancerArn=arn, IpamPools=pool)["IpamPools"])
+        (told,) = self.elb.describe_load_balancers(Names=["web"])["LoadBalancers"]
+        self.assertEqual(pool, told["IpamPools"])
+        self.elb.modify_ip_pools(LoadBalancerArn=arn, RemoveIpamPools=["ipv4"])
+        self.elb.modify_capacity_reservation(LoadBalancerArn=arn, MinimumLoadBalancerCapacity={"CapacityUnits": 200})
+        reserved = self.elb.describe_capacity_reservation(LoadBalancerArn=arn)
+        self.assertEqual({"CapacityUnits": 200}, reserved["MinimumLoadBalancerCapacity"])
+        self.assertEqual(2, reserved["DecreaseRequestsRemaining"])
         self.elb.delete_load_balancer(LoadBalancerArn=arn)
         self.elb.delete_load_balancer(LoadBalancerArn=arn)
         self.refused("LoadBalancerNotFound", self.elb.describe_load_balancers, LoadBalancerArns=[arn])

@@ -125,10 +125,14 @@ class Calls(Lattice):
             return [link["status"] for link in listed]
 
         until("an active association", lambda: linked() == ["ACTIVE"])
-        lattice.delete_service_network_service_association(serviceNetworkServiceAssociationIdentifier=made["arn"])
+        of_link = {"serviceNetworkServiceAssociationIdentifier": made["arn"]}
+        told = lattice.get_service_network_service_association(**of_link)
+        self.assertEqual((made["id"], "net", service), (told["id"], told["serviceNetworkName"], told["serviceId"]))
+        lattice.delete_service_network_service_association(**of_link)
         lattice.delete_service_network_vpc_association(**of_vpc)
         self.gone("association", lambda: lattice.get_service_network_vpc_association(**of_vpc))
         until("no association", lambda: linked() == [])
+        self.gone("association", lambda: lattice.get_service_network_service_association(**of_link))
         lattice.delete_service_network(**of_network)
         self.gone("network", lambda: lattice.get_service_network(**of_network))
 

@@ -159,6 +159,18 @@ class Network(Elb):
         self.healthy(group)
         self.assertEqual("a", until("an answer", lambda: self.ask(kept["PublicIp"], TCP))[0])
 
+    def test_rules_for_private_link(self):
+        group = self.client("ec2").describe_security_groups()["SecurityGroups"][0]["GroupId"]
+        made = self.network(SecurityGroups=[group])
+        enforced = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+        self.assertEqual("on", made[enforced])
+        told = self.elb.set_security_groups(
+            LoadBalancerArn=made["LoadBalancerArn"], SecurityGroups=[group], **{enforced: "off"}
+        )
+        self.assertEqual("off", told[enforced])
+        (seen,) = self.elb.describe_load_balancers(LoadBalancerArns=[made["LoadBalancerArn"]])["LoadBalancers"]
+        self.assertEqual("off", seen[enforced])
+
     def test_what_is_refused(self):
         made = self.network()
         web = self.group("web")

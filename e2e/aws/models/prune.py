@@ -19,9 +19,9 @@ SERVICES = {
         "elbv2/2015-12-01",
         """AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
         DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeAccountLimits
-        DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
+        DescribeCapacityReservation DescribeListenerAttributes DescribeListenerCertificates DescribeListeners
         DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeRules DescribeSSLPolicies DescribeTags
-        DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+        DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyCapacityReservation ModifyIpPools ModifyListener
         ModifyListenerAttributes ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup
         ModifyTargetGroupAttributes RegisterTargets RemoveListenerCertificates RemoveTags SetIpAddressType
         SetRulePriorities SetSecurityGroups SetSubnets
@@ -59,7 +59,7 @@ SERVICES = {
         DeleteAccessLogSubscription DeleteAuthPolicy DeleteListener DeleteRule DeleteService DeleteServiceNetwork
         DeleteServiceNetworkServiceAssociation DeleteServiceNetworkVpcAssociation DeleteTargetGroup
         DeregisterTargets GetAuthPolicy GetListener GetRule GetService GetServiceNetwork
-        GetServiceNetworkVpcAssociation GetTargetGroup ListAccessLogSubscriptions ListListeners ListRules
+        GetServiceNetworkServiceAssociation GetServiceNetworkVpcAssociation GetTargetGroup ListAccessLogSubscriptions ListListeners ListRules
         ListServiceNetworkServiceAssociations ListServiceNetworkVpcAssociations ListServiceNetworks ListServices
         ListTagsForResource ListTargetGroups ListTargets PutAuthPolicy RegisterTargets TagResource UntagResource
         UpdateListener UpdateRule UpdateService UpdateServiceNetwork UpdateServiceNetworkVpcAssociation

@@ -41,6 +41,16 @@ impl Publisher {
         self.all = true;
     }
 
+    /// What is to be served while nobody is there: nothing. All of it is told anew afterwards.
+    pub fn close(&mut self) -> Config {
+        self.all = true;
+        self.told = Config {
+            generation: self.told.generation + 1,
+            ..Config::default()
+        };
+        self.told.clone()
+    }
+
     /// What the data plane was told last.
     pub fn told(&self) -> &Config {
         &self.told

@@ -14,6 +14,8 @@ enum Takes {
     Full(&'static [Feature]),
     /// All of these, at least roughly.
     Roughly(&'static [Feature]),
+    /// All of these, fully, for all hosts and ports of a Gateway at its own address.
+    AtOneAddress(&'static [Feature]),
     /// More than the tables have a word for: everything.
     Everything,
 }
@@ -25,6 +27,7 @@ pub fn claims(provider: Provider, name: &str) -> bool {
     match takes(name) {
         Takes::Full(features) => features.iter().all(full),
         Takes::Roughly(features) => features.iter().all(roughly),
+        Takes::AtOneAddress(features) => provider.has_one_address() && features.iter().all(full),
         Takes::Everything => provider.serves_everything(),
     }
 }
@@ -34,14 +37,15 @@ fn takes(name: &str) -> Takes {
     match name {
         "Gateway" | "ReferenceGrant" => Takes::Roughly(&[]),
         "HTTPRoute" => Takes::Roughly(&[F::HttpListener, F::PathExact, F::PathPrefix, F::HeaderExact]),
-        // Answered by the core: which listener a route or request belongs to.
+        // Answered by the core: which listener a route belongs to.
+        "GatewayPort8080" | "HTTPRouteDestinationPortMatching" | "HTTPRouteNamedRouteRule" => {
+            Takes::Full(&[F::HttpListener])
+        }
+        // And which one a request belongs to, by its host and port.
         "GatewayHTTPListenerIsolation"
-        | "GatewayPort8080"
         | "GatewayRouteHostnameIntersectionPrecedence"
-        | "HTTPRouteDestinationPortMatching"
-        | "HTTPRouteNamedRouteRule"
         | "HTTPRouteParentRefPort"
-        | "ListenerSet" => Takes::Full(&[F::HttpListener]),
+        | "ListenerSet" => Takes::AtOneAddress(&[F::HttpListener]),
         "GRPCRoute" | "GRPCRouteNamedRouteRule" => Takes::Full(&[F::Grpc]),
         "GRPCRouteRequestHeaderModifier" => Takes::Full(&[F::Grpc, F::RequestHeaders]),
         "TLSRoute" => Takes::Full(&[F::TlsPassthroughListener, F::SniRouting]),
@@ -131,5 +135,15 @@ mod tests {
             Provider::Software,
             "GatewayHTTPSListenerDetectMisdirectedRequests"
         ));
+        // Each host of a Gateway is at a name of its own there, and a wildcard at none.
+        let lattice = |name| claims(Provider::AwsLattice, name);
+        for name in [
+            "GatewayHTTPListenerIsolation",
+            "ListenerSet",
+            "HTTPRouteParentRefPort",
+        ] {
+            assert!(!lattice(name), "{name}");
+        }
+        assert!(lattice("HTTPRouteNamedRouteRule") && lattice("HTTPRouteMethodMatching"));
     }
 }

@@ -11,7 +11,7 @@ pub fn features() -> String {
         "# Features by provider\n\n\
          Generated from the capability tables in `providers/api`; `cargo xtask docs` rewrites it.\n\n\
          **yes**: as the Gateway API says. **≈**: served, with the difference named below. **no**: refused with a\n\
-         condition that says why. This version serves the classes of the bundled proxy, of AWS ALB and of AWS NLB; for the other\n\
+         condition that says why. This version serves the classes of the bundled proxy and of AWS (ALB, NLB, VPC Lattice); for the other\n\
          classes the tables say what their load balancers can express, and the standalone mode uses them for its notices.\n",
     );
     let mut group = "";

@@ -92,6 +92,13 @@ impl Provider {
         }
     }
 
+    /// Whether all hosts of a Gateway, wildcards among them, are served at the Gateway's own address, on all of its ports. On
+    /// VPC Lattice each host is a service with a name and at most two listeners of its own
+    /// (<https://docs.aws.amazon.com/vpc-lattice/latest/ug/service-custom-domain-name.html>).
+    pub const fn has_one_address(self) -> bool {
+        !matches!(self, Self::AwsLattice)
+    }
+
     /// Whether there is nothing that it cannot serve.
     pub fn serves_everything(self) -> bool {
         Feature::ALL

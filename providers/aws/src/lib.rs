@@ -14,6 +14,7 @@ pub mod lattice;
 pub mod memory;
 pub mod nlb;
 pub mod owner;
+mod pools;
 pub mod swept;
 
 pub use gatewright_aws_core::network::BalancerKind;

@@ -18,6 +18,14 @@ pub const WEB_ACL: &str = "gatewright.dev/web-acl";
 pub const SHIELD: &str = "gatewright.dev/shield";
 /// Value of [`SHIELD`].
 pub const ADVANCED: &str = "advanced";
+/// That capacity is reserved for a load balancer.
+pub const CAPACITY: &str = "gatewright.dev/capacity";
+/// Value of [`CAPACITY`].
+pub const RESERVED: &str = "reserved";
+/// Of a load balancer: its VPC, and the ports of targets that it needs there as one of those that share a security group.
+pub const PORTS: &str = "gatewright.dev/ports";
+/// Of somebody else's security group, of nodes or pods: the cluster whose load balancers may be let in by it. Its owner sets it.
+pub const NODES: &str = "gatewright.dev/nodes";
 /// Of somebody else's target group: the object that may have pods in it, `namespace/name`. Its owner sets it.
 pub const BINDING: &str = "gatewright.dev/binding";
 /// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.
@@ -66,6 +74,19 @@ impl Owner {
         tags.extend(self.marks());
         tags.insert(RESOURCE.into(), value(resource));
         tags
+    }
+}
+
+/// In place of a Gateway, of what all of a cluster share. No namespace has a name with a dot, so that no Gateway is this one.
+pub fn shared() -> ObjectName {
+    ObjectName::new("gatewright.dev", "shared")
+}
+
+/// The owner of what all Gateways of a cluster share.
+pub fn of_all(cluster: &str) -> Owner {
+    Owner {
+        cluster: cluster.into(),
+        gateway: shared(),
     }
 }
 

@@ -1,5 +1,5 @@
 variable "cluster_name" {
-  description = "Name of the cluster: the value of `aws.clusterName` of the Helm chart. The policies allow changes of what has this name in its tag `gatewright.dev/cluster`, and of nothing else."
+  description = "Name of the cluster: the value of `aws.clusterName` of the Helm chart. The policies allow changes of what has this name in its tag `gatewright.dev/cluster`, of rules of security groups that have it in their tag `gatewright.dev/nodes`, and of nothing else."
   type        = string
 
   validation {

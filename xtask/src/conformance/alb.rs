@@ -15,7 +15,7 @@ use std::time::Instant;
 const PROFILE: &str = "GATEWAY-HTTP";
 
 /// Tests that an ALB cannot pass, with the page of AWS that says so.
-const SKIPPED: &[(&str, &str)] = &[
+pub(super) const SKIPPED: &[(&str, &str)] = &[
     (
         "HTTPRouteRequestHeaderModifier",
         "listener rules cannot change request headers: transforms rewrite the host header and the URL alone \
@@ -59,6 +59,10 @@ const QUICK: &[&str] = &[
     "HTTPRouteWeight",
     "ListenerSetHTTPRouting",
 ];
+
+/// How many tests of the whole suite pass, core and extended: `docs/conformance/aws/README.md`. Fewer are told as a failure,
+/// also when none failed: the class claims less than it did, or the suite left tests out.
+pub(super) const PASSED: usize = 60;
 
 /// Timeouts of the suite that are raised, in seconds. A Gateway goes when its load balancer and what that leaves have
 /// gone, and a load balancer is reached when it is active.
@@ -110,13 +114,7 @@ pub fn run_step(full: bool) -> Result<()> {
     let suite = super::build_suite(&args)?;
     let tests = if full { ALL.to_owned() } else { part() };
     let outcome = run(&args, &suite, &tests).with_context(|| args.title())?;
-    let least = if full { 1 } else { QUICK.len() };
-    ensure!(
-        outcome.passed >= least,
-        "{} tests of the suite ran; {least} were meant to",
-        outcome.passed
-    );
-    Ok(())
+    args.at_least(outcome.passed, if full { PASSED } else { QUICK.len() })
 }
 
 const ALL: &str = "TestConformance";
@@ -129,11 +127,11 @@ fn part() -> String {
 pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
     ensure!(!args.preview, "--preview is for the bundled proxy");
     let tests = if args.part { part() } else { ALL.to_owned() };
-    run(args, suite, &tests)?;
+    let outcome = run(args, suite, &tests)?;
     if args.run_test.is_none() {
         mark(args)?;
     }
-    Ok(())
+    args.at_least(outcome.passed, if args.part { QUICK.len() } else { PASSED })
 }
 
 fn run(args: &Args, suite: &Path, tests: &str) -> Result<Outcome> {

@@ -5,16 +5,15 @@
 //! listed. It is no report.
 
 use super::alb::installed;
-use super::listed::{Results, Run, circumstances, tests_in};
-use super::outcome::Verdict;
+use super::listed::{Ended, Results, Run, all_or_one, circumstances, step, tests_in};
 use super::{Args, CLASS, Provider};
-use crate::cluster::{self, Cluster};
+use crate::cluster::Cluster;
 use crate::run::root;
 use crate::simulated::{Aws, Pace};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Whose core tests are run.
 const PROFILE: &str = "GATEWAY-HTTP";
@@ -23,6 +22,9 @@ const PROFILE: &str = "GATEWAY-HTTP";
 const CORE: &str = "Gateway,HTTPRoute,ReferenceGrant";
 
 const ALL: &str = "TestConformance";
+
+/// How many tests pass: `docs/conformance/aws/lattice.md`. Fewer are a failure, also when none failed.
+pub(super) const PASSED: usize = 29;
 
 /// Where the verdicts are, as rows of a table: `| test | impossible: why |`.
 const VERDICTS: &str = "docs/aws/lattice.md";
@@ -48,35 +50,26 @@ fn parameters(network: &str) -> Value {
 /// # Errors
 /// When a test fails.
 pub fn run_step() -> Result<()> {
-    cluster::require()?;
     let args = Args {
         provider: Provider::AwsLattice,
         name: "conformance-lattice".to_owned(),
         ..Args::first()
     };
-    let suite = super::build_suite(&args)?;
-    let (results, ended) = run(&args, &suite, ALL).with_context(|| args.title())?;
-    ended.with_context(|| args.title())?;
-    ensure!(results.count(Verdict::Passed) > 0, "no test of the suite ran");
-    Ok(())
+    step(&args, PASSED, |suite| run(&args, suite, ALL))
 }
 
 /// Runs all of them, and writes the page of results, also of those that failed.
 pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
-    ensure!(!args.preview, "--preview is for the bundled proxy");
-    let one = args.run_test.as_ref().map(|test| format!("{ALL}/^{test}$"));
-    let begun = Instant::now();
-    let (results, ended) = run(args, suite, one.as_deref().unwrap_or(ALL))?;
-    if one.is_none() {
-        let path = args.report()?;
-        let page = page(args.pace, &results, begun.elapsed())?;
-        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!("    results: {}", path.display());
-    }
-    ended
+    let tests = |one: Option<&str>| one.map_or_else(|| ALL.to_owned(), |test| format!("{ALL}/^{test}$"));
+    all_or_one(
+        args,
+        PASSED,
+        |one| run(args, suite, &tests(one)),
+        |results, took| page(args.pace, results, took),
+    )
 }
 
-fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> {
+fn run(args: &Args, suite: &Path, tests: &str) -> Result<Ended> {
     let skipped = skipped()?;
     let class = |cluster: &Cluster, aws: &Aws| {
         let network = aws.lattice_network(cluster)?;
@@ -95,7 +88,7 @@ fn run(args: &Args, suite: &Path, tests: &str) -> Result<(Results, Result<()>)> 
 }
 
 /// What cannot pass: by the documentation's table, and [`SKIPPED`].
-fn skipped() -> Result<Vec<(String, String)>> {
+pub(super) fn skipped() -> Result<Vec<(String, String)>> {
     let path = root().join(VERDICTS);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut skipped = verdicts(&text);

@@ -3,12 +3,12 @@
 use super::alb::timeouts;
 use super::outcome::{Verdict, verdict};
 use super::{Args, CLASS, common};
-use crate::cluster::Cluster;
+use crate::cluster::{self, Cluster};
 use crate::simulated::Pace;
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What is run.
 pub(super) struct Run<'a> {
@@ -21,6 +21,45 @@ pub(super) struct Run<'a> {
     pub tests: &'a str,
     /// Tests that cannot pass, each with what forces that.
     pub skipped: &'a [(String, String)],
+}
+
+/// How each test ended, and an error when one failed.
+pub(super) type Ended = (Results, Result<()>);
+
+/// Runs the tests as a step, as many of which pass as are known to.
+///
+/// # Errors
+/// When a test fails, or fewer pass.
+pub(super) fn step(args: &Args, known: usize, run: impl FnOnce(&Path) -> Result<Ended>) -> Result<()> {
+    cluster::require()?;
+    let suite = super::build_suite(args)?;
+    let (results, ended) = run(&suite).with_context(|| args.title())?;
+    ended.with_context(|| args.title())?;
+    args.at_least(results.count(Verdict::Passed), known)
+}
+
+/// Runs the test that is asked for, or all and writes the page of results, also of those that failed.
+///
+/// # Errors
+/// When a test fails, or of all fewer pass than are known to.
+pub(super) fn all_or_one(
+    args: &Args,
+    known: usize,
+    run: impl FnOnce(Option<&str>) -> Result<Ended>,
+    page: impl FnOnce(&Results, Duration) -> Result<String>,
+) -> Result<()> {
+    ensure!(!args.preview, "--preview is for the bundled proxy");
+    let one = args.run_test.as_deref();
+    let begun = Instant::now();
+    let (results, ended) = run(one)?;
+    if one.is_none() {
+        let path = args.report()?;
+        let page = page(&results, begun.elapsed())?;
+        std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        eprintln!("    results: {}", path.display());
+    }
+    ended?;
+    args.at_least(results.count(Verdict::Passed), known)
 }
 
 /// How each test ended.
@@ -111,7 +150,7 @@ pub(super) fn circumstances(pace: Pace, command: &str, parameters: &str) -> Stri
 }
 
 /// Runs tests in a cluster: how each ended, and an error when one failed.
-pub(super) fn tests_in(cluster: &Cluster, args: &Args, suite: &Path, run: &Run<'_>) -> (Results, Result<()>) {
+pub(super) fn tests_in(cluster: &Cluster, args: &Args, suite: &Path, run: &Run<'_>) -> Ended {
     let begun = Instant::now();
     let suite = suite.display().to_string();
     let skipped: Vec<&str> = run.skipped.iter().map(|(test, _)| test.as_str()).collect();

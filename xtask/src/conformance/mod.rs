@@ -228,6 +228,16 @@ impl Args {
         Ok(())
     }
 
+    /// A run on a cloud lost none of the tests that are known to pass there.
+    fn at_least(&self, passed: usize, known: usize) -> Result<()> {
+        ensure!(
+            self.run_test.is_some() || passed >= known,
+            "{}: {passed} tests passed, {known} are known to: the class names fewer features than it should, or tests were left out",
+            self.title()
+        );
+        Ok(())
+    }
+
     /// How a cluster is started.
     fn up(&self) -> [&str; 4] {
         ["--bundle", self.bundle(), "--channel", &self.channel]
@@ -428,6 +438,93 @@ mod tests {
             ..Args::first()
         };
         assert!(one.complete(passed(1)).is_ok());
+    }
+
+    /// Each bound is what the page of results tells, so that neither is changed alone.
+    #[test]
+    fn a_run_on_a_cloud_that_loses_tests_is_no_success() {
+        let args = |provider| Args {
+            provider,
+            ..Args::first()
+        };
+        let page =
+            |name: &str| std::fs::read_to_string(root().join("docs/conformance/aws").join(name)).unwrap();
+        let readme = page("README.md");
+        for (provider, known, told) in [
+            (
+                Provider::AwsAlb,
+                alb::PASSED,
+                format!("{} passed", alb::PASSED - 35),
+            ),
+            (Provider::AwsNlb, nlb::PASSED, format!("[{} pass,", nlb::PASSED)),
+            (
+                Provider::AwsLattice,
+                lattice::PASSED,
+                format!("[{} pass,", lattice::PASSED),
+            ),
+        ] {
+            let args = args(provider);
+            assert!(args.at_least(known, known).is_ok());
+            let why = args.at_least(known - 1, known).unwrap_err().to_string();
+            assert!(
+                why.contains(&format!("{} tests passed, {known} are", known - 1)),
+                "{why}"
+            );
+            assert!(readme.contains(&told), "{told}");
+        }
+        assert!(readme.contains("35 passed"), "core tests on ALB");
+        for (name, known) in [("nlb.md", nlb::PASSED), ("lattice.md", lattice::PASSED)] {
+            assert!(
+                page(name).contains(&format!("- {known} passed, 0 failed")),
+                "{name}"
+            );
+        }
+        let one = Args {
+            run_test: Some("HTTPRouteMatching".to_owned()),
+            ..args(Provider::AwsAlb)
+        };
+        assert!(one.at_least(1, alb::PASSED).is_ok());
+    }
+
+    /// A test is left out only for what AWS documents, and whoever reads that can look it up.
+    #[test]
+    fn every_test_that_is_left_out_names_the_page_that_forces_it() {
+        let named = |why: &str| {
+            why.split("https://docs.aws.amazon.com/").skip(1).any(|rest| {
+                let path: &str = rest.split([')', ' ', '|']).next().unwrap();
+                path.contains('/') && path.contains(".html")
+            })
+        };
+        assert!(!named("ug/quotas.html") && !named("https://docs.aws.amazon.com/"));
+        let alb = alb::SKIPPED
+            .iter()
+            .map(|(test, why)| ((*test).to_owned(), (*why).to_owned()));
+        let lists = [alb.collect(), nlb::skipped(), lattice::skipped().unwrap()];
+        for (test, why) in lists.iter().flatten() {
+            assert!(named(why), "{test}: {why}");
+        }
+        let pages = [
+            "conformance/aws/nlb.md",
+            "conformance/aws/lattice.md",
+            "aws/lattice.md",
+        ];
+        for page in pages {
+            let text = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+            let rows = text.lines().filter(|line| line.starts_with("| "));
+            let left_out: Vec<&str> = rows
+                .filter(|row| row.contains("| not run: ") || row.contains("| impossible: "))
+                .collect();
+            assert!(left_out.len() >= 7, "{page}");
+            for row in left_out {
+                assert!(named(row), "{page}: {row}");
+            }
+        }
+        let readme = std::fs::read_to_string(root().join("docs/conformance/aws/README.md")).unwrap();
+        let (_, rest) = readme.split_once("## What is skipped").unwrap();
+        let (table, _) = rest.split_once("## ").unwrap();
+        for row in table.lines().filter(|line| line.starts_with("| HTTPRoute")) {
+            assert!(named(row), "{row}");
+        }
     }
 
     #[test]

@@ -188,6 +188,7 @@ mod tests {
             (SCALE, "providers/proxy/tests"),
             (FAN_OUT, "providers/stream/tests"),
             (LONG, "e2e/traffic/tests"),
+            (AWS, "providers/aws/sdk/src"),
         ] {
             let text = text(folder);
             for name in names {

@@ -138,10 +138,10 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "aws-clients",
-        about: "boto3 and the AWS CLI drive every operation of the AWS simulator; moto as a second opinion",
+        about: "boto3, the AWS CLI and, where it is installed, Terraform drive the AWS simulator; moto as a second opinion",
         full: false,
         cluster: false,
-        tells: Tells::Only(&[" checks ", " passed"]),
+        tells: Tells::Only(&[" checks ", " passed", "NOT RUN"]),
         run: |_| aws::check_clients(),
     },
     Step {

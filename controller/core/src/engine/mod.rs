@@ -249,6 +249,8 @@ impl Engine {
         Some(match found {
             Parameters::AwsAlb(found) if state.has_surroundings() => Parameters::AwsAlb(Arc::new(AwsAlb {
                 balancer: found.balancer.clone(),
+                strays: found.strays.clone(),
+                overruled: found.overruled.clone(),
                 target_groups: state.target_groups.clone(),
                 routes: state.extensions.clone(),
                 backends: state.own_backends.clone(),
@@ -258,6 +260,7 @@ impl Engine {
             Parameters::AwsLattice(found) if !state.target_groups.is_empty() => {
                 Parameters::AwsLattice(Arc::new(AwsLattice {
                     lattice: found.lattice.clone(),
+                    overruled: found.overruled.clone(),
                     target_groups: state.target_groups.clone(),
                 }))
             }

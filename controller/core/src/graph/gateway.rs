@@ -122,6 +122,7 @@ pub fn evaluate(
         .flat_map(|listener| listener.backends.iter().cloned())
         .chain(collector)
         .collect();
+    let ports = listeners.iter().map(|listener| listener.port).collect();
     GatewayNode {
         class: spec.gateway_class_name.as_str().into(),
         controller: class.controller.clone(),
@@ -135,7 +136,7 @@ pub fn evaluate(
         tracing,
         backends,
         judged: class.reach.is_judged(),
-        parameters: parameters.ok(),
+        parameters: parameters.ok().map(|found| found.with_ports(&ports)),
         is_default: spec.default_scope == Some(gatewright_crds::api::DefaultScope::All),
         name,
     }

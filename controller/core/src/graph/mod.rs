@@ -16,6 +16,7 @@ pub mod listener;
 pub mod listener_filters;
 pub mod listener_set;
 pub mod nodes;
+mod overruled;
 pub mod parameters;
 pub mod pods;
 pub mod route;

@@ -1,6 +1,7 @@
 //! `parametersRef` of GatewayClasses and Gateways.
 
 use super::nodes::NodeFacts;
+use super::overruled::overruled;
 use crate::snapshot::View;
 use gatewright_crds::own::aws::{TargetGroupSettings, TargetType};
 use gatewright_crds::own::{
@@ -11,7 +12,7 @@ use gatewright_model::Str;
 use gatewright_model::backend::Endpoint;
 use gatewright_model::certificate::Secret;
 use gatewright_model::key::{BackendKey, ObjectName, RouteKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the classes of a controller name take as parameters. It follows the provider behind the name and not
@@ -79,6 +80,8 @@ pub enum Parameters {
 pub struct AwsLattice {
     /// Network and services.
     pub lattice: AwsLatticeParametersSpec,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
     /// Of Services with settings of their own.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
 }
@@ -90,6 +93,11 @@ pub struct AwsAlb {
     pub balancer: AwsLoadBalancerParametersSpec,
     /// Of Services with settings of their own.
     pub target_groups: BTreeMap<ObjectName, Arc<AwsTargetGroupParametersSpec>>,
+    /// Ports that the Gateway's own parameters have settings for, and no listener has, be it one that can be served or
+    /// not. Those of its class may have more ports than each of its Gateways.
+    pub strays: BTreeSet<u16>,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
     /// What rules of routes ask for, by route and position of the rule.
     pub routes: BTreeMap<(RouteKey, u32), AwsRoute>,
     /// What their backend references name of our own kinds, by route, position of the rule and of the reference.
@@ -143,20 +151,51 @@ impl Parameters {
         }
     }
 
-    /// These settings where set, else `base`'s; of another provider there is nothing to take.
+    /// These settings where set, else `base`'s, or the other way round where a class says so; of another provider there is nothing
+    /// to take.
     #[must_use]
     fn over(self, base: &Self) -> Self {
         match (self, base) {
             (Self::Software(mine), Self::Software(base)) => Self::Software(Box::new(mine.over(base))),
             (Self::AwsAlb(mine), Self::AwsAlb(base)) => Self::AwsAlb(Arc::new(AwsAlb {
-                balancer: mine.balancer.clone().over(&base.balancer),
+                strays: mine
+                    .balancer
+                    .listeners
+                    .iter()
+                    .flatten()
+                    .map(|own| own.port)
+                    .collect(),
+                overruled: if base.balancer.wins() {
+                    overruled(&mine.balancer, &mine.balancer.clone().with_class(&base.balancer))
+                } else {
+                    BTreeSet::new()
+                },
+                balancer: mine.balancer.clone().with_class(&base.balancer),
                 ..AwsAlb::default()
             })),
             (Self::AwsLattice(mine), Self::AwsLattice(base)) => Self::AwsLattice(Arc::new(AwsLattice {
-                lattice: mine.lattice.clone().over(&base.lattice),
+                overruled: if base.lattice.wins() {
+                    overruled(&mine.lattice, &mine.lattice.clone().with_class(&base.lattice))
+                } else {
+                    BTreeSet::new()
+                },
+                lattice: mine.lattice.clone().with_class(&base.lattice),
                 target_groups: BTreeMap::new(),
             })),
             (mine, _) => mine,
+        }
+    }
+
+    /// The same for a Gateway with listeners on these ports.
+    #[must_use]
+    pub fn with_ports(self, ports: &BTreeSet<u16>) -> Self {
+        match self {
+            Self::AwsAlb(found) if !found.strays.is_empty() => {
+                let mut found = AwsAlb::clone(&found);
+                found.strays.retain(|port| !ports.contains(port));
+                Self::AwsAlb(Arc::new(found))
+            }
+            other => other,
         }
     }
 
@@ -251,7 +290,7 @@ pub fn resolve(
         ParametersKind::AwsLattice => view.aws_lattice(&object).map(|found| {
             Parameters::AwsLattice(Arc::new(AwsLattice {
                 lattice: found.spec.clone(),
-                target_groups: BTreeMap::new(),
+                ..AwsLattice::default()
             }))
         }),
     };

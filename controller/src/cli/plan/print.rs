@@ -88,14 +88,21 @@ fn print_entry(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(
             out,
-            "  {style}quota{style:#} {} of a {}: {} of {}",
-            quota.name, quota.scope, quota.used, quota.limit
+            "  {style}quota{style:#} {} of a {}: {} of {}{}",
+            quota.name,
+            quota.scope,
+            quota.used,
+            quota.limit,
+            of_others(quota.others, ", ", " of them others'")
         )?;
     }
     if !rest.is_empty() {
         let list: Vec<String> = rest
             .iter()
-            .map(|quota| format!("{} {}/{}", quota.name, quota.used, quota.limit))
+            .map(|quota| {
+                let others = of_others(quota.others, " (", " others')");
+                format!("{} {}/{}{others}", quota.name, quota.used, quota.limit)
+            })
             .collect();
         let dim = style::DIM;
         writeln!(out, "  {dim}quotas: {}{dim:#}", list.join(", "))?;
@@ -109,6 +116,14 @@ fn print_entry(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {style}-{style:#} {item}")?;
     }
     Ok(())
+}
+
+/// How many of a quota others use, if any.
+fn of_others(count: u64, before: &str, after: &str) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("{before}{count}{after}"),
+    }
 }
 
 fn print_change(change: &Change<()>, out: &mut dyn Write) -> io::Result<()> {

@@ -209,14 +209,15 @@ async fn what_is_not_known_or_not_accepted_is_told() {
 #[test]
 fn a_quota_that_does_not_suffice_is_counted() {
     use gatewright_provider_api::contract::{Preview, Quota};
-    let quota = |used| Quota {
+    let quota = |used, others| Quota {
         name: "rules".into(),
         scope: "load balancer".into(),
         used,
+        others,
         limit: 100,
     };
     let preview = Preview {
-        quotas: vec![quota(101), quota(100)],
+        quotas: vec![quota(101, 0), quota(100, 3), quota(20, 7)],
         ..Preview::default()
     };
     let controller = CLOUD.into();
@@ -230,5 +231,14 @@ fn a_quota_that_does_not_suffice_is_counted() {
     let mut out = Vec::new();
     report.print(PlanOutput::Table, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("rules of a load balancer: 101 of 100"), "{text}");
+    assert!(text.contains("rules of a load balancer: 101 of 100\n"), "{text}");
+    assert!(
+        text.contains("rules of a load balancer: 100 of 100, 3 of them others'"),
+        "{text}"
+    );
+    assert!(text.contains("rules 20/100 (7 others')"), "{text}");
+    let mut out = Vec::new();
+    report.print(PlanOutput::Json, &mut out).unwrap();
+    let json = String::from_utf8(out).unwrap();
+    assert_eq!(json.matches("\"others\"").count(), 2, "{json}");
 }

@@ -1,13 +1,15 @@
 //! Accounts and regions that classes work in.
 
 use super::{AwsOptions, nameless, told};
-use gatewright_aws::swept::{Ages, PACE, Swept};
+use gatewright_aws::cloud::Answer;
+use gatewright_aws::lattice;
+use gatewright_aws::swept::{Ages, PACE, Sweep, Swept};
 use gatewright_aws_sdk::{Account, AssumeRole, Connector, Settings as Place};
 use gatewright_crds::own::aws::AwsAccount;
 use gatewright_provider_api::contract::{ProviderError, Reads, Resource};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -25,6 +27,7 @@ pub struct Places {
 pub struct At {
     pub place: Place,
     account: OnceCell<Swept<Account>>,
+    lattice: OnceLock<lattice::swept::Swept<Account>>,
     pub sweeps: Sweeps,
 }
 
@@ -61,6 +64,7 @@ impl Places {
             Arc::new(At {
                 place: place.clone(),
                 account: OnceCell::new(),
+                lattice: OnceLock::new(),
                 sweeps: Sweeps::default(),
             })
         });
@@ -107,14 +111,36 @@ impl Places {
         at.account.get_or_try_init(connect).await
     }
 
-    /// Reads everything of an account anew.
+    /// VPC Lattice there, with what is known of it.
+    ///
+    /// # Errors
+    /// When the account cannot be reached; the next call tries again.
+    pub async fn lattice<'a>(&self, at: &'a At) -> Result<&'a lattice::swept::Swept<Account>, ProviderError> {
+        let account = self.account(at).await?.cloud();
+        let swept =
+            || lattice::swept::Swept::new(account.clone(), &self.options.cluster_name, Ages::default());
+        Ok(at.lattice.get_or_init(swept))
+    }
+
+    /// Reads all load balancers of an account anew.
     ///
     /// # Errors
     /// When something cannot be read.
     pub async fn sweep(&self, at: &At, every: Duration) -> Result<Reads, ProviderError> {
-        // Answers hold until the next sweep has ended, however long that takes.
-        let settled = every.max(LONG) * 4;
-        let sweep = self.account(at).await?.sweep(PACE, settled).await;
+        let sweep = self.account(at).await?.sweep(PACE, settled(every)).await;
+        self.cost(sweep)
+    }
+
+    /// Reads all of VPC Lattice anew.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub async fn sweep_lattice(&self, at: &At, every: Duration) -> Result<Reads, ProviderError> {
+        let sweep = self.lattice(at).await?.sweep(PACE, settled(every)).await;
+        self.cost(sweep)
+    }
+
+    fn cost(&self, sweep: Answer<Sweep>) -> Result<Reads, ProviderError> {
         let sweep = sweep.map_err(|error| {
             error.about(Resource {
                 kind: "resources of",
@@ -126,6 +152,11 @@ impl Places {
             takes: sweep.took,
         })
     }
+}
+
+/// Answers hold until the next sweep has ended, however long that takes.
+fn settled(every: Duration) -> Duration {
+    every.max(LONG) * 4
 }
 
 impl At {
@@ -142,6 +173,9 @@ impl At {
     pub fn forget(&self) {
         if let Some(account) = self.account.get() {
             account.forget();
+        }
+        if let Some(lattice) = self.lattice.get() {
+            lattice.forget();
         }
     }
 }

@@ -9,8 +9,8 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Outcome, Pool, Preview, ProviderError, Reads,
-    Reconcile, Request, Verdict,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview,
+    ProviderError, Reads, Reconcile, Request, Verdict,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -282,15 +282,18 @@ impl Regional {
 
     async fn sweep_all(&self, every: Duration) -> Result<Reads, ProviderError> {
         let mut cost = Reads::default();
-        // Lattice is read for each Gateway.
-        if self.service == Service::Lattice {
-            return Ok(cost);
-        }
         let mut failed = None;
         for place in self.everywhere() {
             let work = self.work(&place);
-            let sweep = Box::pin(self.places.sweep(&work.at, every));
-            match work.at.sweeps.share(&work.used, sweep).await {
+            let swept = match self.service {
+                // Nothing else is read with it.
+                Service::Lattice => Box::pin(self.places.sweep_lattice(&work.at, every)).await,
+                Service::Application | Service::Network => {
+                    let sweep = Box::pin(self.places.sweep(&work.at, every));
+                    work.at.sweeps.share(&work.used, sweep).await
+                }
+            };
+            match swept {
                 Ok(reads) => cost = cost.and(reads),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -352,6 +355,17 @@ impl Reconcile<Request> for Regional {
                 pools.extend(self.driver(&work).await?.pools(gateway, services).await?);
             }
             Ok(pools)
+        })
+    }
+
+    /// In the controller's own account and region.
+    fn bound_pool<'a>(
+        &'a self,
+        membership: &'a Membership,
+    ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
+        self.serving(async move {
+            let work = self.work(&self.places.place(None));
+            self.driver(&work).await?.bound_pool(membership).await
         })
     }
 

@@ -38,7 +38,6 @@ impl Service {
     /// # Errors
     /// When the account cannot be reached; the next call tries again.
     pub async fn driver(self, places: &Places, at: &At, leave: Leave) -> Result<Boxed, ProviderError> {
-        let account = places.account(at).await?;
         let kind = match self {
             Self::Application => BalancerKind::Application,
             Self::Network => BalancerKind::Network,
@@ -47,7 +46,7 @@ impl Service {
                     cluster: places.cluster().into(),
                     vpc: places.vpc(&at.place).map(Into::into),
                 };
-                let driver = LatticeDriver::new(account.cloud().clone(), settings);
+                let driver = LatticeDriver::new(places.lattice(at).await?.clone(), settings);
                 return Ok(Box::new(Erased::new(driver, leave)));
             }
         };
@@ -56,7 +55,7 @@ impl Service {
             drain: places.drain(),
             vpc: places.vpc(&at.place).map(Into::into),
         };
-        let driver = ElbDriver::of(kind, account.clone(), settings, now);
+        let driver = ElbDriver::of(kind, places.account(at).await?.clone(), settings, now);
         Ok(Box::new(Erased::new(driver, leave)))
     }
 }

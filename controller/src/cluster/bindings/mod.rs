@@ -14,15 +14,16 @@ mod status;
 mod tests;
 mod work;
 
-pub use work::{BindingWork, Wish};
+pub use work::{BindingWork, Wish, binding_cloud};
 
+use super::gates::Book;
 use super::work::Line;
 use gatewright_core::Engine;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::binding;
 use gatewright_core::snapshot::{Kind, Object, ObjectKey, View};
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::Instances;
+use gatewright_provider_api::contract::{Instances, Membership};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, watch};
 
@@ -80,8 +81,8 @@ impl Bindings {
         });
     }
 
-    /// Looks at the bindings that changes may concern.
-    pub fn look(&mut self, engine: &Engine, touched: &Touched) {
+    /// Looks at the bindings that changes may concern, and tells the book of pods that wait for load balancers.
+    pub fn look(&mut self, engine: &Engine, touched: &Touched, book: &Book) {
         let snapshot = engine.snapshot();
         let exist: BTreeSet<&ObjectName> = snapshot.all(Kind::AwsBinding).map(|(name, _)| name).collect();
         let gone: Vec<ObjectName> = self
@@ -92,6 +93,7 @@ impl Bindings {
             .collect();
         for name in gone {
             self.known.remove(&name);
+            book.forget_binding(&name);
             self.line.remove(&name);
         }
         for (name, object) in snapshot
@@ -121,6 +123,15 @@ impl Bindings {
                 uid: found.metadata.uid.clone().unwrap_or_default(),
                 instances,
             };
+            if wish.going {
+                book.forget_binding(name);
+            } else {
+                book.note_binding(Membership {
+                    binding: name.clone(),
+                    service: ObjectName::new(&name.namespace, &found.spec.service.name),
+                    group: wish.group.clone(),
+                });
+            }
             if self.known.get(name) != Some(&wish) {
                 self.known.insert(name.clone(), wish.clone());
                 self.line.put(name.clone(), wish);

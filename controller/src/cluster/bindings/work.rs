@@ -44,6 +44,14 @@ pub struct Wish {
     pub instances: Result<Instances, String>,
 }
 
+/// Whichever of AWS' classes are served: all reach the controller's own account.
+pub fn binding_cloud(registry: &Registry) -> Option<&Cloud> {
+    let clouds = registry.all().map(|(_, cloud)| cloud);
+    clouds
+        .into_iter()
+        .find(|cloud| matches!(cloud.provider(), Provider::AwsAlb | Provider::AwsNlb))
+}
+
 /// The work on bindings.
 pub struct BindingWork {
     client: Client,
@@ -74,21 +82,13 @@ impl BindingWork {
         Api::namespaced(self.client.clone(), &name.namespace)
     }
 
-    /// Whichever of AWS' classes are served: all reach the controller's own account.
-    fn cloud(&self) -> Option<&Cloud> {
-        let clouds = self.registry.all().map(|(_, cloud)| cloud);
-        clouds
-            .into_iter()
-            .find(|cloud| matches!(cloud.provider(), Provider::AwsAlb | Provider::AwsNlb))
-    }
-
     async fn run(&self, wish: &Wish) -> Result<Outcome, ProviderError> {
         let api = self.api(&wish.name);
         let about = |error: kube::Error| failed(&wish.name, &error);
         let Some(object) = api.get_opt(&wish.name.name).await.map_err(about)? else {
             return Ok(Outcome::default());
         };
-        let Some(cloud) = self.cloud() else {
+        let Some(cloud) = binding_cloud(&self.registry) else {
             return Ok(Outcome::default());
         };
         let going = object.metadata.deletion_timestamp.is_some();

@@ -1,11 +1,13 @@
-//! What is known of pods with a gate, and of the Services that Gateways of clouds use.
+//! What is known of pods with a gate, and of the Services that Gateways of clouds and bindings use.
 
 use gatewright_core::graph::pods;
 use gatewright_core::snapshot::{Kind, Object, ObjectKey, name_of};
 use gatewright_model::key::{BackendKind, ObjectName};
 use gatewright_model::{LoadBalancer, Str};
+use gatewright_provider_api::contract::Membership;
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -29,6 +31,8 @@ struct Known {
     gateways: BTreeMap<ObjectName, (Str, BTreeSet<ObjectName>)>,
     /// Which Gateways use a Service.
     users: BTreeMap<ObjectName, BTreeSet<ObjectName>>,
+    /// Bindings, each with its Service and its target group.
+    bindings: BTreeMap<ObjectName, Membership>,
     /// Selectors of all Services that have one.
     selectors: BTreeMap<ObjectName, Labels>,
     /// Pods whose gate is closed.
@@ -50,15 +54,36 @@ pub struct Waiting {
     pub condition: Option<PodCondition>,
 }
 
-/// A Service of a pod, and a Gateway that uses it.
+/// A Service of a pod, and who uses it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Use {
-    /// The Gateway.
-    pub gateway: ObjectName,
-    /// Controller name of its class.
-    pub controller: Str,
+    /// Who.
+    pub user: User,
     /// The Service.
     pub service: ObjectName,
+}
+
+/// Who sends requests to a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum User {
+    /// A Gateway.
+    Gateway {
+        /// Its name.
+        name: ObjectName,
+        /// Controller name of its class.
+        controller: Str,
+    },
+    /// Somebody else's target group, by a binding.
+    Binding(Membership),
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway { name, .. } => write!(f, "Gateway {name}"),
+            Self::Binding(Membership { binding, .. }) => write!(f, "AwsTargetGroupBinding {binding}"),
+        }
+    }
 }
 
 impl Book {
@@ -83,6 +108,17 @@ impl Book {
     /// No cloud serves the Gateway.
     pub fn forget_gateway(&self, gateway: &ObjectName) {
         self.known().forget_gateway(gateway, &BTreeSet::new());
+    }
+
+    /// A binding is new or different.
+    pub fn note_binding(&self, membership: Membership) {
+        let name = membership.binding.clone();
+        self.known().bindings.insert(name, membership);
+    }
+
+    /// A binding is gone, or on its way.
+    pub fn forget_binding(&self, binding: &ObjectName) {
+        self.known().bindings.remove(binding);
     }
 
     /// An object is new or different.
@@ -125,9 +161,9 @@ impl Book {
         }
     }
 
-    /// Whether a Service that a Gateway of a cloud uses selects pods with these labels.
+    /// Whether a Service that a Gateway of a cloud or a binding uses selects pods with these labels.
     pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
-        !self.known().services_of(namespace, labels).is_empty()
+        !self.known().uses(namespace, labels).is_empty()
     }
 
     /// Pods whose gate is closed, each with what uses it.
@@ -170,28 +206,42 @@ impl Known {
         }
     }
 
-    fn services_of(&self, namespace: &str, labels: &Labels) -> Vec<&ObjectName> {
-        let first = ObjectName::new(namespace, "");
-        let here = self.users.range(first..).map(|(service, _)| service);
-        here.take_while(|service| &*service.namespace == namespace)
-            .filter(|service| {
-                let selector = self.selectors.get(*service);
-                selector.is_some_and(|selector| pods::selects(selector, Some(labels)))
-            })
-            .collect()
+    fn selects(&self, service: &ObjectName, labels: &Labels) -> bool {
+        let selector = self.selectors.get(service);
+        selector.is_some_and(|selector| pods::selects(selector, Some(labels)))
     }
 
     fn uses(&self, namespace: &str, labels: &Labels) -> BTreeSet<Use> {
         let mut uses = BTreeSet::new();
-        for service in self.services_of(namespace, labels) {
-            for gateway in self.users.get(service).into_iter().flatten() {
+        let first = || ObjectName::new(namespace, "");
+        let here = |name: &ObjectName| &*name.namespace == namespace;
+        for (service, gateways) in self.users.range(first()..) {
+            if !here(service) {
+                break;
+            }
+            if !self.selects(service, labels) {
+                continue;
+            }
+            for gateway in gateways {
                 if let Some((controller, _)) = self.gateways.get(gateway) {
                     uses.insert(Use {
-                        gateway: gateway.clone(),
-                        controller: controller.clone(),
+                        user: User::Gateway {
+                            name: gateway.clone(),
+                            controller: controller.clone(),
+                        },
                         service: service.clone(),
                     });
                 }
+            }
+        }
+        // Of the namespace of their Services.
+        let bindings = self.bindings.range(first()..);
+        for (_, membership) in bindings.take_while(|(binding, _)| here(binding)) {
+            if self.selects(&membership.service, labels) {
+                uses.insert(Use {
+                    user: User::Binding(membership.clone()),
+                    service: membership.service.clone(),
+                });
             }
         }
         uses

@@ -1,12 +1,11 @@
 //! Whether a pod's gate opens. Pure.
 
-use super::book::{Use, Waiting};
-use gatewright_model::key::ObjectName;
+use super::book::{Use, User, Waiting};
 use gatewright_provider_api::contract::{Instance, Pool};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the clouds say of Gateways: the pools of their load balancers, or the label of the error.
-pub type Word = BTreeMap<ObjectName, Result<Vec<Pool>, &'static str>>;
+/// What the clouds say of users: the pools of their load balancers, or the label of the error.
+pub type Word = BTreeMap<User, Result<Vec<Pool>, &'static str>>;
 
 /// What becomes of a gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +22,19 @@ pub struct Verdict {
 /// Service, does not keep a pod from being ready: nothing could be lost.
 pub fn decide(pod: &Waiting, uses: &BTreeSet<Use>, word: &Word) -> Verdict {
     let mut found = 0;
-    for Use { gateway, service, .. } in uses {
-        let pools = match word.get(gateway) {
+    for Use { user, service } in uses {
+        let pools = match word.get(user) {
             Some(Ok(pools)) => pools,
             Some(Err(label)) => {
                 return closed(
                     "Unknown",
-                    format!("the load balancer of Gateway {gateway} cannot be asked ({label}), trying again"),
+                    format!("the load balancer of {user} cannot be asked ({label}), trying again"),
                 );
             }
             None => {
                 return closed(
                     "Unknown",
-                    format!("the load balancer of Gateway {gateway} was not asked yet"),
+                    format!("the load balancer of {user} was not asked yet"),
                 );
             }
         };
@@ -48,13 +47,13 @@ pub fn decide(pod: &Waiting, uses: &BTreeSet<Use>, word: &Word) -> Verdict {
             match instances.max() {
                 Some(Instance::Healthy) => {}
                 Some(Instance::Waiting(why)) => {
-                    let message = format!("target group {} of Gateway {gateway}: the pod {why}", pool.name);
+                    let message = format!("target group {} of {user}: the pod {why}", pool.name);
                     return closed("NotHealthy", message);
                 }
                 None => {
                     let message = format!(
-                        "target group {} of Gateway {gateway} does not have the pod yet; the Gateway's condition \
-                         Programmed says what keeps it from that",
+                        "target group {} of {user} does not have the pod yet; its condition Programmed says what keeps \
+                         it from that",
                         pool.name
                     );
                     return closed("NotRegistered", message);
@@ -87,6 +86,8 @@ const fn closed(reason: &'static str, message: String) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatewright_model::key::ObjectName;
+    use gatewright_provider_api::contract::Membership;
     use std::net::IpAddr;
 
     fn name(name: &str) -> ObjectName {
@@ -103,11 +104,17 @@ mod tests {
         }
     }
 
-    fn used_by(gateways: &[&str]) -> BTreeSet<Use> {
-        let gateways = gateways.iter().map(|gateway| Use {
-            gateway: name(gateway),
+    fn gateway(gateway: &str) -> User {
+        User::Gateway {
+            name: name(gateway),
             controller: "gatewright.dev/aws-alb".into(),
-            service: name("cart"),
+        }
+    }
+
+    fn used_by(gateways: &[&str]) -> BTreeSet<Use> {
+        let gateways = gateways.iter().map(|name| Use {
+            user: gateway(name),
+            service: self::name("cart"),
         });
         gateways.collect()
     }
@@ -138,7 +145,7 @@ mod tests {
             )])
         };
         let uses = used_by(&["a", "b"]);
-        let both = |a, b| reason(&uses, Word::from([(name("a"), a), (name("b"), b)]));
+        let both = |a, b| reason(&uses, Word::from([(gateway("a"), a), (gateway("b"), b)]));
         assert_eq!(both(healthy(), healthy()), (true, "Healthy"));
         assert_eq!(both(healthy(), waits()), (false, "NotHealthy"));
         assert_eq!(both(healthy(), Err("throttled")), (false, "Unknown"));
@@ -150,8 +157,39 @@ mod tests {
             "the Service has no target group there"
         );
         assert_eq!(
-            reason(&uses, Word::from([(name("a"), healthy())])),
+            reason(&uses, Word::from([(gateway("a"), healthy())])),
             (false, "Unknown")
+        );
+    }
+
+    #[test]
+    fn the_target_group_of_a_binding_counts_as_well() {
+        let binding = User::Binding(Membership {
+            binding: name("cart"),
+            service: name("cart"),
+            group: "theirs".into(),
+        });
+        let mut uses = used_by(&["a"]);
+        uses.insert(Use {
+            user: binding.clone(),
+            service: name("cart"),
+        });
+        let well = || vec![pool("cart", &[("10.0.0.1", Instance::Healthy)])];
+        let theirs = |pools| Word::from([(gateway("a"), Ok(well())), (binding.clone(), Ok(pools))]);
+        assert_eq!(reason(&uses, theirs(well())), (true, "Healthy"));
+        assert_eq!(
+            reason(&uses, theirs(Vec::new())),
+            (true, "Healthy"),
+            "its owner does not allow the binding"
+        );
+        let verdict = decide(&pod(), &uses, &theirs(vec![pool("cart", &[])]));
+        assert_eq!(
+            (verdict.reason, verdict.message.as_str()),
+            (
+                "NotRegistered",
+                "target group tg-cart of AwsTargetGroupBinding shop/cart does not have the pod yet; its condition \
+                 Programmed says what keeps it from that"
+            )
         );
     }
 
@@ -159,7 +197,7 @@ mod tests {
     fn a_pod_that_nobody_sends_requests_to_is_not_kept_waiting() {
         assert_eq!(reason(&BTreeSet::new(), Word::new()), (true, "NoTarget"));
         assert_eq!(
-            reason(&used_by(&["a"]), Word::from([(name("a"), Ok(Vec::new()))])),
+            reason(&used_by(&["a"]), Word::from([(gateway("a"), Ok(Vec::new()))])),
             (true, "NoTarget")
         );
     }
@@ -167,7 +205,7 @@ mod tests {
     #[test]
     fn one_family_of_addresses_is_enough_and_the_worst_port_counts() {
         let mut found = pool("cart", &[("fd00::1", Instance::Healthy)]);
-        let word = |found: &Pool| Word::from([(name("a"), Ok(vec![found.clone()]))]);
+        let word = |found: &Pool| Word::from([(gateway("a"), Ok(vec![found.clone()]))]);
         assert_eq!(reason(&used_by(&["a"]), word(&found)), (true, "Healthy"));
         found.note("fd00::1".parse().unwrap(), Instance::Waiting("is unhealthy"));
         found.note("fd00::1".parse().unwrap(), Instance::Healthy);

@@ -1,17 +1,17 @@
 //! Asks clouds how well the targets of pods are, and writes the conditions of their gates.
 
-use super::book::{Book, Use, Waiting};
+use super::book::{Book, Use, User, Waiting};
 use super::decide::{Verdict, Word, decide};
 use crate::clouds::Registry;
+use crate::cluster::bindings::binding_cloud;
 use crate::cluster::clock::Clock;
 use crate::cluster::metrics::Metrics;
 use crate::cluster::status::FIELD_MANAGER;
 use futures_util::StreamExt;
 use futures_util::stream;
 use gatewright_core::graph::pods::GATE;
-use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::ErrorKind;
+use gatewright_provider_api::contract::{ErrorKind, Pool, ProviderError};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -25,10 +25,10 @@ use tokio::sync::watch;
 /// that one of them waits for.
 const LOOK: Duration = Duration::from_secs(4);
 
-/// Longer pauses where many Gateways are to be asked: one of them a second.
+/// Longer pauses where many Gateways and bindings are to be asked about: one of them a second.
 const EACH: Duration = Duration::from_secs(1);
 
-/// Gateways asked at the same time.
+/// Of these, at the same time.
 const ASKED: usize = 4;
 
 /// Conditions written at the same time.
@@ -88,13 +88,13 @@ impl Keeper {
                 continue;
             }
             let begun = Instant::now();
-            let gateways = self.round(pods, &leads).await;
-            let pause = EACH * u32::try_from(gateways).unwrap_or(u32::MAX).min(60);
+            let users = self.round(pods, &leads).await;
+            let pause = EACH * u32::try_from(users).unwrap_or(u32::MAX).min(60);
             tokio::time::sleep(pause.max(LOOK).saturating_sub(begun.elapsed())).await;
         }
     }
 
-    /// Looks at all pods that wait. Answers how many Gateways were asked.
+    /// Looks at all pods that wait. Answers about how many users was asked.
     async fn round(&mut self, pods: Vec<Candidate>, leads: &watch::Receiver<bool>) -> usize {
         let begun = Instant::now();
         // A pod whose containers are not ready is no target yet: nobody needs to be asked.
@@ -102,10 +102,10 @@ impl Keeper {
             .into_iter()
             .filter(|(_, pod, uses)| pod.containers || uses.is_empty())
             .collect();
-        let mut wanted: BTreeMap<(Str, ObjectName), BTreeSet<ObjectName>> = BTreeMap::new();
+        let mut wanted: BTreeMap<User, BTreeSet<ObjectName>> = BTreeMap::new();
         for found in pods.iter().flat_map(|(_, _, uses)| uses) {
-            let of = (found.controller.clone(), found.gateway.clone());
-            wanted.entry(of).or_default().insert(found.service.clone());
+            let services = wanted.entry(found.user.clone()).or_default();
+            services.insert(found.service.clone());
         }
         let count = wanted.len();
         let word = self.ask(wanted).await;
@@ -150,23 +150,33 @@ impl Keeper {
         count
     }
 
-    async fn ask(&self, wanted: BTreeMap<(Str, ObjectName), BTreeSet<ObjectName>>) -> Word {
-        let asked = stream::iter(wanted).map(|((controller, gateway), services)| async move {
-            let Some(cloud) = self.registry.get(&controller) else {
-                return (gateway, Ok(Vec::new()));
-            };
-            let answer = tokio::time::timeout(PATIENCE, cloud.pools(&gateway, &services)).await;
+    async fn ask(&self, wanted: BTreeMap<User, BTreeSet<ObjectName>>) -> Word {
+        let asked = stream::iter(wanted).map(|(user, services)| async move {
+            let answer = tokio::time::timeout(PATIENCE, self.pools(&user, &services)).await;
             let answer = match answer {
                 Ok(Ok(pools)) => Ok(pools),
                 Ok(Err(error)) => {
-                    tracing::warn!(%gateway, %error, "cannot tell how well its targets are");
+                    tracing::warn!(%user, %error, "cannot tell how well its targets are");
                     Err(error.treatment().label)
                 }
                 Err(_) => Err(ErrorKind::Timeout.treatment().label),
             };
-            (gateway, answer)
+            (user, answer)
         });
         asked.buffer_unordered(ASKED).collect().await
+    }
+
+    async fn pools(&self, user: &User, services: &BTreeSet<ObjectName>) -> Result<Vec<Pool>, ProviderError> {
+        match user {
+            User::Gateway { name, controller } => match self.registry.get(controller) {
+                Some(cloud) => cloud.pools(name, services).await,
+                None => Ok(Vec::new()),
+            },
+            User::Binding(membership) => match binding_cloud(&self.registry) {
+                Some(cloud) => Ok(cloud.bound_pool(membership).await?.into_iter().collect()),
+                None => Ok(Vec::new()),
+            },
+        }
     }
 
     /// Writes the condition of a gate. Answers whether the pod was there.

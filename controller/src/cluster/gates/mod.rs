@@ -1,7 +1,7 @@
 //! Pods that are ready only when load balancers of clouds find them healthy: [`gatewright_core::graph::pods`].
 //!
 //! ```text
-//! hub -> Book (which Services are behind which Gateways, which pods wait) -> webhook (new pods get the gate)
+//! hub -> Book (which Services are behind which Gateways and bindings, which pods wait) -> webhook (new pods get the gate)
 //!          |
 //!          '-> Keeper -> clouds (how well are the targets?) -> condition of the pod
 //! ```

@@ -147,6 +147,33 @@ async fn a_pod_of_nobody_is_ready_at_once() {
     until_gate(&api, "a", ("True", "NoTarget")).await;
 }
 
+/// Somebody else's load balancer is waited for as well, and no longer than it has the Service.
+#[tokio::test(start_paused = true)]
+async fn a_pod_waits_for_the_target_group_of_a_binding() {
+    let (api, cloud) = (world(), TestCloud::default());
+    api.delete("/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/web");
+    let path = "/apis/gatewright.dev/v1alpha1/namespaces/default/awstargetgroupbindings/web";
+    let binding = json!({
+        "apiVersion": "gatewright.dev/v1alpha1", "kind": "AwsTargetGroupBinding",
+        "metadata": {"name": "web", "namespace": "default", "generation": 1},
+        "spec": {"targetGroup": {"name": "theirs"}, "service": {"name": "web", "port": 80}},
+    });
+    api.put(path, binding);
+    cloud.set_pools(Ok(pools(&[])));
+    let hub = start(&api, &cloud);
+    // New pods get the gate by that.
+    until_served(&hub).await;
+    put_pod(&api, ("a", "web"), "10.0.0.1");
+    until_gate(&api, "a", ("False", "NotRegistered")).await;
+    cloud.set_pools(Ok(pools(&[("10.0.0.1", Instance::Healthy)])));
+    until_gate(&api, "a", ("True", "Healthy")).await;
+    cloud.set_pools(Ok(pools(&[])));
+    put_pod(&api, ("b", "web"), "10.0.0.2");
+    until_gate(&api, "b", ("False", "NotRegistered")).await;
+    api.delete(path);
+    until_gate(&api, "b", ("True", "NoTarget")).await;
+}
+
 /// Only the process that leads writes.
 #[tokio::test(start_paused = true)]
 async fn who_does_not_lead_writes_nothing() {

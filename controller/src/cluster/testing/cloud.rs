@@ -3,8 +3,8 @@
 use crate::clouds::{Cloud as Erasure, Registry};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Outcome, Pool, Preview, ProviderError,
-    Reconcile, Request, Resource,
+    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Membership, Outcome, Pool, Preview,
+    ProviderError, Reconcile, Request, Resource,
 };
 use gatewright_provider_api::suite::World;
 use gatewright_provider_api::suite::fake::{Cloud, FakeDriver};
@@ -136,6 +136,20 @@ impl Reconcile<Request> for Limited {
         Box::pin(std::future::ready(pools.map(|pools| {
             let asked = pools.into_iter().filter(|pool| services.contains(&pool.service));
             asked.collect()
+        })))
+    }
+
+    /// As those of a Gateway.
+    fn bound_pool<'a>(
+        &'a self,
+        membership: &'a Membership,
+    ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
+        let pools = self.1.lock().unwrap().clone();
+        Box::pin(std::future::ready(pools.map(|pools| {
+            let mut asked = pools
+                .into_iter()
+                .filter(|pool| pool.service == membership.service);
+            asked.next()
         })))
     }
 

@@ -220,9 +220,11 @@ async fn a_role_that_is_refused_concerns_its_classes_alone() {
     assert_eq!(code, 74, "{said}");
     for part in [
         "role arn:aws:iam::210987654321:role/gatewright",
-        "STS answered AccessDenied",
+        "STS answered AccessDenied to AssumeRole",
         "trust policy",
-        "sts:AssumeRole",
+        "`sts:AssumeRole`",
+        "(Terraform: variable `assumable_role_arns` of terraform/aws/irsa",
+        "spec.account of the class's parameters names the role",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

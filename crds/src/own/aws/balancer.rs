@@ -1,8 +1,10 @@
 //! `AwsLoadBalancerParameters`.
 
+use super::access::AccessParameters;
 use super::account::AwsAccount;
 use super::listener::ListenerParameters;
 use super::merged;
+use super::merging::MergingMode;
 use super::target_group::TargetGroupSettings;
 use crate::own::merge::both;
 use kube::{CustomResource, KubeSchema};
@@ -29,6 +31,10 @@ use std::collections::BTreeMap;
 #[x_kube(
     validation = Rule::new("!(has(self.securityGroups) && has(self.sourceRanges))")
         .message("securityGroups and sourceRanges exclude each other: whom your own groups let in is up to them"),
+    validation = Rule::new("!(has(self.securityGroups) && has(self.access) && (has(self.access.prefixLists) || has(self.access.pathMtuDiscovery)))")
+        .message("securityGroups and access.prefixLists or access.pathMtuDiscovery exclude each other: whom your own groups let in is up to them"),
+    validation = Rule::new("!((has(self.securityGroups) || has(self.sourceRanges)) && has(self.access) && has(self.access.withoutSecurityGroups) && self.access.withoutSecurityGroups)")
+        .message("access.withoutSecurityGroups and securityGroups or sourceRanges exclude each other"),
     validation = Rule::new("!has(self.sourceRanges) || self.sourceRanges.all(c, isCIDR(c))")
         .message("sourceRanges must hold IP networks such as 10.0.0.0/8 or 2001:db8::/32"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
@@ -43,6 +49,11 @@ pub struct AwsLoadBalancerParametersSpec {
     /// a class leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AwsAccount>,
+    /// Whose settings win where the GatewayClass and a Gateway both have some; only for a GatewayClass. With `PreferGatewayClass` a
+    /// Gateway sets what the class leaves open, and is told what else it tried. `AwsTargetGroupParameters` of Services and labels of the
+    /// Gateway's `infrastructure` win in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merging_mode: Option<MergingMode>,
     /// VPC. That of the controller's `--aws-vpc-id` by default. A change makes a new load balancer beside the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
@@ -54,6 +65,17 @@ pub struct AwsLoadBalancerParametersSpec {
     /// Address families. `Ipv4` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address_type: Option<IpAddressType>,
+    /// Pool of Amazon VPC IPAM that an internet-facing Application Load Balancer has its public IPv4 addresses from, by id. When
+    /// the pool is used up AWS takes others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = "^ipam-pool-[0-9a-f]{8,17}$"))]
+    pub ipam_pool: Option<String>,
+    /// Tags of the Elastic IP addresses that an internet-facing Network Load Balancer takes, each with the values that are
+    /// accepted; an empty list accepts any value. Of those that have all the tags it takes one for each zone: what it has
+    /// already, then free ones, the lowest allocation first. Addresses in `spec.addresses` of the Gateway win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub elastic_ip_tags: Option<BTreeMap<String, Vec<String>>>,
     /// Name of an Application Load Balancer that exists and becomes the Gateway's, in place of one that is made. Its owner
     /// gives it over by the tags `gatewright.dev/cluster` (name of the cluster) and `gatewright.dev/gateway` (namespace
     /// and name of the Gateway). What these parameters do not name stays as it is, and so do listeners and rules without these tags.
@@ -78,6 +100,9 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 60), inner(length(min = 1, max = 43)))]
     pub source_ranges: Option<Vec<String>>,
+    /// What else its security groups let in, and what the load balancer gets into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessParameters>,
     /// Attributes of the load balancer, in AWS's words, for example `idle_timeout.timeout_seconds: "120"`. Those that
     /// are not named here stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +138,11 @@ pub struct AwsLoadBalancerParametersSpec {
     /// default: a protection that others made is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shield_advanced: Option<bool>,
+    /// Capacity that AWS reserves for the load balancer, in load balancer capacity units: it never scales down below it.
+    /// It costs as long as it is reserved. Without it none is reserved, and what others reserved is left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub minimum_capacity_units: Option<u32>,
     /// Settings of single listeners, by port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
@@ -178,9 +208,26 @@ impl AwsLoadBalancerParametersSpec {
     pub const fn class_only(&self) -> Option<&'static str> {
         if self.account.is_some() {
             Some("spec.account")
+        } else if self.merging_mode.is_some() {
+            Some("spec.mergingMode")
         } else {
             None
         }
+    }
+
+    /// A Gateway's settings and those of its class, whichever win.
+    #[must_use]
+    pub fn with_class(self, class: &Self) -> Self {
+        if class.wins() {
+            class.clone().over(&self)
+        } else {
+            self.over(class)
+        }
+    }
+
+    /// Whether these, of a class, win over those of its Gateways.
+    pub fn wins(&self) -> bool {
+        self.merging_mode == Some(MergingMode::PreferGatewayClass)
     }
 
     /// These settings where set, else `base`'s: `gateway.over(&class)`.
@@ -188,19 +235,24 @@ impl AwsLoadBalancerParametersSpec {
     pub fn over(self, base: &Self) -> Self {
         let Self {
             account,
+            merging_mode,
             vpc,
             scheme,
             ip_address_type,
+            ipam_pool,
+            elastic_ip_tags,
             adopt,
             subnets,
             security_groups,
             source_ranges,
+            access,
             attributes,
             cross_zone,
             ssl_policy,
             trust_store_bucket,
             web_acl,
             shield_advanced,
+            minimum_capacity_units,
             listeners,
             target_groups,
             tags,
@@ -213,19 +265,24 @@ impl AwsLoadBalancerParametersSpec {
         };
         Self {
             account: account.or_else(|| base.account.clone()),
+            merging_mode: merging_mode.or(base.merging_mode),
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),
+            ipam_pool: ipam_pool.or_else(|| base.ipam_pool.clone()),
+            elastic_ip_tags: elastic_ip_tags.or_else(|| base.elastic_ip_tags.clone()),
             adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,
             source_ranges,
+            access: both(access, base.access.as_ref(), AccessParameters::over),
             attributes: merged(attributes, base.attributes.as_ref()),
             cross_zone: cross_zone.or(base.cross_zone),
             ssl_policy: ssl_policy.or_else(|| base.ssl_policy.clone()),
             trust_store_bucket: trust_store_bucket.or_else(|| base.trust_store_bucket.clone()),
             web_acl: web_acl.or_else(|| base.web_acl.clone()),
             shield_advanced: shield_advanced.or(base.shield_advanced),
+            minimum_capacity_units: minimum_capacity_units.or(base.minimum_capacity_units),
             listeners: both(listeners, base.listeners.as_ref(), |mine, base| {
                 ListenerParameters::all_over(mine, base)
             }),

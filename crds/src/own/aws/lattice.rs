@@ -2,6 +2,7 @@
 
 use super::account::AwsAccount;
 use super::merged;
+use super::merging::MergingMode;
 use super::target_group::TargetGroupSettings;
 use crate::own::merge::{both, over};
 use kube::{CustomResource, KubeSchema};
@@ -40,6 +41,11 @@ pub struct AwsLatticeParametersSpec {
     /// a class leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AwsAccount>,
+    /// Whose settings win where the GatewayClass and a Gateway both have some; only for a GatewayClass. With `PreferGatewayClass` a
+    /// Gateway sets what the class leaves open, and is told what else it tried. `AwsTargetGroupParameters` of Services and labels of the
+    /// Gateway's `infrastructure` win in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merging_mode: Option<MergingMode>,
     /// VPC of the clients and the targets. That of the controller's `--aws-vpc-id` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 21), regex(pattern = "^vpc-[0-9a-f]{8,17}$"))]
@@ -174,9 +180,26 @@ impl AwsLatticeParametersSpec {
     pub const fn class_only(&self) -> Option<&'static str> {
         if self.account.is_some() {
             Some("spec.account")
+        } else if self.merging_mode.is_some() {
+            Some("spec.mergingMode")
         } else {
             None
         }
+    }
+
+    /// A Gateway's settings and those of its class, whichever win.
+    #[must_use]
+    pub fn with_class(self, class: &Self) -> Self {
+        if class.wins() {
+            class.clone().over(&self)
+        } else {
+            self.over(class)
+        }
+    }
+
+    /// Whether these, of a class, win over those of its Gateways.
+    pub fn wins(&self) -> bool {
+        self.merging_mode == Some(MergingMode::PreferGatewayClass)
     }
 
     /// These settings where set, else `base`'s: `gateway.over(&class)`.
@@ -184,6 +207,7 @@ impl AwsLatticeParametersSpec {
     pub fn over(self, base: &Self) -> Self {
         let Self {
             account,
+            merging_mode,
             vpc,
             service_network,
             vpc_association,
@@ -210,6 +234,7 @@ impl AwsLatticeParametersSpec {
         };
         Self {
             account: account.or_else(|| base.account.clone()),
+            merging_mode: merging_mode.or(base.merging_mode),
             vpc: vpc.or_else(|| base.vpc.clone()),
             service_network,
             vpc_association,

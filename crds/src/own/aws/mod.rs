@@ -4,17 +4,22 @@
 //! to Services, `AwsRouteParameters` to rules of routes. `AwsBackend` is a backend on AWS. An `AwsTargetGroupBinding` has pods
 //! in what somebody else made.
 
+mod access;
 mod account;
 mod backend;
 mod balancer;
 mod binding;
+mod fixed;
 mod lattice;
 mod listener;
+mod merging;
+mod rewrite;
 mod route;
 mod target_group;
 #[cfg(test)]
 mod tests;
 
+pub use access::AccessParameters;
 pub use account::AwsAccount;
 pub use backend::{AwsBackend, AwsBackendSpec, ExistingTargetGroup, LambdaFunction};
 pub use balancer::{
@@ -24,17 +29,20 @@ pub use binding::{
     AwsTargetGroupBinding, AwsTargetGroupBindingSpec, AwsTargetGroupBindingStatus, BoundService, BoundTarget,
     TargetGroupReference,
 };
+pub use fixed::{ContentType, FixedResponse};
 pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };
 pub use listener::{AlpnPolicy, ListenerParameters, MutualTls};
+pub use merging::MergingMode;
+pub use rewrite::RegexRewrite;
 pub use route::{
     AwsRouteParameters, AwsRouteParametersSpec, Claim, ClaimFormat, ClientSecretReference, CognitoPool,
     Login, OidcProvider, TokenValidation, Unauthenticated,
 };
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
-    ServiceReference, TargetGroupSettings, TargetType,
+    ServiceReference, TargetGroupSettings, TargetProtocol, TargetType,
 };
 
 use std::collections::BTreeMap;

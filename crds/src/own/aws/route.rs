@@ -5,12 +5,13 @@
     reason = "AWS names what a user pool has so, and derives repeat the fields"
 )]
 
+use super::{FixedResponse, RegexRewrite};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What an Application Load Balancer asks of the requests of a rule before it serves them. A rule of an HTTPRoute or
+/// What an Application Load Balancer asks of the requests of a rule before it serves them, and what it answers by itself. A rule of an HTTPRoute or
 /// GRPCRoute of the same namespace names it in a filter of type `ExtensionRef`, one at most. Other classes answer the
 /// requests of such a rule with 500.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -21,14 +22,18 @@ use std::collections::BTreeMap;
     plural = "awsrouteparameters",
     namespaced,
     category = "gatewright",
-    doc = "What AWS load balancers ask of the requests of a route's rule.",
+    doc = "What AWS load balancers ask of the requests of a route's rule, and answer by themselves.",
     derive = "Default",
     derive = "PartialEq"
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.sourceRanges) || has(self.oidc) || has(self.cognito) || has(self.jwt)")
-        .message("one of sourceRanges, oidc, cognito and jwt is needed"),
+    validation = Rule::new("has(self.sourceRanges) || has(self.oidc) || has(self.cognito) || has(self.jwt) || has(self.fixedResponse) || has(self.rewriteUrl) || has(self.rewriteHost) || has(self.redirectQuery)")
+        .message("one of sourceRanges, oidc, cognito, jwt, fixedResponse, rewriteUrl, rewriteHost and redirectQuery is needed"),
+    validation = Rule::new("!has(self.fixedResponse) || (!has(self.rewriteUrl) && !has(self.rewriteHost) && !has(self.redirectQuery))")
+        .message("fixedResponse excludes rewriteUrl, rewriteHost and redirectQuery"),
+    validation = Rule::new("!has(self.redirectQuery) || (!has(self.rewriteUrl) && !has(self.rewriteHost))")
+        .message("redirectQuery excludes rewriteUrl and rewriteHost"),
     validation = Rule::new("!(has(self.oidc) && has(self.cognito)) && !(has(self.oidc) && has(self.jwt)) && !(has(self.cognito) && has(self.jwt))")
         .message("oidc, cognito and jwt exclude each other"),
     validation = Rule::new("!has(self.login) || has(self.oidc) || has(self.cognito)")
@@ -55,6 +60,22 @@ pub struct AwsRouteParametersSpec {
     /// Requests must bring a JSON Web Token (`Authorization: Bearer`), signed with RS256. On HTTPS listeners alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt: Option<TokenValidation>,
+    /// What the load balancer answers by itself, once it is known who asks. The rule has no backends, redirect, rewrite or
+    /// session then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_response: Option<FixedResponse>,
+    /// Rewrites path and query, as one text, of what backends get: what `URLRewrite` has no words for. The rule has no
+    /// redirect or rewrite then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_url: Option<RegexRewrite>,
+    /// Rewrites the host that backends get, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_host: Option<RegexRewrite>,
+    /// Query that clients get from the `RequestRedirect` of the rule in place of their own, without `?`. It may hold `#{query}`,
+    /// `#{host}`, `#{path}`, `#{port}` and `#{protocol}`, which stand for those of the request; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = "^[!-~]*$"))]
+    pub redirect_query: Option<String>,
 }
 
 /// A provider of OpenID Connect, with a client of it.

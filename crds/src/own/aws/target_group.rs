@@ -67,6 +67,11 @@ pub struct TargetGroupSettings {
     /// beside the old ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_type: Option<TargetType>,
+    /// How an Application Load Balancer talks to targets. `HTTP` by default. `HTTPS`: by TLS, with whoever answers: AWS does not verify
+    /// the certificate of a target, which is told as `gatewright.dev/Approximated` (`strict` refuses it). A change makes new
+    /// target groups beside the old ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<TargetProtocol>,
     /// Labels that nodes must have to be targets of `Instance`. All nodes by default that are ready and not labelled
     /// `node.kubernetes.io/exclude-from-external-load-balancers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +105,18 @@ pub enum TargetType {
     Instance,
 }
 
+/// How an Application Load Balancer talks to targets. `HTTP` by default.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetProtocol {
+    /// In plain.
+    #[default]
+    #[serde(rename = "HTTP")]
+    Http,
+    /// By TLS; certificates are not verified.
+    #[serde(rename = "HTTPS")]
+    Https,
+}
+
 /// Health check of a target group. What is not set has AWS's default.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -110,7 +127,7 @@ pub enum TargetType {
         .message("timeoutSeconds must be less than intervalSeconds, which is 30 by default")
 )]
 pub struct HealthCheck {
-    /// Protocol. `HTTP` by default; of a Network Load Balancer `TCP`, and `HTTP` when path or codes are set.
+    /// Protocol. `HTTP` by default, `HTTPS` where that is the protocol of the targets; of a Network Load Balancer `TCP`, and `HTTP` when path or codes are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<HealthCheckProtocol>,
     /// Port. That of the traffic by default.
@@ -188,6 +205,7 @@ impl TargetGroupSettings {
     pub fn over(self, base: &Self) -> Self {
         let Self {
             target_type,
+            protocol,
             node_labels,
             health_check,
             attributes,
@@ -196,6 +214,7 @@ impl TargetGroupSettings {
         } = self;
         Self {
             target_type: target_type.or(base.target_type),
+            protocol: protocol.or(base.protocol),
             node_labels: node_labels.or_else(|| base.node_labels.clone()),
             health_check: both(health_check, base.health_check.as_ref(), HealthCheck::over),
             attributes: merged(attributes, base.attributes.as_ref()),

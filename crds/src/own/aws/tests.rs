@@ -52,3 +52,38 @@ fn own_security_groups_and_source_ranges_replace_each_other() {
         (None, ranges.source_ranges)
     );
 }
+
+/// What an administrator sets holds, also one of two that replace each other.
+#[test]
+fn a_class_wins_where_it_says_so() {
+    let class = json!({
+        "mergingMode": "PreferGatewayClass",
+        "scheme": "Internal",
+        "sourceRanges": ["10.0.0.0/8"],
+        "listeners": [{"port": 443, "sslPolicy": "ELBSecurityPolicy-Class"}],
+    });
+    let gateway = json!({
+        "scheme": "InternetFacing",
+        "securityGroups": ["sg-0123456789abcdef0"],
+        "ipAddressType": "Dualstack",
+        "listeners": [{"port": 443, "sslPolicy": "ELBSecurityPolicy-Own", "attributes": {"a": "b"}}],
+    });
+    let found = balancer(gateway.clone()).with_class(&balancer(class));
+    assert_eq!(
+        serde_json::to_value(found).unwrap(),
+        json!({
+            "mergingMode": "PreferGatewayClass",
+            "scheme": "Internal",
+            "sourceRanges": ["10.0.0.0/8"],
+            "ipAddressType": "Dualstack",
+            "listeners": [{"port": 443, "sslPolicy": "ELBSecurityPolicy-Class", "attributes": {"a": "b"}}],
+        })
+    );
+    let usual = balancer(json!({"mergingMode": "PreferGateway", "scheme": "Internal"}));
+    assert_eq!(
+        balancer(gateway).with_class(&usual).scheme,
+        Some(Scheme::InternetFacing)
+    );
+    let own = balancer(json!({"mergingMode": "PreferGatewayClass"}));
+    assert_eq!(own.class_only(), Some("spec.mergingMode"));
+}

@@ -9,6 +9,7 @@
 //! | `GET`, `POST`, `DELETE /faults` | faults to come; adds one; forgets them |
 //! | `GET`, `PUT /throttling` | limits of requests; `"documented"` for AWS's |
 //! | `GET`, `PUT /settings` | how long states last |
+//! | `POST /restart` | `{"away_ms": n}`: as a process that ends and starts again with its state kept; the rest of this table stays |
 //! | `POST /clock` | `{"advance_ms": n}` lets time jump |
 //! | `GET`, `PUT /quotas/{account}/{region}` | quotas of load balancing by their names in `DescribeAccountLimits` |
 //! | `GET`, `DELETE /calls` | what was called, with counts |
@@ -51,6 +52,7 @@ pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -
         ("GET", ["settings"]) => Ok(json!(simulator.inner().settings)),
         ("PUT", ["settings"]) => read(body).map(|settings| set(simulator, settings)),
         ("POST", ["clock"]) => read(body).map(|clock| advance(simulator, &clock)),
+        ("POST", ["restart"]) => read(body).and_then(|restart| restarted(simulator, &restart)),
         ("GET", ["quotas", account, region]) => quotas(simulator, account, region),
         ("PUT", ["quotas", account, region]) => {
             read(body).and_then(|wanted| set_quotas(simulator, &place(account, region), &wanted))
@@ -95,6 +97,7 @@ fn reset(simulator: &Simulator) -> Reply {
         publisher,
         policy,
         keys,
+        away_until,
         changes,
         problems: _,
     } = &mut *inner;
@@ -106,6 +109,7 @@ fn reset(simulator: &Simulator) -> Reply {
     publisher.forget();
     *policy = None;
     *keys = Keys::default();
+    *away_until = None;
     *changes += 1;
     drop(inner);
     simulator.publish();
@@ -214,6 +218,19 @@ fn advance(simulator: &Simulator, clock: &Advance) -> Value {
     simulator.clock.advance(clock.advance_ms);
     simulator.publish();
     json!({"now": simulator.clock.now()})
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restart {
+    #[serde(default)]
+    away_ms: u64,
+}
+
+fn restarted(simulator: &Simulator, restart: &Restart) -> Reply {
+    let done = simulator.restart(restart.away_ms);
+    done.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(json!({}))
 }
 
 fn quotas(simulator: &Simulator, account: &str, region: &str) -> Reply {

@@ -104,6 +104,8 @@ pub struct Inner {
     pub policy: Option<Policy>,
     /// Access keys and their secrets.
     pub keys: Keys,
+    /// Until when nothing is answered and no load balancer serves, in milliseconds since 1970: the process is as good as gone.
+    pub away_until: Option<u64>,
     /// Counts up with every change of the world.
     pub changes: u64,
     /// What the data plane cannot serve: ARNs, and why.
@@ -131,6 +133,7 @@ impl Simulator {
             publisher,
             policy: None,
             keys: Keys::default(),
+            away_until: None,
             changes: 0,
             problems: Vec::new(),
         };
@@ -167,15 +170,51 @@ impl Simulator {
             world,
             settings,
             publisher,
+            away_until,
             ..
         } = inner;
+        if away_until.is_some_and(|until| self.clock.now() < until) {
+            return;
+        }
+        *away_until = None;
         if let Some(config) = publisher.publish(world, settings, self.clock.now()) {
             self.config.send_replace(Arc::new(config));
         }
     }
 
+    /// Is as a process that ends, is away for a time, and starts again with its state kept (`--state`): resources come back as
+    /// they were written, load balancers serve anew at their addresses, all connections and calls end. How it was some time
+    /// before is forgotten, and buckets are full again. Faults, settings, limits, the policy and keys stay: they say how AWS is
+    /// to be, and who restarts AWS wants it to be the same afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be written or read.
+    pub fn restart(&self, away_ms: u64) -> Result<(), serde_json::Error> {
+        let mut inner = self.inner();
+        let kept = serde_json::to_vec(&inner.world)?;
+        inner.world = serde_json::from_slice(&kept)?;
+        inner.history.clear();
+        inner.faults.buckets.refill();
+        inner.away_until = Some(self.clock.now().saturating_add(away_ms));
+        inner.changes += 1;
+        let nothing = inner.publisher.close();
+        self.config.send_replace(Arc::new(nothing));
+        self.publish_locked(&mut inner);
+        Ok(())
+    }
+
+    /// Whether there is nobody who answers.
+    fn is_away(&self) -> bool {
+        let away = self.inner().away_until;
+        away.is_some_and(|until| self.clock.now() < until)
+    }
+
     /// Serves a request.
     pub async fn call(&self, request: &Request) -> Outcome {
+        if self.is_away() {
+            return Outcome::Silence(Duration::ZERO);
+        }
         let id = self.request_id();
         let identified = match identify::identify(&self.table, request) {
             Ok(identified) => identified,
@@ -215,7 +254,10 @@ impl Simulator {
                 Effect::ErrorAfter { .. } | Effect::TimeoutAfter { .. } | Effect::Stale { .. } => {}
             }
         }
-        // The clock went on during delays.
+        // The process may have ended during delays, and the clock went on.
+        if self.is_away() {
+            return Outcome::Silence(Duration::ZERO);
+        }
         let context = Context {
             now: self.clock.now(),
             ..context
@@ -286,6 +328,13 @@ impl Simulator {
                 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
                 Protocol::Ec2 => {
                     ApiError::new("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
+                }
+                // The tagging API has a word of its own
+                // (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html#API_GetResources_Errors).
+                // VPC Lattice's has the status 429, by its model
+                // (https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_ListServices.html#API_ListServices_Errors).
+                _ if identified.service.id == "tagging" => {
+                    ApiError::new("ThrottledException", "Rate exceeded")
                 }
                 _ => ApiError::new("ThrottlingException", "Rate exceeded"),
             });

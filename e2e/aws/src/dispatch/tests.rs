@@ -200,3 +200,78 @@ async fn the_41st_describe_in_a_moment_is_throttled() {
         "{body}"
     );
 }
+
+/// How each service says that calls come too fast: codes and statuses of the API references, and of "Common Errors" where an
+/// operation has no error of its own for it.
+#[tokio::test]
+async fn each_service_throttles_in_its_own_words() {
+    use crate::faults::throttle::{Category, Throttling};
+    let publisher = Publisher::new("127.64.0.0/10".parse().unwrap());
+    let simulator = Simulator::new(
+        crate::services::SERVICES,
+        World::default(),
+        publisher,
+        Arc::new(Unchecked),
+    )
+    .unwrap();
+    let slow = |service: &str| Category {
+        name: service.to_owned(),
+        service: service.to_owned(),
+        operations: vec!["*".to_owned()],
+        capacity: 1.0,
+        refill: 0.000_001,
+        each: false,
+    };
+    let categories = ["lattice", "acm", "tagging", "waf"].map(slow).into();
+    simulator.inner().faults.buckets.set(Throttling { categories });
+    let targeted = |service: &str, target: &str, body: Value| {
+        let mut request = signed(service, &body.to_string());
+        let target = HeaderValue::from_str(target).unwrap();
+        request.headers.insert("x-amz-target", target);
+        let json = HeaderValue::from_static("application/x-amz-json-1.1");
+        request.headers.insert("content-type", json);
+        request
+    };
+    let services = Request {
+        method: Method::GET,
+        path: "/services".to_owned(),
+        ..signed("vpc-lattice", "")
+    };
+    let arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/a/0123456789abcdef";
+    for (request, status, code) in [
+        (services, 429, "ThrottlingException"),
+        (
+            targeted("acm", "CertificateManager.ListCertificates", json!({})),
+            400,
+            "ThrottlingException",
+        ),
+        (
+            targeted(
+                "tagging",
+                "ResourceGroupsTaggingAPI_20170126.GetResources",
+                json!({}),
+            ),
+            400,
+            "ThrottledException",
+        ),
+        (
+            targeted(
+                "wafv2",
+                "AWSWAF_20190729.GetWebACLForResource",
+                json!({"ResourceArn": arn}),
+            ),
+            400,
+            "ThrottlingException",
+        ),
+    ] {
+        // The first one takes the only token, whatever it says.
+        let _ = simulator.call(&request).await;
+        let Outcome::Answer(answer) = simulator.call(&request).await else {
+            panic!("{code}: no answer");
+        };
+        let body = String::from_utf8(answer.body).unwrap();
+        assert_eq!(answer.status, status, "{body}");
+        let told = answer.error_type.unwrap_or_default() + &body;
+        assert!(told.contains(code) && body.contains("Rate exceeded"), "{told}");
+    }
+}

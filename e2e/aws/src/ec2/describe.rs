@@ -1,4 +1,9 @@
 //! What all `Describe` calls have in common: identifiers, filters, pages.
+//!
+//! Pages: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination>; sizes of 5 to 1000, and "You
+//! cannot specify this parameter and the instance IDs parameter in the same call":
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>. Codes:
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
 
 use super::filter;
 use super::identifier::well_formed;

@@ -108,7 +108,8 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterValue", message)
 }
 
-/// Reads the rules of a call: `IpPermissions`, or the members that stand for a single one.
+/// Reads the rules of a call: `IpPermissions`, or the members that stand for a single one
+/// ([AuthorizeSecurityGroupIngress](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html)).
 pub fn wanted(input: &Value) -> Result<Vec<Wanted>, ApiError> {
     let mut rules = Vec::new();
     let permissions = list(input, "IpPermissions");

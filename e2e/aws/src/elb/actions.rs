@@ -19,6 +19,8 @@ pub(super) struct Listening<'a> {
     pub port: u16,
     /// The rule whose actions they replace.
     pub replaced: Option<&'a str>,
+    /// Of which address type clients are, where the rule says so.
+    pub source: Option<&'a str>,
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -59,6 +61,7 @@ pub(super) fn read(
         balancer: listening.balancer,
         protocol: listening.protocol,
         replaced: listening.replaced,
+        source: listening.source,
     };
     usage::check(state, &groups, site)?;
     Ok(canonical)

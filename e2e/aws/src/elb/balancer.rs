@@ -1,5 +1,6 @@
 //! Load balancers.
 
+use super::capacity::Capacity;
 use super::surroundings::{self, Attached, Place};
 use super::wire::Tags;
 use super::{arn, attributes, page, tags};
@@ -94,10 +95,16 @@ pub struct Balancer {
     pub zones: Vec<Zone>,
     /// Its security groups.
     pub security_groups: Vec<String>,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`, where somebody set it.
+    #[serde(default)]
+    pub private_link: Option<String>,
     /// `IpAddressType`.
     pub ip_address_type: String,
     /// `IpamPools`, as it came.
     pub pools: Option<Value>,
+    /// `MinimumLoadBalancerCapacity`.
+    #[serde(default)]
+    pub capacity: Capacity,
     /// Attributes, all of them.
     pub attributes: BTreeMap<String, String>,
     /// When it was made, in milliseconds.
@@ -140,6 +147,7 @@ impl Balancer {
             "Type": self.kind.as_str(),
             "AvailabilityZones": zones,
             "SecurityGroups": self.security_groups,
+            "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic": self.enforced(),
             "IpAddressType": self.ip_address_type,
             "IpamPools": self.pools,
         }))
@@ -148,6 +156,13 @@ impl Balancer {
     /// Elastic IP addresses that it has.
     pub fn kept(&self) -> impl Iterator<Item = Ipv4Addr> {
         self.zones.iter().filter_map(|zone| zone.public)
+    }
+
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`: "on" unless somebody says otherwise (`API_SetSecurityGroups`:
+    /// "The default is `on`"), of Network Load Balancers with security groups.
+    pub(super) fn enforced(&self) -> Option<&str> {
+        let has = self.kind == Kind::Network && !self.security_groups.is_empty();
+        has.then(|| self.private_link.as_deref().unwrap_or("on"))
     }
 
     fn owner(&self) -> &str {
@@ -293,6 +308,19 @@ pub(super) fn check_addresses(
     Ok(())
 }
 
+/// `IpamPools`: "\[Application Load Balancers\] The IPAM pools to use with the load balancer", of public IPv4 addresses, so that
+/// an internal one has none (assumed).
+pub(super) fn pools(input: &Value, kind: Kind, scheme: &str) -> Result<Option<Value>, ApiError> {
+    let pools = input
+        .get("IpamPools")
+        .filter(|pools| text(pools, "Ipv4IpamPoolId").is_some());
+    if pools.is_some() && (kind != Kind::Application || scheme != "internet-facing") {
+        let message = "IPAM pools are for internet-facing Application Load Balancers";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    Ok(pools.cloned())
+}
+
 /// `API_CreateLoadBalancer`.
 pub(super) fn create(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let name = text(input, "Name").unwrap_or_default();
@@ -323,7 +351,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         _ => surroundings::groups(account, context, &place.vpc, &asked)?,
     };
     let labels = tags::read(input)?;
-    let pools = input.get("IpamPools").cloned();
+    let pools = pools(input, kind, scheme)?;
     if let Some(there) = account.elb.balancers.values().find(|there| there.name == name) {
         let same = there.kind == kind
             && there.scheme == scheme
@@ -380,6 +408,8 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         security_groups: groups,
         ip_address_type: addresses.to_owned(),
         pools,
+        capacity: Capacity::default(),
+        private_link: None,
         attributes: attributes::of_balancer(kind, scheme),
         created: context.now,
         active_at: context

@@ -1,9 +1,9 @@
 //! What can be changed of a load balancer: its subnets, security groups and type of addresses.
 
-use super::balancer::{Balancer, Kind, attach, check_addresses, subnets};
+use super::balancer::{Balancer, Kind, attach, check_addresses, pools, subnets};
 use super::{arn, surroundings};
 use crate::error::ApiError;
-use crate::input::{text, texts};
+use crate::input::{text, texts, tidy};
 use crate::service::Context;
 use crate::state::Account;
 use serde_json::{Value, json};
@@ -80,6 +80,13 @@ pub(super) fn set_security_groups(
         let message = "You cannot set security groups of a Network Load Balancer that was created without";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
+    let enforced = text(input, "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic");
+    // "[Network Load Balancers] Indicates whether to evaluate inbound security group rules for traffic sent to a Network Load
+    // Balancer through Amazon Web Services PrivateLink."
+    if balancer.kind == Kind::Application && enforced.is_some() {
+        let message = "PrivateLink traffic can only be configured for Network Load Balancers";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
     let groups = surroundings::groups(account, context, &balancer.vpc, &asked)?;
     attach(
         account,
@@ -92,12 +99,16 @@ pub(super) fn set_security_groups(
             &BTreeMap::new(),
         ),
     )?;
-    account
-        .elb
-        .balancer_mut(&balancer.arn)?
-        .security_groups
-        .clone_from(&groups);
-    Ok(json!({"SecurityGroupIds": groups}))
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.security_groups.clone_from(&groups);
+    if let Some(enforced) = enforced {
+        changed.private_link = Some(enforced.to_owned());
+    }
+    let enforced = changed.enforced();
+    Ok(tidy(json!({
+        "SecurityGroupIds": groups,
+        "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic": enforced,
+    })))
 }
 
 /// `API_SetIpAddressType`.
@@ -113,6 +124,24 @@ pub(super) fn set_ip_address_type(
     check_addresses(balancer.kind, &balancer.scheme, addresses, &place)?;
     addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
     Ok(json!({"IpAddressType": addresses}))
+}
+
+/// `API_ModifyIpPools`. That a pool exists is not checked: the simulator has none of IPAM.
+pub(super) fn modify_ip_pools(account: &mut Account, _: &Context, input: &Value) -> Result<Value, ApiError> {
+    let balancer = named(account, input)?;
+    let removed = texts(input, "RemoveIpamPools").contains(&"ipv4");
+    let pools = match (pools(input, balancer.kind, &balancer.scheme)?, removed) {
+        (Some(pools), false) => Some(pools),
+        (None, true) => None,
+        _ => {
+            return Err(ApiError::validation(
+                "You must specify either IpamPools or RemoveIpamPools",
+            ));
+        }
+    };
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    changed.pools = pools;
+    Ok(tidy(json!({"IpamPools": changed.pools})))
 }
 
 fn named(account: &Account, input: &Value) -> Result<Balancer, ApiError> {

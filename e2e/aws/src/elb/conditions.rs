@@ -65,6 +65,49 @@ pub(super) fn read(limits: &Limits, asked: &[Value]) -> Result<Vec<RuleCondition
     Ok(conditions)
 }
 
+/// The condition of a rule of a Network Load Balancer: "the only supported condition is source-ip. Use SourceIpConfig with
+/// IpAddressType to match on the IP address type of the source traffic (ipv4 or ipv6)" (`API_RuleCondition`).
+///
+/// # Errors
+///
+/// `ValidationError`.
+pub(super) fn read_of_network(asked: &[Value]) -> Result<Vec<RuleCondition>, ApiError> {
+    let [only] = asked else {
+        return refuse("A rule of a Network Load Balancer must have exactly one condition");
+    };
+    let asked: RuleCondition = serde_json::from_value(only.clone())
+        .map_err(|error| ApiError::validation(format!("A condition cannot be read: {error}")))?;
+    only_own(&asked)?;
+    if asked.field != "source-ip" {
+        return refuse(format!(
+            "Condition field '{}' is not supported for Network Load Balancers: it must be 'source-ip'",
+            asked.field
+        ));
+    }
+    let source = asked.source_ip_config.unwrap_or_default();
+    if !source.values.is_empty() {
+        return refuse("The values of a 'source-ip' condition are only for Application Load Balancers");
+    }
+    if !matches!(source.ip_address_type.as_deref(), Some("ipv4" | "ipv6")) {
+        return refuse(
+            "The IP address type of a 'source-ip' condition of a Network Load Balancer must be 'ipv4' or 'ipv6'",
+        );
+    }
+    Ok(vec![RuleCondition {
+        field: asked.field,
+        source_ip_config: Some(source),
+        ..RuleCondition::default()
+    }])
+}
+
+/// Of which address type clients are, if the conditions of a rule say so.
+pub(super) fn source_of(conditions: &[RuleCondition]) -> Option<&str> {
+    let mut sources = conditions
+        .iter()
+        .filter_map(|condition| condition.source_ip_config.as_ref());
+    sources.find_map(|source| source.ip_address_type.as_deref())
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Counted {
     values: u64,

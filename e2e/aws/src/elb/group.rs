@@ -169,7 +169,10 @@ fn settings(account: &mut Account, context: &Context, input: &Value) -> Result<G
     }
     vpc.map_or(Ok(()), |vpc| surroundings::vpc(account, context, vpc))?;
     let http = matches!(protocol, Some("HTTP" | "HTTPS"));
-    let version = match (text(input, "ProtocolVersion"), http) {
+    // Terraform's provider sends it empty where users set none, and AWS takes the default
+    // (`resourceTargetGroupCreate` in internal/service/elbv2/target_group.go of hashicorp/terraform-provider-aws).
+    let version = text(input, "ProtocolVersion").filter(|version| !version.is_empty());
+    let version = match (version, http) {
         (None, true) => Some("HTTP1"),
         (None, false) => None,
         (Some(version), true) if ["HTTP1", "HTTP2", "GRPC"].contains(&version) => Some(version),

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Names as `API_Limit` has them, and defaults. The last ones are documented but told by no operation:
-/// certificates by Service Quotas, values of one condition in `guide/rule-condition-types`. Target groups of an action of
-/// Network Load Balancers are as many as of Application Load Balancers since they have weights: assumed.
+/// Names as `API_Limit` has them, and defaults. The last ones are documented and no limits of that operation: values of one
+/// condition (`guide/rule-condition-types`), and quotas that Service Quotas alone tells. Target groups of an action of Network Load
+/// Balancers are as many as of Application Load Balancers since they have weights: assumed.
 const DEFAULTS: &[(&str, u64)] = &[
     ("application-load-balancers", 50),
     ("condition-values-per-alb-rule", 5),
@@ -29,6 +29,19 @@ const DEFAULTS: &[(&str, u64)] = &[
     (CERTIFICATES, 25),
     (NETWORK_CERTIFICATES, 25),
     (VALUES_OF_CONDITION, 3),
+    (VERIFYING_LISTENERS, 2),
+    (TARGETS_OF_GROUP, 1000),
+    (REGISTRATIONS_OF_TARGET, 1000),
+];
+
+/// Those that `DescribeAccountLimits` does not tell.
+const UNTOLD: &[&str] = &[
+    CERTIFICATES,
+    NETWORK_CERTIFICATES,
+    VALUES_OF_CONDITION,
+    VERIFYING_LISTENERS,
+    TARGETS_OF_GROUP,
+    REGISTRATIONS_OF_TARGET,
 ];
 
 /// Certificates of a load balancer, default ones not counted.
@@ -37,6 +50,12 @@ pub(super) const CERTIFICATES: &str = "certificates-per-application-load-balance
 pub(super) const NETWORK_CERTIFICATES: &str = "certificates-per-network-load-balancer";
 /// Values of one condition.
 pub(super) const VALUES_OF_CONDITION: &str = "values-per-condition";
+/// Listeners of an ALB that verify client certificates.
+pub(super) const VERIFYING_LISTENERS: &str = "verifying-listeners-per-application-load-balancer";
+/// Instances or addresses of a target group.
+pub(super) const TARGETS_OF_GROUP: &str = "targets-per-target-group";
+/// How often a target can be registered with an ALB.
+pub(super) const REGISTRATIONS_OF_TARGET: &str = "registrations-per-target-per-application-load-balancer";
 
 /// Quotas of an account and region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +99,7 @@ impl Limits {
 /// `API_DescribeAccountLimits`.
 pub(super) fn describe(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let told = account.elb.limits.all();
-    let told = told
-        .iter()
-        .filter(|(name, _)| ![CERTIFICATES, NETWORK_CERTIFICATES, VALUES_OF_CONDITION].contains(name));
+    let told = told.iter().filter(|(name, _)| !UNTOLD.contains(name));
     let limits = told
         .map(|(name, max)| json!({"Name": name, "Max": max.to_string()}))
         .collect();

@@ -2,6 +2,7 @@
 
 use super::actions::{self, Listening};
 use super::balancer::{Balancer, Kind};
+use super::limits::VERIFYING_LISTENERS;
 use super::rule::Rule;
 use super::wire::MutualAuthentication;
 use super::{State, arn, attributes, policies, surroundings, tags, trust_store};
@@ -268,7 +269,32 @@ fn mutual(
     }
 }
 
+/// "Number of listeners using mutual TLS verify mode per Application Load Balancer": 2, not adjustable
+/// (`guide/load-balancer-limits`). The code of the error is that of too many listeners: assumed.
+///
+/// # Errors
+///
+/// `TooManyListeners`.
+pub(super) fn room_to_verify(state: &State, listener: &Listener) -> Result<(), ApiError> {
+    let most = state.limits.get(VERIFYING_LISTENERS);
+    let others = state.listeners_of(&listener.balancer);
+    let others = others.filter(|other| other.arn != listener.arn && other.verifies());
+    if listener.verifies() && others.count() as u64 >= most {
+        let message = format!(
+            "You have reached the limit of {most} listeners that use mutual TLS verify mode per load balancer"
+        );
+        return Err(ApiError::new("TooManyListeners", message));
+    }
+    Ok(())
+}
+
 impl Listener {
+    /// Whether it verifies client certificates.
+    fn verifies(&self) -> bool {
+        let mutual = self.mutual_authentication.as_ref();
+        mutual.is_some_and(|mutual| mutual.mode.as_deref() == Some("verify"))
+    }
+
     /// As answers have it.
     pub(super) fn told(&self, state: &State) -> Value {
         let default = state.rules_of(&self.arn).find(|rule| rule.priority.is_none());
@@ -377,6 +403,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         port,
         // A listener that is there already uses its groups itself.
         replaced: default.as_ref().map(|rule| rule.arn.as_str()),
+        source: None,
     };
     let actions = actions::read(&account.elb, list(input, "DefaultActions"), listening)?;
     if let Some(there) = there {
@@ -402,6 +429,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         let message = format!("You have reached the limit of {most} listeners per load balancer");
         return Err(ApiError::new("TooManyListeners", message));
     }
+    room_to_verify(&account.elb, &listener)?;
     listener.number = account.elb.next();
     listener.arn = format!(
         "{}{}",

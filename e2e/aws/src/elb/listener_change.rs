@@ -2,7 +2,7 @@
 
 use super::actions::{self, Listening};
 use super::usage::{self, Site};
-use super::{State, arn, attributes, listener, page, surroundings};
+use super::{State, arn, attributes, conditions, listener, page, surroundings};
 use crate::error::ApiError;
 use crate::input::{list, number, text, texts};
 use crate::service::Context;
@@ -76,6 +76,7 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
         ));
     }
     changed.secure(security)?;
+    listener::room_to_verify(&account.elb, &changed)?;
     if changed.protocol != former_protocol {
         changed.attributes = attributes::of_listener(&changed.protocol, &changed.attributes);
     }
@@ -92,6 +93,7 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
             protocol: &changed.protocol,
             port: changed.port,
             replaced: Some(&default),
+            source: None,
         };
         Some(actions::read(&account.elb, asked, listening)?)
     } else {
@@ -106,6 +108,7 @@ pub(super) fn modify(account: &mut Account, context: &Context, input: &Value) ->
                 balancer: &balancer,
                 protocol: &changed.protocol,
                 replaced,
+                source: None,
             },
         )?;
     }
@@ -125,7 +128,8 @@ fn fits(state: &State, listener: &str, site: Site<'_>) -> Result<(), ApiError> {
         .filter(|rule| Some(rule.arn.as_str()) != site.replaced)
     {
         let groups = rule.actions.iter().flat_map(usage::groups_of).collect();
-        usage::still_compatible(state, &groups, site)?;
+        let source = conditions::source_of(&rule.conditions);
+        usage::still_compatible(state, &groups, Site { source, ..site })?;
         let authenticates = rule
             .actions
             .iter()

@@ -10,6 +10,7 @@ mod attributes;
 mod authenticate;
 mod balancer;
 mod balancer_change;
+mod capacity;
 mod certificates;
 mod conditions;
 mod defaults;
@@ -36,6 +37,7 @@ pub mod wire;
 mod tests;
 
 pub use balancer::Balancer;
+pub use capacity::Capacity;
 pub use group::Group;
 pub use limits::Limits;
 pub use listener::Listener;
@@ -94,6 +96,7 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DeleteTrustStore", trust_store::delete),
     ("DeregisterTargets", targets::deregister),
     ("DescribeAccountLimits", limits::describe),
+    ("DescribeCapacityReservation", capacity::describe),
     ("DescribeListenerAttributes", attributes::describe_of_listener),
     ("DescribeListenerCertificates", certificates::describe),
     ("DescribeListeners", listener_change::describe),
@@ -106,6 +109,8 @@ pub const OPERATIONS: &[(&str, Handler)] = &[
     ("DescribeTargetGroups", group::describe),
     ("DescribeTargetHealth", health::describe),
     ("DescribeTrustStores", trust_store::describe),
+    ("ModifyCapacityReservation", capacity::modify),
+    ("ModifyIpPools", balancer_change::modify_ip_pools),
     ("ModifyListener", listener_change::modify),
     ("ModifyListenerAttributes", attributes::modify_of_listener),
     ("ModifyLoadBalancerAttributes", attributes::modify_of_balancer),

@@ -1,4 +1,6 @@
-//! Lists in pages: `Marker`, `PageSize` and `NextMarker` of the describing operations.
+//! Lists in pages: `Marker`, `PageSize` and `NextMarker` of the describing operations (`API_DescribeLoadBalancers`: "The marker
+//! for the next set of results. (You received this marker from a previous call.)"). What another marker answers is not
+//! documented: `ValidationError`.
 
 use crate::error::ApiError;
 use crate::input::{number, text};

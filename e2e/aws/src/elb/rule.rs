@@ -1,7 +1,7 @@
 //! Rules.
 
 use super::actions::{self, Listening};
-use super::balancer::Kind;
+use super::balancer::{Balancer, Kind};
 use super::wire::{Action, RuleCondition, RuleTransform};
 use super::{State, arn, conditions, listener, page, tags, transforms};
 use crate::error::ApiError;
@@ -71,6 +71,38 @@ pub(super) fn find<'a>(state: &'a State, arn: &str) -> Result<&'a Rule, ApiError
     state.rules.get(arn).ok_or_else(|| missing(arn))
 }
 
+/// What rules of Network Load Balancers need: "You must have a dual-stack Network Load Balancer with an existing listener"
+/// (network/create-rule), which is of TCP, UDP, TCP_UDP or TLS
+/// (<https://aws.amazon.com/about-aws/whats-new/2026/07/aws-network-load-balancer-supports-listener-rules/>), and no transforms, which
+/// are HTTP's. The codes of the errors are assumed.
+fn of_network(balancer: &Balancer, protocol: &str, input: &Value) -> Result<(), ApiError> {
+    if balancer.kind != Kind::Network {
+        return Ok(());
+    }
+    if balancer.ip_address_type != "dualstack" {
+        let message = "Rules of a Network Load Balancer need one that is dual-stack";
+        return Err(ApiError::new("OperationNotPermitted", message));
+    }
+    if protocol.contains("QUIC") {
+        let message = format!("Rules are not supported for listeners of protocol '{protocol}'");
+        return Err(ApiError::new("UnsupportedProtocol", message));
+    }
+    if !list(input, "Transforms").is_empty() {
+        return Err(ApiError::validation(
+            "Transforms cannot be specified for rules of Network Load Balancers",
+        ));
+    }
+    Ok(())
+}
+
+fn conditions_of(state: &State, balancer: &Balancer, input: &Value) -> Result<Vec<RuleCondition>, ApiError> {
+    let asked = list(input, "Conditions");
+    match balancer.kind {
+        Kind::Application => conditions::read(&state.limits, asked),
+        Kind::Network => conditions::read_of_network(asked),
+    }
+}
+
 /// `API_CreateRule`.
 pub(super) fn create(account: &mut Account, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let arn = text(input, "ListenerArn").unwrap_or_default();
@@ -78,14 +110,9 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     let state = &account.elb;
     let listener = state.listener(arn)?;
     let balancer = state.balancer(&listener.balancer)?.clone();
-    if balancer.kind == Kind::Network {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            "Rules of Network Load Balancers, which match by source addresses alone, are not served by the simulator",
-        ));
-    }
+    of_network(&balancer, &listener.protocol, input)?;
     let priority = number(input, "Priority").and_then(|priority| u32::try_from(priority).ok());
-    let conditions = conditions::read(&state.limits, list(input, "Conditions"))?;
+    let conditions = conditions_of(state, &balancer, input)?;
     let transforms = transforms::read(list(input, "Transforms"))?;
     let labels = tags::read(input)?;
     let listening = Listening {
@@ -93,20 +120,23 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         protocol: &listener.protocol,
         port: listener.port,
         replaced: None,
+        source: conditions::source_of(&conditions),
     };
     let actions = actions::read(state, list(input, "Actions"), listening)?;
     if state.rules_of(arn).any(|rule| rule.priority == priority) {
         let message = format!("Priority '{}' is currently in use", priority.unwrap_or_default());
         return Err(ApiError::new("PriorityInUse", message));
     }
-    // "Rules per load balancer (not counting default rules)".
-    let most = state.limits.get("rules-per-application-load-balancer");
-    let rules = state
-        .listeners_of(&balancer.arn)
-        .flat_map(|listener| state.rules_of(&listener.arn));
-    if rules.filter(|rule| rule.priority.is_some()).count() as u64 >= most {
-        let message = format!("You have reached the limit of {most} rules per load balancer");
-        return Err(ApiError::new("TooManyRules", message));
+    // "Rules per load balancer (not counting default rules)". Of rules of Network Load Balancers no such number is known here.
+    if balancer.kind == Kind::Application {
+        let most = state.limits.get("rules-per-application-load-balancer");
+        let rules = state
+            .listeners_of(&balancer.arn)
+            .flat_map(|listener| state.rules_of(&listener.arn));
+        if rules.filter(|rule| rule.priority.is_some()).count() as u64 >= most {
+            let message = format!("You have reached the limit of {most} rules per load balancer");
+            return Err(ApiError::new("TooManyRules", message));
+        }
     }
     let number = account.elb.next();
     let rule = Rule {
@@ -178,8 +208,9 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
         ));
     }
     if input.get("Conditions").is_some() {
-        changed.conditions = conditions::read(&state.limits, list(input, "Conditions"))?;
+        changed.conditions = conditions_of(state, &balancer, input)?;
     }
+    of_network(&balancer, &listener.protocol, input)?;
     if input.get("Transforms").is_some() {
         changed.transforms = transforms::read(list(input, "Transforms"))?;
     }
@@ -192,6 +223,7 @@ pub(super) fn modify(account: &mut Account, _context: &Context, input: &Value) -
             protocol: &listener.protocol,
             port: listener.port,
             replaced: Some(arn),
+            source: conditions::source_of(&changed.conditions),
         };
         changed.actions = actions::read(state, list(input, "Actions"), listening)?;
     }

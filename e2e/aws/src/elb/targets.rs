@@ -90,14 +90,16 @@ pub(super) fn register(account: &mut Account, context: &Context, input: &Value) 
         );
         return Err(ApiError::new("TooManyTargets", message));
     }
+    usage::room_in_group(&account.elb, &group)?;
     let balancer = group.balancer.clone();
     let before = std::mem::replace(account.elb.group_mut(arn)?, group);
-    let groups: BTreeSet<String> = match balancer.and_then(|balancer| account.elb.balancers.get(&balancer)) {
+    let balancer = balancer.and_then(|balancer| account.elb.balancers.get(&balancer));
+    let groups: BTreeSet<String> = match balancer {
         Some(balancer) => balancer.groups.clone(),
         // The quota is of a load balancer's targets, and a group that is larger could never be used.
         None => BTreeSet::from([arn.to_owned()]),
     };
-    if let Err(error) = usage::room(&account.elb, &groups) {
+    if let Err(error) = usage::room(&account.elb, &groups, balancer) {
         *account.elb.group_mut(arn)? = before;
         return Err(error);
     }

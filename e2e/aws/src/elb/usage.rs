@@ -3,10 +3,11 @@
 use super::State;
 use super::balancer::{Balancer, Kind};
 use super::group::Group;
+use super::limits::{REGISTRATIONS_OF_TARGET, TARGETS_OF_GROUP};
 use super::wire::Action;
 use super::{arn, group};
 use crate::error::ApiError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where target groups are to be used.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Site<'a> {
     pub protocol: &'a str,
     /// The rule that stops using what it uses.
     pub replaced: Option<&'a str>,
+    /// Of which address type clients are, where the rule says so.
+    pub source: Option<&'a str>,
 }
 
 /// Target groups of an action.
@@ -33,7 +36,7 @@ pub(super) fn groups_of(action: &Action) -> impl Iterator<Item = String> + use<>
 /// # Errors
 ///
 /// `TargetGroupNotFound`, `IncompatibleProtocols`, `InvalidConfigurationRequest`, `TargetGroupAssociationLimit`,
-/// `TooManyUniqueTargetGroupsPerLoadBalancer`, `TooManyTargets`.
+/// `TooManyUniqueTargetGroupsPerLoadBalancer`, `TooManyTargets`, `TooManyRegistrationsForTargetId`.
 pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) -> Result<(), ApiError> {
     for arn in groups {
         arn::check(arn, "targetgroup")?;
@@ -62,42 +65,132 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
         let message = format!("You have reached the limit of {most} unique target groups per load balancer");
         return Err(ApiError::new("TooManyUniqueTargetGroupsPerLoadBalancer", message));
     }
-    room(state, &all)
+    room(state, &all, Some(site.balancer))
 }
 
-/// Whether the targets of a load balancer's groups are not too many.
+/// Whether the targets of a load balancer's groups, or of a group that none uses yet, are not too many.
+///
+/// # Errors
+///
+/// `TooManyTargets`, `TooManyRegistrationsForTargetId`.
+pub(super) fn room(
+    state: &State,
+    groups: &BTreeSet<String>,
+    balancer: Option<&Balancer>,
+) -> Result<(), ApiError> {
+    let groups: Vec<&Group> = groups.iter().filter_map(|arn| state.groups.get(arn)).collect();
+    let web = |group: &&Group| matches!(group.protocol.as_deref(), Some("HTTP" | "HTTPS") | None);
+    let kind = match balancer {
+        Some(balancer) => balancer.kind,
+        None if groups.iter().any(web) => Kind::Application,
+        None => Kind::Network,
+    };
+    let too_many = |most: u64, per: &str| {
+        let message = format!("You have reached the limit of {most} targets per {per}");
+        Err(ApiError::new("TooManyTargets", message))
+    };
+    let most = state.limits.get(match kind {
+        Kind::Application => "targets-per-application-load-balancer",
+        Kind::Network => "targets-per-network-load-balancer",
+    });
+    let crosses = |group: &Group| crosses(group, balancer);
+    let all: u64 = groups
+        .iter()
+        .map(|group| group.targets.len() as u64 * weight(group, crosses(group)))
+        .sum();
+    if all > most {
+        return too_many(most, "load balancer");
+    }
+    match kind {
+        Kind::Application => registrations(state, &groups),
+        Kind::Network => {
+            let most = state
+                .limits
+                .get("targets-per-availability-zone-per-network-load-balancer");
+            if in_fullest_zone(&groups, crosses) > most {
+                return too_many(most, "Availability Zone per load balancer");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether the targets of a group are not too many: "Targets per Target Group per Region (instances or IP addresses)"
+/// (`guide/load-balancer-limits`). The code of the error is that of other limits of targets: assumed.
 ///
 /// # Errors
 ///
 /// `TooManyTargets`.
-pub(super) fn room(state: &State, groups: &BTreeSet<String>) -> Result<(), ApiError> {
-    let groups: Vec<&Group> = groups.iter().filter_map(|arn| state.groups.get(arn)).collect();
-    let application = |group: &&Group| matches!(group.protocol.as_deref(), Some("HTTP" | "HTTPS") | None);
-    let most = state.limits.get(if groups.iter().any(application) {
-        "targets-per-application-load-balancer"
-    } else {
-        "targets-per-network-load-balancer"
-    });
-    if groups.iter().map(|group| weight(group)).sum::<u64>() > most {
-        let message = format!("You have reached the limit of {most} targets per load balancer");
+pub(super) fn room_in_group(state: &State, group: &Group) -> Result<(), ApiError> {
+    let most = state.limits.get(TARGETS_OF_GROUP);
+    if ["ip", "instance"].contains(&group.kind.as_str()) && group.targets.len() as u64 > most {
+        let message = format!("You have reached the limit of {most} targets per target group");
         return Err(ApiError::new("TooManyTargets", message));
     }
     Ok(())
 }
 
+/// "You've reached the limit on the number of times a target can be registered with a load balancer."
+/// (`TooManyRegistrationsForTargetId`): each of its ports in each target group is one.
+fn registrations(state: &State, groups: &[&Group]) -> Result<(), ApiError> {
+    let most = state.limits.get(REGISTRATIONS_OF_TARGET);
+    let mut times: BTreeMap<&str, u64> = BTreeMap::new();
+    for target in groups.iter().flat_map(|group| &group.targets) {
+        *times.entry(&target.id).or_default() += 1;
+    }
+    match times.iter().find(|(_, times)| **times > most) {
+        Some((id, _)) => {
+            let message = format!("You have reached the limit of {most} registrations for target '{id}'");
+            Err(ApiError::new("TooManyRegistrationsForTargetId", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Targets of the zone that has most: "If a target is registered with N target groups, it counts as N targets toward this
+/// limit." "If cross-zone load balancing is enabled, the maximum number of targets per load balancer is 500, regardless of
+/// the number of Availability Zones" (network/load-balancer-limits). What is in no zone counts for each.
+fn in_fullest_zone(groups: &[&Group], crosses: impl Fn(&Group) -> bool) -> u64 {
+    let mut everywhere = 0;
+    let mut zones: BTreeMap<&str, u64> = BTreeMap::new();
+    for group in groups {
+        let crosses = crosses(group);
+        let each = weight(group, crosses);
+        for target in &group.targets {
+            match target.zone.as_deref() {
+                Some(zone) if !crosses && zone != "all" => *zones.entry(zone).or_default() += each,
+                _ => everywhere += each,
+            }
+        }
+    }
+    everywhere + zones.into_values().max().unwrap_or_default()
+}
+
+/// Whether a target group's requests cross zones: by its own attribute, else by that of its load balancer
+/// (network/edit-target-group-attributes).
+fn crosses(group: &Group, balancer: Option<&Balancer>) -> bool {
+    let key = "load_balancing.cross_zone.enabled";
+    let own = group.attributes.get(key).map(String::as_str);
+    let of_balancer = || {
+        balancer
+            .and_then(|balancer| balancer.attributes.get(key))
+            .map(String::as_str)
+    };
+    match own {
+        Some("true") => true,
+        Some("false") => false,
+        _ => of_balancer() == Some("true"),
+    }
+}
+
 /// "Each Application Load Balancer that is a target of the Network Load Balancer counts as 50 targets if cross-zone load
 /// balancing is off or 100 targets if it is on" (network/load-balancer-limits).
-fn weight(group: &Group) -> u64 {
-    let cross = group
-        .attributes
-        .get("load_balancing.cross_zone.enabled")
-        .is_some_and(|value| value == "true");
-    let each = match (group.kind.as_str(), cross) {
+fn weight(group: &Group, crosses: bool) -> u64 {
+    match (group.kind.as_str(), crosses) {
         ("alb", true) => 100,
         ("alb", false) => 50,
         _ => 1,
-    };
-    group.targets.len() as u64 * each
+    }
 }
 
 /// Listeners and target groups of NLBs (network/load-balancer-target-groups, "Routing configuration").
@@ -120,7 +213,9 @@ fn compatible_below_http(group: &Group, site: Site<'_>) -> Result<(), ApiError> 
         return Err(ApiError::new("IncompatibleProtocols", message));
     }
     // "You can't use an IPv4 target group with a UDP listener for a dualstack load balancer." (network/create-target-group)
-    let datagrams = ["UDP", "TCP_UDP"].contains(&site.protocol);
+    // But for clients with IPv4: "With listener rules, a single dual-stack NLB sends IPv6 client traffic to IPv6 targets and
+    // IPv4 client traffic to IPv4 targets" (the announcement of rules, 2026-07-22).
+    let datagrams = ["UDP", "TCP_UDP"].contains(&site.protocol) && site.source != Some("ipv4");
     if datagrams && site.balancer.ip_address_type == "dualstack" && group.ip_address_type != "ipv6" {
         let message = "An IPv4 target group cannot be used with a UDP listener for a dualstack load balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));

@@ -69,6 +69,29 @@ fn describes_are_throttled_as_documented() {
     assert_eq!(passed(60_000), 40);
 }
 
+/// <https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html#api-rate-limits>: each operation by itself.
+#[test]
+fn operations_of_certificates_are_counted_apart() {
+    let mut faults = Faults::default();
+    faults.buckets.set(Throttling::documented());
+    let of = |service: &'static str, operation: &'static str| Subject {
+        service,
+        operation,
+        ..CREATE
+    };
+    let mut passed =
+        |subject: Subject<'_>, now: u64| (0..100).filter(|_| faults.buckets.take(subject, now)).count();
+    assert_eq!(passed(of("acm", "ImportCertificate"), 0), 2);
+    assert_eq!(passed(of("acm", "DescribeCertificate"), 0), 20);
+    assert_eq!(passed(of("acm", "GetCertificate"), 0), 20);
+    assert_eq!(passed(of("acm", "ImportCertificate"), 1000), 1);
+    // All reads of VPC Lattice share one.
+    assert_eq!(passed(of("lattice", "ListServices"), 0), 60);
+    assert_eq!(passed(of("lattice", "GetService"), 0), 0);
+    assert_eq!(passed(of("lattice", "CreateService"), 0), 30);
+    assert_eq!(passed(of("tagging", "GetResources"), 0), 20);
+}
+
 #[test]
 fn kinds_of_requests_and_accounts_have_buckets_of_their_own() {
     let mut faults = Faults::default();

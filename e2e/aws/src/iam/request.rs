@@ -143,6 +143,8 @@ fn looks(service: &str, operation: &str) -> &'static [&'static str] {
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",
         ],
+        // As the policy of the AWS Load Balancer Controller has it (assumed).
+        ("elbv2", "ModifyIpPools") => &["ec2:DescribeIpamPools"],
         ("elbv2", "SetIpAddressType" | "SetSubnets") => &["ec2:DescribeSubnets"],
         _ => &[],
     }

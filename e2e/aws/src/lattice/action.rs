@@ -47,7 +47,6 @@ impl State {
             return Ok(action.clone());
         }
         let given: Vec<(&str, u64)> = groups(action).collect();
-        let several = given.len() > 1;
         let mut seen = BTreeSet::new();
         let mut told = Vec::new();
         for (id, weight) in given {
@@ -69,7 +68,6 @@ impl State {
                 )));
             }
             let id = arn.rsplit('/').next();
-            let weight = if several { weight } else { 100 };
             told.push(json!({"targetGroupIdentifier": id, "weight": weight}));
         }
         Ok(json!({"forward": {"targetGroups": told}}))

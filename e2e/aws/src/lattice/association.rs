@@ -250,6 +250,17 @@ pub(super) fn create_of_service(
     }))
 }
 
+/// `API_GetServiceNetworkServiceAssociation`.
+pub(super) fn get_of_service(
+    account: &mut Account,
+    context: &Context,
+    input: &Value,
+) -> Result<Value, ApiError> {
+    let state = &account.lattice;
+    let arn = state.of_service(input)?;
+    Ok(state.tell_service_link(&arn, context))
+}
+
 /// `API_ListServiceNetworkServiceAssociations`: of a network or a service.
 pub(super) fn list_of_services(
     account: &mut Account,

@@ -106,6 +106,7 @@ operations! {
     "GetRule" => rule::get,
     "GetService" => service::get,
     "GetServiceNetwork" => network::get,
+    "GetServiceNetworkServiceAssociation" => association::get_of_service,
     "GetServiceNetworkVpcAssociation" => association::get_of_vpc,
     "GetTargetGroup" => group::get,
     "ListAccessLogSubscriptions" => access::logs,

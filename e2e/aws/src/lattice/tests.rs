@@ -214,7 +214,12 @@ fn a_vpc_has_one_network_and_a_network_goes_last() {
         "ConflictException"
     );
     let of_service = json!({"serviceNetworkServiceAssociationIdentifier": of_service});
-    let told = bench.ok("DeleteServiceNetworkServiceAssociation", of_service);
+    let told = bench.ok("GetServiceNetworkServiceAssociation", of_service.clone());
+    assert_eq!(
+        (&told["serviceArn"], &told["serviceNetworkName"]),
+        (&json!(service), &json!("one"))
+    );
+    let told = bench.ok("DeleteServiceNetworkServiceAssociation", of_service.clone());
     assert_eq!(told["status"], "DELETE_IN_PROGRESS");
     bench.ok("DeleteServiceNetworkVpcAssociation", of_link.clone());
     // What goes still holds the network.
@@ -225,6 +230,10 @@ fn a_vpc_has_one_network_and_a_network_goes_last() {
     bench.later(1000);
     assert_eq!(
         bench.code("GetServiceNetworkVpcAssociation", of_link),
+        "ResourceNotFoundException"
+    );
+    assert_eq!(
+        bench.code("GetServiceNetworkServiceAssociation", of_service),
         "ResourceNotFoundException"
     );
     bench.ok("DeleteServiceNetwork", of_network);

@@ -60,7 +60,7 @@ pub const TARGETS_PER_ALB: Quota = Quota {
 pub const REGISTRATIONS_PER_TARGET: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-4E7B68E9",
-    limit: None,
+    limit: Some("registrations-per-target-per-application-load-balancer"),
     name: "Number of times a target can be registered per Application Load Balancer",
     default: 1000,
     adjustable: false,
@@ -114,7 +114,7 @@ pub const TARGET_GROUPS: Quota = Quota {
 pub const TARGETS_PER_GROUP: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-A0D0B863",
-    limit: None,
+    limit: Some("targets-per-target-group"),
     name: "Targets per Target Group per Region",
     default: 1000,
     adjustable: true,
@@ -132,7 +132,7 @@ pub const LISTENERS_PER_NLB: Quota = Quota {
 pub const CERTIFICATES_PER_NLB: Quota = Quota {
     service: "elasticloadbalancing",
     code: "L-52964454",
-    limit: None,
+    limit: Some("certificates-per-network-load-balancer"),
     name: "Certificates per Network Load Balancer",
     default: 25,
     adjustable: true,

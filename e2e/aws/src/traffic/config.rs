@@ -233,6 +233,8 @@ pub struct ValuesConfig {
     pub values: Vec<String>,
     /// `RegexValues`.
     pub regex_values: Vec<String>,
+    /// `IpAddressType`, of `SourceIpConditionConfig` of Network Load Balancers.
+    pub ip_address_type: Option<String>,
 }
 
 /// `HttpHeaderConditionConfig`.

@@ -1,5 +1,6 @@
-use crate::client::{admin, balancer, call, element, free_port, simulator, until};
+use crate::client::{PATIENCE, admin, balancer, call, elb, element, free_port, send, simulator, until};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// A restart with the state kept: the same resources, the same address, and it serves again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,5 +26,52 @@ async fn the_state_outlives_the_process() {
     until(at, "/", "418").await;
     let config = admin(&running, "GET", "/config", "").await;
     assert!(config.contains(&at.ip().to_string()), "{config}");
+    running.stop().await.unwrap();
+}
+
+/// The same on demand: away until it is told otherwise, then as before, with what the admin API was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_away_and_comes_back_as_it_was() {
+    let port = free_port().await;
+    let running = simulator(None).await;
+    let (arn, at) = balancer(&running, "shop").await;
+    let at = SocketAddr::new(at.ip(), port);
+    let form = format!(
+        "Action=CreateListener&LoadBalancerArn={arn}&Protocol=HTTP&Port={port}&DefaultActions.member.1.Type=fixed-response\
+         &DefaultActions.member.1.FixedResponseConfig.StatusCode=418"
+    );
+    call(&running, &form).await;
+    until(at, "/", "418").await;
+    let fault = r#"{"operation": "DescribeRules", "count": 1, "effect": {"kind": "error", "code": "ServiceUnavailable", "status": 503}}"#;
+    admin(&running, "POST", "/faults", fault).await;
+    let settings = admin(&running, "GET", "/settings", "").await;
+
+    admin(&running, "POST", "/restart", r#"{"away_ms": 3600000}"#).await;
+    let (head, _) = elb(running.services, "Action=DescribeLoadBalancers").await;
+    assert_eq!(head, "", "nobody answers");
+    let request = "GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n";
+    let begun = Instant::now();
+    while send(at, request).await.is_ok() {
+        assert!(begun.elapsed() < PATIENCE, "the load balancer goes on serving");
+    }
+
+    admin(&running, "POST", "/restart", "{}").await;
+    until(at, "/", "418").await;
+    let told = call(&running, "Action=DescribeLoadBalancers").await;
+    assert_eq!(element(&told, "LoadBalancerArn"), arn);
+    assert_eq!(admin(&running, "GET", "/settings", "").await, settings);
+    let listeners = call(
+        &running,
+        &format!("Action=DescribeListeners&LoadBalancerArn={arn}"),
+    )
+    .await;
+    let listener = element(&listeners, "ListenerArn");
+    let rules = format!("Action=DescribeRules&ListenerArn={listener}");
+    let (head, _) = elb(running.services, &rules).await;
+    assert!(
+        head.starts_with("HTTP/1.1 503"),
+        "the fault is still to come: {head}"
+    );
+    call(&running, &rules).await;
     running.stop().await.unwrap();
 }

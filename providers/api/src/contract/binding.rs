@@ -25,6 +25,17 @@ pub struct Binding {
     pub known: BTreeSet<Member>,
 }
 
+/// That a Service's instances are to be in a load balancer of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Membership {
+    /// The object that asks for it.
+    pub binding: ObjectName,
+    /// The Service.
+    pub service: ObjectName,
+    /// What it is bound to, as in [`Binding::group`].
+    pub group: Str,
+}
+
 /// Instances of a Service's port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Instances {

@@ -1,6 +1,8 @@
 //! One shape for all providers, for the registry.
 
-use super::{Binding, Bound, Leave, Ledger, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview};
+use super::{
+    Binding, Bound, Leave, Ledger, Membership, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview,
+};
 use crate::Provider;
 use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
@@ -37,6 +39,14 @@ pub trait Reconcile<R>: Send + Sync {
         _services: &'a BTreeSet<ObjectName>,
     ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// [`super::Driver::bound_pool`]; none by default.
+    fn bound_pool<'a>(
+        &'a self,
+        _membership: &'a Membership,
+    ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// [`super::Driver::bind`]; nothing can be bound by default.
@@ -122,6 +132,13 @@ where
         services: &'a BTreeSet<ObjectName>,
     ) -> BoxFuture<'a, Result<Vec<Pool>, ProviderError>> {
         Box::pin(self.driver.pools(gateway, services))
+    }
+
+    fn bound_pool<'a>(
+        &'a self,
+        membership: &'a Membership,
+    ) -> BoxFuture<'a, Result<Option<Pool>, ProviderError>> {
+        Box::pin(self.driver.bound_pool(membership))
     }
 
     fn bind<'a>(&'a self, binding: &'a Binding, ledger: &'a dyn Ledger) -> BoxFuture<'a, Bound> {

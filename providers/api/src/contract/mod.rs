@@ -34,7 +34,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use binding::{Binding, Bound, Instances, Ledger, Member};
+pub use binding::{Binding, Bound, Instances, Ledger, Member, Membership};
 pub use change::{Action, Change, FieldChange, Plan, Resource};
 pub use erase::{BoxFuture, Erased, Reconcile};
 pub use error::{ErrorKind, Fault, ProviderError, Retry, Treatment};
@@ -131,6 +131,18 @@ pub trait Driver: Send + Sync {
         _services: &BTreeSet<ObjectName>,
     ) -> impl Future<Output = Result<Vec<Pool>, ProviderError>> + Send {
         std::future::ready(Ok(Vec::new()))
+    }
+
+    /// What a load balancer of somebody else knows of the instances of the Service that a binding puts there, likewise;
+    /// none where nobody has to wait for it.
+    ///
+    /// # Errors
+    /// When that cannot be read completely.
+    fn bound_pool(
+        &self,
+        _membership: &Membership,
+    ) -> impl Future<Output = Result<Option<Pool>, ProviderError>> + Send {
+        std::future::ready(Ok(None))
     }
 
     /// Makes what is ours of somebody else's load balancer what a binding says, by this leave.

@@ -13,10 +13,18 @@ pub struct Quota {
     pub name: Str,
     /// What it counts over, for example `load balancer` or `region`.
     pub scope: Str,
-    /// What is needed.
+    /// What is used once what is wanted is there: by it, and by others.
     pub used: u64,
+    /// What others use of it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub others: u64,
     /// What there is.
     pub limit: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde passes")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Quota {

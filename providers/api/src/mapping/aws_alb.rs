@@ -2,7 +2,8 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
-use super::{Row, field, heeded, lacks, refused, uses};
+use super::words::{ANNOTATIONS, HOST_BY_EXPRESSION, NEARNESS, TLS_OPTIONS, Words};
+use super::{Row, field, heeded, lacks, refused, roughly, uses};
 use crate::feature::Feature as F;
 
 const CLASS: &str = "GatewayClass";
@@ -21,9 +22,14 @@ const STICKY: &str = "`stickiness.enabled`, `stickiness.type`, `stickiness.lb_co
 const ATTACH: &str = "which listeners take in the route";
 const NAME_OF_RULE: &str = "a name for people";
 const DEFAULT_GATEWAYS: &str = "Gateways that say they are defaults take in the route";
-const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`; `Conditions[].SourceIpConfig`";
+const EXTENSION: &str = "of kind AwsRouteParameters: `Actions[].AuthenticateOidcConfig`, `AuthenticateCognitoConfig`, `JwtValidationConfig`, `FixedResponseConfig`, `RedirectConfig.Query`; `Conditions[].SourceIpConfig`; `Transforms`";
 const GIVEN: &str = "of group gatewright.dev: `TargetGroupArn` of a group that exists, or `TargetType` `lambda` of CreateTargetGroup and `Targets[].Id` of RegisterTargets";
 const GRANTS: &str = "which references to other namespaces are followed";
+
+const BUCKET: Words = Words {
+    why: "the targets of a target group are addresses, instances and functions, and a bucket is none of them",
+    instead: "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names",
+};
 
 /// The table.
 #[rustfmt::skip] // One row a line.
@@ -34,7 +40,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.gatewayClassName", "whose Gateway it is", &[]),
     lacks(GATEWAY, "spec.addresses", &[F::StaticAddress], &["features/gateway-frame"]),
     field(GATEWAY, "spec.infrastructure.labels", "`Tags[]` of everything that is made", &["features/gateway-frame"]),
-    refused(GATEWAY, "spec.infrastructure.annotations", "annotations are for objects in the cluster, and none are made", "labels become tags"),
+    refused(GATEWAY, "spec.infrastructure.annotations", ANNOTATIONS, &["features/gateway-unheeded"]),
     heeded(GATEWAY, "spec.infrastructure.parametersRef", "AwsLoadBalancerParameters of this Gateway", &[]),
     heeded(GATEWAY, "spec.allowedListeners", "which ListenerSets it takes in", &["translation/listener-set-merged"]),
     heeded(GATEWAY, "spec.defaultScope", DEFAULT_GATEWAYS, &[]),
@@ -49,7 +55,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.listeners[].allowedRoutes", ATTACH, &["conformance/HTTPRouteDisallowedKind"]),
     field(GATEWAY, "spec.listeners[].tls.certificateRefs", "ImportCertificate of ACM; `Certificates[]` of CreateListener and AddListenerCertificates", &["features/tls-certificates", "translation/certificate-chain-and-kinds"]),
     heeded(GATEWAY, "spec.listeners[].tls.mode", "`Terminate` for HTTPS", &["features/tls-certificates"]),
-    refused(GATEWAY, "spec.listeners[].tls.options", "no option is known", "security policies are in the parameters: `listeners[].sslPolicy`"),
+    refused(GATEWAY, "spec.listeners[].tls.options", TLS_OPTIONS, &["features/gateway-unheeded"]),
     lacks(GATEWAY, "spec.listeners[].filters", &[F::ListenerFilters], &["features/listener-filters"]),
     uses(GATEWAY, "spec.tls.frontend", ("CreateTrustStore; `MutualAuthentication` of CreateListener", &[F::ClientValidation, F::ClientValidationFallback]), &["features/client-validation-trust-store", "features/client-validation-fallback"]),
     lacks(GATEWAY, "spec.tls.backend", &[F::BackendClientCertificate], &["features/gateway-wide"]),
@@ -60,7 +66,8 @@ pub(super) static ROWS: &[Row] = &[
     // HTTPRoute.
     heeded(HTTP, "spec.parentRefs", ATTACH, &["translation/route-attachment-faults"]),
     heeded(HTTP, "spec.useDefaultGateways", DEFAULT_GATEWAYS, &[]),
-    field(HTTP, "spec.hostnames", "`Conditions[].HostHeaderConfig` of CreateRule: `Values`, or `RegexValues` for names without a dot", &["features/host-forms", "features/host-too-long"]),
+    field(HTTP, "spec.hostnames", "`Conditions[].HostHeaderConfig.Values` of CreateRule", &["features/host-forms", "features/host-too-long"]),
+    roughly(HTTP, "spec.hostnames = without a dot, or with other than letters behind the last one", ("`Conditions[].HostHeaderConfig.RegexValues`, anchored", HOST_BY_EXPRESSION), &["features/host-forms"]),
     heeded(HTTP, "spec.rules[].name", NAME_OF_RULE, &["conformance/HTTPRouteNamedRule"]),
     field(HTTP, "spec.rules", "`Rules[]` of a listener; their order is `Priority`", &["conformance/HTTPRouteRuleOrder"]),
     uses(HTTP, "spec.rules[].matches[].path = Exact", ("`PathPatternConfig.Values`, or `RegexValues` where it has `*`, `?` or a backslash", &[F::PathExact]), &["features/path-forms", "features/path-literal-wildcards"]),
@@ -83,10 +90,10 @@ pub(super) static ROWS: &[Row] = &[
     lacks(HTTP, "spec.rules[].filters[].requestMirror", &[F::Mirror, F::MirrorShare], &["features/filters-refused", "conformance/HTTPRouteRequestPercentageMirror"]),
     lacks(HTTP, "spec.rules[].filters[].cors", &[F::Cors], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].filters[].externalAuth", &[F::ExternalAuth], &["translation/filter-external-auth"]),
-    field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all"]),
+    field(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["features/asked-before", "features/asked-before-on-http", "features/asked-before-of-all", "features/answers-fixed", "features/rewrite-by-parameters"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["conformance/HTTPRouteSimpleSameNamespace", "features/backends-instances"]),
     field(HTTP, "spec.rules[].backendRefs[].kind = AwsBackend", GIVEN, &["features/backends-on-aws"]),
-    refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", "the targets of a target group are addresses, instances and functions, and a bucket is none of them", "put CloudFront in front of the bucket, or its S3 interface endpoint into a target group of yours that an AwsBackend names"),
+    refused(HTTP, "spec.rules[].backendRefs[].kind = a storage bucket", BUCKET, &["translation/reference-invalid-kind"]),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`TargetGroups[].Weight`", &[F::Weights, F::InvalidShare]), &["features/weights", "features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["features/filters-refused"]),
     lacks(HTTP, "spec.rules[].timeouts", &[F::RequestTimeout, F::BackendTimeout], &["features/timeouts-and-retries"]),
@@ -135,5 +142,7 @@ pub(super) static ROWS: &[Row] = &[
     field(SERVICE, "spec.ports[].nodePort", "`Targets[].Port`, with `TargetType` `instance`", &["features/backends-instances"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/h2c", ("`ProtocolVersion` `HTTP2` of CreateTargetGroup", &[F::Http2Backend]), &["features/backends-http2"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/ws", ("nothing: an ALB passes upgrades on", &[F::WebSocketBackend]), &["conformance/HTTPRouteBackendProtocolWebSocket"]),
+    refused(SERVICE, "spec.trafficDistribution", NEARNESS, &["features/traffic-distribution"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get requests from the load balancer", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["features/backends-by-name"]),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Names are those of the VPC Lattice and ACM API references.
 
+use super::words::{ANNOTATIONS, NEARNESS_OF_LATTICE, TLS_OPTIONS_OF_LATTICE, Words};
 use super::{Row, field, heeded, lacks, refused, uses};
 use crate::feature::Feature as F;
 
@@ -23,6 +24,11 @@ const NAME_OF_RULE: &str = "a name for people";
 const DEFAULT_GATEWAYS: &str = "Gateways that say they are defaults take in the route";
 const GRANTS: &str = "which references to other namespaces are followed";
 
+const EXTENSION: Words = Words {
+    why: "no kind of extension is known for this class",
+    instead: "",
+};
+
 /// The table.
 #[rustfmt::skip] // One row a line.
 pub(super) static ROWS: &[Row] = &[
@@ -32,7 +38,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.gatewayClassName", "whose Gateway it is", &[]),
     lacks(GATEWAY, "spec.addresses", &[F::StaticAddress], &["lattice-features/gateway-frame"]),
     field(GATEWAY, "spec.infrastructure.labels", "`tags` of everything that is made", &["lattice-features/gateway-frame"]),
-    refused(GATEWAY, "spec.infrastructure.annotations", "annotations are for objects in the cluster, and none are made", "labels become tags"),
+    refused(GATEWAY, "spec.infrastructure.annotations", ANNOTATIONS, &["lattice-features/gateway-unheeded"]),
     heeded(GATEWAY, "spec.infrastructure.parametersRef", "AwsLatticeParameters of this Gateway", &[]),
     heeded(GATEWAY, "spec.allowedListeners", "which ListenerSets it takes in", &["lattice-translation/listener-set-merged"]),
     heeded(GATEWAY, "spec.defaultScope", DEFAULT_GATEWAYS, &[]),
@@ -48,7 +54,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.listeners[].allowedRoutes", ATTACH, &["lattice/HTTPRouteDisallowedKind"]),
     field(GATEWAY, "spec.listeners[].tls.certificateRefs", "ImportCertificate of ACM; `certificateArn` of CreateService, one for each hostname", &["lattice-features/tls-certificates", "lattice-translation/certificate-chain-and-kinds"]),
     heeded(GATEWAY, "spec.listeners[].tls.mode", "`Terminate` for HTTPS, `Passthrough` for TLS", &["lattice-features/tls-certificates"]),
-    refused(GATEWAY, "spec.listeners[].tls.options", "no option is known", ""),
+    refused(GATEWAY, "spec.listeners[].tls.options", TLS_OPTIONS_OF_LATTICE, &["lattice-features/gateway-unheeded"]),
     lacks(GATEWAY, "spec.listeners[].filters", &[F::ListenerFilters], &["lattice-features/listener-filters"]),
     lacks(GATEWAY, "spec.tls.frontend", &[F::ClientValidation, F::ClientValidationFallback], &["lattice-features/client-validation-fallback"]),
     lacks(GATEWAY, "spec.tls.backend", &[F::BackendClientCertificate], &["lattice-features/gateway-wide"]),
@@ -77,7 +83,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(HTTP, "spec.rules[].filters[].requestMirror", &[F::Mirror, F::MirrorShare], &["lattice-features/filters-refused", "lattice/HTTPRouteRequestPercentageMirror"]),
     lacks(HTTP, "spec.rules[].filters[].cors", &[F::Cors], &["lattice-features/filters-refused"]),
     lacks(HTTP, "spec.rules[].filters[].externalAuth", &[F::ExternalAuth], &["lattice-translation/filter-external-auth"]),
-    refused(HTTP, "spec.rules[].filters[].extensionRef", "no kind of extension is known for this class", ""),
+    refused(HTTP, "spec.rules[].filters[].extensionRef", EXTENSION, &["lattice-translation/filter-unknown-extension"]),
     field(HTTP, "spec.rules[].backendRefs", FORWARD, &["lattice/HTTPRouteSimpleSameNamespace"]),
     uses(HTTP, "spec.rules[].backendRefs[].weight", ("`targetGroups[].weight`", &[F::Weights, F::InvalidShare]), &["lattice-features/weights", "lattice-features/backends-invalid"]),
     lacks(HTTP, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["lattice-features/filters-refused"]),
@@ -97,7 +103,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(GRPC, "spec.rules[].filters[].requestHeaderModifier", &[F::RequestHeaders], &["lattice/GRPCRouteRequestHeaderModifier"]),
     lacks(GRPC, "spec.rules[].filters[].responseHeaderModifier", &[F::ResponseHeaders], &["lattice-features/filters-refused"]),
     lacks(GRPC, "spec.rules[].filters[].requestMirror", &[F::Mirror], &["lattice-features/filters-refused"]),
-    refused(GRPC, "spec.rules[].filters[].extensionRef", "no kind of extension is known for this class", ""),
+    refused(GRPC, "spec.rules[].filters[].extensionRef", EXTENSION, &["lattice-translation/filter-unknown-extension"]),
     field(GRPC, "spec.rules[].backendRefs", FORWARD, &["lattice-features/grpc"]),
     uses(GRPC, "spec.rules[].backendRefs[].weight", ("`targetGroups[].weight`", &[F::Weights, F::InvalidShare]), &["lattice/GRPCRouteWeight", "lattice-features/weights", "lattice-features/backends-invalid"]),
     lacks(GRPC, "spec.rules[].backendRefs[].filters", &[F::BackendFilters], &["lattice-features/filters-refused"]),
@@ -126,5 +132,7 @@ pub(super) static ROWS: &[Row] = &[
     field(SERVICE, "spec.ports[].port", TARGETS, &["lattice-translation/backend-named-target-port", "lattice-features/backends-ipv6"]),
     uses(SERVICE, "spec.ports[].appProtocol = kubernetes.io/h2c", ("`protocolVersion` `HTTP2` of CreateTargetGroup", &[F::Http2Backend]), &["lattice-features/backends-http2"]),
     lacks(SERVICE, "spec.ports[].appProtocol = kubernetes.io/ws", &[F::WebSocketBackend], &["lattice/HTTPRouteBackendProtocolWebSocket"]),
+    refused(SERVICE, "spec.trafficDistribution", NEARNESS_OF_LATTICE, &["lattice-features/traffic-distribution"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get requests from VPC Lattice", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["lattice-features/backends-by-name"]),
 ];

@@ -2,7 +2,8 @@
 //!
 //! Names are those of the Elastic Load Balancing v2, EC2 and ACM API references.
 
-use super::{Row, field, heeded, lacks, refused, uses};
+use super::words::{ANNOTATIONS, NEARNESS, NEARNESS_BY_ZONE, TLS_OPTIONS};
+use super::{Row, field, heeded, lacks, refused, roughly, uses};
 use crate::feature::Feature as F;
 
 const CLASS: &str = "GatewayClass";
@@ -34,7 +35,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.gatewayClassName", "whose Gateway it is", &[]),
     uses(GATEWAY, "spec.addresses", ("`SubnetMappings[]` of CreateLoadBalancer and SetSubnets: `AllocationId`, of internal load balancers `PrivateIPv4Address`", &[F::StaticAddress]), &["network/address-two", "network/address-private", "network/address-unknown"]),
     field(GATEWAY, "spec.infrastructure.labels", "`Tags[]` of everything that is made", &["network/labels"]),
-    refused(GATEWAY, "spec.infrastructure.annotations", "annotations are for objects in the cluster, and none are made", "labels become tags"),
+    refused(GATEWAY, "spec.infrastructure.annotations", ANNOTATIONS, &["network/gateway-unheeded"]),
     heeded(GATEWAY, "spec.infrastructure.parametersRef", "AwsLoadBalancerParameters of this Gateway", &["network/settings"]),
     heeded(GATEWAY, "spec.allowedListeners", "which ListenerSets it takes in", &[]),
     heeded(GATEWAY, "spec.defaultScope", DEFAULT_GATEWAYS, &[]),
@@ -48,7 +49,7 @@ pub(super) static ROWS: &[Row] = &[
     heeded(GATEWAY, "spec.listeners[].allowedRoutes", ATTACH, &["network-conformance/UDPRouteNotAllowedByListeners"]),
     field(GATEWAY, "spec.listeners[].tls.certificateRefs", "ImportCertificate of ACM; `Certificates[]` of CreateListener and AddListenerCertificates", &["network/tls-terminate"]),
     heeded(GATEWAY, "spec.listeners[].tls.mode", "which `Protocol` the listener has", &["network/tls-terminate", "network/tls-passthrough"]),
-    refused(GATEWAY, "spec.listeners[].tls.options", "no option is known", "security policies are in the parameters: `listeners[].sslPolicy`"),
+    refused(GATEWAY, "spec.listeners[].tls.options", TLS_OPTIONS, &["network/gateway-unheeded"]),
     lacks(GATEWAY, "spec.listeners[].filters", &[F::ListenerFilters], HTTP_IS_REFUSED),
     lacks(GATEWAY, "spec.tls.frontend", &[F::ClientValidation, F::ClientValidationFallback], HTTP_IS_REFUSED),
     lacks(GATEWAY, "spec.tls.backend", &[F::BackendClientCertificate], &["network/gateway-wide"]),
@@ -101,5 +102,8 @@ pub(super) static ROWS: &[Row] = &[
     heeded(BACKEND, "spec.type", "which of its fields counts", &[]),
     field(SERVICE, "spec.ports[].port", TARGETS, &["network/tcp"]),
     heeded(SERVICE, "spec.ports[].appProtocol", "bytes are passed on as they are", &[]),
+    roughly(SERVICE, "spec.trafficDistribution", ("nothing: `load_balancing.cross_zone.enabled` is off by default", NEARNESS_BY_ZONE), &["network/traffic-distribution"]),
+    refused(SERVICE, "spec.trafficDistribution = with crossZone: true", NEARNESS, &["network/traffic-distribution-all-zones"]),
+    heeded(SERVICE, "spec.internalTrafficPolicy", "is about clients in the cluster: targets get connections from the load balancer", &[]),
     lacks(SERVICE, "spec.type = ExternalName", &[F::ExternalBackend], &["network/backend-by-name"]),
 ];

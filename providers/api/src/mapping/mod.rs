@@ -8,10 +8,12 @@ mod aws_alb;
 mod aws_lattice;
 mod aws_nlb;
 mod page;
+pub mod words;
 
 use crate::feature::Feature;
 use crate::provider::Provider;
 pub use page::aws;
+use words::Words;
 
 /// What one field, or all fields below one, become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,13 @@ pub enum Becomes {
     /// These features it cannot express, each with its reason.
     Unsupported(&'static [Feature]),
     /// It cannot be expressed, and no feature stands for it.
-    Refused {
-        /// Why.
-        why: &'static str,
-        /// What to do instead; empty when there is nothing.
-        instead: &'static str,
+    Refused(Words),
+    /// It is served roughly, and no feature stands for it.
+    Roughly {
+        /// Operation and field in the provider's words.
+        api: &'static str,
+        /// What differs.
+        difference: &'static str,
     },
 }
 
@@ -68,7 +72,7 @@ impl Row {
     pub const fn features(&self) -> &'static [Feature] {
         match self.becomes {
             Becomes::Field { features, .. } | Becomes::Unsupported(features) => features,
-            Becomes::Controller(_) | Becomes::Refused { .. } => &[],
+            Becomes::Controller(_) | Becomes::Refused(_) | Becomes::Roughly { .. } => &[],
         }
     }
 }
@@ -141,12 +145,32 @@ const fn lacks(
 }
 
 /// A field that cannot be expressed, and for which there is no feature.
-const fn refused(kind: &'static str, field: &'static str, why: &'static str, instead: &'static str) -> Row {
+const fn refused(
+    kind: &'static str,
+    field: &'static str,
+    words: Words,
+    proofs: &'static [&'static str],
+) -> Row {
     Row {
         kind,
         field,
-        becomes: Becomes::Refused { why, instead },
-        proofs: &[],
+        becomes: Becomes::Refused(words),
+        proofs,
+    }
+}
+
+/// A field that is served with a difference, and for which there is no feature.
+const fn roughly(
+    kind: &'static str,
+    field: &'static str,
+    (api, difference): (&'static str, &'static str),
+    proofs: &'static [&'static str],
+) -> Row {
+    Row {
+        kind,
+        field,
+        becomes: Becomes::Roughly { api, difference },
+        proofs,
     }
 }
 

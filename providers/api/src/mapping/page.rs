@@ -1,5 +1,6 @@
 //! `docs/aws/mapping.md`.
 
+use super::words::Words;
 use super::{Becomes, Row};
 use crate::provider::Provider;
 use crate::support::Support;
@@ -62,7 +63,8 @@ fn words(provider: Provider, row: &Row) -> (&'static str, String) {
     let supports = row.features().iter().map(|feature| provider.support(*feature));
     match row.becomes {
         Becomes::Controller(how) => ("controller", how.to_owned()),
-        Becomes::Refused { why, instead } => ("**no**", refusal(why, instead)),
+        Becomes::Refused(Words { why, instead }) => ("**no**", refusal(why, instead)),
+        Becomes::Roughly { api, difference } => ("≈", format!("{api}. Difference: {difference}")),
         Becomes::Unsupported(_) => {
             let mut reasons: Vec<String> = Vec::new();
             for support in supports {

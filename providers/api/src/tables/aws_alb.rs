@@ -89,9 +89,9 @@ pub const fn support(feature: Feature) -> Support {
             none("the only timeout is the idle timeout of the whole load balancer")
         }
         Feature::Retry => none("an ALB does not retry by policy"),
-        Feature::SessionCookie => {
-            approximate("the cookie's name and attributes are those of the load balancer")
-        }
+        Feature::SessionCookie => approximate(
+            "the cookie's name and attributes are those of the load balancer, and one duration of at most seven days stands for its timeouts",
+        ),
         Feature::SessionHeader => none("stickiness is by cookie"),
         Feature::Http2Backend => approximate("HTTP/2 target groups need an HTTPS listener"),
         Feature::BackendTls => none("an ALB does not verify the certificate of a target"),

@@ -61,9 +61,26 @@ impl fmt::Display for Missing {
         match self {
             Self::None => f.write_str("ACM has none"),
             Self::Pending(arn) => write!(f, "{arn} is not issued yet: its domain is to be validated"),
-            Self::Unusable(arn, state) => write!(f, "{arn} cannot be used, it is {state}"),
+            Self::Unusable(arn, state) => {
+                write!(f, "{arn} cannot be used, it is {state}: {}", remedy(state))
+            }
             Self::Imported(arn) => write!(f, "{arn} was imported for a Secret and goes with it"),
         }
+    }
+}
+
+/// What helps, by `Status`
+/// (<https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html>).
+fn remedy(state: &str) -> &'static str {
+    match state {
+        "EXPIRED" => "renew it",
+        "FAILED" => {
+            "its FailureReason in ACM says why it was not issued; put that right and request another one"
+        }
+        "INACTIVE" => "whoever keeps it in ACM can say why; use another one",
+        "REVOKED" => "it was withdrawn for good; request another one",
+        "VALIDATION_TIMED_OUT" => "its domain was not validated within 72 hours; request another one",
+        _ => "ACM's console says what can be done about it",
     }
 }
 
@@ -165,10 +182,35 @@ mod tests {
         assert_eq!(chosen(&all, "a.example"), "b", "a wildcard that is issued");
         let expired = [found("c", &["c.example"], State::Unusable("EXPIRED".into()))];
         let words = for_host(&expired, "c.example").unwrap_err().to_string();
-        assert_eq!(words, "c cannot be used, it is EXPIRED");
+        assert_eq!(words, "c cannot be used, it is EXPIRED: renew it");
         assert_eq!(of_arn(&expired, "d"), Err(Missing::None));
         assert!(matches!(of_arn(&all, "a"), Err(Missing::Pending(_))));
         assert_eq!(of_arn(&all, "b").unwrap().arn, "b".into());
+    }
+
+    /// All values of `Status` but `ISSUED` and `PENDING_VALIDATION`.
+    #[test]
+    fn every_state_hurts_its_own_hostname_and_says_what_helps() {
+        for state in [
+            "EXPIRED",
+            "FAILED",
+            "INACTIVE",
+            "REVOKED",
+            "VALIDATION_TIMED_OUT",
+            "OF_NEXT_YEAR",
+        ] {
+            let all = [
+                found("bad", &["a.example"], State::Unusable(state.into())),
+                found("good", &["b.example"], State::Issued),
+            ];
+            assert_eq!(chosen(&all, "b.example"), "good");
+            let why = for_host(&all, "a.example").unwrap_err();
+            assert_eq!(why, of_arn(&all, "bad").unwrap_err());
+            let words = why.to_string();
+            let (told, helps) = words.split_once(": ").unwrap();
+            assert_eq!(told, format!("bad cannot be used, it is {state}"));
+            assert!(helps.len() > 7, "{words}");
+        }
     }
 
     #[test]

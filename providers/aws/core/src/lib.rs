@@ -6,6 +6,7 @@
 //!
 //! Facts about AWS cite the page of its documentation that they come from.
 
+pub mod access;
 pub mod alb;
 pub mod certificate;
 pub mod lattice;

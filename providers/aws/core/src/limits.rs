@@ -5,7 +5,9 @@
 //! Network Load Balancers",
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html>.
 
+use crate::Str;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Quotas that what we make is measured against. `DescribeAccountLimits` and Service Quotas tell the account's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,4 +89,26 @@ impl Default for NlbLimits {
             targets_per_zone: 500,
         }
     }
+}
+
+/// What is taken of quotas already by what is not the Gateway's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Ports of the Gateway's load balancer on which others listen.
+    pub ports: BTreeSet<u16>,
+    /// Rules of others on its listeners, without default ones.
+    pub rules: usize,
+    /// ARNs of the target groups that listeners and rules of others on it forward to.
+    pub target_groups: BTreeSet<Str>,
+    /// Target groups of the region; `None` where they were not counted.
+    pub region: Option<RegionGroups>,
+}
+
+/// Target groups of a region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionGroups {
+    /// Those that are not the Gateway's.
+    pub others: usize,
+    /// The Gateway's own: they exist, whatever the quota says.
+    pub own: usize,
 }

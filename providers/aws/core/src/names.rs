@@ -65,6 +65,11 @@ pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl Into
     name(&gateway.namespace, &gateway.name, &hash(&parts))
 }
 
+/// Name of the security group that load balancers of a cluster share in a VPC.
+pub fn shared_group(cluster: &str, vpc: &str) -> Str {
+    name("backends", "", &hash(&["shared-group", cluster, vpc]))
+}
+
 /// Name of a trust store, which follows from the authorities in it.
 pub fn trust_store(cluster: &str, gateway: &ObjectName, fingerprint: &str) -> Str {
     let hash = hash(&[

@@ -3,6 +3,7 @@
 use gatewright_model::Str;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 
 /// `Type` of a load balancer; cannot change.
@@ -87,10 +88,37 @@ pub struct ManagedGroup {
 /// Traffic that a security group lets in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ingress {
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp`, or one of [`TOO_LONG`].
     pub protocol: Str,
-    /// Port.
+    /// Port; 0 of [`TOO_LONG`].
     pub port: u16,
-    /// A CIDR block of IPv4 or IPv6 addresses.
+    /// A CIDR block of IPv4 or IPv6 addresses, or the id of a managed prefix list (`pl-…`).
     pub source: Str,
+}
+
+/// `icmp` and `icmpv6`: of these the one message that tells a sender that its packet is too long, "Fragmentation Needed"
+/// (RFC 792, type 3, code 4) and "Packet Too Big" (RFC 4443 section 3.2, type 2, code 0)
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html#path_mtu_discovery>).
+pub const TOO_LONG: [&str; 2] = ["icmp", "icmpv6"];
+
+impl Ingress {
+    /// Whether it lets in the message about packets that are too long.
+    pub fn is_too_long(&self) -> bool {
+        TOO_LONG.contains(&&*self.protocol)
+    }
+}
+
+impl fmt::Display for Ingress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            protocol,
+            port,
+            source,
+        } = self;
+        if self.is_too_long() {
+            write!(f, "{protocol} about packets that are too long from {source}")
+        } else {
+            write!(f, "{protocol}/{port} from {source}")
+        }
+    }
 }

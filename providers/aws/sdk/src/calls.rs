@@ -251,6 +251,9 @@ pub enum Scope {
     MarksWithin,
     /// What it is done to is marked as ours: `aws:ResourceTag/gatewright.dev/cluster` is there.
     Ours,
+    /// What it is done to is marked as ours, or its owner gave it over to the cluster:
+    /// `aws:ResourceTag/gatewright.dev/nodes` is there.
+    OursOrGiven,
     /// The request marks as ours, or what it is done to is marked already.
     MarksOrOurs,
     /// What it is done to is ours by its name.

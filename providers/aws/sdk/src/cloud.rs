@@ -3,6 +3,7 @@
 //! [`convert`] has the conversions between our types and the SDK's; the other modules make the calls.
 
 mod balancers;
+mod capacities;
 mod certificates;
 mod convert;
 mod listeners;

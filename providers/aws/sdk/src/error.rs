@@ -1,6 +1,7 @@
 //! AWS's errors by kind.
 
 mod codes;
+mod credentials;
 mod hints;
 
 pub use codes::kind_of_code;
@@ -9,9 +10,6 @@ pub(crate) use codes::throttles;
 use crate::calls::Call;
 use crate::limiter::Busy;
 use crate::wire::failure::{self, REQUEST_ID, header_id};
-use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
-use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -53,8 +51,8 @@ where
                 };
                 return told(kind, format!("not sent: {busy}"));
             }
-            if let Some(told_of) = credentials(source) {
-                return told(told_of.0, told_of.1);
+            if let Some((kind, message)) = credentials::trouble(source) {
+                return told(kind, message);
             }
             if failure.is_timeout() {
                 return told(ErrorKind::Timeout, "no connection or answer in time".into());
@@ -64,7 +62,7 @@ where
             }
             told(ErrorKind::Unexpected, format!("not sent: {}", chain(source)))
         }
-        SdkError::ConstructionFailure(_) => match credentials(error.source()) {
+        SdkError::ConstructionFailure(_) => match credentials::trouble(error.source()) {
             Some((kind, message)) => told(kind, message),
             None => told(
                 ErrorKind::Unexpected,
@@ -149,52 +147,6 @@ fn retry_after(answer: &HttpResponse) -> Option<Duration> {
     let millis =
         number("x-amz-retry-after").or_else(|| number("retry-after").map(|s| s.saturating_mul(1000)))?;
     Some(Duration::from_millis(millis.min(300_000)))
-}
-
-/// Trouble with credentials, anywhere in a chain of causes. The SDK's texts name providers and paths, but no secret
-/// values; they are not passed on all the same.
-fn credentials(source: Option<&(dyn Error + 'static)>) -> Option<(ErrorKind, String)> {
-    let error = find::<CredentialsError>(source)?;
-    let refused = |code: Option<&str>| {
-        let code = code.unwrap_or("an error without a code");
-        let kind = kind_of_code(crate::calls::Service::Sts, "AssumeRole", code);
-        (
-            kind.unwrap_or(ErrorKind::Unexpected),
-            format!("no credentials: STS answered {code}"),
-        )
-    };
-    type Sts<E> = SdkError<E, HttpResponse>;
-    if let Some(error) = find::<AssumeRoleError>(Some(error)) {
-        return Some(refused(error.code()));
-    }
-    if let Some(error) = find::<AssumeRoleWithWebIdentityError>(Some(error)) {
-        return Some(refused(error.code()));
-    }
-    if let Some(SdkError::ServiceError(answer)) = find::<Sts<AssumeRoleError>>(Some(error)) {
-        return Some(refused(answer.err().code()));
-    }
-    if let Some(SdkError::ServiceError(answer)) = find::<Sts<AssumeRoleWithWebIdentityError>>(Some(error)) {
-        return Some(refused(answer.err().code()));
-    }
-    Some(match error {
-        CredentialsError::CredentialsNotLoaded(_) => (
-            ErrorKind::Forbidden,
-            "no credentials: neither environment, profile, web identity, Pod Identity nor instance give any"
-                .into(),
-        ),
-        CredentialsError::ProviderTimedOut(_) => (
-            ErrorKind::Timeout,
-            "no credentials: their provider did not answer in time".into(),
-        ),
-        CredentialsError::InvalidConfiguration(_) => (
-            ErrorKind::Forbidden,
-            "no credentials: their configuration is wrong".into(),
-        ),
-        _ => (
-            ErrorKind::Unavailable,
-            "no credentials: their provider failed".into(),
-        ),
-    })
 }
 
 /// An error of this type in a chain of causes.

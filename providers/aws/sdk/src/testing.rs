@@ -3,18 +3,23 @@
 mod account;
 mod badly;
 mod bindings;
+mod certificates;
 mod contract;
 mod drive;
+mod endpoints;
 mod faults;
 mod given;
+mod identity;
 mod lattice;
 mod life;
 mod network;
 mod scale;
 mod secrets;
+mod shared;
 mod shield;
 mod simulator;
 mod tls;
+mod until;
 mod web_acls;
 
 use crate::limiter::{Bucket, Figures};
@@ -44,6 +49,8 @@ use tokio::net::TcpListener;
 /// A request that came in.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
+    /// Method and path.
+    pub(crate) line: String,
     pub(crate) body: String,
     pub(crate) headers: http::HeaderMap,
 }
@@ -73,6 +80,8 @@ impl Received {
 pub(crate) enum Reply {
     /// Status and body.
     Answer(u16, Bytes),
+    /// A token of a session with an instance's metadata.
+    Token(&'static str),
     /// Nothing, ever.
     Silence,
 }
@@ -140,6 +149,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let received = Received {
+        line: format!("{} {}", parts.method, parts.uri.path()),
         body: String::from_utf8(body.to_vec()).unwrap(),
         headers: parts.headers,
     };
@@ -152,6 +162,10 @@ async fn answer(
         Reply::Answer(status, body) => Ok(http::Response::builder()
             .status(status)
             .body(Full::new(body))
+            .unwrap()),
+        Reply::Token(token) => Ok(http::Response::builder()
+            .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+            .body(Full::new(token.into()))
             .unwrap()),
         Reply::Silence => std::future::pending().await,
     }

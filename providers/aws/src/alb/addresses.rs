@@ -1,11 +1,12 @@
 //! Addresses that lead to a Gateway, and when to look again.
 
 use super::observed::{Observed, SeenBalancer};
-use super::plan::{retired_at, warming};
+use super::plan::{addresses_in_words, can_move, held, retired_at, warming};
 use crate::cloud::State;
 use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::rule::Action;
+use gatewright_aws_core::network::StaticAddress;
 use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_provider_api::contract::Addresses;
@@ -28,9 +29,11 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
         .find(|seen| seen.balancer.name != target.balancer.name && seen.is_active());
     let serving = current
         .filter(|current| current.is_active() && (former.is_none() || serves(target, observed, current)));
+    let held = held(target, observed);
     match serving.or(former) {
         Some(seen) => Addresses {
-            assigned: assigned(seen),
+            assigned: assigned(seen, still_held(&held, seen)),
+            fault: (!held.is_empty()).then(|| not_yet(target, &held)),
             ..Addresses::default()
         },
         None => Addresses {
@@ -40,9 +43,44 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     }
 }
 
-/// The addresses that it keeps, and its name.
-fn assigned(seen: &SeenBalancer) -> Vec<AssignedAddress> {
-    let kept = seen.balancer.addresses.values().map(|address| AssignedAddress {
+/// Addresses of the Gateway that lead to the load balancer before this one.
+fn still_held<'a>(
+    held: &'a BTreeSet<StaticAddress>,
+    seen: &'a SeenBalancer,
+) -> impl Iterator<Item = &'a StaticAddress> {
+    let own: BTreeSet<&StaticAddress> = seen.balancer.addresses.values().collect();
+    held.iter().filter(move |address| !own.contains(address))
+}
+
+/// An address is on one load balancer alone: while one takes the place of another, it is where it was.
+fn not_yet(target: &Target, held: &BTreeSet<StaticAddress>) -> ProgrammingFault {
+    let addresses = addresses_in_words(held);
+    if can_move(target) {
+        return ProgrammingFault {
+            reason: "Pending".into(),
+            message: format!(
+                "the load balancer is being replaced: {addresses} can be on one alone, and go over zone by zone when the \
+                 new one serves and the former one has drained; clients of an address wait for seconds then"
+            ),
+        };
+    }
+    ProgrammingFault {
+        reason: "AddressNotUsable".into(),
+        message: format!(
+            "the load balancer is to be replaced, and its only address {addresses} can be on one alone: the former one serves \
+             on. Add an address in a second zone to spec.addresses until it is replaced, or take this one out and put it \
+             back then"
+        ),
+    }
+}
+
+/// The addresses that it keeps, others that lead to the Gateway, and its name.
+fn assigned<'a>(
+    seen: &'a SeenBalancer,
+    others: impl Iterator<Item = &'a StaticAddress>,
+) -> Vec<AssignedAddress> {
+    let kept = seen.balancer.addresses.values().chain(others);
+    let kept = kept.map(|address| AssignedAddress {
         kind: "IPAddress".into(),
         value: address.ip.to_string().into(),
         routability: "".into(),

@@ -1,11 +1,13 @@
 //! Carrying out one change.
 
-use super::step::{Call, Group, Id, Ledger, Step};
+use super::shared;
+use super::step::{Call, Group, Id, Ledger, Refusal, Step};
 use crate::cloud::{
     Action, Answer, Arn, Clients, Cloud, CloudError, Forward, Kind, ListenerSettings, ListenerTls,
     NewBalancer, NewGroup, NewListener, NewProtection, NewRule, NewTargetGroup, NewTrustStore, RuleSettings,
 };
 use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
+use gatewright_aws_core::access::Backend;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{self as wanted, Import, Listener, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{self, Rule};
@@ -57,7 +59,10 @@ impl<C: Cloud> Caller<'_, C> {
                 }
                 gone_is_fine(cloud.delete_trust_store(arn).await)
             }
-            Call::CreateSecurityGroup(new) => self.create_security_group(new).await,
+            Call::CreateSecurityGroup(new) => self.create_security_group(Id::SecurityGroup, new).await,
+            Call::CreateBackendGroup(new) => self.create_security_group(Id::BackendGroup, new).await,
+            Call::Admit(node, ports) => cloud.admit(node, &self.arn(&Id::BackendGroup)?, ports).await,
+            Call::Refuse(refusal) => self.refuse(refusal).await,
             Call::Authorize(ingress) => cloud.authorize(&self.arn(&Id::SecurityGroup)?, ingress).await,
             Call::Revoke(group, ingress) => gone_is_fine(cloud.revoke(group, ingress).await),
             Call::CreateTargetGroup(id, new) => {
@@ -86,10 +91,14 @@ impl<C: Cloud> Caller<'_, C> {
                 let balancer = self.arn(&Id::Balancer)?;
                 cloud.set_subnets(&balancer, subnets, addresses).await
             }
+            Call::LeaveSubnets(arn, subnets, addresses) => {
+                gone_is_fine(cloud.set_subnets(arn, subnets, addresses).await)
+            }
             Call::SetSecurityGroups(wanted) => {
                 let groups = self.security_groups(wanted)?;
+                let private_link = wanted.access.private_link;
                 cloud
-                    .set_security_groups(&self.arn(&Id::Balancer)?, &groups)
+                    .set_security_groups(&self.arn(&Id::Balancer)?, &groups, private_link)
                     .await
             }
             Call::SetIpAddressType(wanted) => {
@@ -97,12 +106,17 @@ impl<C: Cloud> Caller<'_, C> {
                     .set_ip_address_type(&self.arn(&Id::Balancer)?, *wanted)
                     .await
             }
+            Call::SetIpamPool(pool) => {
+                let balancer = self.arn(&Id::Balancer)?;
+                cloud.set_ipam_pool(&balancer, pool.as_deref()).await
+            }
             Call::AssociateWebAcl(acl) => cloud.associate_web_acl(&self.arn(&Id::Balancer)?, acl).await,
             Call::DisassociateWebAcl => {
                 gone_is_fine(cloud.disassociate_web_acl(&self.arn(&Id::Balancer)?).await)
             }
             Call::CreateProtection(name, tags) => self.protect(name, tags).await,
             Call::DeleteProtection(id, balancer) => gone_is_fine(cloud.delete_protection(id, balancer).await),
+            Call::SetCapacity(units) => cloud.set_capacity(&self.arn(&Id::Balancer)?, *units).await,
             Call::CreateListener(..)
             | Call::ModifyListener(..)
             | Call::CloseListener(..)
@@ -204,10 +218,25 @@ impl<C: Cloud> Caller<'_, C> {
         }
     }
 
-    async fn create_security_group(&self, new: &NewGroup) -> Answer<()> {
+    async fn refuse(&self, refusal: &Refusal) -> Answer<()> {
+        let Refusal {
+            node,
+            group,
+            vpc,
+            cluster,
+            ports,
+        } = refusal;
+        let ports = shared::unneeded(self.cloud, (cluster, vpc), ports).await?;
+        if ports.is_empty() {
+            return Ok(());
+        }
+        gone_is_fine(self.cloud.refuse(node, group, &ports).await)
+    }
+
+    async fn create_security_group(&self, of: Id, new: &NewGroup) -> Answer<()> {
         let error = match self.cloud.create_security_group(new).await {
             Ok(id) => {
-                self.ledger.note(Id::SecurityGroup, id);
+                self.ledger.note(of, id);
                 return Ok(());
             }
             Err(error) if error.kind == ErrorKind::NotOurs => error,
@@ -247,6 +276,7 @@ impl<C: Cloud> Caller<'_, C> {
             kind: wanted.kind,
             scheme: wanted.scheme,
             ip_address_type: wanted.ip_address_type,
+            ipam_pool: wanted.ipam_pool.clone(),
             subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
             addresses: wanted.addresses.clone(),
             security_groups: self.security_groups(wanted)?,
@@ -320,10 +350,18 @@ impl<C: Cloud> Caller<'_, C> {
     }
 
     fn security_groups(&self, wanted: &Balancer) -> Answer<BTreeSet<Arn>> {
-        Ok(match &wanted.security_groups {
+        let mut groups = match &wanted.security_groups {
             SecurityGroups::Managed(_) => BTreeSet::from([self.arn(&Id::SecurityGroup)?]),
             SecurityGroups::Given(ids) => ids.iter().cloned().map(Arn).collect(),
-        })
+        };
+        match &wanted.access.backend {
+            Some(Backend::Shared(_)) => {
+                groups.insert(self.arn(&Id::BackendGroup)?);
+            }
+            Some(Backend::Given(ids)) => groups.extend(ids.iter().cloned().map(Arn)),
+            None => {}
+        }
+        Ok(groups)
     }
 
     fn listener(&self, wanted: &Listener) -> Answer<ListenerSettings> {
@@ -338,7 +376,7 @@ impl<C: Cloud> Caller<'_, C> {
     fn tls(&self, wanted: &wanted::ListenerTls) -> Answer<ListenerTls> {
         Ok(ListenerTls {
             policy: wanted.policy.clone(),
-            certificate: self.arn(&Id::Certificate(wanted.default.clone()))?,
+            certificate: self.shown(wanted)?,
             alpn: wanted.alpn.clone(),
             clients: match &wanted.clients {
                 None => Clients::Off,
@@ -354,6 +392,16 @@ impl<C: Cloud> Caller<'_, C> {
                 },
             },
         })
+    }
+
+    /// The default certificate of a port. One that AWS does not take hurts its own hostname: meanwhile the first of the
+    /// others is shown where no name fits.
+    fn shown(&self, wanted: &wanted::ListenerTls) -> Answer<Arn> {
+        let known = |id: &wanted::CertificateId| self.ledger.get(&Id::Certificate(id.clone()));
+        match known(&wanted.default).or_else(|| wanted.others.iter().find_map(known)) {
+            Some(arn) => Ok(arn),
+            None => self.arn(&Id::Certificate(wanted.default.clone())),
+        }
     }
 
     fn rule(&self, wanted: &Rule) -> Answer<RuleSettings> {

@@ -116,16 +116,17 @@ struct Look {
     wanted: BTreeMap<Member, Target>,
 }
 
+/// A target group by what users call it: its ARN or its name.
+pub(super) async fn find<C: Cloud>(cloud: &C, group: &Str) -> Answer<Option<TargetGroup>> {
+    if group.starts_with("arn:") {
+        let found = cloud.target_groups_now(&[Arn(group.clone())]).await?;
+        return Ok(found.into_iter().next());
+    }
+    cloud.target_group_named(group).await
+}
+
 async fn look<C: Cloud>(cloud: &C, cluster: &str, binding: &Binding) -> Answer<Result<Look, Bound>> {
-    let found = if binding.group.starts_with("arn:") {
-        cloud
-            .target_groups_now(&[Arn(binding.group.clone())])
-            .await?
-            .pop()
-    } else {
-        cloud.target_group_named(&binding.group).await?
-    };
-    let Some(group) = found else {
+    let Some(group) = find(cloud, &binding.group).await? else {
         let message = format!(
             "target group {} does not exist in this account and region",
             binding.group
@@ -167,7 +168,7 @@ async fn look<C: Cloud>(cloud: &C, cluster: &str, binding: &Binding) -> Answer<R
 }
 
 /// Why a binding may not be: its owner says by tags which one may.
-fn forbidden(cluster: &str, binding: Option<&ObjectName>, tags: &Tags) -> Option<String> {
+pub(super) fn forbidden(cluster: &str, binding: Option<&ObjectName>, tags: &Tags) -> Option<String> {
     if tags.contains_key(GATEWAY) {
         return Some("it belongs to a Gateway".to_owned());
     }

@@ -6,7 +6,7 @@ use super::prepare::{Certificates, GivenGroups, Networks};
 use super::step::Step;
 use super::{addresses, apply, bindings, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
-use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use crate::owner::{CLUSTER, Owner, PORTS, Tags, gateway_of, shared, value};
 use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
@@ -16,8 +16,8 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Plan, Pool, ProviderError, Quota,
-    Reads, Resource,
+    Addresses, Binding, Bound, Change, Driver, Leave, Ledger, Lowered, Membership, Plan, Pool, ProviderError,
+    Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -135,6 +135,7 @@ impl<C: Cloud> ElbDriver<C> {
         let cluster = &self.manner.cluster;
         let marks = Tags::from([(CLUSTER.into(), value(cluster))]);
         let mut gateways = BTreeSet::new();
+        let mut shared_in_use = false;
         for kind in [
             Kind::Balancer,
             Kind::TargetGroup,
@@ -147,7 +148,12 @@ impl<C: Cloud> ElbDriver<C> {
                 .find(kind, &marks)
                 .await
                 .map_err(|error| about(error, cluster))?;
+            shared_in_use |= found.iter().any(|found| found.tags.contains_key(PORTS));
             gateways.extend(found.iter().filter_map(|found| gateway_of(cluster, &found.tags)));
+        }
+        // What all share is left of no Gateway as long as one needs it.
+        if shared_in_use {
+            gateways.remove(&shared());
         }
         Ok(gateways)
     }
@@ -248,6 +254,11 @@ impl<C: Cloud> Driver for ElbDriver<C> {
         };
         let pools = pools::pools(&self.cloud, &owner, services).await;
         pools.map_err(|error| about(error, &gateway.to_string()))
+    }
+
+    async fn bound_pool(&self, membership: &Membership) -> Result<Option<Pool>, ProviderError> {
+        let pool = pools::bound(&self.cloud, &self.manner.cluster, membership).await;
+        pool.map_err(|error| about(error, &membership.group))
     }
 
     async fn bind(&self, leave: &Leave, binding: &Binding, ledger: &dyn Ledger) -> Bound {

@@ -15,7 +15,10 @@ pub mod observed;
 pub mod plan;
 mod pools;
 pub mod prepare;
+pub mod shared;
 pub mod step;
+
+pub(crate) use prepare::quotas;
 
 pub use driver::{AlbDriver, ElbDriver, Request, Settings};
 pub use observed::Observed;

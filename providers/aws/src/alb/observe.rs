@@ -1,8 +1,9 @@
 //! Reading what exists: completely, or not at all.
 
 use super::observed::{Observed, SeenBalancer, SeenGroup, SeenListener, SeenRule};
+use super::shared;
 use crate::cloud::{Answer, Arn, Balancer, Cloud, Kind, Listener, Tagged};
-use crate::owner::{Owner, SHIELD, Tags, WEB_ACL};
+use crate::owner::{self, CAPACITY, Owner, SHIELD, Tags, WEB_ACL};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads everything that has the owner's marks, at a time in seconds since 1970.
@@ -32,10 +33,13 @@ pub async fn observe<C: Cloud>(cloud: &C, owner: &Owner, now: u64) -> Answer<Obs
         };
         observed.target_groups.insert(seen.group.arn.clone(), seen);
     }
-    let security_groups = tagged(cloud.find(Kind::SecurityGroup, &marks).await?);
-    for group in cloud.security_groups(&keys(&security_groups)).await? {
-        observed.security_groups.insert(group.id.clone(), group);
+    if owner.gateway != owner::shared() {
+        let security_groups = tagged(cloud.find(Kind::SecurityGroup, &marks).await?);
+        for group in cloud.security_groups(&keys(&security_groups)).await? {
+            observed.security_groups.insert(group.id.clone(), group);
+        }
     }
+    observed.shared = shared::read(cloud, owner).await?;
     observed.certificates = tagged(cloud.find(Kind::Certificate, &marks).await?);
     observed.trust_stores = tagged(cloud.find(Kind::TrustStore, &marks).await?);
     Ok(observed)
@@ -57,6 +61,11 @@ async fn read_balancer<C: Cloud>(
     } else {
         None
     };
+    let capacity = if tags.contains_key(CAPACITY) {
+        cloud.capacity(&balancer.arn).await?
+    } else {
+        None
+    };
     let found = cloud.listeners(&balancer.arn).await?;
     let arns: Vec<Arn> = found.iter().map(|listener| listener.arn.clone()).collect();
     let mut tags_of = read_tags(cloud, &arns).await?;
@@ -72,6 +81,7 @@ async fn read_balancer<C: Cloud>(
         tags,
         web_acl,
         protection,
+        capacity,
         listeners,
     })
 }

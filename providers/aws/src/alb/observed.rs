@@ -1,7 +1,8 @@
 //! What exists for one Gateway.
 
+use super::shared::Shared;
 use crate::cloud::{
-    Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+    Arn, Attributes, Balancer, Capacity, Group, Health, Listener, Protection, Rule, State, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
@@ -18,6 +19,8 @@ pub struct Observed {
     pub target_groups: BTreeMap<Arn, SeenGroup>,
     /// Security groups.
     pub security_groups: BTreeMap<Arn, Group>,
+    /// What it shares with other Gateways.
+    pub shared: Shared,
     /// Certificates that were imported, with their tags.
     pub certificates: BTreeMap<Arn, Tags>,
     /// Trust stores, with their tags.
@@ -41,6 +44,8 @@ pub struct SeenBalancer {
     pub web_acl: Option<Str>,
     /// Its protection by Shield Advanced; only read where we asked for one.
     pub protection: Option<Protection>,
+    /// Capacity that is reserved for it; only read where we reserve some.
+    pub capacity: Option<Capacity>,
     /// Its listeners, those of others too.
     pub listeners: Vec<SeenListener>,
 }

@@ -3,6 +3,7 @@
 use crate::cloud::{Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup, NewTrustStore};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Ports;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener};
 use gatewright_aws_core::alb::rule::Rule;
@@ -22,6 +23,8 @@ pub enum Id {
     TrustStore(TrustStoreId),
     /// The security group.
     SecurityGroup,
+    /// The group that load balancers of a cluster share.
+    BackendGroup,
     /// A target group.
     TargetGroup(TargetGroupId),
     /// The load balancer.
@@ -37,6 +40,7 @@ impl fmt::Display for Id {
             Self::Certificate(CertificateId::Arn(arn)) => write!(f, "certificate {arn}"),
             Self::TrustStore(id) => write!(f, "trust store {id}"),
             Self::SecurityGroup => f.write_str("security group"),
+            Self::BackendGroup => f.write_str("shared security group"),
             Self::TargetGroup(id) => write!(f, "target group {id}"),
             Self::Balancer => f.write_str("load balancer"),
             Self::Listener(port) => write!(f, "listener {port}"),
@@ -101,6 +105,12 @@ pub enum Call {
     Authorize(BTreeSet<Ingress>),
     /// A security group lets less in.
     Revoke(Arn, BTreeSet<Ingress>),
+    /// The group that load balancers share is made.
+    CreateBackendGroup(NewGroup),
+    /// A group of nodes lets it in.
+    Admit(Arn, BTreeSet<Ports>),
+    /// A group of nodes lets it in no more.
+    Refuse(Refusal),
     /// A target group is made.
     CreateTargetGroup(TargetGroupId, NewTargetGroup),
     /// Its health check changes.
@@ -117,10 +127,14 @@ pub enum Call {
     SetBalancerAttributes(Attributes),
     /// Its subnets change to these ids, with the addresses that it keeps in them.
     SetSubnets(BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
+    /// One that another takes the place of leaves subnets: it stays in these, with these addresses.
+    LeaveSubnets(Arn, BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
     /// Its security groups change.
     SetSecurityGroups(Balancer),
     /// Its addresses change.
     SetIpAddressType(IpAddressType),
+    /// Its public addresses come from this pool, or from AWS again.
+    SetIpamPool(Option<Str>),
     /// A web ACL is put in front of it, by ARN.
     AssociateWebAcl(Str),
     /// It is taken away.
@@ -129,6 +143,8 @@ pub enum Call {
     CreateProtection(Str, Tags),
     /// A protection goes: its id, and the load balancer that it is of.
     DeleteProtection(Str, Arn),
+    /// So many units of capacity are reserved for it, or none any more.
+    SetCapacity(Option<u32>),
     /// A listener is made.
     CreateListener(Arc<Listener>, Tags),
     /// A listener changes.
@@ -162,6 +178,21 @@ pub enum Call {
     RemoveTags(Kind, Vec<Arn>, BTreeSet<Str>),
     /// It goes.
     Delete(Kind, Arn),
+}
+
+/// A group of nodes lets load balancers in no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The group of nodes.
+    pub node: Arn,
+    /// That of the load balancers.
+    pub group: Arn,
+    /// Their VPC.
+    pub vpc: Str,
+    /// Their cluster.
+    pub cluster: Str,
+    /// Where, unless one of them needs it by then.
+    pub ports: BTreeSet<Ports>,
 }
 
 /// A target group of a plan.

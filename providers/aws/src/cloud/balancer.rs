@@ -22,12 +22,16 @@ pub struct Balancer {
     pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools`.
+    pub ipam_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets (`LoadBalancerAddresses`).
     pub addresses: BTreeMap<Str, StaticAddress>,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
+    /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`; of Network Load Balancers with security groups.
+    pub private_link: Option<bool>,
     /// `DNSName`.
     pub dns_name: Str,
     /// `State`.
@@ -58,6 +62,8 @@ pub struct NewBalancer {
     pub scheme: Scheme,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools`.
+    pub ipam_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets.
@@ -97,11 +103,13 @@ pub trait Balancers {
         addresses: &BTreeMap<Str, StaticAddress>,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `SetSecurityGroups`: to exactly these ids.
+    /// `SetSecurityGroups`: to exactly these ids, and whether their rules count for what comes through PrivateLink; `None`
+    /// leaves that as it is.
     fn set_security_groups(
         &self,
         arn: &Arn,
         groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
     ) -> impl Future<Output = Answer<()>> + Send;
 
     /// `SetIpAddressType`.
@@ -110,6 +118,9 @@ pub trait Balancers {
         arn: &Arn,
         wanted: IpAddressType,
     ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `ModifyIpPools`: public IPv4 addresses come from this pool, or from AWS again.
+    fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> impl Future<Output = Answer<()>> + Send;
 
     /// `DeleteLoadBalancer`, with its listeners and rules. Succeeds when it is not there.
     fn delete_balancer(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;

@@ -14,6 +14,7 @@
 //! [`ErrorKind::Timeout`]: gatewright_provider_api::contract::ErrorKind::Timeout
 
 mod balancer;
+mod capacity;
 mod certificate;
 mod error;
 mod listener;
@@ -28,11 +29,12 @@ mod urgency;
 mod web_acl;
 
 pub use balancer::{Balancer, Balancers, NewBalancer, State};
+pub use capacity::{Capacities, Capacity};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
 pub use error::CloudError;
 pub use listener::{Clients, Listener, ListenerSettings, ListenerTls, Listeners, NewListener};
-pub use listing::Listing;
-pub use network::{Group, Network, NewGroup, SubnetDetails, Vpc};
+pub use listing::{Census, Freshness, Listing};
+pub use network::{ElasticAddress, Group, Network, NewGroup, SubnetDetails, Vpc};
 pub use protection::{NewProtection, Protection, Protections};
 pub use rule::{Action, Forward, NewRule, Rule, RuleSettings, Rules, Seen};
 pub use tagging::{Kind, Tagged, Tagging};
@@ -75,6 +77,7 @@ pub trait Cloud:
     + TrustStores
     + WebAcls
     + Protections
+    + Capacities
     + Tagging
     + Listing
     + Send

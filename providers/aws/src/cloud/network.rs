@@ -3,6 +3,7 @@
 use super::{Answer, Arn};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Ports;
 use gatewright_aws_core::network::Ingress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -49,8 +50,29 @@ pub struct Group {
     pub vpc: Str,
     /// What it lets in, as far as our form can say: one entry for each port and CIDR block.
     pub ingress: BTreeSet<Ingress>,
+    /// Security groups that it lets in, with ports of TCP and UDP; rules of other forms are left out.
+    pub from_groups: BTreeSet<(Arn, Ports)>,
     /// `Tags`.
     pub tags: Tags,
+}
+
+/// An Elastic IP address of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElasticAddress {
+    /// `PublicIp`.
+    pub ip: IpAddr,
+    /// `AllocationId`.
+    pub allocation: Str,
+    /// Whether something has it (`AssociationId`).
+    pub used: bool,
+}
+
+impl Group {
+    /// Where it lets another group in.
+    pub fn lets_in(&self, group: &Arn) -> BTreeSet<Ports> {
+        let from = self.from_groups.iter().filter(|(from, _)| from == group);
+        from.map(|(_, ports)| ports.clone()).collect()
+    }
 }
 
 /// A security group to be made.
@@ -80,6 +102,12 @@ pub trait Network {
         addresses: &BTreeSet<IpAddr>,
     ) -> impl Future<Output = Answer<BTreeMap<IpAddr, Str>>> + Send;
 
+    /// `DescribeAddresses` by tags, each with the values that are accepted; none of a tag accept any.
+    fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> impl Future<Output = Answer<Vec<ElasticAddress>>> + Send;
+
     /// `DescribeSecurityGroups` by id. Those that do not exist are left out.
     fn security_groups(&self, ids: &[Arn]) -> impl Future<Output = Answer<Vec<Group>>> + Send;
 
@@ -98,6 +126,25 @@ pub trait Network {
 
     /// `RevokeSecurityGroupIngress`. What is not let in does no harm.
     fn revoke(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `DescribeSecurityGroups` by the tag that gives groups of nodes over to a cluster ([`NODES`](crate::owner::NODES)).
+    fn node_groups(&self, cluster: &str) -> impl Future<Output = Answer<Vec<Group>>> + Send;
+
+    /// `AuthorizeSecurityGroupIngress`: a group lets another in. What is let in already does no harm.
+    fn admit(
+        &self,
+        group: &Arn,
+        from: &Arn,
+        ports: &BTreeSet<Ports>,
+    ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `RevokeSecurityGroupIngress`: it does no more. What is not let in does no harm.
+    fn refuse(
+        &self,
+        group: &Arn,
+        from: &Arn,
+        ports: &BTreeSet<Ports>,
+    ) -> impl Future<Output = Answer<()>> + Send;
 
     /// `DeleteSecurityGroup`.
     fn delete_security_group(&self, group: &Arn) -> impl Future<Output = Answer<()>> + Send;

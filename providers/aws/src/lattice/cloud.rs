@@ -13,6 +13,9 @@ use std::future::Future;
 
 pub use crate::cloud::Tagged;
 
+/// `status` of a target; the words are those of Elastic Load Balancing.
+pub use crate::cloud::Health as TargetStatus;
+
 /// Kinds of resources that are found by their tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -247,17 +250,6 @@ pub struct NewTargetGroup {
     pub health: Health,
     /// `tags`.
     pub tags: Tags,
-}
-
-/// `status` of a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetStatus {
-    /// It is registered.
-    Registered,
-    /// It is registered and healthy.
-    Healthy,
-    /// It is deregistered, and what it still answers is waited for.
-    Draining,
 }
 
 /// What all kinds of resources have: quotas, tags, and certificates of ACM.

@@ -3,9 +3,10 @@
 use super::cloud::{Kind, Lattice};
 use super::observed::Observed;
 use super::step::Step;
-use super::{addresses, apply, observe, plan};
+use super::{addresses, apply, observe, plan, pools};
 use crate::cloud::CloudError;
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
+use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Service, Target};
 use gatewright_core::status::programming::ProgrammingFault;
@@ -13,7 +14,7 @@ use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Addresses, Change, Driver, Lowered, Plan, ProviderError, Quota, Reads, Resource,
+    Addresses, Change, Driver, Lowered, Plan, Pool, ProviderError, Quota, Reads, Resource,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,11 +64,9 @@ impl<C: Lattice> LatticeDriver<C> {
     }
 }
 
-/// Reads a second that the sum of a look is divided by: AWS publishes no rate of VPC Lattice, this one is ours.
-const PACE: f64 = 10.0;
-
-/// What a look asks for: each kind by its tags; of the network its associations, policy and logs; of a service these and its
-/// listeners, of each its rules one by one; of a target group its targets.
+/// What a look asks for, beside the searches by tags, which are made for all Gateways at once: of the network its
+/// associations, policy and logs; of a service these and its listeners, of each its rules one by one; of a target group its
+/// targets.
 fn reads(target: &Target) -> Reads {
     let network = match &target.network {
         Network::Own { .. } => 4 + usize::from(target.vpc.is_some()),
@@ -83,10 +82,10 @@ fn reads(target: &Target) -> Reads {
         .values()
         .map(|service| 5 + listeners(service))
         .sum();
-    let calls = Kind::ALL.len() + network + services + 2 * target.target_groups.len();
+    let calls = network + services + 2 * target.target_groups.len();
     Reads {
         calls: u64::try_from(calls).unwrap_or(u64::MAX),
-        takes: Duration::from_secs_f64(calls as f64 / PACE),
+        takes: Duration::from_secs_f64(calls as f64 / swept::PACE),
     }
 }
 
@@ -153,6 +152,19 @@ impl<C: Lattice> Driver for LatticeDriver<C> {
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {
         request.quotas.clone()
+    }
+
+    async fn pools(
+        &self,
+        gateway: &ObjectName,
+        services: &BTreeSet<ObjectName>,
+    ) -> Result<Vec<Pool>, ProviderError> {
+        let owner = Owner {
+            cluster: self.settings.cluster.clone(),
+            gateway: gateway.clone(),
+        };
+        let pools = pools::pools(&self.cloud, &owner, services).await;
+        pools.map_err(|error| about(error, &gateway.to_string()))
     }
 
     async fn owners(&self) -> Result<BTreeSet<ObjectName>, ProviderError> {

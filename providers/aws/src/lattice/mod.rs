@@ -15,8 +15,10 @@ pub mod memory;
 pub mod observe;
 pub mod observed;
 pub mod plan;
+mod pools;
 pub mod prepare;
 pub mod step;
+pub mod swept;
 #[cfg(test)]
 mod tests;
 

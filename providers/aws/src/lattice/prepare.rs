@@ -12,7 +12,10 @@ use gatewright_aws_core::lattice::{Access, Network, Target};
 use gatewright_aws_core::target_group;
 use gatewright_core::graph::parameters::{AwsLattice, Parameters};
 use gatewright_core::status::programming::ProgrammingFault;
-use gatewright_crds::own::aws::{self, AwsLatticeParametersSpec, LatticeAccess, VpcAssociation};
+use gatewright_crds::own::aws::{
+    self, AwsLatticeParametersSpec, LatticeAccess, TargetGroupSettings, TargetType, VpcAssociation,
+};
+use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
 use std::collections::BTreeMap;
 
@@ -26,7 +29,7 @@ impl<C: Lattice> Prepare<contract::Request> for LatticeDriver<C> {
         let balancer = &request.balancer;
         let gateway = balancer.gateway.to_string();
         let own = self.settings();
-        let settings = settings(&own.cluster, parameters);
+        let settings = settings(&own.cluster, &balancer.gateway, parameters);
         let Some(vpc) = parameters.lattice.vpc.as_deref().or(own.vpc.as_deref()) else {
             return Err(ProviderError {
                 kind: ErrorKind::Invalid,
@@ -54,6 +57,7 @@ impl<C: Lattice> Prepare<contract::Request> for LatticeDriver<C> {
             name: need.quota.into(),
             scope: need.scope.into(),
             used: need.needed,
+            others: 0,
             limit: need.limit,
         });
         Ok(Request {
@@ -96,13 +100,15 @@ fn about(error: CloudError, kind: &'static str, id: &str) -> ProviderError {
 }
 
 /// What users set, in the lowering's words.
-pub fn settings(cluster: &str, parameters: &AwsLattice) -> Settings {
+pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) -> Settings {
     let AwsLattice {
         lattice,
+        overruled,
         target_groups,
     } = parameters;
     let AwsLatticeParametersSpec {
         account: _,
+        merging_mode: _,
         vpc: _,
         service_network,
         vpc_association,
@@ -127,6 +133,16 @@ pub fn settings(cluster: &str, parameters: &AwsLattice) -> Settings {
             None => own,
         };
         Some((service.clone(), health(&check)))
+    });
+    let of_gateway = groups.iter().flat_map(unfit).map(|name| {
+        let field = format!("spec.infrastructure.parametersRef targetGroups.{name}");
+        (Str::from(format!("Gateway {gateway}")), Str::from(field))
+    });
+    let of_services = target_groups.iter().flat_map(|(service, spec)| {
+        unfit(&spec.settings).map(move |name| {
+            let field = format!("AwsTargetGroupParameters {name}");
+            (Str::from(format!("Service {service}")), Str::from(field))
+        })
     });
     let services = services.iter().flatten().map(|settings| {
         let own = ServiceSettings {
@@ -156,8 +172,22 @@ pub fn settings(cluster: &str, parameters: &AwsLattice) -> Settings {
         },
         health: base.as_ref().map(health),
         backends: backends.collect(),
+        overruled: overruled.clone(),
+        unfit: of_gateway.chain(of_services).collect(),
         ..Settings::new(cluster)
     }
+}
+
+/// What is set and target groups of VPC Lattice do not have.
+fn unfit(settings: &TargetGroupSettings) -> impl Iterator<Item = &'static str> {
+    let set = [
+        ("targetType", settings.target_type == Some(TargetType::Instance)),
+        ("nodeLabels", settings.node_labels.is_some()),
+        ("attributes", settings.attributes.is_some()),
+        ("preserveClientIp", settings.preserve_client_ip.is_some()),
+        ("proxyProtocol", settings.proxy_protocol.is_some()),
+    ];
+    set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
 }
 
 fn texts(all: Option<&BTreeMap<String, String>>) -> BTreeMap<Str, Str> {
@@ -212,5 +242,45 @@ fn health(check: &aws::HealthCheck) -> target_group::HealthCheck {
         timeout_s: *timeout_seconds,
         healthy: *healthy_threshold,
         unhealthy: *unhealthy_threshold,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_crds::own::AwsTargetGroupParametersSpec;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// `API_CreateTargetGroup` of VPC Lattice knows none of them.
+    #[test]
+    fn settings_of_load_balancers_are_told_of_gateway_and_service() {
+        let lattice = json!({"targetGroups": {"attributes": {"a": "b"}, "healthCheck": {"path": "/"}}});
+        let service = json!({
+            "targetRefs": [{"name": "web"}],
+            "settings": {"targetType": "Instance", "nodeLabels": {"pool": "a"}, "preserveClientIp": true, "proxyProtocol": true},
+        });
+        let service: AwsTargetGroupParametersSpec = serde_json::from_value(service).unwrap();
+        let parameters = AwsLattice {
+            lattice: serde_json::from_value(lattice).unwrap(),
+            target_groups: [(ObjectName::new("shop", "web"), Arc::new(service))].into(),
+            ..AwsLattice::default()
+        };
+        let found = settings("blue", &ObjectName::new("shop", "public"), &parameters);
+        let told: Vec<String> = found
+            .unfit
+            .iter()
+            .map(|(object, field)| format!("{object}: {field}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "Gateway shop/public: spec.infrastructure.parametersRef targetGroups.attributes",
+                "Service shop/web: AwsTargetGroupParameters nodeLabels",
+                "Service shop/web: AwsTargetGroupParameters preserveClientIp",
+                "Service shop/web: AwsTargetGroupParameters proxyProtocol",
+                "Service shop/web: AwsTargetGroupParameters targetType",
+            ]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The contract suite of providers, and what it does not show.
 
+mod swept;
+
 use super::driver::{LatticeDriver, Request, Settings};
 use super::memory::{Connection, Delays, Memory};
 use super::plan;
@@ -16,7 +18,9 @@ use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroupId, TargetKind,
 };
 use gatewright_model::key::{CertificateKey, ObjectName};
-use gatewright_provider_api::contract::{Driver, ErrorKind, Outcome, Resource, Verdict, converge, remove};
+use gatewright_provider_api::contract::{
+    Driver, ErrorKind, Instance, Outcome, Resource, Verdict, converge, remove,
+};
 use gatewright_provider_api::suite::{Calls, World, drive, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
@@ -512,4 +516,53 @@ fn two_at_once_do_no_harm() {
     settle(&alone, Some(&stages[1]));
     let keys = |memory: &Memory| memory.contents().into_keys().collect::<BTreeSet<_>>();
     assert_eq!(keys(&memory), keys(&alone));
+}
+
+/// Pods that wait for a load balancer's word: of the target groups of their Service, once a rule leads there.
+#[test]
+fn pods_are_told_of_by_the_target_groups_of_their_service() {
+    let memory = Arc::new(Memory::new(Delays::default()));
+    let mut target = bare();
+    add_host(&mut target, "a.example.com", &[("/cart", &[("cart", 1)])]);
+    // What groups are for, as lowering has it; one that no rule leads to.
+    let renamed: BTreeMap<TargetGroupId, TargetGroup> = std::mem::take(&mut target.target_groups)
+        .into_values()
+        .map(|group| {
+            (
+                TargetGroupId("a.example.com Service/shop/cart:80/http1".into()),
+                group,
+            )
+        })
+        .collect();
+    target.target_groups = renamed;
+    let id = target.target_groups.keys().next().unwrap().clone();
+    let host = target
+        .services
+        .get_mut(&ServiceId("a.example.com".into()))
+        .unwrap();
+    host.listeners.get_mut(&80).unwrap().rules[0].action = Action::Forward([(id.clone(), 1)].into());
+    let spare = TargetGroup {
+        name: "gw-spare".into(),
+        ..target.target_groups[&id].clone()
+    };
+    target.target_groups.insert(
+        TargetGroupId("b.example.com Service/shop/cart:80/http1".into()),
+        spare,
+    );
+    let driver = driver(&memory);
+    let told = |service: &str| {
+        let services = BTreeSet::from([ObjectName::new("shop", service)]);
+        drive(driver.pools(&target.gateway, &services)).unwrap().unwrap()
+    };
+    assert_eq!(told("cart"), [], "there is nothing that a pod could wait for");
+    for _ in 0..8 {
+        drive(converge(&driver, &request(target.clone()))).unwrap();
+    }
+    let pools = told("cart");
+    assert_eq!(pools.len(), 1, "{pools:?}");
+    assert_eq!(&*pools[0].name, &*target.target_groups[&id].name);
+    let instances: Vec<_> = pools[0].instances.values().collect();
+    assert_eq!(instances, [&Instance::Healthy, &Instance::Healthy]);
+    assert_eq!(told("cart-2"), []);
+    assert_eq!(told("other"), []);
 }

@@ -5,7 +5,7 @@ use super::state::{Kept, State, found};
 use super::{Connection, Outcome};
 use crate::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer, State as Phase};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{BalancerKind, IpAddressType, StaticAddress};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, StaticAddress};
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,12 @@ impl State {
         self.check_subnets(new.kind, &new.subnets)?;
         self.check_addresses((&new.subnets, &new.addresses), None)?;
         self.check_groups(&new.security_groups)?;
+        check_pool((new.kind, new.scheme), new.ipam_pool.as_deref())?;
         if let Some(kept) = self.balancers.values().find(|kept| kept.of.name == new.name) {
             let same = kept.of.kind == new.kind
                 && kept.of.scheme == new.scheme
                 && kept.of.addresses == new.addresses
+                && kept.of.ipam_pool == new.ipam_pool
                 && kept.of.subnets == new.subnets
                 && kept.of.security_groups == new.security_groups
                 && kept.of.ip_address_type == new.ip_address_type;
@@ -49,9 +51,12 @@ impl State {
             scheme: new.scheme,
             vpc: "vpc-1".into(),
             ip_address_type: new.ip_address_type,
+            ipam_pool: new.ipam_pool.clone(),
             subnets: new.subnets.clone(),
             addresses: new.addresses.clone(),
             security_groups: new.security_groups.clone(),
+            private_link: (new.kind == BalancerKind::Network && !new.security_groups.is_empty())
+                .then_some(true),
             dns_name: format!("{}-{}.eu-central-1.elb.amazonaws.com", new.name, self.next).into(),
             state: if active {
                 Phase::Active
@@ -139,6 +144,12 @@ impl State {
     }
 }
 
+/// "\[Application Load Balancers\] The IPAM pools to use" (`API_CreateLoadBalancer`), of public addresses.
+fn check_pool((kind, scheme): (BalancerKind, Scheme), pool: Option<&str>) -> Outcome<()> {
+    let fits = kind == BalancerKind::Application && scheme == Scheme::InternetFacing;
+    valid(pool.is_none_or(|pool| fits && pool.starts_with("ipam-pool-")))
+}
+
 impl Balancers for Connection {
     async fn balancers(&self, arns: &[Arn]) -> Answer<Vec<Balancer>> {
         self.read_many("DescribeLoadBalancers", (20, arns.len()), |state| {
@@ -198,7 +209,12 @@ impl Balancers for Connection {
         .await
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let what = (Action::Update, arn.0.clone());
         self.write("SetSecurityGroups", what, |state| {
             state.check_groups(groups)?;
@@ -206,7 +222,9 @@ impl Balancers for Connection {
             // "You can't associate a security group with an NLB that was made without" (load-balancer-security-groups.html).
             let without = kept.of.security_groups.is_empty() || groups.is_empty();
             valid(kept.of.kind == BalancerKind::Application || !without)?;
+            valid(kept.of.kind == BalancerKind::Network || private_link.is_none())?;
             kept.of.security_groups.clone_from(groups);
+            kept.of.private_link = private_link.or(kept.of.private_link);
             Ok(())
         })
         .await
@@ -216,6 +234,18 @@ impl Balancers for Connection {
         let what = (Action::Update, arn.0.clone());
         self.write("SetIpAddressType", what, |state| {
             state.balancer(arn)?.of.ip_address_type = wanted;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> Answer<()> {
+        let what = (Action::Update, arn.0.clone());
+        let pool: Option<Str> = pool.map(Into::into);
+        self.write("ModifyIpPools", what, |state| {
+            let of = &mut state.balancer(arn)?.of;
+            check_pool((of.kind, of.scheme), pool.as_deref())?;
+            of.ipam_pool = pool;
             Ok(())
         })
         .await

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 
 const MISSING: &str = "ResourceNotFoundException";
 
+/// A word in a certificate that is not taken: one that has run out, or whose chain is broken.
+pub(super) const REFUSED: &str = "refused";
+
 fn kept(import: &Import) -> KeptCertificate {
     let key = import.key.expose().split_whitespace().next().unwrap_or_default();
     KeptCertificate {
@@ -62,6 +65,7 @@ impl Certificates for Connection {
         let what = (Action::Create, import.fingerprint.clone());
         self.write("ImportCertificate", what, |state| {
             check::tags(tags)?;
+            valid(!import.certificate.contains(REFUSED))?;
             let arn = state.make("certificate", tags);
             state.certificates.insert(arn.clone(), kept(import));
             Ok(arn)
@@ -74,6 +78,7 @@ impl Certificates for Connection {
     async fn reimport_certificate(&self, arn: &Arn, import: &Import) -> Answer<()> {
         let what = (Action::Update, arn.0.clone());
         self.write("ImportCertificate", what, |state| {
+            valid(!import.certificate.contains(REFUSED))?;
             let before = found(state.certificates.get_mut(arn), MISSING)?;
             let new = kept(import);
             valid(before.key == new.key)?;

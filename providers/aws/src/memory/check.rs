@@ -86,7 +86,15 @@ impl State {
             }
             Action::Fixed(fixed) => {
                 valid(matches!(fixed.status, 200..=299 | 400..=599))?;
-                return valid(fixed.body.len() <= 1024);
+                let types = [
+                    "text/plain",
+                    "text/css",
+                    "text/html",
+                    "application/javascript",
+                    "application/json",
+                ];
+                valid(types.contains(&&*fixed.content_type))?;
+                return valid(fixed.body.chars().count() <= 1024);
             }
             Action::Forward(forward) => {
                 valid(!forward.groups.is_empty())?;

@@ -69,6 +69,7 @@ impl Memory {
                 name: name.into(),
                 vpc: "vpc-1".into(),
                 ingress: BTreeSet::new(),
+                from_groups: BTreeSet::new(),
                 tags: Tags::new(),
             },
         );
@@ -80,9 +81,11 @@ impl Memory {
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: ["subnet-a".into(), "subnet-b".into()].into(),
             addresses: BTreeMap::new(),
             security_groups: [group].into(),
+            private_link: None,
             dns_name: "others.example".into(),
             state: Phase::Active,
         };
@@ -96,6 +99,18 @@ impl Memory {
                 key: "EC".into(),
             },
         );
+    }
+
+    /// The owner of the group `sg-given-2` gives it over to rules for load balancers of a cluster.
+    pub fn give_nodes(&self, cluster: &str) {
+        self.give_nodes_of("sg-given-2", cluster);
+    }
+
+    /// The owner of a group does.
+    pub fn give_nodes_of(&self, group: &str, cluster: &str) {
+        let mut state = self.state();
+        let tags = state.tags.entry(Arn(group.into())).or_default();
+        tags.insert(crate::owner::NODES.into(), cluster.into());
     }
 
     /// Has a load balancer protected, as its owner would.
@@ -248,14 +263,17 @@ impl State {
                 scheme,
                 vpc,
                 ip_address_type,
+                ipam_pool,
                 subnets,
                 security_groups,
+                private_link,
                 ..
             } = &kept.of;
-            let groups: Vec<String> = security_groups.iter().map(named).collect();
+            let groups: BTreeSet<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {subnets:?} {groups:?} {:?} {:?}",
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?} {:?}",
                 kept.attributes,
+                self.capacities.get(arn),
                 self.web_acls.get(arn)
             );
         }
@@ -270,7 +288,12 @@ impl State {
             return format!("of {}", named(&kept.balancer));
         }
         if let Some(group) = self.security_groups.get(arn) {
-            return format!("{} {:?}", group.vpc, group.ingress);
+            let from: BTreeSet<String> = group
+                .from_groups
+                .iter()
+                .map(|(from, ports)| format!("{ports} from {}", named(from)))
+                .collect();
+            return format!("{} {:?} {from:?}", group.vpc, group.ingress);
         }
         if let Some(kept) = self.certificates.get(arn) {
             return format!("{kept:?}");
@@ -372,6 +395,9 @@ impl State {
         if self.target_groups.remove(arn).is_some() {
             self.forget(Kind::TargetGroup, arn);
         } else if self.security_groups.remove(arn).is_some() {
+            for group in self.security_groups.values_mut() {
+                group.from_groups.retain(|(from, _)| from != arn);
+            }
             self.forget(Kind::SecurityGroup, arn);
         } else if self.certificates.remove(arn).is_some() {
             self.forget(Kind::Certificate, arn);
@@ -381,12 +407,7 @@ impl State {
     }
 
     fn damage(&mut self, arn: &Arn) -> bool {
-        let teapot = || {
-            Action::Fixed(FixedResponse {
-                status: 418,
-                body: "".into(),
-            })
-        };
+        let teapot = || Action::Fixed(FixedResponse::bare(418));
         // Nothing of it is looked at but its name, by which it is ours.
         if self.protections.contains_key(arn) {
             return false;

@@ -2,6 +2,7 @@
 //! For tests of the driver and of who uses it; every call can be made to fail, or to be the caller's last.
 
 mod balancers;
+mod capacities;
 mod certificates;
 mod check;
 mod inventory;

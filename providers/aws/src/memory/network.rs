@@ -1,11 +1,12 @@
 //! VPC, subnets, security groups.
 
 use super::Connection;
-use super::check;
+use super::check::{self, quota};
 use super::state::found;
-use crate::cloud::{Answer, Arn, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
-use crate::owner::Tags;
+use crate::cloud::{Answer, Arn, ElasticAddress, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
+use crate::owner::{NODES, Tags};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Ports;
 use gatewright_aws_core::network::Ingress;
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,37 @@ impl Network for Connection {
             let mut found = state.elastic.clone();
             found.retain(|address, _| addresses.contains(address));
             Ok(found)
+        })
+        .await
+    }
+
+    async fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> Answer<Vec<ElasticAddress>> {
+        self.read("DescribeAddresses", |state| {
+            let has = |ip: &IpAddr| {
+                let own = state.elastic_tags.get(ip);
+                tags.iter().all(|(key, accepted)| {
+                    let value = own.and_then(|own| own.get(key));
+                    value.is_some_and(|value| accepted.is_empty() || accepted.contains(value))
+                })
+            };
+            let used = |ip: &IpAddr| {
+                let mut addresses = state
+                    .balancers
+                    .values()
+                    .flat_map(|kept| kept.of.addresses.values());
+                addresses.any(|address| address.ip == *ip)
+            };
+            let found = state.elastic.iter().filter(|(ip, _)| has(ip));
+            Ok(found
+                .map(|(ip, allocation)| ElasticAddress {
+                    ip: *ip,
+                    allocation: allocation.clone(),
+                    used: used(ip),
+                })
+                .collect())
         })
         .await
     }
@@ -80,6 +112,7 @@ impl Network for Connection {
                 name: new.name.clone(),
                 vpc: new.vpc.clone(),
                 ingress: BTreeSet::new(),
+                from_groups: BTreeSet::new(),
                 tags: Tags::new(),
             };
             state.security_groups.insert(id.clone(), group);
@@ -108,6 +141,44 @@ impl Network for Connection {
         .await
     }
 
+    async fn node_groups(&self, cluster: &str) -> Answer<Vec<Group>> {
+        self.read("DescribeSecurityGroups", |state| {
+            let given = state.security_groups.values().filter(|group| {
+                let tags = state.tags.get(&group.id);
+                tags.and_then(|tags| tags.get(NODES))
+                    .is_some_and(|of| **of == *cluster)
+            });
+            Ok(given.cloned().collect())
+        })
+        .await
+    }
+
+    async fn admit(&self, group: &Arn, from: &Arn, ports: &BTreeSet<Ports>) -> Answer<()> {
+        let what = (Action::Update, group.0.clone());
+        self.write("AuthorizeSecurityGroupIngress", what, |state| {
+            found(state.security_groups.get(from), MISSING)?;
+            let group = found(state.security_groups.get_mut(group), MISSING)?;
+            let mut all = group.from_groups.clone();
+            all.extend(ports.iter().map(|ports| (from.clone(), ports.clone())));
+            quota(all.len() <= 60, "RulesPerSecurityGroupLimitExceeded")?;
+            group.from_groups = all;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn refuse(&self, group: &Arn, from: &Arn, ports: &BTreeSet<Ports>) -> Answer<()> {
+        let what = (Action::Update, group.0.clone());
+        self.write("RevokeSecurityGroupIngress", what, |state| {
+            let group = found(state.security_groups.get_mut(group), MISSING)?;
+            group
+                .from_groups
+                .retain(|(source, its)| source != from || !ports.contains(its));
+            Ok(())
+        })
+        .await
+    }
+
     async fn delete_security_group(&self, group: &Arn) -> Answer<()> {
         let what = (Action::Delete, group.0.clone());
         self.write("DeleteSecurityGroup", what, |state| {
@@ -115,7 +186,11 @@ impl Network for Connection {
                 .balancers
                 .values()
                 .any(|kept| kept.of.security_groups.contains(group));
-            if used || state.held.contains_key(group) {
+            let named = state.security_groups.values().any(|other| {
+                let mut from = other.from_groups.iter();
+                from.any(|(from, _)| from == group)
+            });
+            if used || named || state.held.contains_key(group) {
                 return Err((ErrorKind::InUse, "DependencyViolation"));
             }
             found(state.security_groups.remove(group), MISSING)?;

@@ -2,8 +2,8 @@
 
 use super::Outcome;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, Group, Kind, Listener, Rule, Seen, State as Phase, SubnetDetails,
-    TargetGroup,
+    Action, Arn, Attributes, Balancer, Capacity, Group, Kind, Listener, Rule, Seen, State as Phase,
+    SubnetDetails, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
@@ -48,11 +48,15 @@ pub(super) struct State {
     pub web_acls: BTreeMap<Arn, Str>,
     /// Protections by Shield Advanced, by what stands for their ids.
     pub protections: BTreeMap<Arn, KeptProtection>,
+    /// Reserved capacity of load balancers.
+    pub capacities: BTreeMap<Arn, Capacity>,
     /// What lies in S3.
     pub bundles: BTreeMap<Place, Str>,
     pub subnets: BTreeMap<Str, SubnetDetails>,
     /// Elastic IP addresses, with their allocations.
     pub elastic: BTreeMap<IpAddr, Str>,
+    /// Their tags.
+    pub elastic_tags: BTreeMap<IpAddr, Tags>,
     pub tags: BTreeMap<Arn, Tags>,
     /// When each resource was made.
     pub made: BTreeMap<Arn, u64>,
@@ -140,6 +144,7 @@ impl State {
                 name: id.into(),
                 vpc: "vpc-1".into(),
                 ingress: BTreeSet::new(),
+                from_groups: BTreeSet::new(),
                 tags: Tags::new(),
             };
             state.security_groups.insert(group.id.clone(), group);
@@ -242,6 +247,7 @@ impl State {
             return;
         };
         self.web_acls.remove(arn);
+        self.capacities.remove(arn);
         let until = self.now + self.delays.release;
         for group in kept.of.security_groups {
             self.held.insert(group, until);

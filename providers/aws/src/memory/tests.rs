@@ -1,10 +1,17 @@
 //! The driver on AWS in memory: the contract, and what it promises beyond.
 
+mod backend;
+mod behind;
 mod bindings;
+mod capacity;
+mod certificates;
 mod contract;
 mod counts;
+mod elastic;
 mod forms;
 mod given;
+mod ipam;
+mod moving;
 mod network;
 mod partial;
 mod plans;

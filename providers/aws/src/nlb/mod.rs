@@ -1,20 +1,18 @@
 //! Network Load Balancers: what is their own before they are wanted. The driver is that of [`crate::alb`].
 
-use crate::alb::Request;
+use crate::alb::{Request, quotas};
 use crate::cloud::{Answer, Arn, Cloud, Kind, State, SubnetDetails};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::alb::fit::Need;
 use gatewright_aws_core::alb::settings::{self, Settings};
 use gatewright_aws_core::network::{BalancerKind, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
 use gatewright_aws_core::nlb::lower::lower_and_wait;
-use gatewright_aws_core::nlb::settings::Surroundings;
+use gatewright_aws_core::nlb::settings::{Behind, Surroundings, Tagged};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
-use gatewright_provider_api::contract::Quota;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -47,6 +45,11 @@ pub async fn request<C: Cloud>(
             .filter_map(|subnet| Some((subnet.id.clone(), subnet.block.parse().ok()?)))
             .collect(),
         elastic,
+        tagged: if asked.is_empty() {
+            tagged(cloud, &balancer.gateway, settings).await?
+        } else {
+            BTreeMap::new()
+        },
         gateways: gateways(cloud, settings).await?,
         limits: cloud.network_limits().await?,
         place,
@@ -55,24 +58,60 @@ pub async fn request<C: Cloud>(
     unsupported.extend(fitted.left_out);
     let missing = settings
         .ports
-        .values()
-        .filter_map(|port| port.gateway.as_ref())
-        .find(|gateway| !surroundings.gateways.contains_key(*gateway));
+        .iter()
+        .filter_map(|(port, settings)| Some((settings.gateway.clone()?, *port)))
+        .find(|key| !surroundings.gateways.contains_key(key));
     let (_, waits) = lower_and_wait(balancer, settings, &surroundings);
     Ok(Request {
         look_again: waits.certificates.then_some(LOOK),
-        fault: fault(&unsupported).or_else(|| missing.map(waiting)),
+        fault: fault(&unsupported).or_else(|| missing.as_ref().map(waiting)),
         target: fitted.target,
         unsupported,
-        quotas: fitted.needs.iter().map(quota).collect(),
+        quotas: quotas(&fitted.needs),
     })
 }
 
-/// Application Load Balancers of the Gateways that ports lead to: those that have a listener on the port.
-async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<ObjectName, Str>> {
+/// Elastic IP addresses with the tags that parameters name: those that nobody has, and those of the Gateway's own load
+/// balancers.
+async fn tagged<C: Cloud>(
+    cloud: &C,
+    gateway: &ObjectName,
+    settings: &Settings,
+) -> Answer<BTreeMap<IpAddr, Tagged>> {
+    if settings.elastic_tags.is_empty() || settings.scheme == Scheme::Internal {
+        return Ok(BTreeMap::new());
+    }
+    let owner = Owner {
+        cluster: settings.cluster.clone(),
+        gateway: gateway.clone(),
+    };
+    let own = cloud.find(Kind::Balancer, &owner.marks()).await?;
+    let arns: Vec<Arn> = own.into_iter().map(|tagged| tagged.arn).collect();
+    let mut at: BTreeMap<IpAddr, Str> = BTreeMap::new();
+    for balancer in cloud.balancers(&arns).await? {
+        for (subnet, address) in balancer.addresses {
+            at.insert(address.ip, subnet);
+        }
+    }
+    let all = cloud.elastic_addresses_tagged(&settings.elastic_tags).await?;
+    let usable = all.into_iter().filter_map(|found| {
+        let at = at.get(&found.ip).cloned();
+        let tagged = Tagged {
+            allocation: found.allocation,
+            at,
+        };
+        (!found.used || tagged.at.is_some()).then_some((found.ip, tagged))
+    });
+    Ok(usable.collect())
+}
+
+/// Application Load Balancers of the Gateways that ports lead to, with the ports that they have a listener on. A group leads to
+/// "an Application Load Balancer with a listener on the same port"
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/application-load-balancer-target.html>).
+async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<(ObjectName, u16), Behind>> {
     let mut found = BTreeMap::new();
-    for (port, wanted) in &settings.ports {
-        let Some(gateway) = &wanted.gateway else { continue };
+    let named = settings.ports.values().filter_map(|port| port.gateway.as_ref());
+    for gateway in named.collect::<BTreeSet<&ObjectName>>() {
         let owner = Owner {
             cluster: settings.cluster.clone(),
             gateway: gateway.clone(),
@@ -83,9 +122,13 @@ async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<O
             if balancer.kind != BalancerKind::Application || !matches!(balancer.state, State::Active) {
                 continue;
             }
-            let listeners = cloud.listeners(&balancer.arn).await?;
-            if listeners.iter().any(|listener| listener.port == *port) {
-                found.insert(gateway.clone(), balancer.arn.0.clone());
+            for listener in cloud.listeners(&balancer.arn).await? {
+                let tls = listener.tls.as_ref();
+                let behind = Behind {
+                    arn: balancer.arn.0.clone(),
+                    https: tls.is_some_and(|tls| tls.clients.trust_store().is_none()),
+                };
+                found.insert((gateway.clone(), listener.port), behind);
             }
         }
     }
@@ -93,19 +136,12 @@ async fn gateways<C: Cloud>(cloud: &C, settings: &Settings) -> Answer<BTreeMap<O
 }
 
 /// It may be on its way.
-fn waiting(gateway: &ObjectName) -> ProgrammingFault {
+fn waiting((gateway, port): &(ObjectName, u16)) -> ProgrammingFault {
     ProgrammingFault {
         reason: "Pending".into(),
-        message: format!("Gateway {gateway} has no active Application Load Balancer with the listener yet"),
-    }
-}
-
-fn quota(need: &Need) -> Quota {
-    Quota {
-        name: need.quota.into(),
-        scope: "load balancer".into(),
-        used: need.needed,
-        limit: need.limit,
+        message: format!(
+            "Gateway {gateway} has no active Application Load Balancer with a listener on port {port} yet"
+        ),
     }
 }
 
@@ -114,7 +150,8 @@ fn quota(need: &Need) -> Quota {
 fn fault(unsupported: &[Unsupported]) -> Option<ProgrammingFault> {
     let refused: Vec<String> = unsupported
         .iter()
-        .filter(|item| !item.approximated && item.field.starts_with("spec.addresses["))
+        .filter(|item| !item.approximated)
+        .filter(|item| item.field.starts_with("spec.addresses[") || item.why.starts_with("elasticIpTags"))
         .map(|item| format!("{}: {}; {}", item.field, item.why, item.alternative))
         .collect();
     (!refused.is_empty()).then(|| ProgrammingFault {

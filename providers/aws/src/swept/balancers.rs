@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Attributes, Balancer, Balancers, Cloud, Kind, NewBalancer};
+use crate::cloud::{Answer, Arn, Attributes, Balancer, Balancers, Cloud, Freshness, Kind, NewBalancer};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::{IpAddressType, StaticAddress};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ impl<C: Cloud> Swept<C> {
     /// Reads these, and with them all others of this cluster that are due.
     async fn describe_balancers(&self, arns: &[Arn]) -> Answer<()> {
         let _one = self.0.listing.lock().await;
-        let (due, ours, ticket) = self.known(|known| {
+        let (due, ours, counted, ticket) = self.known(|known| {
             let mut due: BTreeSet<Arn> = arns.iter().filter(|arn| !known.fresh(ON, arn)).cloned().collect();
             let mut all = 0;
             if !due.is_empty() {
@@ -33,15 +33,16 @@ impl<C: Cloud> Swept<C> {
                 all = ours.len();
                 due.extend(ours.into_iter().filter(|arn| !known.fresh(ON, arn)));
             }
-            (due, all, known.ticket())
+            let age = known.age_of_counts(Freshness::Known);
+            let counted = known.balancer_roll.is_fresh(age);
+            (due, all, counted, known.ticket())
         });
         if due.is_empty() {
             return Ok(());
         }
-        let found = if is_listed(due.len(), ours) {
-            let all = self.all_of_balancers().await?;
-            self.count(all.len() / PAGE + 1);
-            all
+        // The quota of the region is counted by a list.
+        let found = if !counted || is_listed(due.len(), ours) {
+            self.list_balancers().await?
         } else {
             self.count(due.len().div_ceil(FEW));
             let wanted: Vec<Arn> = due.iter().cloned().collect();
@@ -58,10 +59,6 @@ impl<C: Cloud> Swept<C> {
             }
         });
         Ok(())
-    }
-
-    async fn all_of_balancers(&self) -> Answer<Vec<Balancer>> {
-        self.0.cloud.all_balancers().await
     }
 }
 
@@ -87,7 +84,10 @@ impl<C: Cloud> Balancers for Swept<C> {
     async fn create_balancer(&self, new: &NewBalancer) -> Answer<Arn> {
         let made = self.make(&new.tags, |_| (), self.0.cloud.create_balancer(new));
         let arn = made.await?;
-        self.known(|known| known.created(Kind::Balancer, &arn));
+        self.known(|known| {
+            known.created(Kind::Balancer, &arn);
+            known.balancer_roll.add(&arn, new.kind);
+        });
         Ok(arn)
     }
 
@@ -112,15 +112,26 @@ impl<C: Cloud> Balancers for Swept<C> {
         self.write(&[arn], touch, write).await
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let touch = |known: &mut Known| known.drop(ON, arn);
-        self.write(&[arn], touch, self.0.cloud.set_security_groups(arn, groups))
-            .await
+        let write = self.0.cloud.set_security_groups(arn, groups, private_link);
+        self.write(&[arn], touch, write).await
     }
 
     async fn set_ip_address_type(&self, arn: &Arn, wanted: IpAddressType) -> Answer<()> {
         let touch = |known: &mut Known| known.drop(ON, arn);
         self.write(&[arn], touch, self.0.cloud.set_ip_address_type(arn, wanted))
+            .await
+    }
+
+    async fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> Answer<()> {
+        let touch = |known: &mut Known| known.drop(ON, arn);
+        self.write(&[arn], touch, self.0.cloud.set_ipam_pool(arn, pool))
             .await
     }
 

@@ -1,15 +1,19 @@
 //! Everything that is known of an account and region.
 
+mod others;
+
+use super::roll::Roll;
 use super::shelf::{Holds, Lasts, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
-    Action, Arn, Attributes, Balancer, CertificateDetails, CloudError, Group, Health, Kind, Listener,
-    Protection, Rule, Tagged, TargetGroup,
+    Action, Arn, Attributes, Balancer, Capacity, CertificateDetails, CloudError, Freshness, Group, Health,
+    Kind, Listener, Protection, Rule, Tagged, TargetGroup,
 };
 use crate::owner::{GATEWAY, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
+use gatewright_aws_core::network::BalancerKind;
 use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,6 +44,7 @@ pub struct Known {
     pub balancer_attributes: Shelf<Attributes>,
     pub web_acls: Shelf<Option<Str>>,
     pub protections: Shelf<Option<Protection>>,
+    pub capacities: Shelf<Option<Capacity>>,
     pub listeners: Shelf<Vec<Listener>>,
     pub listener_attributes: Shelf<Attributes>,
     pub listener_certificates: Shelf<BTreeSet<Arn>>,
@@ -67,6 +72,12 @@ pub struct Known {
     limits: Option<(AlbLimits, Instant)>,
     network_limits: Option<(NlbLimits, Instant)>,
     certificates: Option<(Vec<CertificateDetails>, Instant)>,
+    /// Load balancers of the region.
+    pub balancer_roll: Roll<BalancerKind>,
+    /// Target groups of the region.
+    pub group_roll: Roll<()>,
+    /// Groups that others gave over for rules, by cluster.
+    node_groups: BTreeMap<Str, (Vec<Group>, Instant)>,
 }
 
 impl Known {
@@ -77,6 +88,7 @@ impl Known {
             balancer_attributes: Shelf::default(),
             web_acls: Shelf::default(),
             protections: Shelf::default(),
+            capacities: Shelf::default(),
             listeners: Shelf::default(),
             listener_attributes: Shelf::default(),
             listener_certificates: Shelf::default(),
@@ -98,6 +110,9 @@ impl Known {
             limits: None,
             network_limits: None,
             certificates: None,
+            balancer_roll: Roll::default(),
+            group_roll: Roll::default(),
+            node_groups: BTreeMap::new(),
         }
     }
 
@@ -113,6 +128,14 @@ impl Known {
     /// How long settled answers are used again.
     pub fn set_settled(&mut self, age: Duration) {
         self.ages.settled = age;
+    }
+
+    /// How old a count of what is in the region may be.
+    pub const fn age_of_counts(&self, freshness: Freshness) -> Duration {
+        match freshness {
+            Freshness::Known => self.ages.settled,
+            Freshness::Recent => self.ages.others,
+        }
     }
 
     const fn age(&self, lasts: Lasts) -> Duration {
@@ -181,6 +204,7 @@ impl Known {
         self.balancer_attributes.drop(arn);
         self.web_acls.drop(arn);
         self.protections.drop(arn);
+        self.capacities.drop(arn);
         self.listeners.drop(arn);
         self.listener_attributes.drop(arn);
         self.listener_certificates.drop(arn);
@@ -437,6 +461,8 @@ impl Known {
             children.remove(arn);
         }
         self.drop_whole(arn);
+        self.balancer_roll.remove(arn);
+        self.group_roll.remove(arn);
         self.made.remove(arn);
         self.unproven.remove(arn);
         self.gone.insert(arn.clone(), Instant::now());
@@ -467,6 +493,7 @@ impl Known {
         self.balancer_attributes.retain(keep);
         self.web_acls.retain(keep);
         self.protections.retain(keep);
+        self.capacities.retain(keep);
         self.listeners.retain(keep);
         self.listener_attributes.retain(keep);
         self.listener_certificates.retain(keep);
@@ -478,35 +505,5 @@ impl Known {
         self.tags.retain(keep);
         self.children.retain(|arn, _| keep(arn));
         self.parents.retain(|arn, _| keep(arn));
-    }
-
-    /// Quotas, if they were read a moment ago.
-    pub fn limits(&self) -> Option<AlbLimits> {
-        let (limits, at) = self.limits.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| limits.clone())
-    }
-
-    pub fn set_limits(&mut self, limits: AlbLimits) {
-        self.limits = Some((limits, Instant::now()));
-    }
-
-    /// The same of Network Load Balancers.
-    pub fn network_limits(&self) -> Option<NlbLimits> {
-        let (limits, at) = self.network_limits.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| limits.clone())
-    }
-
-    pub fn set_network_limits(&mut self, limits: NlbLimits) {
-        self.network_limits = Some((limits, Instant::now()));
-    }
-
-    /// All certificates, if they were read a moment ago.
-    pub fn certificates(&self) -> Option<Vec<CertificateDetails>> {
-        let (found, at) = self.certificates.as_ref()?;
-        (at.elapsed() < self.ages.others).then(|| found.clone())
-    }
-
-    pub fn set_certificates(&mut self, found: Option<Vec<CertificateDetails>>) {
-        self.certificates = found.map(|found| (found, Instant::now()));
     }
 }

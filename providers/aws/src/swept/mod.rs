@@ -7,6 +7,7 @@
 //!   call; tags are read for 20 resources at a time. The rest has a call for each resource.
 //! - A write of ours drops what it touches, so that the next look reads that and nothing else. What a search by tags
 //!   does not show yet, because it was made a moment ago, is added; what is gone is left out.
+//! - The first list of a sweep also tells how much of the region's quotas is used, by whomever.
 //! - What AWS is busy with (a load balancer that is being set up, targets that are checked for the first time) is
 //!   read again after seconds.
 //! - A write or read that fails makes all that is known of its Gateway doubtful: it is read again. So an answer that
@@ -17,14 +18,16 @@
 //! Nothing here is state of our own: whoever starts with nothing reads it all from AWS.
 
 mod balancers;
+mod capacities;
 mod certificates;
 mod known;
 mod listeners;
 mod network;
 mod protections;
+mod roll;
 mod rules;
-mod shelf;
-mod sweep;
+pub(crate) mod shelf;
+pub(crate) mod sweep;
 mod tagging;
 mod target_groups;
 mod trust_stores;
@@ -32,7 +35,7 @@ mod web_acls;
 
 pub use sweep::Sweep;
 
-use crate::cloud::{Answer, Arn, Cloud, CloudError, Listing};
+use crate::cloud::{Answer, Arn, Cloud, CloudError};
 use crate::owner::{CLUSTER, Tags, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
@@ -208,7 +211,7 @@ impl<C: Cloud> Swept<C> {
 
 /// Whether an error may come from what is known being out of date, or leaves open what is there now. What was refused
 /// for the number of calls was not tried.
-const fn makes_doubtful(error: &CloudError) -> bool {
+pub(crate) const fn makes_doubtful(error: &CloudError) -> bool {
     !matches!(error.kind, ErrorKind::Throttled { .. })
 }
 
@@ -231,15 +234,5 @@ impl<C: Cloud> Cloud for Swept<C> {
         let limits = self.0.cloud.network_limits().await?;
         self.known(|known| known.set_network_limits(limits.clone()));
         Ok(limits)
-    }
-}
-
-impl<C: Cloud> Listing for Swept<C> {
-    async fn all_balancers(&self) -> Answer<Vec<crate::cloud::Balancer>> {
-        self.0.cloud.all_balancers().await
-    }
-
-    async fn all_target_groups(&self) -> Answer<Vec<crate::cloud::TargetGroup>> {
-        self.0.cloud.all_target_groups().await
     }
 }

@@ -2,8 +2,9 @@
 
 use super::known::Known;
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Cloud, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
+use crate::cloud::{Answer, Arn, Cloud, ElasticAddress, Group, Kind, Network, NewGroup, SubnetDetails, Vpc};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Ports;
 use gatewright_aws_core::network::Ingress;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -62,6 +63,14 @@ impl<C: Cloud> Network for Swept<C> {
         self.0.cloud.elastic_addresses(addresses).await
     }
 
+    async fn elastic_addresses_tagged(
+        &self,
+        tags: &BTreeMap<Str, BTreeSet<Str>>,
+    ) -> Answer<Vec<ElasticAddress>> {
+        self.count(1);
+        self.0.cloud.elastic_addresses_tagged(tags).await
+    }
+
     /// AWS refuses a second one of a name: what it answers is ours.
     async fn create_security_group(&self, new: &NewGroup) -> Answer<Arn> {
         let made = self.make(&new.tags, |_| (), self.0.cloud.create_security_group(new));
@@ -79,6 +88,30 @@ impl<C: Cloud> Network for Swept<C> {
     async fn revoke(&self, group: &Arn, ingress: &BTreeSet<Ingress>) -> Answer<()> {
         let touch = |known: &mut Known| known.drop(ON, group);
         self.write(&[group], touch, self.0.cloud.revoke(group, ingress))
+            .await
+    }
+
+    async fn node_groups(&self, cluster: &str) -> Answer<Vec<Group>> {
+        let _one = self.0.listing.lock().await;
+        if let Some(found) = self.known(|known| known.node_groups(cluster)) {
+            return Ok(found);
+        }
+        self.count(1);
+        let ticket = self.known(|known| known.ticket());
+        let found = self.0.cloud.node_groups(cluster).await?;
+        self.known(|known| known.set_node_groups(cluster, found.clone(), ticket));
+        Ok(found)
+    }
+
+    async fn admit(&self, group: &Arn, from: &Arn, ports: &BTreeSet<Ports>) -> Answer<()> {
+        let touch = |known: &mut Known| known.drop_node_group(group);
+        self.write(&[from], touch, self.0.cloud.admit(group, from, ports))
+            .await
+    }
+
+    async fn refuse(&self, group: &Arn, from: &Arn, ports: &BTreeSet<Ports>) -> Answer<()> {
+        let touch = |known: &mut Known| known.drop_node_group(group);
+        self.write(&[from], touch, self.0.cloud.refuse(group, from, ports))
             .await
     }
 

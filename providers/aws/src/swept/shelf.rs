@@ -1,7 +1,7 @@
 //! What is known of one kind of thing, by ARN.
 
 use crate::cloud::{
-    Arn, Attributes, Balancer, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+    Arn, Attributes, Balancer, Capacity, Group, Health, Listener, Protection, Rule, State, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
@@ -30,6 +30,7 @@ impl Holds for Attributes {}
 impl Holds for BTreeSet<Arn> {}
 impl Holds for Option<Str> {}
 impl Holds for Option<Protection> {}
+impl Holds for Option<Capacity> {}
 impl Holds for Vec<Listener> {}
 impl Holds for Vec<Rule> {}
 

@@ -2,8 +2,8 @@
 
 use super::{On, Swept};
 use crate::cloud::{
-    Answer, Arn, Balancers, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging, TargetGroups,
-    Urgency, WebAcls,
+    Answer, Arn, Balancers, Capacities, Cloud, Kind, Listeners, Network, Protections, Rules, Tagging,
+    TargetGroups, Urgency, WebAcls,
 };
 use gatewright_provider_api::contract::ErrorKind;
 use std::time::Duration;
@@ -22,15 +22,37 @@ pub struct Sweep {
 const AT_ONCE: u64 = 20;
 
 /// What is read at most, in calls a second.
-struct Pace {
+pub(crate) struct Pace {
     per_second: f64,
     begun: Instant,
     before: u64,
 }
 
 impl Pace {
+    /// From now on; so many calls were made before.
+    pub(crate) fn new(per_second: f64, before: u64) -> Self {
+        Self {
+            per_second,
+            begun: Instant::now(),
+            before,
+        }
+    }
+
+    /// When it began.
+    pub(crate) const fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// What all of it took.
+    pub(crate) fn end(&self, made: u64) -> Sweep {
+        Sweep {
+            calls: made.saturating_sub(self.before),
+            took: self.begun.elapsed(),
+        }
+    }
+
     /// Waits until so many calls may have been made.
-    async fn turn(&self, made: u64) {
+    pub(crate) async fn turn(&self, made: u64) {
         let calls = made.saturating_sub(self.before).saturating_sub(AT_ONCE);
         let after = calls as f64 / self.per_second.max(0.01);
         let due = Duration::try_from_secs_f64(after)
@@ -57,11 +79,7 @@ impl<C: Cloud> Swept<C> {
 
     async fn look(&self, per_second: f64, settled: Duration) -> Answer<Sweep> {
         let _one = self.0.sweeping.lock().await;
-        let pace = Pace {
-            per_second,
-            begun: Instant::now(),
-            before: self.reads(),
-        };
+        let pace = Pace::new(per_second, self.reads());
         let begun = pace.begun;
         self.known(|known| known.set_settled(settled));
         self.limits().await?;
@@ -81,16 +99,17 @@ impl<C: Cloud> Swept<C> {
         let groups = self.known(|known| known.ours(Kind::SecurityGroup));
         self.expire(|known| &mut known.security_groups, &groups, begun);
         self.security_groups(&groups).await?;
+        self.known(super::Known::forget_node_groups);
         self.known(super::Known::prune);
-        Ok(Sweep {
-            calls: self.reads().saturating_sub(pace.before),
-            took: begun.elapsed(),
-        })
+        Ok(pace.end(self.reads()))
     }
 
     async fn sweep_balancers(&self, pace: &Pace) -> Answer<()> {
         let begun = pace.begun;
-        let arns = self.known(|known| known.ours(Kind::Balancer));
+        let arns = self.known(|known| {
+            known.balancer_roll.drop_older(begun);
+            known.ours(Kind::Balancer)
+        });
         self.expire(|known| &mut known.balancers, &arns, begun);
         let mut tagged = Vec::new();
         let mut listeners = Vec::new();
@@ -107,6 +126,10 @@ impl<C: Cloud> Swept<C> {
             if self.known(|known| known.protections.get(&balancer.arn).is_some()) {
                 self.expire(super::protections::ON, arn, begun);
                 passing(self.protection(&balancer.arn).await)?;
+            }
+            if self.known(|known| known.capacities.get(&balancer.arn).is_some()) {
+                self.expire(super::capacities::ON, arn, begun);
+                passing(self.capacity(&balancer.arn).await)?;
             }
             for listener in passing(self.listeners(&balancer.arn).await)?.unwrap_or_default() {
                 tagged.push(listener.arn.clone());
@@ -137,7 +160,10 @@ impl<C: Cloud> Swept<C> {
 
     async fn sweep_target_groups(&self, pace: &Pace) -> Answer<()> {
         let begun = pace.begun;
-        let arns = self.known(|known| known.ours(Kind::TargetGroup));
+        let arns = self.known(|known| {
+            known.group_roll.drop_older(begun);
+            known.ours(Kind::TargetGroup)
+        });
         self.expire(|known| &mut known.target_groups, &arns, begun);
         for group in self.target_groups(&arns).await? {
             let arn = std::slice::from_ref(&group.arn);
@@ -161,7 +187,7 @@ impl<C: Cloud> Swept<C> {
 }
 
 /// What went while it was looked at is no failure.
-fn passing<T>(answer: Answer<T>) -> Answer<Option<T>> {
+pub(crate) fn passing<T>(answer: Answer<T>) -> Answer<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind == ErrorKind::NotFound => Ok(None),

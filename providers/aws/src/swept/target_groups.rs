@@ -1,9 +1,11 @@
 //! Target groups and their targets.
 
-use super::balancers::{FEW, PAGE, is_listed};
+use super::balancers::{FEW, is_listed};
 use super::known::Known;
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Attributes, Cloud, Health, Kind, NewTargetGroup, TargetGroup, TargetGroups};
+use crate::cloud::{
+    Answer, Arn, Attributes, Cloud, Freshness, Health, Kind, NewTargetGroup, TargetGroup, TargetGroups,
+};
 use gatewright_aws_core::target_group::{HealthCheck, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +17,7 @@ impl<C: Cloud> Swept<C> {
     /// Reads these, and with them all others of this cluster that are due.
     async fn describe_target_groups(&self, arns: &[Arn]) -> Answer<()> {
         let _one = self.0.listing.lock().await;
-        let (due, ours, ticket) = self.known(|known| {
+        let (due, ours, counted, ticket) = self.known(|known| {
             let mut due: BTreeSet<Arn> = arns.iter().filter(|arn| !known.fresh(ON, arn)).cloned().collect();
             let mut all = 0;
             if !due.is_empty() {
@@ -23,15 +25,15 @@ impl<C: Cloud> Swept<C> {
                 all = ours.len();
                 due.extend(ours.into_iter().filter(|arn| !known.fresh(ON, arn)));
             }
-            (due, all, known.ticket())
+            let age = known.age_of_counts(Freshness::Known);
+            let counted = known.group_roll.is_fresh(age);
+            (due, all, counted, known.ticket())
         });
         if due.is_empty() {
             return Ok(());
         }
-        let found = if is_listed(due.len(), ours) {
-            let all = self.0.cloud.all_target_groups().await?;
-            self.count(all.len() / PAGE + 1);
-            all
+        let found = if !counted || is_listed(due.len(), ours) {
+            self.list_target_groups().await?
         } else {
             self.count(due.len().div_ceil(FEW));
             let wanted: Vec<Arn> = due.iter().cloned().collect();
@@ -89,7 +91,10 @@ impl<C: Cloud> TargetGroups for Swept<C> {
     async fn create_target_group(&self, new: &NewTargetGroup) -> Answer<Arn> {
         let made = self.make(&new.tags, |_| (), self.0.cloud.create_target_group(new));
         let arn = made.await?;
-        self.known(|known| known.created(Kind::TargetGroup, &arn));
+        self.known(|known| {
+            known.created(Kind::TargetGroup, &arn);
+            known.group_roll.add(&arn, ());
+        });
         Ok(arn)
     }
 

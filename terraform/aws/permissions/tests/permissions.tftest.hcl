@@ -43,6 +43,15 @@ run "all_parts" {
   }
 
   assert {
+    condition = length([
+      for statement in jsondecode(output.policies["network"]).Statement : statement
+      if contains(statement.Action, "ec2:AuthorizeSecurityGroupIngress")
+      && try(statement.Condition.StringEquals["aws:ResourceTag/gatewright.dev/nodes"], "") == "shop"
+    ]) == 1
+    error_message = "Rules of others' security groups may be changed where the tag gives them over to this cluster."
+  }
+
+  assert {
     condition     = !strcontains(join("", values(output.policies)), "$${")
     error_message = "No gap of a template is left."
   }

@@ -9,6 +9,7 @@ use crate::snapshot::Kind;
 use crate::status::{ListenerOutcome, Programming, Shortfall};
 use crate::testing::{GATEWAY, at, http_route, options, short, status, upserts};
 use crate::{Delta, Engine};
+use gatewright_crds::own::aws::Scheme;
 use gatewright_model::key::ObjectName;
 use gatewright_model::unsupported::Unsupported;
 use serde_json::Value;
@@ -118,6 +119,59 @@ fn a_gateways_parameters_win_over_its_class_and_a_services_are_told_apart() {
     assert_eq!(path(&engine), "/a");
     let ancestors = status(&engine, Kind::AwsTargetGroup, "two")["ancestors"].clone();
     assert_eq!(short(&ancestors[0]["conditions"]), ["Accepted=False/Conflicted"]);
+}
+
+/// What an administrator sets holds, and the Gateway's own parameters that it overrules are known.
+#[test]
+fn a_class_wins_over_its_gateways_where_it_says_so() {
+    let refers = "spec: {controllerName: gatewright.dev/software, parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: c, namespace: default}}";
+    let yaml = GATEWAY
+        .replace("spec: {controllerName: gatewright.dev/software}", refers)
+        .replace(
+            "  gatewayClassName: ours\n",
+            "  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: g}}\n",
+        )
+        + &parameters("c", "{mergingMode: PreferGatewayClass, scheme: Internal}")
+        + &parameters("g", "{scheme: InternetFacing, ipAddressType: Dualstack}");
+    let Some(Parameters::AwsAlb(found)) = engine_with(&yaml).parameters(&name()) else {
+        panic!("no parameters");
+    };
+    assert_eq!(found.balancer.scheme, Some(Scheme::Internal));
+    assert!(found.balancer.ip_address_type.is_some());
+    assert_eq!(found.overruled, ["scheme".into()].into());
+    let own = yaml.replace(
+        "{scheme: InternetFacing",
+        "{mergingMode: PreferGateway, scheme: InternetFacing",
+    );
+    let status = status(&engine_with(&own), Kind::Gateway, "gw");
+    let message = status["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.contains("spec.mergingMode"), "{message}");
+}
+
+/// A class may have settings for more ports than each of its Gateways; a listener that cannot be served has its port all the same.
+#[test]
+fn ports_of_a_gateways_own_parameters_that_it_does_not_have_are_known() {
+    let refers = "spec: {controllerName: gatewright.dev/software, parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: c, namespace: default}}";
+    let yaml = GATEWAY
+        .replace("spec: {controllerName: gatewright.dev/software}", refers)
+        .replace(
+            "  gatewayClassName: ours\n",
+            "  gatewayClassName: ours\n  infrastructure: {parametersRef: {group: gatewright.dev, kind: AwsLoadBalancerParameters, name: g}}\n",
+        )
+        + &parameters("c", "{listeners: [{port: 8443}]}")
+        + &parameters("g", "{listeners: [{port: 80}, {port: 9443}]}");
+    let strays = |yaml: &str| match engine_with(yaml).parameters(&name()) {
+        Some(Parameters::AwsAlb(found)) => found.strays.iter().copied().collect::<Vec<u16>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(strays(&yaml), [9443]);
+    let http = "  - {name: http, port: 80, protocol: HTTP}";
+    let broken = "  - {name: https, port: 9443, protocol: HTTPS, tls: {certificateRefs: [{name: missing}]}}";
+    assert_eq!(
+        strays(&yaml.replace(http, &format!("{http}\n{broken}"))),
+        [0u16; 0]
+    );
+    assert_eq!(strays(GATEWAY), [0u16; 0]);
 }
 
 #[test]

@@ -92,6 +92,26 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         ("{listeners: [{port: 0}]}", "spec.listeners[0].port"),
         ("{scheme: Public}", "spec.scheme"),
         ("{adopt: not_a_name}", "spec.adopt"),
+        (
+            "{access: {prefixLists: [cloudfront]}}",
+            "spec.access.prefixLists[0]",
+        ),
+        (
+            "{securityGroups: [sg-0123456789abcdef0], access: {pathMtuDiscovery: true}}",
+            "whom your own groups let in",
+        ),
+        (
+            "{sourceRanges: [10.0.0.0/8], access: {withoutSecurityGroups: true}}",
+            "exclude each other",
+        ),
+        (
+            "{access: {withoutSecurityGroups: true, manageBackendRules: true}}",
+            "there are no groups",
+        ),
+        (
+            "{access: {manageBackendRules: true, backendSecurityGroups: [sg-0123456789abcdef0]}}",
+            "rules that name your own groups are yours",
+        ),
     ] {
         let found = refused("AwsLoadBalancerParameters", spec);
         assert!(found.contains(part), "{spec}: {found}");

@@ -3,6 +3,7 @@
 mod attributes;
 mod authenticate;
 mod balancers;
+mod capacity;
 mod groups;
 mod listeners;
 mod network;

@@ -51,6 +51,36 @@ fn they_stand_in_one_zone_and_without_security_groups_when_none_are_given() {
     assert_eq!(bench.code("CreateLoadBalancer", refused), "ValidationError");
 }
 
+/// `API_SetSecurityGroups`: rules count for PrivateLink unless that is switched off, of Network Load Balancers with groups.
+#[test]
+fn rules_count_for_private_link_until_that_is_switched_off() {
+    const ENFORCED: &str = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+    let mut bench = Bench::new();
+    let group = bench.account.ec2.groups().next().unwrap().id.clone();
+    let arn = bench.network("net", json!({"SecurityGroups": [group]}));
+    let told = |bench: &mut Bench, arn: &str| {
+        let told = bench.ok("DescribeLoadBalancers", json!({"LoadBalancerArns": [arn]}));
+        told["LoadBalancers"][0][ENFORCED].clone()
+    };
+    assert_eq!(told(&mut bench, &arn), "on");
+    let set = json!({"LoadBalancerArn": arn, "SecurityGroups": [group], ENFORCED: "off"});
+    assert_eq!(bench.ok("SetSecurityGroups", set)[ENFORCED], "off");
+    // It stays so until somebody says otherwise.
+    bench.ok(
+        "SetSecurityGroups",
+        json!({"LoadBalancerArn": arn, "SecurityGroups": [group]}),
+    );
+    assert_eq!(told(&mut bench, &arn), "off");
+    let open = bench.network("open", json!({}));
+    assert_eq!(told(&mut bench, &open), Value::Null);
+    let application = bench.balancer("app");
+    let set = json!({"LoadBalancerArn": application, "SecurityGroups": [group], ENFORCED: "off"});
+    assert_eq!(
+        bench.code("SetSecurityGroups", set),
+        "InvalidConfigurationRequest"
+    );
+}
+
 /// network/load-balancer-listeners, network/load-balancer-target-groups: which protocols go together.
 #[test]
 fn protocols_of_listeners_and_groups_go_together() {
@@ -119,6 +149,90 @@ fn a_listener_forwards_by_weights() {
     assert_eq!(
         bench.code("DeleteTargetGroup", json!({"TargetGroupArn": two})),
         "ResourceInUse"
+    );
+}
+
+/// API_CreateRule, API_RuleCondition, network/create-rule: rules of dual-stack load balancers by the type of clients' addresses.
+#[test]
+fn rules_tell_clients_apart_by_the_type_of_their_addresses() {
+    let mut bench = Bench::new();
+    let arn = bench.network("net", json!({}));
+    let (tcp, udp) = (bench.below_http("tcp", "TCP"), bench.below_http("udp", "UDP"));
+    let made = bench.ok("CreateListener", listener(&arn, "TCP", 80, &tcp));
+    let on = text(&made["Listeners"][0]["ListenerArn"]);
+    let source = |kind: &str| json!({"Field": "source-ip", "SourceIpConfig": {"IpAddressType": kind}});
+    let rule = |on: &str, group: &str, more: Value| {
+        let mut input = json!({
+            "ListenerArn": on, "Priority": 1, "Conditions": [source("ipv4")], "Actions": [forward(group)],
+        });
+        merge(&mut input, more);
+        input
+    };
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({}))),
+        "OperationNotPermitted"
+    );
+    // The networks of this account have no IPv6: the load balancer is made dual-stack by hand.
+    let balancer = bench.account.elb.balancers.get_mut(&arn).unwrap();
+    "dualstack".clone_into(&mut balancer.ip_address_type);
+    for refused in [
+        json!({"Conditions": [source("ipv5")]}),
+        json!({"Conditions": [source("ipv4"), source("ipv6")]}),
+        json!({"Conditions": [{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}]}),
+        json!({"Conditions": [super::path("/a")]}),
+        json!({"Transforms": [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}]}),
+    ] {
+        let input = rule(&on, &tcp, refused.clone());
+        assert_eq!(bench.code("CreateRule", input), "ValidationError", "{refused}");
+    }
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({"Actions": [fixed("404")]}))),
+        "InvalidLoadBalancerAction"
+    );
+    let made = bench.ok("CreateRule", rule(&on, &tcp, json!({})));
+    assert_eq!(made["Rules"][0]["Conditions"], json!([source("ipv4")]));
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &tcp, json!({}))),
+        "PriorityInUse"
+    );
+    let first = text(&made["Rules"][0]["RuleArn"]);
+    bench.ok(
+        "ModifyRule",
+        json!({"RuleArn": first, "Conditions": [source("ipv6")]}),
+    );
+    bench.ok("CreateRule", rule(&on, &tcp, json!({"Priority": 2})));
+    let told = bench.ok("DescribeRules", json!({"ListenerArn": on}));
+    let kinds = told["Rules"].as_array().unwrap().iter();
+    let kinds: Vec<&Value> = kinds
+        .map(|rule| &rule["Conditions"][0]["SourceIpConfig"]["IpAddressType"])
+        .collect();
+    assert_eq!(kinds, [&json!("ipv6"), &json!("ipv4"), &Value::Null]);
+    bench.ok("DeleteRule", json!({"RuleArn": first}));
+    // Datagrams of a dual-stack load balancer go to IPv6 targets, those of IPv4 clients to IPv4 ones as well.
+    let (next, further) = (
+        bench.below_http("next", "UDP"),
+        bench.below_http("further", "UDP"),
+    );
+    let next_group = bench.account.elb.groups.get_mut(&next).unwrap();
+    "ipv6".clone_into(&mut next_group.ip_address_type);
+    let made = bench.ok("CreateListener", listener(&arn, "UDP", 53, &next));
+    let datagrams = text(&made["Listeners"][0]["ListenerArn"]);
+    bench.ok("CreateRule", rule(&datagrams, &udp, json!({})));
+    let to_ipv6 = json!({"Priority": 2, "Conditions": [source("ipv6")]});
+    assert_eq!(
+        bench.code("CreateRule", rule(&datagrams, &further, to_ipv6)),
+        "InvalidConfigurationRequest"
+    );
+    // QUIC has none.
+    let quic = bench.below_http("quic", "QUIC");
+    let other = bench.network("other", json!({}));
+    let made = bench.ok("CreateListener", listener(&other, "QUIC", 443, &quic));
+    let balancer = bench.account.elb.balancers.get_mut(&other).unwrap();
+    "dualstack".clone_into(&mut balancer.ip_address_type);
+    let on = text(&made["Listeners"][0]["ListenerArn"]);
+    assert_eq!(
+        bench.code("CreateRule", rule(&on, &quic, json!({}))),
+        "UnsupportedProtocol"
     );
 }
 
@@ -212,6 +326,62 @@ fn clients_of_datagrams_are_always_seen() {
     assert_eq!(
         bench.code("ModifyTargetGroupAttributes", set(&udp, "false")),
         "InvalidConfigurationRequest"
+    );
+}
+
+/// network/load-balancer-limits: "Targets per Availability Zone per Network Load Balancer", and with cross-zone load balancing
+/// "the maximum number of targets per load balancer is 500, regardless of the number of Availability Zones".
+#[test]
+fn targets_of_a_zone_are_limited() {
+    let mut bench = Bench::new();
+    let zone = "targets-per-availability-zone-per-network-load-balancer";
+    assert!(bench.account.elb.limits.set(zone, 2));
+    let arn = bench.network("net", json!({}));
+    let group = bench.below_http("pods", "TCP");
+    bench.ok("CreateListener", listener(&arn, "TCP", 80, &group));
+    let register = |zone: &str, number: u8| {
+        let target = json!({"Id": format!("10.99.0.{number}"), "Port": 80, "AvailabilityZone": zone});
+        json!({"TargetGroupArn": group, "Targets": [target]})
+    };
+    for (zone, number) in [("eu-central-1a", 1), ("eu-central-1a", 2), ("eu-central-1b", 3)] {
+        bench.ok("RegisterTargets", register(zone, number));
+    }
+    assert_eq!(
+        bench.code("RegisterTargets", register("eu-central-1a", 4)),
+        "TooManyTargets"
+    );
+    bench.ok("RegisterTargets", register("eu-central-1b", 4));
+    // What is in all zones counts for each.
+    assert_eq!(
+        bench.code("RegisterTargets", register("all", 5)),
+        "TooManyTargets"
+    );
+    // A second group of the same targets counts again.
+    let second = bench.below_http("again", "TCP");
+    let target = json!({"Id": "10.99.0.1", "Port": 80, "AvailabilityZone": "eu-central-1a"});
+    bench.ok(
+        "RegisterTargets",
+        json!({"TargetGroupArn": second, "Targets": [target]}),
+    );
+    assert_eq!(
+        bench.code("CreateListener", listener(&arn, "TCP", 81, &second)),
+        "TooManyTargets"
+    );
+    // Across zones all count together.
+    let crossing = bench.network("crossing", json!({}));
+    bench.ok(
+        "ModifyLoadBalancerAttributes",
+        json!({"LoadBalancerArn": crossing, "Attributes": [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]}),
+    );
+    bench.ok("CreateListener", listener(&crossing, "TCP", 80, &second));
+    let register = |zone: &str, number: u8| {
+        let target = json!({"Id": format!("10.99.0.{number}"), "Port": 80, "AvailabilityZone": zone});
+        json!({"TargetGroupArn": second, "Targets": [target]})
+    };
+    bench.ok("RegisterTargets", register("eu-central-1b", 2));
+    assert_eq!(
+        bench.code("RegisterTargets", register("eu-central-1c", 3)),
+        "TooManyTargets"
     );
 }
 

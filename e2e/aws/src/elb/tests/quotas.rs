@@ -111,6 +111,77 @@ fn listeners_balancers_groups_and_targets_are_limited() {
     bench.ok("RegisterTargets", register(&targets[..2]));
 }
 
+/// "Targets per Target Group per Region (instances or IP addresses)".
+#[test]
+fn targets_of_a_group_are_limited_whether_or_not_it_is_used() {
+    let mut bench = Bench::new();
+    limit(&mut bench, "targets-per-target-group", 2);
+    let group = bench.group("pods");
+    let targets = |ports: &[u16]| -> Vec<Value> {
+        ports
+            .iter()
+            .map(|port| json!({"Id": "127.0.0.1", "Port": port}))
+            .collect()
+    };
+    let register = |ports: &[u16]| json!({"TargetGroupArn": group, "Targets": targets(ports)});
+    bench.ok("RegisterTargets", register(&[1, 2]));
+    assert_eq!(bench.code("RegisterTargets", register(&[3])), "TooManyTargets");
+    // What is there can be registered again, and what takes another's place.
+    bench.ok("RegisterTargets", register(&[2]));
+    bench.ok("DeregisterTargets", register(&[1]));
+    bench.ok("RegisterTargets", register(&[3]));
+}
+
+/// "You've reached the limit on the number of times a target can be registered with a load balancer"
+/// (`API_CreateRule`, `TooManyRegistrationsForTargetId`).
+#[test]
+fn a_target_is_registered_so_often_with_a_load_balancer() {
+    let mut bench = Bench::new();
+    limit(
+        &mut bench,
+        "registrations-per-target-per-application-load-balancer",
+        2,
+    );
+    let balancer = bench.balancer("shop");
+    let listener = bench.listener(&balancer, 80);
+    let (one, two) = (bench.group("one"), bench.group("two"));
+    let register = |group: &str, id: &str, port: u16| json!({"TargetGroupArn": group, "Targets": [{"Id": id, "Port": port}]});
+    let to = |group: &str, priority: u32| {
+        let mut input = rule(&listener, priority);
+        merge(&mut input, json!({"Actions": [forward(group)]}));
+        input
+    };
+    bench.ok("RegisterTargets", register(&one, "127.0.0.1", 1));
+    bench.ok("RegisterTargets", register(&two, "127.0.0.1", 1));
+    bench.ok("RegisterTargets", register(&two, "127.0.0.1", 2));
+    bench.ok("CreateRule", to(&one, 1));
+    // Each port in each group is one.
+    assert_eq!(
+        bench.code("CreateRule", to(&two, 2)),
+        "TooManyRegistrationsForTargetId"
+    );
+    bench.ok("DeregisterTargets", register(&two, "127.0.0.1", 2));
+    bench.ok("CreateRule", to(&two, 2));
+    assert_eq!(
+        bench.code("RegisterTargets", register(&one, "127.0.0.1", 3)),
+        "TooManyRegistrationsForTargetId"
+    );
+    bench.ok("RegisterTargets", register(&one, "127.0.0.2", 3));
+}
+
+/// `API_CreateTargetGroup`: "The port on which the target control agent and application load balancer exchange management
+/// traffic".
+#[test]
+fn the_port_of_the_target_control_agent_is_told_as_it_was_given() {
+    let mut bench = Bench::new();
+    let group = bench.group_with("agents", json!({"TargetControlPort": 9000}));
+    let told = bench.ok("DescribeTargetGroups", json!({"TargetGroupArns": [group]}));
+    assert_eq!(told["TargetGroups"][0]["TargetControlPort"], 9000);
+    let group = bench.group("pods");
+    let told = bench.ok("DescribeTargetGroups", json!({"TargetGroupArns": [group]}));
+    assert_eq!(told["TargetGroups"][0].get("TargetControlPort"), None);
+}
+
 /// `API_DescribeAccountLimits`, `API_Limit`.
 #[test]
 fn limits_are_told_as_they_are_set() {
@@ -129,6 +200,14 @@ fn limits_are_told_as_they_are_set() {
         max("target-groups-per-application-load-balancer").as_deref(),
         Some("100")
     );
-    assert_eq!(max("values-per-condition"), None);
+    for untold in [
+        "values-per-condition",
+        "verifying-listeners-per-application-load-balancer",
+        "targets-per-target-group",
+        "registrations-per-target-per-application-load-balancer",
+    ] {
+        assert_eq!(max(untold), None, "{untold}");
+        assert!(bench.account.elb.limits.get(untold) < u64::MAX, "{untold}");
+    }
     assert!(!bench.account.elb.limits.set("nonsense", 1));
 }

@@ -122,3 +122,39 @@ fn a_listener_checks_by_a_store_that_is_active_and_keeps_it() {
     bench.ok("DeleteTrustStore", store.clone());
     assert_eq!(bench.code("DeleteTrustStore", store), "TrustStoreNotFound");
 }
+
+/// "Number of listeners using mutual TLS verify mode per Application Load Balancer": 2 (`guide/load-balancer-limits`).
+#[test]
+fn two_listeners_of_a_load_balancer_verify() {
+    let mut bench = Bench::new();
+    put(&mut bench, "ca.pem", &authority());
+    let made = bench.ok("CreateTrustStore", create("ours", "ca.pem"));
+    let store = text(&made["TrustStores"][0]["TrustStoreArn"]);
+    let balancer = bench.balancer("shop");
+    let on = |bench: &mut Bench, port: u16, mode: &str| {
+        let mut input = https(bench, &balancer, &store);
+        input["Port"] = json!(port);
+        if mode != "verify" {
+            input["MutualAuthentication"] = json!({"Mode": mode});
+        }
+        input
+    };
+    let first = on(&mut bench, 1, "verify");
+    let first = text(&bench.ok("CreateListener", first)["Listeners"][0]["ListenerArn"]);
+    let second = on(&mut bench, 2, "verify");
+    bench.ok("CreateListener", second);
+    let third = on(&mut bench, 3, "verify");
+    assert_eq!(bench.code("CreateListener", third), "TooManyListeners");
+    // Others are not counted.
+    let third = on(&mut bench, 3, "passthrough");
+    let third = text(&bench.ok("CreateListener", third)["Listeners"][0]["ListenerArn"]);
+    let verify = |listener: &str| json!({"ListenerArn": listener, "MutualAuthentication": {"Mode": "verify", "TrustStoreArn": store}});
+    assert_eq!(bench.code("ModifyListener", verify(&third)), "TooManyListeners");
+    // One that verifies already may be changed, and makes room when it stops.
+    bench.ok("ModifyListener", verify(&first));
+    bench.ok(
+        "ModifyListener",
+        json!({"ListenerArn": first, "MutualAuthentication": {"Mode": "off"}}),
+    );
+    bench.ok("ModifyListener", verify(&third));
+}

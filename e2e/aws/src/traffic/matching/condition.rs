@@ -82,6 +82,7 @@ impl Condition {
                 let values = ValuesConfig {
                     values: config.values.clone(),
                     regex_values: config.regex_values.clone(),
+                    ..ValuesConfig::default()
                 };
                 Ok(Self::Header(
                     name,
@@ -159,6 +160,7 @@ fn shared(condition: &RuleCondition, config: Option<&ValuesConfig>) -> ValuesCon
     config.cloned().unwrap_or_else(|| ValuesConfig {
         values: condition.values.clone(),
         regex_values: condition.regex_values.clone(),
+        ..ValuesConfig::default()
     })
 }
 

@@ -61,7 +61,7 @@ fn reset(stream: TcpStream) {
 
 async fn serve(mut stream: TcpStream, peer: SocketAddr, slot: &Slot) {
     let serving = slot.serving.load_full();
-    let group = serving.draw(fastrand::u64(..)).cloned();
+    let group = serving.draw(peer.ip(), fastrand::u64(..)).cloned();
     let target = group
         .as_ref()
         .and_then(|group| group.pick(peer.ip(), fastrand::u64(..)));

@@ -95,10 +95,7 @@ pub(super) async fn serve(socket: UdpSocket, slot: Arc<Slot>) {
 }
 
 fn target_with(serving: &Serving, named: [u8; 8]) -> Option<Arc<Target>> {
-    serving
-        .groups
-        .iter()
-        .find_map(|(_, group)| group.with_server(named))
+    serving.groups().find_map(|group| group.with_server(named))
 }
 
 async fn open(
@@ -108,13 +105,13 @@ async fn open(
     (client, named): (SocketAddr, Option<[u8; 8]>),
 ) -> Option<Flow> {
     let by_server = named.and_then(|named| {
-        let mut groups = serving.groups.iter();
-        groups.find_map(|(_, group)| Some((group.clone(), group.with_server(named)?)))
+        let mut groups = serving.groups();
+        groups.find_map(|group| Some((group.clone(), group.with_server(named)?)))
     });
     let (group, target) = match by_server {
         Some(found) => found,
         None => {
-            let group = serving.draw(fastrand::u64(..))?.clone();
+            let group = serving.draw(client.ip(), fastrand::u64(..))?.clone();
             let target = group.pick(client.ip(), fastrand::u64(..))?;
             (group, target)
         }

@@ -12,7 +12,7 @@ mod hello;
 mod proxy;
 mod source;
 
-use super::config::{Action, Arn, Balancer, Config, Kind, Listener};
+use super::config::{Action, Arn, Balancer, Config, Kind, Listener, Rule};
 use super::health::Health;
 use super::plane::PASSED_THROUGH;
 use super::{CONNECTIONS, Problem, tls};
@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use groups::{Group, Groups};
 use rustls::ServerConfig;
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -75,12 +75,36 @@ struct Slot {
 
 /// A listener, ready to serve.
 struct Serving {
-    /// Groups with their weights.
-    groups: Vec<(u32, Arc<Group>)>,
+    /// Its rules by their priorities, the default one last.
+    paths: Vec<Path>,
     front: Front,
     idle: Duration,
     /// Whether datagrams are QUIC.
     quic: bool,
+}
+
+/// Where a rule leads.
+struct Path {
+    /// `IpAddressType` of its condition; none in the default rule (network/load-balancer-listeners, "Listener rules").
+    source: Option<Source>,
+    /// Groups with their weights.
+    groups: Vec<(u32, Arc<Group>)>,
+}
+
+/// Of which type a client's address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    V4,
+    V6,
+}
+
+impl Source {
+    const fn of(client: IpAddr) -> Self {
+        match client.to_canonical() {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
 }
 
 /// How a listener meets its clients.
@@ -96,11 +120,20 @@ enum Front {
 }
 
 impl Serving {
-    /// A group by weight; `chance` is any number.
-    fn draw(&self, chance: u64) -> Option<&Arc<Group>> {
-        let total: u64 = self.groups.iter().map(|(weight, _)| u64::from(*weight)).sum();
+    /// All groups.
+    fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.paths
+            .iter()
+            .flat_map(|path| path.groups.iter().map(|(_, group)| group))
+    }
+
+    /// A group by weight, of the first rule that the client's address fits; `chance` is any number.
+    fn draw(&self, client: IpAddr, chance: u64) -> Option<&Arc<Group>> {
+        let fits = |path: &&Path| path.source.is_none_or(|source| source == Source::of(client));
+        let Path { groups, .. } = self.paths.iter().find(fits)?;
+        let total: u64 = groups.iter().map(|(weight, _)| u64::from(*weight)).sum();
         let mut at = chance.checked_rem(total)?;
-        for (weight, group) in &self.groups {
+        for (weight, group) in groups {
             match at.checked_sub(u64::from(*weight)) {
                 Some(rest) => at = rest,
                 None => return Some(group),
@@ -134,7 +167,8 @@ impl Network {
         let used: HashSet<Arn> = wanted
             .values()
             .flat_map(|balancer| own(balancer))
-            .flat_map(|listener| forward(listener).into_iter().map(|(_, arn)| arn))
+            .flat_map(|listener| &listener.rules)
+            .flat_map(|rule| forward(rule).into_iter().map(|(_, arn)| arn))
             .collect();
         let regrouped = self.groups.follow(&config.target_groups, &used);
         let same = wanted.len() == self.balancers.len()
@@ -224,10 +258,15 @@ impl Network {
     }
 
     fn read(&self, balancer: &Balancer, listener: &Listener, problems: &mut Vec<Problem>) -> Serving {
-        let groups = forward(listener)
-            .into_iter()
-            .filter_map(|(weight, arn)| Some((weight, self.groups.get(&arn)?)))
-            .collect();
+        let mut rules: Vec<&Rule> = listener.rules.iter().collect();
+        rules.sort_by_key(|rule| rule.priority);
+        let paths = rules.into_iter().map(|rule| Path {
+            source: source(rule),
+            groups: forward(rule)
+                .into_iter()
+                .filter_map(|(weight, arn)| Some((weight, self.groups.get(&arn)?)))
+                .collect(),
+        });
         let alpn = listener.alpn.as_deref().map_or(&[][..], protocols);
         let front = match listener.protocol.as_str() {
             "TLS" => match tls::config(&listener.certificates, listener.ssl_policy.as_deref(), None, alpn) {
@@ -250,7 +289,7 @@ impl Network {
         let idle = listener.attributes.get("tcp.idle_timeout.seconds");
         let idle = idle.and_then(|seconds| seconds.parse().ok()).unwrap_or(IDLE_S);
         Serving {
-            groups,
+            paths: paths.collect(),
             front,
             idle: Duration::from_secs(idle),
             quic: listener.protocol.contains("QUIC"),
@@ -298,9 +337,21 @@ fn ports_of(balancer: &Balancer, listener: &Listener) -> Vec<Port> {
     ports.collect()
 }
 
+/// Whom the condition of a rule is about.
+fn source(rule: &Rule) -> Option<Source> {
+    let mut configs = rule
+        .conditions
+        .iter()
+        .filter_map(|condition| condition.source_ip_config.as_ref());
+    configs.find_map(|config| match config.ip_address_type.as_deref() {
+        Some("ipv4") => Some(Source::V4),
+        Some("ipv6") => Some(Source::V6),
+        _ => None,
+    })
+}
+
 /// Target groups of the one action with their weights, 1 where none is given.
-fn forward(listener: &Listener) -> Vec<(u32, Arn)> {
-    let actions = listener.rules.iter().flat_map(|rule| &rule.actions);
+fn forward(rule: &Rule) -> Vec<(u32, Arn)> {
     let of_action = |action: &Action| match &action.forward_config {
         Some(config) => config
             .target_groups
@@ -313,7 +364,7 @@ fn forward(listener: &Listener) -> Vec<(u32, Arn)> {
             .map(|arn| (1, arn.clone()))
             .collect::<Vec<_>>(),
     };
-    let mut found: Vec<(u32, Arn)> = actions.flat_map(of_action).collect();
+    let mut found: Vec<(u32, Arn)> = rule.actions.iter().flat_map(of_action).collect();
     // A single group gets everything, whatever its weight, unless that is 0 (assumed, as of Application Load Balancers).
     if let [(weight, _)] = found.as_mut_slice() {
         *weight = (*weight).min(1);

@@ -229,6 +229,51 @@ async fn the_proxy_protocol_tells_who_the_client_is() {
     assert_eq!(&header[26..28], &world.at.port().to_be_bytes());
 }
 
+/// network/load-balancer-listeners, "Listener rules": by priority, the default action when none fits.
+#[tokio::test]
+async fn rules_lead_clients_by_the_type_of_their_addresses() {
+    let (four, six, other) = (
+        Echo::start("four").await,
+        Echo::start("six").await,
+        Echo::start("other").await,
+    );
+    let rules = |kinds: &[&str]| -> Vec<Rule> {
+        let of = |(index, kind): (usize, &&str)| {
+            json!({
+                "RuleArn": format!("rule-{kind}"), "Priority": (index + 1).to_string(),
+                "Conditions": [{"Field": "source-ip", "SourceIpConfig": {"IpAddressType": kind}}],
+                "Actions": [{"Type": "forward", "TargetGroupArn": kind}],
+            })
+        };
+        let rules: Vec<_> = kinds.iter().enumerate().map(of).collect();
+        serde_json::from_value(json!(rules)).unwrap()
+    };
+    let mut world = world(
+        |port| {
+            let mut listener = listener(port, "TCP", &[("other", 1)]);
+            listener.rules.extend(rules(&["ipv6", "ipv4"]));
+            vec![listener]
+        },
+        vec![
+            ("ipv4", group("TCP", &[&four])),
+            ("ipv6", group("TCP", &[&six])),
+            ("other", group("TCP", &[&other])),
+        ],
+    )
+    .await;
+    for (arn, echo) in [("ipv4", &four), ("ipv6", &six), ("other", &other)] {
+        wait_for(&world, arn, echo, State::Healthy).await;
+    }
+    let asked = async |world: &World| {
+        let mut client = TcpStream::connect(world.at).await.unwrap();
+        ask(&mut client, "x").await.unwrap()
+    };
+    assert!(asked(&world).await.starts_with("four "));
+    world.balancer().listeners[0].rules.pop();
+    world.publish().await;
+    assert!(asked(&world).await.starts_with("other "));
+}
+
 #[tokio::test]
 async fn weights_share_connections() {
     let (one, two, idle) = (

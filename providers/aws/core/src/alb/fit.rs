@@ -5,6 +5,9 @@
 //! out is told which quota, what is needed and what there is. So a Gateway at its limit keeps working, and what is
 //! edited or removed in it is carried out.
 //!
+//! What others have counts as well: rules, listeners and target groups of theirs on the load balancer, and target groups of
+//! the region.
+//!
 //! A route that is left out has no rules: its requests meet what matches next, as if it did not exist.
 
 mod frame;
@@ -13,7 +16,7 @@ use super::Target;
 use super::compact::compact;
 use super::listener::Listener;
 use super::rule::{Action, Rule};
-use crate::limits::AlbLimits;
+use crate::limits::{AlbLimits, Taken};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::RouteKey;
 use gatewright_model::unsupported::Unsupported;
@@ -23,21 +26,58 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Routes in a row that did not fit, after which no further one is tried.
 const TRIES: usize = 100;
 
-/// A quota of the load balancer, and what is needed of it.
+/// A quota of the load balancer or its region, and what is needed of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Need {
     /// Name, as AWS's documentation has it.
     pub quota: &'static str,
+    /// What it counts over.
+    pub scope: &'static str,
     /// What everything asked for would take.
     pub needed: u64,
+    /// What others have of it.
+    pub others: u64,
+    /// What the Gateway has of it already, in a region: that stays, however low the quota is.
+    pub own: u64,
     /// What there is.
     pub limit: u64,
 }
 
+/// Scope of quotas of a load balancer.
+pub(crate) const OF_BALANCER: &str = "load balancer";
+
+/// Scope of quotas of a region.
+pub(crate) const OF_REGION: &str = "region";
+
 impl Need {
+    /// Of a load balancer.
+    pub(crate) fn of_balancer(quota: &'static str, needed: usize, limit: u32) -> Self {
+        Self {
+            quota,
+            scope: OF_BALANCER,
+            needed: needed as u64,
+            others: 0,
+            own: 0,
+            limit: limit.into(),
+        }
+    }
+
+    /// The same, of which others have some.
+    pub(crate) const fn beside(self, others: usize) -> Self {
+        Self {
+            others: others as u64,
+            ..self
+        }
+    }
+
     /// Whether there is not enough.
     pub const fn exceeded(&self) -> bool {
-        self.needed > self.limit
+        self.needed > self.own && self.used() > self.limit
+    }
+
+    /// What is used of it once everything asked for is there.
+    pub const fn used(&self) -> u64 {
+        self.needed.saturating_add(self.others)
     }
 }
 
@@ -52,19 +92,20 @@ pub struct Fitted {
     pub left_out: Vec<Unsupported>,
 }
 
-/// Compacts the rules, and leaves out what there is no room for. `target` is what `balancer` was lowered to.
-pub fn fit(target: Target, balancer: &LoadBalancer, limits: &AlbLimits) -> Fitted {
+/// Compacts the rules, and leaves out what there is no room for beside what is `taken`. `target` is what `balancer` was
+/// lowered to.
+pub fn fit(target: Target, balancer: &LoadBalancer, limits: &AlbLimits, taken: &Taken) -> Fitted {
     let whole = with(&target, limits, |_| true);
-    let needs = needs(&whole, limits);
-    let (whole, mut left_out) = frame::trim(whole, balancer, limits);
-    if within(&whole, limits) {
+    let needs = needs(&whole, limits, taken);
+    let (whole, mut left_out) = frame::trim(whole, balancer, (limits, taken));
+    if within(&whole, limits, taken) {
         return Fitted {
             target: whole,
             needs,
             left_out,
         };
     }
-    let (target, _) = frame::trim(target, balancer, limits);
+    let (target, _) = frame::trim(target, balancer, (limits, taken));
     let mut kept: BTreeSet<&RouteKey> = BTreeSet::new();
     let mut fitting = with(&target, limits, |_| false);
     let mut failures = 0;
@@ -72,7 +113,7 @@ pub fn fit(target: Target, balancer: &LoadBalancer, limits: &AlbLimits) -> Fitte
         if failures < TRIES {
             kept.insert(route);
             let tried = with(&target, limits, |rule| of_any(rule, &kept));
-            if within(&tried, limits) {
+            if within(&tried, limits, taken) {
                 fitting = tried;
                 failures = 0;
                 continue;
@@ -99,58 +140,68 @@ const TARGET_GROUPS: &str = "Target Groups per Application Load Balancer";
 const TARGETS: &str = "Targets per Application Load Balancer";
 const LISTENERS: &str = "Listeners per Application Load Balancer";
 const CERTIFICATES: &str = "Certificates per Application Load Balancer";
+const REGION_TARGET_GROUPS: &str = "Target Groups per Region";
 
 /// Quotas that fewer routes need less of.
-const BY_ROUTES: [&str; 3] = [RULES, TARGET_GROUPS, TARGETS];
+const BY_ROUTES: [&str; 4] = [RULES, TARGET_GROUPS, TARGETS, REGION_TARGET_GROUPS];
 
 /// What a target needs
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
-pub fn needs(target: &Target, limits: &AlbLimits) -> Vec<Need> {
+pub fn needs(target: &Target, limits: &AlbLimits, taken: &Taken) -> Vec<Need> {
     let certificates = target
         .listeners
         .values()
         .filter_map(|listener| listener.tls.as_ref());
-    let need = |quota, needed: usize, limit: u32| Need {
-        quota,
-        needed: needed as u64,
-        limit: limit.into(),
-    };
-    vec![
-        need(LISTENERS, target.listeners.len(), limits.listeners),
-        need(
-            RULES,
-            target
-                .listeners
-                .values()
-                .map(|listener| listener.rules.len())
-                .sum(),
-            limits.rules,
-        ),
-        need(
-            TARGET_GROUPS,
-            target.target_groups.len() + target.given_groups.len(),
-            limits.target_groups,
-        ),
-        need(
-            TARGETS,
-            target
-                .target_groups
-                .values()
-                .map(|group| group.targets.len())
-                .sum(),
-            limits.targets,
-        ),
+    let rules = target.listeners.values().map(|listener| listener.rules.len());
+    let groups = target.target_groups.len() + target.given_groups.len();
+    let targets = target.target_groups.values().map(|group| group.targets.len());
+    let mut needs = vec![
+        Need::of_balancer(LISTENERS, target.listeners.len(), limits.listeners)
+            .beside(others_ports(target, taken).count()),
+        Need::of_balancer(RULES, rules.sum(), limits.rules).beside(taken.rules),
+        Need::of_balancer(TARGET_GROUPS, groups, limits.target_groups).beside(others_groups(target, taken)),
+        Need::of_balancer(TARGETS, targets.sum(), limits.targets),
         // Default certificates do not count.
-        need(
+        Need::of_balancer(
             CERTIFICATES,
             certificates.map(|tls| tls.others.len()).sum(),
             limits.certificates,
         ),
-    ]
+    ];
+    needs.extend(region_groups(target, limits, taken));
+    needs
 }
 
-fn within(target: &Target, limits: &AlbLimits) -> bool {
-    needs(target, limits)
+/// Target groups of the region, where they were counted.
+pub(crate) fn region_groups(target: &Target, limits: &AlbLimits, taken: &Taken) -> Option<Need> {
+    let region = taken.region?;
+    Some(Need {
+        scope: OF_REGION,
+        own: region.own as u64,
+        ..Need::of_balancer(
+            REGION_TARGET_GROUPS,
+            target.target_groups.len(),
+            limits.region_target_groups,
+        )
+        .beside(region.others)
+    })
+}
+
+/// Ports on which others alone listen. AWS refuses a second listener on a port, which is told when it does.
+pub(crate) fn others_ports<'a>(target: &'a Target, taken: &'a Taken) -> impl Iterator<Item = u16> + 'a {
+    let ports = taken.ports.iter().copied();
+    ports.filter(move |port| !target.listeners.contains_key(port))
+}
+
+/// Target groups that others alone forward to: each counts once.
+fn others_groups(target: &Target, taken: &Taken) -> usize {
+    let given: BTreeSet<_> = target.given_groups.values().collect();
+    let others = taken.target_groups.iter();
+    others.filter(|arn| !given.contains(arn)).count()
+}
+
+fn within(target: &Target, limits: &AlbLimits, taken: &Taken) -> bool {
+    needs(target, limits, taken)
         .iter()
         .all(|need| !BY_ROUTES.contains(&need.quota) || !need.exceeded())
 }
@@ -220,8 +271,12 @@ pub(crate) fn refusal(route: &RouteKey, exceeded: &[Need]) -> Unsupported {
     let exceeded: Vec<String> = exceeded
         .iter()
         .map(|need| {
+            let others = match need.others {
+                0 => String::new(),
+                others => format!(" others have {others} of it,"),
+            };
             format!(
-                "\"{}\" is {}, all routes of the Gateway need {}",
+                "\"{}\" is {},{others} all routes of the Gateway need {}",
                 need.quota, need.limit, need.needed
             )
         })

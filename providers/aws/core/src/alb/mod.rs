@@ -8,6 +8,7 @@ pub mod lower;
 pub mod rule;
 pub mod settings;
 
+use crate::access::Access;
 use crate::network::{BalancerKind, IpAddressType, Scheme, SecurityGroups, StaticAddress, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};
 use crate::trust_store::{TrustStore, TrustStoreId};
@@ -38,6 +39,8 @@ pub struct Target {
     pub web_acl: Option<Str>,
     /// Whether AWS Shield Advanced protects the load balancer.
     pub shield: bool,
+    /// `MinimumLoadBalancerCapacity`: units that are reserved for the load balancer.
+    pub capacity: Option<u32>,
     /// Tags of everything made for it, beside those that mark ownership.
     pub tags: BTreeMap<Str, Str>,
 }
@@ -57,6 +60,9 @@ pub struct Balancer {
     pub vpc: Str,
     /// `IpAddressType`.
     pub ip_address_type: IpAddressType,
+    /// `IpamPools.Ipv4IpamPoolId`: where its public IPv4 addresses come from. Of Application Load Balancers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipam_pool: Option<Str>,
     /// One subnet for each zone; at least two, of a Network Load Balancer one.
     pub subnets: BTreeSet<Subnet>,
     /// Addresses that it keeps, by the ids of their subnets. Of Network Load Balancers.
@@ -64,6 +70,9 @@ pub struct Balancer {
     pub addresses: BTreeMap<Str, StaticAddress>,
     /// Security groups.
     pub security_groups: SecurityGroups,
+    /// What else it has of security groups.
+    #[serde(default)]
+    pub access: Access,
     /// Attributes that are set; others are left as they are.
     pub attributes: BTreeMap<Str, Str>,
 }

@@ -187,7 +187,32 @@ pub struct Redirect {
 pub struct FixedResponse {
     /// `StatusCode`: 2xx, 4xx or 5xx.
     pub status: u16,
-    /// `MessageBody`, at most 1024 bytes; empty for none.
+    /// `ContentType`: one of five. Without a body it says nothing and is [`FixedResponse::TEXT`].
+    #[serde(default = "text", skip_serializing_if = "is_text")]
+    pub content_type: Str,
+    /// `MessageBody`, at most 1024 characters; empty for none.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub body: Str,
+}
+
+impl FixedResponse {
+    /// `ContentType` of what says nothing else.
+    pub const TEXT: &str = "text/plain";
+
+    /// One without a body.
+    pub fn bare(status: u16) -> Self {
+        Self {
+            status,
+            content_type: text(),
+            body: "".into(),
+        }
+    }
+}
+
+fn text() -> Str {
+    FixedResponse::TEXT.into()
+}
+
+fn is_text(content_type: &Str) -> bool {
+    &**content_type == FixedResponse::TEXT
 }

@@ -1,9 +1,11 @@
 //! What an Application Load Balancer depends on beside its Gateway: what users set, and what is found in the account.
 
 use super::before::Before;
+use super::rule::{FixedResponse, Transforms};
 use crate::Str;
+use crate::access::AccessSettings;
 use crate::certificate::Found;
-use crate::limits::AlbLimits;
+use crate::limits::{AlbLimits, Taken};
 use crate::network::{IpAddressType, Scheme, Subnet};
 use crate::target_group::{Fixed, HealthCheck, TargetKind};
 use gatewright_model::key::{ObjectName, RouteKey};
@@ -26,6 +28,11 @@ pub struct Settings {
     pub scheme: Scheme,
     /// Its address families.
     pub ip_address_type: IpAddressType,
+    /// Pool of public IPv4 addresses that it has its own from; AWS's without.
+    pub ipam_pool: Option<Str>,
+    /// Tags of Elastic IP addresses that a Network Load Balancer takes, each with the values that are accepted; an empty set
+    /// accepts any value.
+    pub elastic_tags: BTreeMap<Str, BTreeSet<Str>>,
     /// Attributes of the load balancer.
     pub attributes: BTreeMap<Str, Str>,
     /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
@@ -34,16 +41,24 @@ pub struct Settings {
     pub security_groups: Option<BTreeSet<Str>>,
     /// Networks that the managed security group lets in; empty for all.
     pub sources: BTreeSet<IpNet>,
+    /// What else is asked of security groups.
+    pub access: AccessSettings,
     /// Bucket in which bundles of authorities lie.
     pub trust_store_bucket: Option<Str>,
     /// Web ACL of AWS WAF, by ARN.
     pub web_acl: Option<Str>,
     /// Whether AWS Shield Advanced protects it.
     pub shield: bool,
+    /// Units of capacity that are reserved for it.
+    pub capacity: Option<u32>,
     /// Whether nodes of a Network Load Balancer send to targets of all zones; AWS's default without.
     pub cross_zone: Option<bool>,
     /// Settings of listeners, by port.
     pub ports: BTreeMap<u16, PortSettings>,
+    /// Ports that the Gateway's own parameters have settings for, and no listener of it has.
+    pub strays: BTreeSet<u16>,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
     /// What becomes of what can be served only roughly.
     pub approximations: Approximations,
     /// Address family of pods that have both, and of groups without any: each pod is registered once. Pods with addresses
@@ -67,15 +82,21 @@ impl Settings {
             name: None,
             scheme: Scheme::default(),
             ip_address_type: IpAddressType::default(),
+            ipam_pool: None,
+            elastic_tags: BTreeMap::new(),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             security_groups: None,
             sources: BTreeSet::new(),
+            access: AccessSettings::default(),
             trust_store_bucket: None,
             web_acl: None,
             shield: false,
+            capacity: None,
             cross_zone: None,
             ports: BTreeMap::new(),
+            strays: BTreeSet::new(),
+            overruled: BTreeSet::new(),
             approximations: Approximations::default(),
             family: Family::default(),
             targets: TargetSettings::default(),
@@ -161,6 +182,12 @@ pub struct RouteSettings {
     pub sources: BTreeSet<IpNet>,
     /// What is asked of a request before its action, or why it cannot be.
     pub before: Option<Result<Before, Str>>,
+    /// What is answered without any backend.
+    pub answer: Option<FixedResponse>,
+    /// What backends get otherwise than clients send it, in AWS's words.
+    pub rewrites: Transforms,
+    /// Query of the rule's redirect.
+    pub redirect_query: Option<Str>,
 }
 
 /// A backend on AWS that no Service stands for.
@@ -206,6 +233,8 @@ pub struct GivenGroup {
 pub struct TargetSettings {
     /// What is registered: `Ip` or `Instance`.
     pub kind: TargetKind,
+    /// Whether an Application Load Balancer talks to targets by TLS, which it does not verify.
+    pub tls: bool,
     /// Labels that nodes must have to be targets.
     pub node_labels: BTreeMap<Str, Str>,
     /// Health check.
@@ -222,6 +251,7 @@ impl Default for TargetSettings {
     fn default() -> Self {
         Self {
             kind: TargetKind::Ip,
+            tls: false,
             node_labels: BTreeMap::new(),
             health: HealthCheck::default(),
             attributes: BTreeMap::new(),
@@ -249,6 +279,8 @@ pub struct Surroundings {
     pub blocks: BTreeSet<IpNet>,
     /// The subnets chosen for the load balancer, one for each zone.
     pub subnets: BTreeSet<Subnet>,
+    /// Security groups of nodes and pods in the VPC that were given over to rules for load balancers, by id.
+    pub node_groups: BTreeSet<Str>,
     /// Nodes that may take traffic, by name.
     pub nodes: BTreeMap<Str, Node>,
     /// Certificates in ACM; empty where nothing depends on them ([`super::lower::needs_certificates`]).
@@ -257,4 +289,6 @@ pub struct Surroundings {
     pub groups: BTreeMap<Str, Result<GivenGroup, Str>>,
     /// Quotas.
     pub limits: AlbLimits,
+    /// What others have of them.
+    pub taken: Taken,
 }

@@ -33,6 +33,10 @@ pub struct Settings {
     pub health: Option<HealthCheck>,
     /// Health checks of single Services, in place of `health`.
     pub backends: BTreeMap<ObjectName, HealthCheck>,
+    /// What the Gateway's own parameters set and those of its class overrule, by path.
+    pub overruled: BTreeSet<Str>,
+    /// What is set of target groups and is of load balancers alone: object and field.
+    pub unfit: BTreeSet<(Str, Str)>,
 }
 
 impl Settings {
@@ -50,6 +54,8 @@ impl Settings {
             family: Family::default(),
             health: None,
             backends: BTreeMap::new(),
+            overruled: BTreeSet::new(),
+            unfit: BTreeSet::new(),
         }
     }
 }
@@ -86,7 +92,7 @@ pub struct Surroundings {
 /// <https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html>).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Listeners of a service; not adjustable.
+    /// Listeners of a service.
     pub listeners: u32,
     /// Rules of a listener, without its default one. Editions of the page differ: 5 and 10.
     pub rules: u32,

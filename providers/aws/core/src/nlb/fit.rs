@@ -6,9 +6,8 @@
 use super::lower::lower;
 use super::settings::Surroundings;
 use crate::alb::Target;
-use crate::alb::fit::{Fitted, Need, refusal};
+use crate::alb::fit::{Fitted, Need, others_ports, refusal, region_groups};
 use crate::alb::settings::Settings;
-use crate::limits::NlbLimits;
 use crate::target_group::{TargetGroup, TargetKind};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::RouteKey;
@@ -32,7 +31,7 @@ pub fn fit(
     surroundings: &Surroundings,
 ) -> (Fitted, Vec<Unsupported>) {
     let whole = lower(balancer, settings, surroundings);
-    let needs = needs(&whole.target, settings, &surroundings.limits);
+    let needs = needs(&whole.target, settings, surroundings);
     if !needs.iter().any(Need::exceeded) {
         let fitted = Fitted {
             target: whole.target,
@@ -56,7 +55,7 @@ pub fn fit(
         if failures < TRIES {
             kept.insert(route.key.clone(), Arc::clone(route));
             let tried = with(&kept);
-            let within = self::needs(&tried.target, settings, &surroundings.limits)
+            let within = self::needs(&tried.target, settings, surroundings)
                 .iter()
                 .all(|need| !need.exceeded());
             if within {
@@ -91,12 +90,9 @@ fn in_precedence(balancer: &LoadBalancer) -> Vec<&Arc<StreamRoute>> {
 
 /// What a target needs
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html>).
-pub fn needs(target: &Target, settings: &Settings, limits: &NlbLimits) -> Vec<Need> {
-    let need = |quota, needed: usize, limit: u32| Need {
-        quota,
-        needed: needed as u64,
-        limit: limit.into(),
-    };
+pub fn needs(target: &Target, settings: &Settings, surroundings: &Surroundings) -> Vec<Need> {
+    let Surroundings { limits, place, .. } = surroundings;
+    let need = Need::of_balancer;
     let cross_zone = target
         .balancer
         .attributes
@@ -115,11 +111,13 @@ pub fn needs(target: &Target, settings: &Settings, limits: &NlbLimits) -> Vec<Ne
         .map(|tls| tls.others.len())
         .sum();
     let mut needs = vec![
-        need(LISTENERS, target.listeners.len(), limits.listeners),
+        need(LISTENERS, target.listeners.len(), limits.listeners)
+            .beside(others_ports(target, &place.taken).count()),
         // Default certificates do not count.
         need(CERTIFICATES, certificates, limits.certificates),
         need(TARGETS, targets, limits.targets),
     ];
+    needs.extend(region_groups(target, &place.limits, &place.taken));
     // "If cross-zone load balancing is enabled, the maximum number of targets per load balancer is 500, regardless of
     // the number of Availability Zones." Without it a zone has those that stand in it, which is known to AWS alone.
     if cross_zone {

@@ -9,6 +9,25 @@ use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// An Application Load Balancer that a port leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Its ARN.
+    pub arn: Str,
+    /// Whether its listener of that port takes HTTPS from everybody, so that its health can be asked for so: one that wants
+    /// certificates of clients is asked in plain, which it refuses with 400.
+    pub https: bool,
+}
+
+/// An Elastic IP address that is found by its tags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// `AllocationId`.
+    pub allocation: Str,
+    /// The subnet in which the Gateway's load balancer has it; none when it is free.
+    pub at: Option<Str>,
+}
+
 /// What is found in the account and the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -18,8 +37,10 @@ pub struct Surroundings {
     pub blocks: BTreeMap<Str, IpNet>,
     /// Elastic IP addresses of the account, as far as the Gateway asks for them, each with its `AllocationId`.
     pub elastic: BTreeMap<IpAddr, Str>,
-    /// ARNs of Application Load Balancers of Gateways that ports lead to, as far as they listen on them.
-    pub gateways: BTreeMap<ObjectName, Str>,
+    /// Elastic IP addresses with the tags that the Gateway asks for, that are free or its load balancer's.
+    pub tagged: BTreeMap<IpAddr, Tagged>,
+    /// Application Load Balancers of Gateways that ports lead to, by Gateway and port, as far as they listen there.
+    pub gateways: BTreeMap<(ObjectName, u16), Behind>,
     /// Quotas.
     pub limits: NlbLimits,
 }

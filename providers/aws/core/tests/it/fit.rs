@@ -5,7 +5,7 @@ use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::fit::{Fitted, fit};
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::alb::settings::Settings;
-use gatewright_aws_core::limits::AlbLimits;
+use gatewright_aws_core::limits::{AlbLimits, RegionGroups, Taken};
 use gatewright_model::LoadBalancer;
 
 const FRAME: &str = "
@@ -72,7 +72,7 @@ fn gateway(routes: impl IntoIterator<Item = String>) -> (LoadBalancer, Target) {
 
 fn fitted(routes: impl IntoIterator<Item = String>, limits: &AlbLimits) -> Fitted {
     let (balancer, target) = gateway(routes);
-    fit(target, &balancer, limits)
+    fit(target, &balancer, limits, &Taken::default())
 }
 
 fn twenty() -> AlbLimits {
@@ -163,8 +163,8 @@ fn a_quota_of_zero_serves_nothing_and_says_so() {
 #[test]
 fn the_same_again_is_the_same() {
     let (balancer, target) = gateway((0..15).map(|index| route(index, 2)));
-    let once = fit(target.clone(), &balancer, &twenty());
-    let again = fit(target, &balancer, &twenty());
+    let once = fit(target.clone(), &balancer, &twenty(), &Taken::default());
+    let again = fit(target, &balancer, &twenty(), &Taken::default());
     assert_eq!(once, again);
 }
 
@@ -208,7 +208,7 @@ fn over_the_quota_of_listeners_the_gateways_own_come_first() {
         listeners: 3,
         ..AlbLimits::default()
     };
-    let fitted = fit(target, &balancer, &limits);
+    let fitted = fit(target, &balancer, &limits, &Taken::default());
     let ports: Vec<u16> = fitted.target.listeners.keys().copied().collect();
     assert_eq!(ports, [8000, 9000, 9001]);
     let left: Vec<String> = fitted
@@ -249,7 +249,7 @@ fn over_the_quota_of_certificates_later_listeners_lose_theirs() {
         certificates: 1,
         ..AlbLimits::default()
     };
-    let fitted = fit(target, &balancer, &limits);
+    let fitted = fit(target, &balancer, &limits, &Taken::default());
     let tls = fitted.target.listeners[&443].tls.as_ref().unwrap();
     assert_eq!((tls.others.len(), fitted.target.certificates.len()), (1, 2));
     assert_eq!(fitted.left_out.len(), 1);
@@ -257,5 +257,130 @@ fn over_the_quota_of_certificates_later_listeners_lose_theirs() {
         fitted.left_out[0].why.contains("is 1, the Gateway needs 2"),
         "{}",
         fitted.left_out[0]
+    );
+}
+
+fn items(fitted: &Fitted) -> Vec<String> {
+    fitted.left_out.iter().map(ToString::to_string).collect()
+}
+
+/// kubernetes-sigs/aws-load-balancer-controller#4482: on a load balancer that was taken over, others' rules count.
+#[test]
+fn rules_of_others_take_room_that_routes_do_not_have() {
+    let (balancer, target) = gateway((0..10).map(|index| route(index, 2)));
+    let taken = Taken {
+        rules: 4,
+        ..Taken::default()
+    };
+    let fitted = fit(target, &balancer, &twenty(), &taken);
+    assert_eq!(rules(&fitted), 16);
+    let left: Vec<&str> = fitted.left_out.iter().map(|item| &*item.object).collect();
+    assert_eq!(left, ["HTTPRoute shop/r008", "HTTPRoute shop/r009"]);
+    for item in items(&fitted) {
+        let why = "\"Rules per Application Load Balancer\" is 20, others have 4 of it, all routes of the Gateway need 20";
+        assert!(item.contains(why), "{item}");
+    }
+    let need = fitted
+        .needs
+        .iter()
+        .find(|need| need.quota.starts_with("Rules"))
+        .unwrap();
+    assert_eq!((need.used(), need.limit, need.scope), (24, 20, "load balancer"));
+}
+
+/// A group that a route and others forward to is one.
+#[test]
+fn target_groups_of_others_take_room() {
+    let limits = AlbLimits {
+        target_groups: 3,
+        ..AlbLimits::default()
+    };
+    let taken = |arns: &[&str]| Taken {
+        target_groups: arns.iter().copied().map(Into::into).collect(),
+        ..Taken::default()
+    };
+    let (balancer, target) = gateway((0..2).map(|index| route(index, 1)));
+    assert_eq!(target.target_groups.len(), 2);
+    let fitting = fit(target.clone(), &balancer, &limits, &taken(&["one"]));
+    assert_eq!(items(&fitting), Vec::<String>::new());
+    let fitted = fit(target.clone(), &balancer, &limits, &taken(&["one", "two"]));
+    assert_eq!(fitted.target.target_groups.len(), 1);
+    assert_eq!(fitted.left_out.len(), 1);
+    assert!(
+        items(&fitted)[0].contains("is 3, others have 2 of it, all routes of the Gateway need 2"),
+        "{:?}",
+        items(&fitted)
+    );
+    let mut given = target;
+    given.given_groups.insert(
+        gatewright_aws_core::target_group::TargetGroupId("given".into()),
+        "two".into(),
+    );
+    let need = gatewright_aws_core::alb::fit::needs(&given, &limits, &taken(&["one", "two"]));
+    let need = need
+        .iter()
+        .find(|need| need.quota.starts_with("Target Groups per App"))
+        .unwrap();
+    assert_eq!((need.needed, need.others), (3, 1));
+}
+
+/// What exists stays, however full the region is; what would have to be made is left out by precedence.
+#[test]
+fn a_full_region_leaves_out_routes_that_need_another_target_group() {
+    let limits = AlbLimits {
+        region_target_groups: 10,
+        ..AlbLimits::default()
+    };
+    let region = |others, own| Taken {
+        region: Some(RegionGroups { others, own }),
+        ..Taken::default()
+    };
+    let (balancer, target) = gateway((0..2).map(|index| route(index, 1)));
+    for (others, own, left) in [
+        (8, 0, 0),
+        (9, 0, 1),
+        (10, 0, 2),
+        (9, 1, 1),
+        (12, 2, 0),
+        (12, 3, 0),
+    ] {
+        let fitted = fit(target.clone(), &balancer, &limits, &region(others, own));
+        assert_eq!(
+            fitted.left_out.len(),
+            left,
+            "{others} {own}: {:?}",
+            items(&fitted)
+        );
+        if left == 1 {
+            assert_eq!(&*fitted.left_out[0].object, "HTTPRoute shop/r001");
+            let why =
+                "\"Target Groups per Region\" is 10, others have 9 of it, all routes of the Gateway need 2";
+            assert!(items(&fitted)[0].contains(why), "{:?}", items(&fitted));
+        }
+    }
+    let fitted = fit(target, &balancer, &limits, &Taken::default());
+    assert!(fitted.needs.iter().all(|need| need.scope == "load balancer"));
+}
+
+/// Listeners of others are listeners of the load balancer.
+#[test]
+fn listeners_of_others_take_room() {
+    let (balancer, target) = with_ports(2, 1);
+    let limits = AlbLimits {
+        listeners: 4,
+        ..AlbLimits::default()
+    };
+    // One of them is on a port that is wanted: AWS tells of that one.
+    let taken = Taken {
+        ports: [7000, 7001, 9000].into(),
+        ..Taken::default()
+    };
+    let fitted = fit(target, &balancer, &limits, &taken);
+    let ports: Vec<u16> = fitted.target.listeners.keys().copied().collect();
+    assert_eq!(ports, [9000, 9001]);
+    assert!(
+        items(&fitted)[0].contains("is 4, others have 2 of it, the Gateway needs 3"),
+        "{:?}",
+        items(&fitted)
     );
 }

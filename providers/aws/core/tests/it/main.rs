@@ -9,6 +9,8 @@
 
 mod accepted;
 mod agreement;
+mod differences;
 mod fit;
 mod goldens;
 mod lattice;
+mod wire;

@@ -4,7 +4,7 @@ use super::table::read;
 use super::{Call, Kind, Scope, Service};
 use crate::limiter::Bucket;
 use Kind::{Bundle, SecurityGroup, Vpc};
-use Scope::{Marks, Named, Ours, Tags};
+use Scope::{Marks, Named, Ours, OursOrGiven, Tags};
 
 /// S3.
 pub(crate) mod s3 {
@@ -27,7 +27,7 @@ pub(crate) mod s3 {
 
 /// EC2.
 pub(crate) mod ec2 {
-    use super::{Bucket, Call, Marks, Ours, Scope, SecurityGroup, Service, Tags, Vpc, read};
+    use super::{Bucket, Call, Marks, Ours, OursOrGiven, Scope, SecurityGroup, Service, Tags, Vpc, read};
 
     const fn describe(operation: &'static str, why: &'static str) -> Call {
         read(Service::Ec2, operation, Bucket::Ec2Read, why)
@@ -63,11 +63,14 @@ pub(crate) mod ec2 {
         )
     };
     pub static DELETE_SECURITY_GROUP: Call = group("DeleteSecurityGroup", Ours, "a load balancer is gone");
-    pub static AUTHORIZE_SECURITY_GROUP_INGRESS: Call =
-        group("AuthorizeSecurityGroupIngress", Ours, "clients of the Gateway");
+    pub static AUTHORIZE_SECURITY_GROUP_INGRESS: Call = group(
+        "AuthorizeSecurityGroupIngress",
+        OursOrGiven,
+        "clients of the Gateway, and load balancers on their way to nodes",
+    );
     pub static REVOKE_SECURITY_GROUP_INGRESS: Call = group(
         "RevokeSecurityGroupIngress",
-        Ours,
+        OursOrGiven,
         "ports and sources that are gone",
     );
     pub static CREATE_TAGS: Call = group(

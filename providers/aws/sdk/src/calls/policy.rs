@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The tag of what belongs to a cluster.
 const MARK: &str = gatewright_aws::owner::CLUSTER;
 
+/// The tag of others' security groups that were given over to a cluster for rules.
+const GIVEN: &str = gatewright_aws::owner::NODES;
+
 /// A policy document with some parts: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html>.
 ///
 /// `partition` is `aws`, `aws-cn`, `aws-us-gov` and so on, as in ARNs. With the name of a cluster it allows changes of
@@ -100,18 +103,20 @@ impl Group {
 
 /// Conditions, each set of them enough by itself.
 fn conditions(service: Service, scope: Scope, cluster: Option<&str>) -> Vec<Map<String, Value>> {
-    let marked = |keys: &[&str]| {
+    let tagged = |keys: &[&str], tag: &str| {
         let tags = keys
             .iter()
-            .map(|key| (format!("aws:{key}/{MARK}"), json!(cluster.unwrap_or("false"))));
+            .map(|key| (format!("aws:{key}/{tag}"), json!(cluster.unwrap_or("false"))));
         let operator = if cluster.is_some() { "StringEquals" } else { "Null" };
         Map::from_iter([(operator.to_owned(), Value::Object(tags.collect()))])
     };
+    let marked = |keys: &[&str]| tagged(keys, MARK);
     match scope {
         Scope::Always | Scope::Named | Scope::Joined => vec![Map::new()],
         Scope::Marks => vec![marked(&["RequestTag"])],
         Scope::MarksWithin => vec![marked(&["RequestTag", "ResourceTag"])],
         Scope::Ours => vec![marked(&["ResourceTag"])],
+        Scope::OursOrGiven => vec![marked(&["ResourceTag"]), tagged(&["ResourceTag"], GIVEN)],
         Scope::MarksOrOurs => vec![marked(&["RequestTag"]), marked(&["ResourceTag"])],
         Scope::Tags(actions) => {
             let mut making = marked(&["RequestTag"]);

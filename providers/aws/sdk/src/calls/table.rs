@@ -23,6 +23,10 @@ pub static ALL: &[&Call] = &[
     ),
     &elb_read("DescribeTags", "what is ours"),
     &elb_read("DescribeAccountLimits", "quota forecast"),
+    &elb_read(
+        "DescribeCapacityReservation",
+        "whether what parameters reserve is there",
+    ),
     &elb(
         "CreateLoadBalancer",
         &[LoadBalancer],
@@ -58,6 +62,18 @@ pub static ALL: &[&Call] = &[
         &[LoadBalancer],
         Ours,
         "address families that parameters name",
+    ),
+    &elb(
+        "ModifyIpPools",
+        &[LoadBalancer],
+        Ours,
+        "the pool of public addresses that parameters name",
+    ),
+    &elb(
+        "ModifyCapacityReservation",
+        &[LoadBalancer],
+        Ours,
+        "capacity that parameters reserve",
     ),
     &elb(
         "CreateListener",
@@ -428,6 +444,10 @@ pub static IMPLIED: &[Implied] = &[
     looked_at(
         "ec2:DescribeAccountAttributes",
         "CreateLoadBalancer looks at the account's network as whoever calls it",
+    ),
+    looked_at(
+        "ec2:DescribeIpamPools",
+        "ModifyIpPools looks for the pool as whoever calls it",
     ),
     looked_at(
         "ec2:DescribeInternetGateways",

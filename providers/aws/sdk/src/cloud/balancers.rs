@@ -4,6 +4,7 @@ use super::convert::{attributes, balancer, pairs, tags_to_elb, texts};
 use super::{ELB, existing, failed, gone_is_fine, odd};
 use crate::Account;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
+use aws_sdk_elasticloadbalancingv2::types::EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum as Enforced;
 use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::{IpAddressType, StaticAddress};
@@ -42,6 +43,10 @@ fn mapped(
         mapping.build()
     };
     (!addresses.is_empty()).then(|| subnets.iter().map(mapping).collect())
+}
+
+fn pools(pool: &str) -> sdk::IpamPools {
+    sdk::IpamPools::builder().ipv4_ipam_pool_id(pool).build()
 }
 
 impl Balancers for Account {
@@ -93,6 +98,7 @@ impl Balancers for Account {
             kind,
             scheme,
             ip_address_type,
+            ipam_pool,
             subnets,
             addresses,
             security_groups,
@@ -105,6 +111,7 @@ impl Balancers for Account {
             .r#type(balancer::kind_to_sdk(*kind))
             .scheme(balancer::scheme_to_sdk(*scheme))
             .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
+            .set_ipam_pools(ipam_pool.as_deref().map(pools))
             .set_subnets(plain(subnets, addresses))
             .set_subnet_mappings(mapped(subnets, addresses))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
@@ -154,9 +161,17 @@ impl Balancers for Account {
         Ok(())
     }
 
-    async fn set_security_groups(&self, arn: &Arn, groups: &BTreeSet<Arn>) -> Answer<()> {
+    async fn set_security_groups(
+        &self,
+        arn: &Arn,
+        groups: &BTreeSet<Arn>,
+        private_link: Option<bool>,
+    ) -> Answer<()> {
         let request = self.elb.set_security_groups().load_balancer_arn(&*arn.0);
-        let request = request.set_security_groups(Some(texts(groups)));
+        let enforced = private_link.map(|on| if on { Enforced::On } else { Enforced::Off });
+        let request = request
+            .set_security_groups(Some(texts(groups)))
+            .set_enforce_security_group_inbound_rules_on_private_link_traffic(enforced);
         request.send().await.map_err(failed(ELB, "SetSecurityGroups"))?;
         Ok(())
     }
@@ -165,6 +180,16 @@ impl Balancers for Account {
         let request = self.elb.set_ip_address_type().load_balancer_arn(&*arn.0);
         let request = request.ip_address_type(balancer::addresses_to_sdk(wanted));
         request.send().await.map_err(failed(ELB, "SetIpAddressType"))?;
+        Ok(())
+    }
+
+    async fn set_ipam_pool(&self, arn: &Arn, pool: Option<&str>) -> Answer<()> {
+        let request = self.elb.modify_ip_pools().load_balancer_arn(&*arn.0);
+        let request = match pool {
+            Some(pool) => request.ipam_pools(pools(pool)),
+            None => request.remove_ipam_pools(sdk::RemoveIpamPoolEnum::Ipv4),
+        };
+        request.send().await.map_err(failed(ELB, "ModifyIpPools"))?;
         Ok(())
     }
 

@@ -130,10 +130,7 @@ mod tests {
                 client_secret: Some(Secret::new("hidden-word".to_owned())),
                 login: Login::default(),
             })),
-            action: gatewright_aws::cloud::Action::Fixed(FixedResponse {
-                status: 404,
-                body: "".into(),
-            }),
+            action: gatewright_aws::cloud::Action::Fixed(FixedResponse::bare(404)),
         };
         let error = CloudError {
             kind: ErrorKind::Invalid,

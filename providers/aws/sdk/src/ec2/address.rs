@@ -14,6 +14,8 @@ pub struct Address {
     pub allocation_id: String,
     /// `PublicIp`.
     pub public_ip: String,
+    /// Whether it has an `AssociationId`.
+    pub used: bool,
 }
 
 impl Ec2 {
@@ -29,6 +31,7 @@ impl Ec2 {
             Some(Address {
                 allocation_id: address.allocation_id?,
                 public_ip: address.public_ip?,
+                used: address.association_id.is_some(),
             })
         });
         Ok(read.collect())
@@ -46,4 +49,5 @@ struct AddressesXml {
 struct AddressXml {
     allocation_id: Option<String>,
     public_ip: Option<String>,
+    association_id: Option<String>,
 }

@@ -29,16 +29,14 @@ impl Filter {
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>: "If you need to filter for the
     /// character itself, escape it with a backslash."
     pub fn exactly(name: impl Into<String>, value: &str) -> Self {
-        let mut literal = String::with_capacity(value.len());
-        for character in value.chars() {
-            if matches!(character, '*' | '?' | '\\') {
-                literal.push('\\');
-            }
-            literal.push(character);
-        }
+        Self::exactly_one_of(name, [value])
+    }
+
+    /// The same of several values.
+    pub fn exactly_one_of<'a>(name: impl Into<String>, values: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             name: name.into(),
-            values: vec![literal],
+            values: values.into_iter().map(literal).collect(),
         }
     }
 
@@ -49,6 +47,18 @@ impl Filter {
             values: values.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// A value without wildcards.
+fn literal(value: &str) -> String {
+    let mut literal = String::with_capacity(value.len());
+    for character in value.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            literal.push('\\');
+        }
+        literal.push(character);
+    }
+    literal
 }
 
 /// A page of a listing.

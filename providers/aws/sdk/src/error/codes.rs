@@ -132,6 +132,7 @@ const ELB: &[(ErrorKind, &[&str])] = &[
     (
         ErrorKind::QuotaExceeded,
         &[
+            "CapacityDecreaseRequestLimitExceeded",
             "CapacityUnitsLimitExceeded",
             "TargetGroupAssociationLimit",
             "TooManyActions",
@@ -147,6 +148,7 @@ const ELB: &[(ErrorKind, &[&str])] = &[
             "TooManyUniqueTargetGroupsPerLoadBalancer",
         ],
     ),
+    (ErrorKind::Unavailable, &["InsufficientCapacity"]),
     (ErrorKind::InUse, &["ResourceInUse", "TrustStoreInUse"]),
     (
         ErrorKind::Invalid,

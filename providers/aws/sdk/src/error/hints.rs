@@ -30,6 +30,20 @@ pub(super) fn of(call: &Call, kind: ErrorKind, code: &str) -> Option<String> {
         (ErrorKind::Invalid, "ResourceNotFoundException") if call.operation == "CreateProtection" => {
             "the account has no subscription to Shield Advanced, which costs: subscribe, or leave shieldAdvanced out"
         }
+        // What AWS says of a private key is not repeated, so that these say all that there is to know.
+        (ErrorKind::Invalid, _) if call.operation == "ImportCertificate" => {
+            "ACM does not take the certificate of the Secret, whose hostname alone is hurt: it takes one that is valid \
+             now, whose key belongs to it (RSA of 1024 to 4096 bits, ECDSA of P-256, P-384 or P-521), and behind it in \
+             tls.crt each certificate that signed the one before"
+        }
+        (ErrorKind::QuotaExceeded, _) if call.operation == "ImportCertificate" => {
+            "ACM has no room for the certificate, whose hostname alone is hurt: the quota of imported certificates, or of \
+             imports in a year, is used up; raise it in Service Quotas, or delete certificates that nobody uses"
+        }
+        (ErrorKind::InUse, _) if call.operation == "DeleteCertificate" => {
+            "something shows the certificate still (InUseBy of DescribeCertificate tells what): a load balancer of this \
+             Gateway lets go by itself, what others made must be changed by them; then it is deleted"
+        }
         (ErrorKind::QuotaExceeded, _) => {
             "a quota is used up; raise it in Service Quotas, or remove what is not needed"
         }

@@ -295,7 +295,11 @@ pub(super) fn seen_target(found: &sdk::TargetSummary) -> Option<(Target, TargetS
     let status = match found.status() {
         Some(sdk::TargetStatus::Draining) => TargetStatus::Draining,
         Some(sdk::TargetStatus::Healthy) => TargetStatus::Healthy,
-        _ => TargetStatus::Registered,
+        Some(sdk::TargetStatus::Unhealthy) => TargetStatus::Unhealthy,
+        Some(sdk::TargetStatus::Unused) => TargetStatus::Unused,
+        Some(sdk::TargetStatus::Unavailable) => TargetStatus::Unavailable,
+        // Also what AWS adds later: it is registered, and nobody says that it is well.
+        _ => TargetStatus::Initial,
     };
     Some((target, status))
 }

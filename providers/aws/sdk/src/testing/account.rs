@@ -231,16 +231,10 @@ async fn who_would_wait_too_long_is_told_when_to_come_back_and_sends_nothing() {
 async fn a_call_that_is_not_listed_is_not_sent() {
     let server = Server::start(|_, _| Reply::ok("")).await;
     let (account, _) = account(&server.url, Setup::default());
-    let error = account
-        .elb
-        .describe_capacity_reservation()
-        .load_balancer_arn("arn")
-        .send()
-        .await
-        .unwrap_err();
+    let error = account.elb.describe_ssl_policies().send().await.unwrap_err();
     let text = format!("{error:?}");
     assert!(
-        text.contains("DescribeCapacityReservation is not in the list of calls"),
+        text.contains("DescribeSSLPolicies is not in the list of calls"),
         "{text}"
     );
     assert!(server.received().is_empty());

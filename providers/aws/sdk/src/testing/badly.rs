@@ -77,10 +77,7 @@ fn tags(pairs: &[(&str, &str)]) -> BTreeMap<Str, Str> {
 }
 
 fn fixed() -> Action {
-    Action::Fixed(FixedResponse {
-        status: 404,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(404))
 }
 
 /// Somebody's load balancer of a name, with a listener.
@@ -90,6 +87,7 @@ async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
         kind: BalancerKind::Application,
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: target
             .balancer
             .subnets

@@ -2,6 +2,7 @@
 //! nothing.
 
 use super::simulator::simulator;
+use super::until::{is_settled, until, until_gone};
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -26,12 +27,10 @@ use gatewright_aws_core::target_group::{
 use gatewright_aws_core::trust_store::{Place, TrustStore, TrustStoreId};
 use gatewright_aws_core::{Secret, Str};
 use gatewright_model::key::{CertificateKey, ObjectName};
-use gatewright_provider_api::contract::{Outcome, converge, remove};
+use gatewright_provider_api::contract::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-const FOR: Duration = Duration::from_secs(90);
+use std::time::Duration;
 
 fn now() -> u64 {
     0
@@ -43,8 +42,8 @@ fn wildcards(values: &[&str]) -> Values {
 
 fn fixed(status: u16, body: &str) -> Action {
     Action::Fixed(FixedResponse {
-        status,
         body: body.into(),
+        ..FixedResponse::bare(status)
     })
 }
 
@@ -223,6 +222,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             scheme: Scheme::InternetFacing,
             vpc,
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: zones
                 .into_iter()
                 .map(|(zone, id)| Subnet {
@@ -231,6 +231,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
                 })
                 .collect(),
             addresses: BTreeMap::new(),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-web".into(),
                 ingress: [ingress(8080), ingress(8443)].into(),
@@ -248,6 +249,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::from([(certificate, Certificate::Import(import))]),
         trust_stores: BTreeMap::from([(store, authorities)]),
         tags: BTreeMap::from([("team".into(), "shop".into())]),
@@ -261,7 +263,6 @@ pub(super) async fn settle(driver: &AlbDriver<Account>, target: &Target) -> Outc
 
 /// The same, whatever the driver works on.
 pub(super) async fn settle_with<C: Cloud>(driver: &AlbDriver<C>, target: &Target) -> Outcome {
-    let deadline = Instant::now() + FOR;
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
@@ -269,20 +270,15 @@ pub(super) async fn settle_with<C: Cloud>(driver: &AlbDriver<C>, target: &Target
         look_again: None,
         fault: None,
     };
-    loop {
-        let outcome = Box::pin(converge(driver, &request)).await;
-        let name = &*target.balancer.name;
-        let reached = outcome
-            .addresses
-            .assigned
-            .iter()
-            .any(|address| address.value.contains(name));
-        if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() && reached {
-            return outcome;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let name = &*target.balancer.name;
+    let is_reached = |outcome: &Outcome| {
+        let mut addresses = outcome.addresses.assigned.iter();
+        addresses.any(|address| address.value.contains(name))
+    };
+    until(driver, &request, |outcome| {
+        is_settled(outcome) && is_reached(outcome)
+    })
+    .await
 }
 
 /// What there is of the Gateway's, by kind.
@@ -309,15 +305,7 @@ pub(super) async fn take_away(driver: &AlbDriver<Account>, cloud: &Account, targ
 
 /// The same, whatever the driver works on.
 pub(super) async fn take_away_with<C: Cloud>(driver: &AlbDriver<C>, cloud: &Account, target: &Target) {
-    let deadline = Instant::now() + FOR;
-    loop {
-        let outcome = remove(driver, &target.gateway).await;
-        if outcome.is_converged() && outcome.changes.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_gone(driver, &target.gateway).await;
     assert_eq!(inventory(cloud).await, [0; 5]);
 }
 

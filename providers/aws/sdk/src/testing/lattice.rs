@@ -2,7 +2,9 @@
 //! written for users.
 
 use super::drive::writes;
+use super::faults::{is_held_up, throttle};
 use super::simulator::simulator;
+use super::until::{PATIENCE, is_settled, until, until_gone};
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{ALL, Grant, Service as Of, policy};
@@ -10,7 +12,9 @@ use crate::ec2::Filter;
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::cloud::Network as _;
 use gatewright_aws::lattice::cloud::{Kind, Networks as _, Resources as _, Services as _, TargetGroups as _};
+use gatewright_aws::lattice::swept::Swept;
 use gatewright_aws::lattice::{LatticeDriver, Request, Settings};
+use gatewright_aws::swept::Ages;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import};
 use gatewright_aws_core::lattice::{
     Access, Action, HeaderMatch, Health, Listener, Match, Network, PathMatch, Protocol, Rule, Service,
@@ -21,7 +25,7 @@ use gatewright_aws_core::target_group::{
 };
 use gatewright_aws_core::{Secret, Str};
 use gatewright_model::key::{CertificateKey, ObjectName};
-use gatewright_provider_api::contract::{Driver as _, Outcome, converge, remove};
+use gatewright_provider_api::contract::{Driver, Outcome, converge};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,7 +33,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const HOST: &str = "shop.example.com";
 const PLAIN: u16 = 8080;
 const SECURE: u16 = 8443;
@@ -196,35 +199,20 @@ fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target {
     }
 }
 
-async fn settle(driver: &LatticeDriver<Account>, target: &Target) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
+async fn settle(driver: &impl Driver<Input = Request>, target: &Target) -> Outcome {
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
         quotas: Vec::new(),
         fault: None,
     };
-    loop {
-        let outcome = Box::pin(converge(driver, &request)).await;
-        if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() {
-            return outcome;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until(driver, &request, is_settled).await
 }
 
-async fn take_away(driver: &LatticeDriver<Account>, cloud: &Account, target: &Target) {
+async fn take_away(driver: &impl Driver, cloud: &Account, target: &Target) {
     // Targets drain for a minute of AWS's time, which passes faster here.
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        let outcome = remove(driver, &target.gateway).await;
-        if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_gone(driver, &target.gateway).await;
     let marks = BTreeMap::from([(Str::from(gatewright_aws::owner::CLUSTER), Str::from("test"))]);
     for kind in Kind::ALL {
         // What is gone a moment ago may still be found by its tags.
@@ -335,7 +323,11 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
         cluster: "test".into(),
         vpc: None,
     };
-    let driver = LatticeDriver::new(cloud.clone(), settings);
+    let ages = Ages {
+        busy: Duration::from_millis(20),
+        ..Ages::default()
+    };
+    let driver = LatticeDriver::new(Swept::new(cloud.clone(), "test", ages), settings);
 
     let outcome = settle(&driver, &target).await;
     let own = outcome.addresses.assigned[0].value.clone();
@@ -353,15 +345,21 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
     answers(at, ("other.example.com", "/one"), "404").await;
     answers(of_own, (&own, "/one"), "404").await;
 
-    // What a plan says that a look costs is what it costs.
+    // What a plan says that a look costs is what it costs, beside the searches for all Gateways, and the next is for free.
     let calls = seen.attempts().len();
-    driver.observe(&target.gateway).await.unwrap();
+    let swept = driver.cloud().sweep(f64::MAX, Duration::from_secs(3600)).await;
     let looked: Vec<&str> = seen.attempts()[calls..]
         .iter()
         .map(|(operation, _)| *operation)
         .collect();
-    let said = driver.reads(&target).calls;
-    assert_eq!(looked.len() as u64, said, "{looked:?}");
+    let said = driver.reads(&target).calls + 4;
+    assert_eq!(
+        (looked.len() as u64, swept.unwrap().calls),
+        (said, said),
+        "{looked:?}"
+    );
+    driver.observe(&target.gateway).await.unwrap();
+    assert_eq!(seen.attempts().len() as u64, calls as u64 + said);
 
     let before = writes(&seen).len();
     settle(&driver, &target).await;
@@ -425,5 +423,36 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
         .filter(|operation| !made.contains(operation))
         .collect();
     assert_eq!(missing, Vec::<&str>::new());
+    running.stop().await.unwrap();
+}
+
+/// VPC Lattice answers `ThrottlingException` with 429: the driver is held up by it and nothing else.
+#[tokio::test]
+async fn who_is_throttled_comes_to_an_end() {
+    let (running, cloud, seen, vpc) = place().await;
+    let target = target(&vpc, (backend("one").await, backend("two").await));
+    let settings = Settings {
+        cluster: "test".into(),
+        vpc: None,
+    };
+    let driver = LatticeDriver::new(cloud.clone(), settings);
+    let request = Request {
+        target: target.clone(),
+        unsupported: Vec::new(),
+        quotas: Vec::new(),
+        fault: None,
+    };
+    // Before the first look, in the midst of the first changes, and later.
+    for calls in [0, 8, 30, 60] {
+        throttle(&running, &[("lattice", calls)]);
+        let outcome = Box::pin(converge(&driver, &request)).await;
+        assert!(is_held_up(&outcome) || calls > 0, "{outcome:#?}");
+    }
+    throttle(&running, &[]);
+    settle(&driver, &target).await;
+    let before = writes(&seen).len();
+    settle(&driver, &target).await;
+    assert_eq!(writes(&seen).len(), before, "nothing was left to do");
+    take_away(&driver, &cloud, &target).await;
     running.stop().await.unwrap();
 }

@@ -62,10 +62,7 @@ pub(super) fn marks() -> BTreeMap<Str, Str> {
 }
 
 fn fixed(status: u16) -> Action {
-    Action::Fixed(FixedResponse {
-        status,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(status))
 }
 
 fn import(host: &str) -> Import {

@@ -2,6 +2,7 @@
 
 use super::drive::{inventory, writes};
 use super::simulator::simulator;
+use super::until::{PATIENCE, is_settled, until, until_gone};
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -21,7 +22,7 @@ use gatewright_aws_core::target_group::{
     self as group, Fixed, HealthCheck, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, converge, remove};
+use gatewright_provider_api::contract::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,10 +30,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A target that answers with its name.
-async fn echo(name: &'static str) -> SocketAddr {
+pub(super) async fn echo(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -97,7 +96,7 @@ async fn allocate(services: SocketAddr, cloud: &Account) -> StaticAddress {
     }
 }
 
-fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
+pub(super) fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
     let target = |at: &SocketAddr| group::Target {
         id: TargetAddress::Ip(at.ip()),
         port: at.port(),
@@ -123,8 +122,7 @@ fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
     }
 }
 
-async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
+pub(super) async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
@@ -132,14 +130,7 @@ async fn settle(driver: &ElbDriver<Account>, target: &Target) -> Outcome {
         look_again: None,
         fault: None,
     };
-    loop {
-        let outcome = Box::pin(converge(driver, &request)).await;
-        if outcome.is_converged() && outcome.changes.is_empty() && outcome.again.is_none() {
-            return outcome;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until(driver, &request, is_settled).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,6 +169,9 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
         [(address.ip, address.allocation.clone().unwrap())]
     );
 
+    let tags = BTreeMap::from([("role".into(), BTreeSet::from(["edge".into(), "a*b".into()]))]);
+    assert_eq!(cloud.elastic_addresses_tagged(&tags).await, Ok(Vec::new()));
+
     let (one, two) = (echo("one").await, echo("two").await);
     let (a, b) = (TargetGroupId("a/tcp".into()), TargetGroupId("b/tcp".into()));
     let weights = |first: u16, second: u16| {
@@ -202,12 +196,14 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             scheme: Scheme::InternetFacing,
             vpc,
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: [Subnet {
                 id: subnet.id.clone(),
                 zone: subnet.zone.clone(),
             }]
             .into(),
             addresses: BTreeMap::from([(subnet.id.clone(), address.clone())]),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-mail".into(),
                 ingress: [Ingress {
@@ -227,6 +223,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         tags: BTreeMap::from([("team".into(), "mail".into())]),
         trust_stores: BTreeMap::new(),
@@ -261,15 +258,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
     assert_eq!(writes(&seen)[before..], ["ModifyListener"]);
     answers(at, "two").await;
 
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let outcome = remove(&driver, &target.gateway).await;
-        if outcome.is_converged() && outcome.changes.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_gone(&driver, &target.gateway).await;
     assert_eq!(inventory(&cloud).await, [0; 5]);
     assert!(TcpStream::connect(at).await.is_err());
     running.stop().await.unwrap();

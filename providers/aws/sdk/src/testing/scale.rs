@@ -51,12 +51,14 @@ fn gateway(number: usize, routes: usize) -> Target {
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: ["a", "b"]
                 .map(|zone| Subnet {
                     id: format!("subnet-{zone}").into(),
                     zone: format!("eu-central-1{zone}").into(),
                 })
                 .into(),
+            access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: name.as_str().into(),
                 ingress: BTreeSet::from([Ingress {
@@ -72,6 +74,7 @@ fn gateway(number: usize, routes: usize) -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),
@@ -83,10 +86,7 @@ fn gateway(number: usize, routes: usize) -> Target {
             transport: Transport::Http,
             tls: None,
             attributes: BTreeMap::new(),
-            default: Action::Fixed(FixedResponse {
-                status: 404,
-                body: "".into(),
-            }),
+            default: Action::Fixed(FixedResponse::bare(404)),
             rules: Vec::new(),
         },
     );

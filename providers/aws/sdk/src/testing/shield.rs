@@ -2,16 +2,16 @@
 
 use super::drive::{driver, settle, take_away, target, writes};
 use super::simulator::{simulator, user};
+use super::until::until;
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::cloud::{Arn, NewProtection, Protections};
 use gatewright_aws_simulator::run::Running;
-use gatewright_provider_api::contract::{ErrorKind, converge};
+use gatewright_provider_api::contract::ErrorKind;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// All protections are there, wherever load balancers are.
 const HOME: (&str, &str) = ("us-east-1", "shield");
@@ -81,19 +81,14 @@ async fn a_gateway_is_protected_until_it_asks_no_more_and_leaves_nothing() {
         look_again: None,
         fault: None,
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let outcome = Box::pin(converge(&driver, &request)).await;
+    until(&driver, &request, |outcome| {
         let errors: Vec<String> = outcome.errors().map(ToString::to_string).collect();
         let told = errors
             .iter()
             .any(|error| error.contains("no subscription to Shield Advanced"));
-        if told && errors.len() == 1 && !outcome.addresses.assigned.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+        told && errors.len() == 1 && !outcome.addresses.assigned.is_empty()
+    })
+    .await;
     subscribe(&running).await;
     Box::pin(settle(&driver, &target)).await;
     assert_eq!(

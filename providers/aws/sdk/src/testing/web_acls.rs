@@ -2,6 +2,7 @@
 
 use super::drive::{driver, settle, take_away, target, writes};
 use super::simulator::{simulator, user};
+use super::until::until;
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -9,7 +10,7 @@ use crate::limiter::{Bucket, Figures};
 use gatewright_aws::cloud::{Arn, WebAcls};
 use gatewright_aws_core::Str;
 use gatewright_aws_simulator::run::Running;
-use gatewright_provider_api::contract::ErrorKind;
+use gatewright_provider_api::contract::{ErrorKind, Outcome};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -133,20 +134,15 @@ async fn without_the_permission_nobody_comes_in_past_the_web_acl() {
         look_again: None,
         fault: None,
     };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let told = loop {
-        let outcome = Box::pin(gatewright_provider_api::contract::converge(&driver, &request)).await;
-        let told: Vec<String> = outcome
-            .errors()
+    let forbidden = |outcome: &Outcome| -> Vec<String> {
+        let errors = outcome.errors();
+        errors
             .filter(|error| error.kind == ErrorKind::Forbidden)
             .map(ToString::to_string)
-            .collect();
-        if !told.is_empty() {
-            break told.join("\n");
-        }
-        assert!(Instant::now() < deadline, "{outcome:#?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+            .collect()
     };
+    let outcome = until(&driver, &request, |outcome| !forbidden(outcome).is_empty()).await;
+    let told = forbidden(&outcome).join("\n");
     assert!(told.contains("`wafv2:AssociateWebACL`"), "{told}");
     assert!(told.contains("`policy_arns[\"protection\"]`"), "{told}");
     let listeners = running

@@ -23,6 +23,11 @@ pub enum EndpointError {
     /// Whatever is set is no region.
     #[error("`{0}` is no region: letters, digits and hyphens are accepted")]
     BadRegion(String),
+    /// FIPS is asked for where there is none.
+    #[error(
+        "S3 has no endpoints for FIPS 140 in the partition {0}: do not ask for them there (--aws-fips, AWS_USE_FIPS_ENDPOINT)"
+    )]
+    NoFips(&'static str),
 }
 
 /// A group of regions with names and rules of its own.
@@ -122,7 +127,7 @@ fn public(place: Place, region: &str, variant: Variant) -> Result<String, Endpoi
         return Err(EndpointError::BadRegion(region.to_owned()));
     };
     if place.name == "s3" {
-        return Ok(s3(region, partition.suffix, variant));
+        return s3(region, partition, variant);
     }
     let name = place.name;
     let gov = partition.name == "aws-us-gov" && place.gov_is_fips;
@@ -138,11 +143,15 @@ fn public(place: Place, region: &str, variant: Variant) -> Result<String, Endpoi
     })
 }
 
-/// S3 has names of its own: <https://docs.aws.amazon.com/general/latest/gr/s3.html>.
-fn s3(region: &str, suffix: &str, variant: Variant) -> String {
+/// S3 has names of its own, <https://docs.aws.amazon.com/general/latest/gr/s3.html>, and refuses FIPS in China as its rule
+/// set does.
+fn s3(region: &str, partition: &Partition, variant: Variant) -> Result<String, EndpointError> {
+    if variant.fips && partition.name == "aws-cn" {
+        return Err(EndpointError::NoFips(partition.name));
+    }
     let fips = if variant.fips { "-fips" } else { "" };
     let dual = if variant.dual_stack { ".dualstack" } else { "" };
-    format!("https://s3{fips}{dual}.{region}.{suffix}")
+    Ok(format!("https://s3{fips}{dual}.{region}.{}", partition.suffix))
 }
 
 #[cfg(test)]

@@ -1,16 +1,23 @@
 //! The load balancer, and those that it replaces.
 
-use super::{BALANCER, BALANCER_ATTRIBUTES, Note, Phase, Planner, SECURITY_GROUP, fields, resource, shield};
+use super::{
+    BACKEND_GROUP, BALANCER, BALANCER_ATTRIBUTES, Note, PRIVATE_LINK, Phase, Planner, SECURITY_GROUP, fields,
+    moving, resource, shield,
+};
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
 use crate::alb::step::{Call, Id};
 use crate::cloud::{self, Arn, Attributes, Kind};
 use crate::owner::{RETIRED, Tags};
 use gatewright_aws_core::Str;
+use gatewright_aws_core::access::Backend;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::network::{SecurityGroups, StaticAddress};
 use gatewright_provider_api::contract::Resource;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether rules of security groups count for what comes through PrivateLink, in words of changes.
+const ENFORCED: &str = "enforceOnPrivateLink";
 
 impl Planner<'_> {
     /// The wanted load balancer in words of changes.
@@ -28,23 +35,42 @@ impl Planner<'_> {
     fn make_balancer(&mut self) {
         let wanted = &self.target.balancer;
         let of = self.balancer_resource();
-        let security_group = match &wanted.security_groups {
-            SecurityGroups::Managed(group) => Some(resource(SECURITY_GROUP, group.name.clone())),
-            SecurityGroups::Given(_) => None,
-        };
+        let (_, groups) = self.wanted_groups();
         let why = if self.observed.balancers.is_empty() {
-            "the Gateway has none"
+            "the Gateway has none".to_owned()
         } else {
-            "what cannot change differs: it takes the place of the one before"
+            let why = "what cannot change differs: it takes the place of the one before";
+            // An address is on one load balancer alone.
+            let held = moving::held(self.target, self.observed);
+            match (self.moving.is_empty(), held.is_empty()) {
+                (false, _) => {
+                    let later = moving::words(&self.moving);
+                    format!("{why}, and gets {later} from that later, zone by zone")
+                }
+                (true, false) => {
+                    let address = moving::words(&held);
+                    format!(
+                        "{why}, which has {address}: in a single zone that cannot go over, and AWS refuses it"
+                    )
+                }
+                (true, true) => why.to_owned(),
+            }
         };
-        let note = Note::create(of.clone(), why).needs(self.changes.only_made(security_group));
+        let note = Note::create(of.clone(), &why).needs(self.changes.only_made(groups));
         let tags = self.balancer_tags(None);
         self.push(Phase::Build, note, Call::CreateBalancer(wanted.clone(), tags));
         if !wanted.attributes.is_empty() {
             let (set, fields) = fields::attributes(&wanted.attributes, &Attributes::new());
             let attributes = resource(BALANCER_ATTRIBUTES, wanted.name.clone());
-            let note = Note::update(attributes, fields, "they are wanted so").needs([of]);
+            let note = Note::update(attributes, fields, "they are wanted so").needs([of.clone()]);
             self.push(Phase::Build, note, Call::SetBalancerAttributes(set));
+        }
+        // They count unless somebody says otherwise (API_SetSecurityGroups).
+        if wanted.access.private_link == Some(false) {
+            let link = resource(PRIVATE_LINK, wanted.name.clone());
+            let change = fields::change(ENFORCED, Some(&true), Some(&false));
+            let note = Note::update(link, vec![change], "they are wanted so").needs([of]);
+            self.push(Phase::Build, note, Call::SetSecurityGroups(wanted.clone()));
         }
     }
 
@@ -66,6 +92,7 @@ impl Planner<'_> {
             let note = Note::update(of.clone(), changes, "its subnets differ");
             self.push(Phase::Build, note, Call::SetSubnets(subnets, addresses));
         }
+        self.note_ports(seen);
         self.change_security_groups(seen);
         if wanted.ip_address_type != balancer.ip_address_type {
             let change = fields::change(
@@ -75,6 +102,11 @@ impl Planner<'_> {
             );
             let note = Note::update(of.clone(), vec![change], "its kind of addresses differs");
             self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
+        }
+        if wanted.ipam_pool != balancer.ipam_pool {
+            let change = fields::change("ipamPool", balancer.ipam_pool.as_ref(), wanted.ipam_pool.as_ref());
+            let note = Note::update(of.clone(), vec![change], "the pool of its addresses differs");
+            self.push(Phase::Build, note, Call::SetIpamPool(wanted.ipam_pool.clone()));
         }
         let (set, fields) = fields::attributes(&wanted.attributes, &seen.attributes);
         if !set.is_empty() {
@@ -100,32 +132,69 @@ impl Planner<'_> {
     fn change_security_groups(&mut self, seen: &SeenBalancer) {
         let wanted = &self.target.balancer;
         let balancer = &seen.balancer;
-        let (groups, made) = match &wanted.security_groups {
-            SecurityGroups::Managed(group) => {
-                let arns = self
-                    .changes
-                    .ledger
-                    .get(&Id::SecurityGroup)
-                    .map(|arn| BTreeSet::from([arn]));
-                (arns, Some(resource(SECURITY_GROUP, group.name.clone())))
-            }
-            SecurityGroups::Given(ids) => (Some(ids.iter().cloned().map(Arn).collect()), None),
-        };
-        if groups.as_ref() == Some(&balancer.security_groups) {
+        let (groups, made) = self.wanted_groups();
+        let mut changes = Vec::new();
+        if groups.as_ref() != Some(&balancer.security_groups) {
+            let to: Vec<String> = match &groups {
+                Some(groups) => groups.iter().map(ToString::to_string).collect(),
+                None => made.iter().map(|made| made.id.to_string()).collect(),
+            };
+            changes.push(fields::change(
+                "securityGroups",
+                Some(&balancer.security_groups),
+                Some(&to),
+            ));
+        }
+        let link = wanted.access.private_link;
+        if link.is_some() && link != balancer.private_link {
+            changes.push(fields::change(
+                ENFORCED,
+                balancer.private_link.as_ref(),
+                link.as_ref(),
+            ));
+        }
+        if changes.is_empty() {
             return;
         }
-        let to: Vec<String> = match (&groups, &made) {
-            (Some(groups), _) => groups.iter().map(ToString::to_string).collect(),
-            (None, made) => made.iter().map(|made| made.id.to_string()).collect(),
-        };
-        let change = fields::change("securityGroups", Some(&balancer.security_groups), Some(&to));
         let of = self.balancer_resource();
-        let note = Note::update(of.clone(), vec![change], "its security groups differ")
+        let note = Note::update(of.clone(), changes, "its security groups differ")
             .needs(self.changes.only_made(made));
         for group in &balancer.security_groups {
             self.changes.release(&balancer.arn, group, &of);
         }
         self.push(Phase::Build, note, Call::SetSecurityGroups(wanted.clone()));
+    }
+
+    /// Security groups that the load balancer is to have, as far as they exist all, and those of them that are ours.
+    fn wanted_groups(&self) -> (Option<BTreeSet<Arn>>, Vec<Resource>) {
+        let wanted = &self.target.balancer;
+        let ledger = &self.changes.ledger;
+        let mut made = Vec::new();
+        let mut groups: Option<BTreeSet<Arn>> = match &wanted.security_groups {
+            SecurityGroups::Managed(group) => {
+                made.push(resource(SECURITY_GROUP, group.name.clone()));
+                ledger.get(&Id::SecurityGroup).map(|arn| BTreeSet::from([arn]))
+            }
+            SecurityGroups::Given(ids) => Some(ids.iter().cloned().map(Arn).collect()),
+        };
+        match &wanted.access.backend {
+            Some(Backend::Shared(shared)) => {
+                made.push(resource(BACKEND_GROUP, shared.name.clone()));
+                groups = groups
+                    .zip(ledger.get(&Id::BackendGroup))
+                    .map(|(mut groups, arn)| {
+                        groups.insert(arn);
+                        groups
+                    });
+            }
+            Some(Backend::Given(ids)) => {
+                if let Some(groups) = &mut groups {
+                    groups.extend(ids.iter().cloned().map(Arn));
+                }
+            }
+            None => {}
+        }
+        (groups, made)
     }
 
     /// Load balancers of before: they stay until the new one serves and its address has spread, then they go.
@@ -144,8 +213,10 @@ impl Planner<'_> {
                 continue;
             }
             match retired_at(&seen.tags) {
-                _ if self.manner.drain_s == 0 => self.end(of, arn),
-                Some(since) if observed.now >= since.saturating_add(self.manner.drain_s) => self.end(of, arn),
+                _ if self.manner.drain_s == 0 => self.end_or_hand_over(of, seen),
+                Some(since) if observed.now >= since.saturating_add(self.manner.drain_s) => {
+                    self.end_or_hand_over(of, seen);
+                }
                 Some(_) => {
                     self.kept.insert(arn.clone());
                 }
@@ -168,6 +239,16 @@ impl Planner<'_> {
         }
     }
 
+    /// What it has and its successor is to have goes over first.
+    fn end_or_hand_over(&mut self, of: Resource, seen: &SeenBalancer) {
+        let arn = &seen.balancer.arn;
+        if self.hand_over(seen) {
+            self.kept.insert(arn.clone());
+        } else {
+            self.end(of, arn);
+        }
+    }
+
     fn end(&mut self, of: Resource, arn: &Arn) {
         const WHY: &str = "its successor serves";
         self.ended.insert(arn.clone(), of.clone());
@@ -183,7 +264,10 @@ impl Planner<'_> {
 /// The address of a subnet cannot change while the load balancer stands in it
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html>): it leaves the subnet first,
 /// while it stays in another, and comes back with the new one.
-fn stand(wanted: &Balancer, seen: &cloud::Balancer) -> Option<(BTreeSet<Str>, BTreeMap<Str, StaticAddress>)> {
+pub(super) fn stand(
+    wanted: &Balancer,
+    seen: &cloud::Balancer,
+) -> Option<(BTreeSet<Str>, BTreeMap<Str, StaticAddress>)> {
     let ids: BTreeSet<Str> = wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect();
     let (wrong, kept): (BTreeSet<&Str>, BTreeSet<&Str>) = ids
         .intersection(&seen.subnets)

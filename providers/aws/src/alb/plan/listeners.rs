@@ -17,6 +17,9 @@ use gatewright_provider_api::contract::{FieldChange, Resource};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The default certificate in words of changes.
+const CERTIFICATE_FIELD: &str = "certificate";
+
 impl Planner<'_> {
     pub(super) fn listeners(&mut self) {
         let (target, observed) = (self.target, self.observed);
@@ -49,6 +52,10 @@ impl Planner<'_> {
         let balancer = self.balancer_resource();
         let mut needs = self.changes.only_made([balancer]);
         needs.extend(self.guard());
+        // Another one can be shown in its place until it can be had.
+        if wanted.tls.as_ref().is_none_or(|tls| tls.others.is_empty()) {
+            needs.extend(self.certificate_needed(wanted));
+        }
         needs.extend(self.default_needs(wanted));
         let tags = self.owner.tags(&of.to_string(), &self.target.tags);
         self.push(
@@ -77,7 +84,23 @@ impl Planner<'_> {
         }
         if !changes.is_empty() {
             self.release_default(seen, &of);
-            let note = Note::update(of.clone(), changes, "it differs").needs(self.default_needs(wanted));
+            let mut certificate = self.certificate_needed(wanted);
+            let needs = self.default_needs(wanted);
+            if !certificate.is_empty()
+                && let Some(meanwhile) = self.meanwhile(wanted, seen)
+            {
+                let (later, now): (Vec<_>, Vec<_>) = changes
+                    .into_iter()
+                    .partition(|change| change.field == CERTIFICATE_FIELD);
+                changes = later;
+                if !now.is_empty() {
+                    let note = Note::update(of.clone(), now, "it differs").needs(needs.clone());
+                    let call = Call::ModifyListener(listener.arn.clone(), Arc::new(meanwhile));
+                    self.push(Phase::Build, note, call);
+                }
+            }
+            certificate.extend(needs);
+            let note = Note::update(of.clone(), changes, "it differs").needs(certificate);
             let call = Call::ModifyListener(listener.arn.clone(), Arc::new(bare(wanted)));
             self.push(Phase::Build, note, call);
         }
@@ -95,10 +118,7 @@ impl Planner<'_> {
 
     /// Others' rules stay; everything else is answered with 404.
     pub(super) fn close_listener(&mut self, seen: &SeenListener) {
-        let closed = FixedResponse {
-            status: 404,
-            body: "".into(),
-        };
+        let closed = FixedResponse::bare(404);
         let nothing = Action::Fixed(closed.clone());
         let listener = &seen.listener;
         if is_action(&listener.default, &nothing, &self.groups) {
@@ -155,7 +175,27 @@ impl Planner<'_> {
         }
     }
 
-    /// What the listener's main part must wait for.
+    /// The default certificate, where this plan has to get it first.
+    fn certificate_needed(&self, wanted: &Listener) -> Vec<Resource> {
+        let tls = wanted.tls.iter();
+        self.changes
+            .only_made(tls.map(|tls| certificates::of(&tls.default)))
+    }
+
+    /// The wanted listener with the certificate that is shown now: what else changes of it does not wait for one that AWS
+    /// may not take.
+    fn meanwhile(&self, wanted: &Listener, seen: &SeenListener) -> Option<Listener> {
+        let shown = &seen.listener.tls.as_ref()?.certificate;
+        let mut meanwhile = bare(wanted);
+        let id = CertificateId::Arn(shown.0.clone());
+        self.changes
+            .ledger
+            .note(Id::Certificate(id.clone()), shown.clone());
+        meanwhile.tls.as_mut()?.default = id;
+        Some(meanwhile)
+    }
+
+    /// What the listener's main part must wait for, beside its certificate.
     fn default_needs(&self, wanted: &Listener) -> Vec<Resource> {
         let mut needs = match &wanted.default {
             Action::Forward(forward) => self.waits_for(forward.groups.keys()),
@@ -163,8 +203,7 @@ impl Planner<'_> {
         };
         if let Some(tls) = &wanted.tls {
             let store = tls.trust_store().map(trust_stores::of);
-            let made = [certificates::of(&tls.default)].into_iter().chain(store);
-            needs.extend(self.changes.only_made(made));
+            needs.extend(self.changes.only_made(store));
         }
         needs
     }
@@ -189,7 +228,7 @@ impl Planner<'_> {
             wanted.map(|tls| tls.policy.to_string()),
         );
         compare(
-            "certificate",
+            CERTIFICATE_FIELD,
             found.map(|tls| tls.certificate.to_string()),
             wanted.map(|tls| self.certificate_words(&tls.default)),
         );

@@ -1,16 +1,19 @@
 //! Finding the changes that lead from what exists to what is wanted. Pure.
 //!
-//! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security group, target groups
-//! with their targets, load balancer, its web ACL, listeners, rules, its protection; then everything that lets go; then deletions in reverse.
+//! What takes a place is made before what it replaces goes. The order: certificates, trust stores, security groups, target groups
+//! with their targets, load balancer, its web ACL, listeners, rules, its capacity and protection; then everything that lets go; then deletions in reverse.
 //! The one exception: where the quota of rules has no room for the new beside the old, as many old ones go first as
 //! are needed.
 
+mod backend;
 mod balancer;
+mod capacity;
 mod certificates;
 mod fields;
 mod groups;
 mod listeners;
 mod matching;
+mod moving;
 mod priorities;
 mod removal;
 mod rules;
@@ -24,6 +27,7 @@ mod web_acl;
 mod words;
 
 pub use balancer::retired_at;
+pub use moving::{can_move, held, words as addresses_in_words};
 pub use warm::warming;
 
 use super::canonical::GroupArns;
@@ -33,13 +37,15 @@ use crate::cloud::{Arn, Kind};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::network::StaticAddress;
 use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
-pub const ORDER: [&str; 16] = [
+pub const ORDER: [&str; 18] = [
     CERTIFICATE,
     TRUST_STORE,
+    BACKEND_GROUP,
     SECURITY_GROUP,
     SECURITY_GROUP_RULES,
     TARGET_GROUP,
@@ -53,11 +59,15 @@ pub const ORDER: [&str; 16] = [
     LISTENER_CERTIFICATES,
     RULE_ORDER,
     RULE,
+    CAPACITY,
     PROTECTION,
 ];
 
 pub(super) const CERTIFICATE: &str = "certificate";
 pub(super) const TRUST_STORE: &str = "trust store";
+pub(super) const BACKEND_GROUP: &str = "shared security group";
+pub(super) const BACKEND_RULES: &str = "rules for load balancers";
+pub(super) const PRIVATE_LINK: &str = "PrivateLink rules";
 pub(super) const SECURITY_GROUP: &str = "security group";
 pub(super) const SECURITY_GROUP_RULES: &str = "security group rules";
 pub(super) const TARGET_GROUP: &str = "target group";
@@ -66,6 +76,7 @@ pub(super) const TARGETS: &str = "targets";
 pub(super) const BALANCER: &str = "load balancer";
 pub(super) const BALANCER_ATTRIBUTES: &str = "load balancer attributes";
 pub(super) const WEB_ACL: &str = "web ACL";
+pub(super) const CAPACITY: &str = "capacity";
 pub(super) const PROTECTION: &str = "protection";
 pub(super) const LISTENER: &str = "listener";
 pub(super) const LISTENER_ATTRIBUTES: &str = "listener attributes";
@@ -89,21 +100,26 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
     match target {
         Some(target) => {
             let target = steady::steady(target, observed);
+            let (target, moving) = moving::for_now(target, observed);
             let mut planner = Planner::new(manner, &target, observed);
+            planner.moving = moving;
             planner.certificates();
             planner.trust_stores();
+            planner.backend_group();
             planner.security_group();
             planner.target_groups();
             planner.balancer();
             planner.web_acl();
+            planner.capacity();
             planner.shield();
             planner.listeners();
             planner.tags();
             planner.retirement();
+            planner.backend_rules();
             planner.leftovers();
             planner.changes.into_plan()
         }
-        None => removal::remove(observed),
+        None => removal::remove(manner, observed),
     }
 }
 
@@ -122,6 +138,8 @@ enum Phase {
     DeleteBalancers,
     DeleteTargetGroups,
     DeleteSecurityGroups,
+    DeleteBackendRules,
+    DeleteBackendGroup,
     DeleteTrustStores,
     DeleteCertificates,
 }
@@ -234,6 +252,8 @@ struct Planner<'a> {
     warming: BTreeSet<Arn>,
     /// Load balancers and listeners that go, by which change.
     ended: BTreeMap<Arn, Resource>,
+    /// Addresses that the load balancer gets when those before it let go of them.
+    moving: BTreeSet<StaticAddress>,
     /// What nobody wants.
     left: Vec<removal::Left>,
 }
@@ -254,6 +274,7 @@ impl<'a> Planner<'a> {
             kept: BTreeSet::new(),
             warming: BTreeSet::new(),
             ended: BTreeMap::new(),
+            moving: BTreeSet::new(),
             left: Vec::new(),
         }
     }

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 /// Highest priority
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html>: 1 to 50,000).
 const MOST: u16 = 50_000;
-/// Where the first rule of a listener starts, so that more precise ones find room before it.
-const START: u16 = 20_000;
-/// Room between two rules.
+/// Room between two rules when all get their places at once, and as many as that fit: each rule that comes between the same two
+/// halves what is left there, so that nine come before order has to be made anew, where there are few rules.
+const WIDE: u16 = 1_000;
+/// Room between a rule at an end and the next one, so that there is some on the other side as well.
 const STRIDE: u16 = 100;
+/// What all rules together take when they get their places at once; the rest is before and behind them.
+const SPREAD: u16 = 40_000;
 
 /// Priorities for rules in their order. `kept` are those that stay; of the others each gets one in between that is
 /// not taken. `None`: somewhere there is no room.
@@ -44,10 +47,18 @@ fn between(before: Option<u16>, after: Option<u16>, count: usize, taken: &BTreeS
         (Some(_), Some(_)) => None,
         (Some(_), None) => width.map(|width| (low, low.saturating_add(width).min(high))),
         (None, Some(_)) => width.map(|width| (high.saturating_sub(width).max(low), high)),
-        (None, None) => width.map(|width| (START, START.saturating_add(width).min(MOST))),
+        (None, None) => wide(count),
     };
     near.and_then(|(low, high)| evenly(low, high, count, taken))
         .or_else(|| evenly(low, high, count, taken))
+}
+
+/// Where rules that are alone go: the middle of all priorities.
+fn wide(count: usize) -> Option<(u16, u16)> {
+    let gaps = u16::try_from(count.checked_add(1)?).ok()?;
+    let width = gaps.checked_mul((SPREAD / gaps).min(WIDE))?;
+    let low = MOST.checked_sub(width)? / 2;
+    Some((low, low.checked_add(width)?))
 }
 
 fn evenly(low: u16, high: u16, count: usize, taken: &BTreeSet<u16>) -> Option<Vec<u16>> {
@@ -76,6 +87,41 @@ mod tests {
         assert_eq!(fit(&[None, Some(1)], &none), None);
         assert_eq!(fit(&[Some(MOST), None], &none), None);
         assert_eq!(fit(&[], &none), Some(Vec::new()));
+    }
+
+    /// How many rules come in one by one between the same two, each `step` places behind the last one, until there is no room.
+    fn until_full(rules: usize, step: usize) -> usize {
+        let mut kept = spread(rules, &BTreeSet::new()).unwrap();
+        let (mut count, mut at) = (0, rules / 2);
+        loop {
+            let mut wanted: Vec<Option<u16>> = kept.iter().copied().map(Some).collect();
+            wanted.insert(at, None);
+            match fit(&wanted, &BTreeSet::new()) {
+                Some(found) => kept = found,
+                None => return count,
+            }
+            count += 1;
+            at += step;
+        }
+    }
+
+    /// docs/aws/alb.md says these figures.
+    #[test]
+    fn nine_rules_find_room_between_the_same_two_of_few_and_eight_of_a_hundred() {
+        for (rules, least) in [(2, 9), (4, 9), (39, 9), (100, 8)] {
+            let found = until_full(rules, 0).min(until_full(rules, 1));
+            assert_eq!(found, least, "{rules} rules");
+        }
+    }
+
+    #[test]
+    fn a_thousand_rules_have_places_of_their_own() {
+        let found = spread(1_000, &BTreeSet::new()).unwrap();
+        assert!(found.is_sorted_by(|one, next| next - one > 30), "{found:?}");
+        assert_eq!(
+            spread(49_999, &BTreeSet::new()).map(|found| found.len()),
+            Some(49_999)
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What is not wanted any more.
 
 use super::{
-    BALANCER, Changes, LISTENER, Note, Phase, Planner, SECURITY_GROUP, TARGET_GROUP, certificates, resource,
-    shield, trust_stores,
+    BALANCER, Changes, LISTENER, Manner, Note, Phase, Planner, SECURITY_GROUP, TARGET_GROUP, backend,
+    certificates, resource, shield, trust_stores,
 };
 use crate::alb::canonical::forwards_to;
 use crate::alb::observed::{Observed, SeenBalancer, SeenListener};
@@ -98,7 +98,7 @@ pub(super) fn call(observed: &Observed, (kind, arn): (Kind, &Arn)) -> Call {
 }
 
 /// Everything goes.
-pub(super) fn remove(observed: &Observed) -> Plan<Step> {
+pub(super) fn remove(manner: &Manner, observed: &Observed) -> Plan<Step> {
     const WHY: &str = "the Gateway is gone";
     let mut changes = Changes::default();
     let protections: BTreeMap<&Arn, Resource> = observed
@@ -143,6 +143,11 @@ pub(super) fn remove(observed: &Observed) -> Plan<Step> {
             (Kind::SecurityGroup, id),
         );
     }
+    backend::remove(&mut changes, observed, (&manner.cluster, WHY));
+    let mut delete = |phase, of: Resource, needs: Vec<Resource>, (kind, arn): (Kind, &Arn)| {
+        let note = Note::delete(of, WHY).needs(needs);
+        changes.push(phase, note, call(observed, (kind, arn)));
+    };
     for (arn, tags) in &observed.trust_stores {
         let of = trust_stores::seen_resource(arn, tags);
         delete(Phase::DeleteTrustStores, of, users(arn), (Kind::TrustStore, arn));

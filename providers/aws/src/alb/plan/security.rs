@@ -89,5 +89,5 @@ fn added(ingress: &BTreeSet<Ingress>) -> Vec<FieldChange> {
 }
 
 fn words(ingress: &Ingress) -> String {
-    format!("{}/{} from {}", ingress.protocol, ingress.port, ingress.source)
+    ingress.to_string()
 }

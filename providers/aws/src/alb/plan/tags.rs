@@ -3,7 +3,7 @@
 use super::{Note, Phase, Planner, TAGS, fields, resource};
 use crate::alb::step::Call;
 use crate::cloud::{Arn, Kind};
-use crate::owner::{FINGERPRINT, GIVEN, SHIELD, Tags, WEB_ACL, asked_for};
+use crate::owner::{CAPACITY, FINGERPRINT, GIVEN, SHIELD, Tags, WEB_ACL, asked_for};
 use gatewright_aws_core::Str;
 use gatewright_provider_api::contract::{FieldChange, Resource};
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ impl Planner<'_> {
             add.insert(key.clone(), given.clone());
         }
         let marker = seen.contains_key(GIVEN).then_some(GIVEN);
-        let former = [WEB_ACL, SHIELD]
+        let former = [WEB_ACL, SHIELD, CAPACITY]
             .into_iter()
             .filter(|key| seen.contains_key(*key));
         let remove: BTreeSet<Str> = asked_for(seen)
@@ -82,6 +82,9 @@ impl Planner<'_> {
                 }
                 if remove.contains(SHIELD) {
                     needs.push(self.protection_resource());
+                }
+                if remove.contains(CAPACITY) {
+                    needs.push(self.capacity_resource());
                 }
                 if !remove.is_empty() {
                     let gone: Vec<FieldChange> = remove

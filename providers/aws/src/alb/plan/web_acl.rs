@@ -29,6 +29,13 @@ impl Planner<'_> {
         if let Some(acl) = &self.target.web_acl {
             tags.insert(owner::WEB_ACL.into(), acl.clone());
         }
+        if self.is_reserved(seen) {
+            tags.insert(owner::CAPACITY.into(), owner::RESERVED.into());
+        }
+        // On one that stands already it is written before all else.
+        if let Some(ports) = self.ports_note().filter(|_| seen.is_none()) {
+            tags.insert(owner::PORTS.into(), ports);
+        }
         if self.is_noted(seen) {
             tags.insert(owner::SHIELD.into(), owner::ADVANCED.into());
         }

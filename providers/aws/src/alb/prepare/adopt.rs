@@ -100,6 +100,9 @@ pub(super) fn inherit(
     if parameters.ip_address_type.is_none() {
         settings.ip_address_type = adopted.ip_address_type;
     }
+    if parameters.ipam_pool.is_none() {
+        settings.ipam_pool.clone_from(&adopted.ipam_pool);
+    }
     if parameters.security_groups.is_none() && parameters.source_ranges.is_none() {
         let groups = adopted.security_groups.iter().map(|group| group.0.clone());
         settings.security_groups = Some(groups.collect());

@@ -1,10 +1,13 @@
 //! From what the program knows of a Gateway to what is wanted of AWS: settings of users, surroundings of the account,
 //! and the lowering of both.
 
+mod access;
 mod adopt;
 mod backends;
 mod certificates;
 mod nodes;
+mod others;
+mod region;
 mod routes;
 mod settings;
 mod standing;
@@ -22,7 +25,7 @@ pub use subnets::{Place, choose};
 use super::driver::{ElbDriver, Request};
 use crate::cloud::{Cloud, CloudError, SubnetDetails, Vpc};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::alb::fit::fit;
+use gatewright_aws_core::alb::fit::{Need, fit};
 use gatewright_aws_core::alb::lower::{lower_and_wait, needs_certificates};
 use gatewright_aws_core::alb::settings::Surroundings;
 use gatewright_aws_core::network::BalancerKind;
@@ -44,6 +47,8 @@ pub struct Networks(Mutex<BTreeMap<Str, (u64, Arc<Network>)>>);
 struct Network {
     vpc: Vpc,
     subnets: Vec<SubnetDetails>,
+    /// Security groups that were given over to rules for load balancers.
+    node_groups: BTreeSet<Str>,
 }
 
 impl Networks {
@@ -73,8 +78,9 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         let cluster = self.cluster();
         let mut settings = settings(cluster, balancer, parameters)
             .map_err(|message| invalid("Gateway", &balancer.gateway.to_string(), message))?;
-        let adopted = self.adopted(&balancer.gateway, &parameters.balancer).await?;
-        if let Some(adopted) = &adopted {
+        let mut adopted = self.adopted(&balancer.gateway, &parameters.balancer).await?;
+        if let Some(adopted) = &mut adopted {
+            self.without_shared(&mut adopted.security_groups).await?;
             adopt::inherit(&mut settings, &parameters.balancer, adopted)
                 .map_err(|message| invalid("load balancer", &adopted.name, message))?;
         }
@@ -89,7 +95,20 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             ));
         };
         let network = self.network(vpc).await?;
-        let standing = self.standing(&balancer.gateway, (settings.scheme, vpc)).await?;
+        let limits = self
+            .cloud()
+            .limits()
+            .await
+            .map_err(|error| about(error, "quotas of", vpc))?;
+        let own = self.own(&balancer.gateway, adopted.as_ref()).await?;
+        let room = self
+            .region(&balancer.gateway, &mut settings, (vpc, &own, &limits))
+            .await?;
+        let its = || standing::alike(&own, (settings.scheme, vpc));
+        let standing: BTreeSet<Str> = its()
+            .flat_map(|balancer| balancer.subnets.iter().cloned())
+            .collect();
+        let taken = self.taken(&balancer.gateway, (its().next(), &limits)).await?;
         let place = Place {
             cluster,
             scheme: settings.scheme,
@@ -98,7 +117,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             choice: parameters.balancer.subnets.as_ref(),
             standing: &standing,
         };
-        let mut fault = None;
+        let mut fault = room.fault.clone();
         let subnets = match &adopted {
             Some(adopted) if parameters.balancer.subnets.is_none() => {
                 standing::subnets(&adopted.subnets, &network.subnets)
@@ -116,11 +135,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
                 }
             },
         };
-        let limits = self
-            .cloud()
-            .limits()
-            .await
-            .map_err(|error| about(error, "quotas of", vpc))?;
+        fault = fault.or_else(|| access::fault(&settings, vpc, &network.node_groups));
         let surroundings = Surroundings {
             vpc: network.vpc.id.clone(),
             blocks: network
@@ -130,6 +145,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
                 .filter_map(|block| block.parse().ok())
                 .collect(),
             subnets,
+            node_groups: network.node_groups.clone(),
             nodes: nodes::instances(&parameters.nodes),
             certificates: if needs_certificates(balancer.listeners.values().map(Arc::as_ref), &settings.ports)
             {
@@ -139,6 +155,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             },
             groups: self.given_groups(&settings).await?,
             limits,
+            taken,
         };
         if self.kind() == BalancerKind::Network {
             let request = crate::nlb::request(
@@ -148,26 +165,30 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             )
             .await
             .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()))?;
+            let look_again = request.look_again.into_iter().chain(room.look_again()).min();
+            let mut quotas = request.quotas;
+            quotas.push(room.quota);
             return Ok(Request {
                 fault: request.fault.or(fault),
+                look_again,
+                quotas,
                 ..request
             });
         }
         let (lowered, waits) = lower_and_wait(balancer, &settings, &surroundings);
-        let fitted = fit(lowered.target, balancer, &surroundings.limits);
+        let Surroundings { limits, taken, .. } = &surroundings;
+        let fitted = fit(lowered.target, balancer, limits, taken);
         let mut unsupported = lowered.unsupported;
         unsupported.extend(fitted.left_out);
-        let quotas = fitted.needs.iter().map(|need| Quota {
-            name: need.quota.into(),
-            scope: "load balancer".into(),
-            used: need.needed,
-            limit: need.limit,
-        });
+        let mut quotas = quotas(&fitted.needs);
+        let certificates = waits.certificates.then_some(Duration::from_secs(FRESH));
+        let look_again = certificates.into_iter().chain(room.look_again()).min();
+        quotas.push(room.quota);
         Ok(Request {
             target: fitted.target,
             unsupported,
-            quotas: quotas.collect(),
-            look_again: waits.certificates.then_some(Duration::from_secs(FRESH)),
+            quotas,
+            look_again,
             fault,
         })
     }
@@ -193,8 +214,31 @@ impl<C: Cloud> ElbDriver<C> {
             .subnets(id)
             .await
             .map_err(|error| about(error, "subnets of", id))?;
-        Ok(self.networks().put(Network { vpc, subnets }, now))
+        let given = self
+            .cloud()
+            .node_groups(self.cluster())
+            .await
+            .map_err(|error| about(error, "security groups of", id))?;
+        let here = given.into_iter().filter(|group| group.vpc == vpc.id);
+        let network = Network {
+            node_groups: here.map(|group| group.id.0).collect(),
+            vpc,
+            subnets,
+        };
+        Ok(self.networks().put(network, now))
     }
+}
+
+/// Needs as a plan tells them.
+pub(crate) fn quotas(needs: &[Need]) -> Vec<Quota> {
+    let quota = |need: &Need| Quota {
+        name: need.quota.into(),
+        scope: need.scope.into(),
+        used: need.used(),
+        others: need.others,
+        limit: need.limit,
+    };
+    needs.iter().map(quota).collect()
 }
 
 fn about(error: CloudError, kind: &'static str, id: &str) -> ProviderError {

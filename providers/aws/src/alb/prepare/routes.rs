@@ -2,6 +2,7 @@
 
 use super::map;
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
+use gatewright_aws_core::alb::rule::{FixedResponse, Rewrite, Transforms};
 use gatewright_aws_core::alb::settings::RouteSettings;
 use gatewright_aws_core::{Secret, Str};
 use gatewright_core::graph::parameters::AwsRoute;
@@ -16,6 +17,10 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         cognito,
         login,
         jwt,
+        fixed_response,
+        rewrite_url,
+        rewrite_host,
+        redirect_query,
     } = &*route.spec;
     let login = self::login(login.as_ref());
     let one = |range: &String| {
@@ -60,6 +65,36 @@ pub(super) fn route(route: &AwsRoute) -> RouteSettings {
         field: route.field.clone(),
         sources,
         before: before.map(|before| before.map_err(told)),
+        answer: fixed_response.as_ref().map(answer),
+        rewrites: Transforms {
+            host: rewrite_host.as_ref().map(rewrite),
+            url: rewrite_url.as_ref().map(rewrite),
+        },
+        redirect_query: redirect_query.as_deref().map(Into::into),
+    }
+}
+
+fn rewrite(given: &aws::RegexRewrite) -> Rewrite {
+    let aws::RegexRewrite {
+        expression,
+        replacement,
+    } = given;
+    Rewrite {
+        regex: expression.as_str().into(),
+        replace: replacement.as_deref().unwrap_or_default().into(),
+    }
+}
+
+fn answer(given: &aws::FixedResponse) -> FixedResponse {
+    let aws::FixedResponse {
+        status_code,
+        content_type,
+        body,
+    } = given;
+    FixedResponse {
+        status: *status_code,
+        content_type: content_type.unwrap_or_default().as_str().into(),
+        body: body.as_deref().unwrap_or_default().into(),
     }
 }
 
@@ -184,6 +219,19 @@ mod tests {
             formats,
             ["single-string", "string-array", "space-separated-values"]
         );
+    }
+
+    #[test]
+    fn an_answer_is_text_unless_it_says_otherwise() {
+        let found = |answer| settings(json!({"fixedResponse": answer}), None).answer.unwrap();
+        assert_eq!(found(json!({"statusCode": 410})), FixedResponse::bare(410));
+        let page = json!({"statusCode": 503, "contentType": "application/json", "body": "{}"});
+        let wanted = FixedResponse {
+            status: 503,
+            content_type: "application/json".into(),
+            body: "{}".into(),
+        };
+        assert_eq!(found(page), wanted);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Parameters of users as settings of the lowering.
 
+use super::access;
 use super::backends::backend;
 use super::routes::route;
 use super::{map, set};
@@ -11,10 +12,12 @@ use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
-use gatewright_crds::own::aws::{AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetType};
+use gatewright_crds::own::aws::{
+    AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol, TargetType,
+};
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
-use gatewright_model::listener::Protocol;
+use gatewright_model::listener::ListenerTls;
 use std::collections::BTreeMap;
 
 /// Settings of a Gateway.
@@ -24,19 +27,24 @@ use std::collections::BTreeMap;
 pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> Result<Settings, String> {
     let aws::AwsLoadBalancerParametersSpec {
         account: _,
+        merging_mode: _,
         vpc: _,
         scheme,
         ip_address_type,
+        ipam_pool,
+        elastic_ip_tags,
         adopt: _,
         subnets: _,
         security_groups,
         source_ranges,
+        access: wanted_access,
         attributes,
         cross_zone,
         ssl_policy,
         trust_store_bucket,
         web_acl,
         shield_advanced,
+        minimum_capacity_units,
         listeners,
         target_groups,
         tags,
@@ -67,19 +75,29 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             aws::IpAddressType::Dualstack => IpAddressType::Dualstack,
             aws::IpAddressType::DualstackWithoutPublicIpv4 => IpAddressType::DualstackWithoutPublicIpv4,
         },
+        ipam_pool: ipam_pool.as_deref().map(Into::into),
+        elastic_tags: elastic_ip_tags
+            .iter()
+            .flatten()
+            .map(|(key, values)| (key.as_str().into(), set(values)))
+            .collect(),
         attributes: map(attributes.as_ref()),
         tags: map(tags.as_ref()),
         security_groups: security_groups.as_deref().map(set),
         sources,
+        access: wanted_access.as_ref().map(access::settings).unwrap_or_default(),
         trust_store_bucket: trust_store_bucket.as_deref().map(Into::into),
         web_acl: web_acl.as_deref().map(Into::into),
         shield: shield_advanced.unwrap_or_default(),
+        capacity: *minimum_capacity_units,
         cross_zone: *cross_zone,
         ports: ports(
             balancer,
             ssl_policy.as_deref(),
             listeners.as_deref().unwrap_or_default(),
         )?,
+        strays: parameters.strays.clone(),
+        overruled: parameters.overruled.clone(),
         approximations: if strict.unwrap_or_default() {
             Approximations::Refuse
         } else {
@@ -96,18 +114,18 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
     })
 }
 
-/// Settings of the ports that are named, and of all HTTPS listeners when there is a policy for them.
+/// Settings of the ports that are named, and of all ports on which TLS ends when there is a policy for them.
 fn ports(
     balancer: &LoadBalancer,
     policy: Option<&str>,
     listeners: &[ListenerParameters],
 ) -> Result<BTreeMap<u16, PortSettings>, String> {
     let policy: Option<Str> = policy.map(Into::into);
-    let https = balancer
+    let terminating = balancer
         .listeners
         .values()
-        .filter(|listener| policy.is_some() && matches!(listener.protocol, Protocol::Https | Protocol::Tls));
-    let mut ports: BTreeMap<u16, PortSettings> = https
+        .filter(|listener| policy.is_some() && matches!(listener.tls, Some(ListenerTls::Terminate(_))));
+    let mut ports: BTreeMap<u16, PortSettings> = terminating
         .map(|listener| {
             let settings = PortSettings {
                 ssl_policy: policy.clone(),
@@ -131,8 +149,9 @@ fn ports(
             gateway,
         } = own;
         let certificates = certificates.iter().flatten();
+        let of_all = ports.get(port).and_then(|found| found.ssl_policy.clone());
         let settings = PortSettings {
-            ssl_policy: ssl_policy.as_deref().map(Into::into).or_else(|| policy.clone()),
+            ssl_policy: ssl_policy.as_deref().map(Into::into).or(of_all),
             certificates: certificates.map(|arn| arn.as_str().into()).collect(),
             clients: match (mutual_tls.unwrap_or_default(), trust_store) {
                 (MutualTls::Passthrough, _) => ClientCertificates::Passthrough,
@@ -166,6 +185,7 @@ fn ports(
 fn targets(settings: &TargetGroupSettings) -> TargetSettings {
     let TargetGroupSettings {
         target_type,
+        protocol,
         node_labels,
         health_check,
         attributes,
@@ -199,6 +219,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
             TargetType::Ip => TargetKind::Ip,
             TargetType::Instance => TargetKind::Instance,
         },
+        tls: protocol.unwrap_or_default() == TargetProtocol::Https,
         node_labels: map(node_labels.as_ref()),
         health: health.unwrap_or_default(),
         attributes: map(attributes.as_ref()),

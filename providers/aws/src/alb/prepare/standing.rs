@@ -2,7 +2,7 @@
 //! subnet that has few left for them does not take a load balancer away that has its addresses.
 
 use super::{ElbDriver, about};
-use crate::cloud::{Arn, Cloud, Kind, SubnetDetails};
+use crate::cloud::{Arn, Balancer, Cloud, Kind, SubnetDetails};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::network::{Scheme, Subnet};
@@ -11,36 +11,54 @@ use gatewright_provider_api::contract::ProviderError;
 use std::collections::BTreeSet;
 
 impl<C: Cloud> ElbDriver<C> {
-    /// Ids of the subnets of the Gateway's load balancers of this scheme in this VPC.
+    /// The Gateway's load balancers of the driver's kind, and the one that it took over: a search may not show that yet.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(super) async fn standing(
+    pub(super) async fn own(
         &self,
         gateway: &ObjectName,
-        (scheme, vpc): (Scheme, &str),
-    ) -> Result<BTreeSet<Str>, ProviderError> {
-        let owner = Owner {
-            cluster: self.cluster().into(),
-            gateway: gateway.clone(),
-        };
+        adopted: Option<&Balancer>,
+    ) -> Result<Vec<Balancer>, ProviderError> {
         let failed = |error| about(error, "load balancers of", &gateway.to_string());
-        let tagged = self.cloud().find(Kind::Balancer, &owner.marks()).await;
+        let tagged = self
+            .cloud()
+            .find(Kind::Balancer, &self.owner(gateway).marks())
+            .await;
         let arns: Vec<Arn> = tagged
             .map_err(failed)?
             .into_iter()
             .map(|tagged| tagged.arn)
             .collect();
-        let found = if arns.is_empty() {
+        let mut found = if arns.is_empty() {
             Vec::new()
         } else {
             self.cloud().balancers(&arns).await.map_err(failed)?
         };
-        let same = found.into_iter().filter(|balancer| {
-            balancer.kind == self.kind() && balancer.scheme == scheme && *balancer.vpc == *vpc
-        });
-        Ok(same.flat_map(|balancer| balancer.subnets).collect())
+        found.retain(|balancer| balancer.kind == self.kind());
+        if let Some(adopted) = adopted
+            && !found.iter().any(|balancer| balancer.arn == adopted.arn)
+        {
+            found.push(adopted.clone());
+        }
+        Ok(found)
     }
+
+    pub(super) fn owner(&self, gateway: &ObjectName) -> Owner {
+        Owner {
+            cluster: self.cluster().into(),
+            gateway: gateway.clone(),
+        }
+    }
+}
+
+/// Those of this scheme in this VPC.
+pub(super) fn alike<'a>(
+    own: &'a [Balancer],
+    (scheme, vpc): (Scheme, &'a str),
+) -> impl Iterator<Item = &'a Balancer> {
+    own.iter()
+        .filter(move |balancer| balancer.scheme == scheme && *balancer.vpc == *vpc)
 }
 
 /// These of a VPC's subnets.

@@ -2,13 +2,16 @@ use super::*;
 use crate::cloud::{Arn, Balancers, Kind, NewBalancer, Tagging};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{CLUSTER, GATEWAY, Tags};
+use gatewright_aws_core::access::Backend;
 use gatewright_aws_core::alb::settings::Approximations;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, SecurityGroups};
 use gatewright_crds::own::AwsTargetGroupParametersSpec;
 use gatewright_crds::own::aws::SubnetChoice;
 use gatewright_model::LoadBalancer;
-use gatewright_model::key::ObjectName;
+use gatewright_model::hostname::HostPattern;
+use gatewright_model::key::{ListenerKey, ListenerParent, ObjectName};
+use gatewright_model::listener::{Listener, ListenerTls, Protocol, TlsTermination};
 use gatewright_provider_api::suite::drive;
 use serde_json::json;
 
@@ -227,6 +230,62 @@ fn settings_of_a_service_win_over_those_of_the_load_balancer() {
     );
 }
 
+/// A policy for all listeners is one of those on which TLS ends: on others it is not there, so that nobody is told of it.
+#[test]
+fn a_policy_for_all_listeners_is_for_those_on_which_tls_ends() {
+    let mut balancer = balancer();
+    for (port, protocol) in [
+        (80, Protocol::Http),
+        (443, Protocol::Https),
+        (8443, Protocol::Tls),
+    ] {
+        let key = ListenerKey {
+            parent: ListenerParent::Gateway(balancer.gateway.clone()),
+            name: port.to_string().into(),
+        };
+        let tls = match protocol {
+            Protocol::Https => Some(ListenerTls::Terminate(TlsTermination {
+                certificates: Vec::new(),
+                client_validation: None,
+                options: BTreeMap::new(),
+            })),
+            Protocol::Tls => Some(ListenerTls::Passthrough),
+            _ => None,
+        };
+        let listener = Listener {
+            key: key.clone(),
+            port,
+            protocol,
+            hostname: HostPattern::Any,
+            tls,
+            filters: Vec::new(),
+        };
+        balancer.listeners.insert(key, Arc::new(listener));
+    }
+    let attributes = json!({"a": "b"});
+    let spec = serde_json::from_value(json!({
+        "sslPolicy": "ELBSecurityPolicy-X",
+        "listeners": [
+            {"port": 80, "attributes": attributes},
+            {"port": 443, "attributes": attributes},
+            {"port": 8443, "sslPolicy": "ELBSecurityPolicy-Y"},
+        ],
+    }))
+    .unwrap();
+    let parameters = AwsAlb {
+        balancer: spec,
+        strays: [9443].into(),
+        ..AwsAlb::default()
+    };
+    let found = settings("blue", &balancer, &parameters).unwrap();
+    let policy = |port: u16| found.ports[&port].ssl_policy.as_deref();
+    assert_eq!(
+        (policy(80), policy(443), policy(8443)),
+        (None, Some("ELBSecurityPolicy-X"), Some("ELBSecurityPolicy-Y"))
+    );
+    assert_eq!(found.strays, [9443].into());
+}
+
 #[test]
 fn a_value_that_the_crd_would_refuse_is_named() {
     let mut parameters = AwsAlb::default();
@@ -281,6 +340,7 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
         kind: BalancerKind::Application,
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
         security_groups: [Arn("sg-given-1".into())].into(),
@@ -368,4 +428,250 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
         ["theirs"]
     );
     assert_eq!(drive(contract::converge(&driver, &request)).unwrap().changes, []);
+}
+
+fn driver(memory: &Arc<Memory>) -> ElbDriver<Connection> {
+    let settings = crate::alb::Settings {
+        cluster: "blue".into(),
+        drain: std::time::Duration::ZERO,
+        vpc: Some("vpc-1".into()),
+    };
+    ElbDriver::new(Connection(Arc::clone(memory)), settings, || 0)
+}
+
+fn prepared(memory: &Arc<Memory>, spec: serde_json::Value) -> Result<Request, ProviderError> {
+    let parameters = AwsAlb {
+        balancer: serde_json::from_value(spec).unwrap(),
+        ..AwsAlb::default()
+    };
+    let request = contract::Request {
+        balancer: Arc::new(balancer()),
+        uid: "".into(),
+        parameters: Parameters::AwsAlb(Arc::new(parameters)),
+    };
+    drive(driver(memory).prepare(&request)).unwrap()
+}
+
+fn subnets() -> serde_json::Value {
+    json!({"ids": ["subnet-a", "subnet-b"]})
+}
+
+fn theirs(name: &str) -> NewBalancer {
+    NewBalancer {
+        name: name.into(),
+        kind: BalancerKind::Application,
+        scheme: Scheme::Internal,
+        ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
+        subnets: ["subnet-b".into(), "subnet-c".into()].into(),
+        addresses: BTreeMap::new(),
+        security_groups: [Arn("sg-given-1".into())].into(),
+        tags: Tags::from([("team".into(), "web".into())]),
+    }
+}
+
+/// Before anything is made, not after target groups and a security group of it are there.
+#[test]
+fn a_region_without_room_is_told_before_the_first_call() {
+    let limits = AlbLimits {
+        balancers: 1,
+        ..AlbLimits::default()
+    };
+    let memory = Arc::new(Memory::new(limits, Delays::default()));
+    let others = Connection(Arc::clone(&memory));
+    let arn = drive(others.create_balancer(&theirs("theirs"))).unwrap().unwrap();
+    memory.calls().reset();
+    let error = prepared(&memory, json!({"subnets": subnets()})).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::QuotaExceeded);
+    assert_eq!(error.treatment().reason, "NoResources");
+    let said = error.to_string();
+    let told = "load balancer of n/g: the quota \"Application Load Balancers per Region\" is 1, the region has 1, the \
+                Gateway needs 1 more; have the quota raised in Service Quotas";
+    assert!(said.starts_with(told), "{said}");
+    assert!(memory.calls().writes().is_empty());
+
+    // Room again: it is counted again.
+    drive(others.delete_balancer(&arn)).unwrap().unwrap();
+    let request = prepared(&memory, json!({"subnets": subnets()})).unwrap();
+    let quota = |request: &Request, name: &str| {
+        let found = request
+            .quotas
+            .iter()
+            .find(|quota| quota.name.starts_with(name))
+            .unwrap();
+        (found.used, found.others, found.limit, found.scope.to_string())
+    };
+    assert_eq!(
+        quota(&request, "Application Load Balancers"),
+        (1, 0, 1, "region".to_owned())
+    );
+    let outcome = drive(contract::converge(&driver(&memory), &request)).unwrap();
+    assert!(outcome.is_converged(), "{outcome:?}");
+
+    // What stands is edited at the limit, and stays where a second one would have to stand beside it for a while.
+    let request = prepared(
+        &memory,
+        json!({"subnets": subnets(), "attributes": {"idle_timeout.timeout_seconds": "90"}}),
+    )
+    .unwrap();
+    assert_eq!(request.fault, None);
+    assert!(
+        drive(contract::converge(&driver(&memory), &request))
+            .unwrap()
+            .is_converged()
+    );
+    let request = prepared(&memory, json!({"subnets": subnets(), "scheme": "InternetFacing"})).unwrap();
+    assert_eq!(request.target.balancer.scheme, Scheme::Internal);
+    let fault = request.fault.clone().unwrap();
+    assert_eq!(&*fault.reason, "NoResources");
+    assert!(
+        fault.message.contains("it stays internal and serves all routes") && fault.message.contains("is 1"),
+        "{}",
+        fault.message
+    );
+    assert_eq!(request.look_again, Some(Duration::from_secs(60)));
+    let outcome = drive(contract::converge(&driver(&memory), &request)).unwrap();
+    assert!(outcome.is_converged(), "{outcome:?}");
+    assert_eq!(outcome.fault(), Some(fault));
+    assert!(!outcome.addresses.assigned.is_empty());
+}
+
+/// On a load balancer that was taken over, what its owner keeps there counts.
+#[test]
+fn what_others_have_on_a_load_balancer_counts() {
+    use crate::cloud::{
+        Action, Forward, ListenerSettings, Listeners, NewListener, NewRule, NewTargetGroup, RuleSettings,
+        Rules, TargetGroups,
+    };
+    use gatewright_aws_core::alb::listener::Transport;
+    use gatewright_aws_core::alb::rule::{Conditions, FixedResponse, Transforms, Values};
+    use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, TargetKind};
+    let memory = Arc::new(Memory::new(AlbLimits::default(), Delays::default()));
+    let others = Connection(Arc::clone(&memory));
+    let tags = Tags::from([(CLUSTER.into(), "blue".into()), (GATEWAY.into(), "n/g".into())]);
+    let new = NewBalancer {
+        tags,
+        ..theirs("theirs")
+    };
+    let arn = drive(others.create_balancer(&new)).unwrap().unwrap();
+    let group = NewTargetGroup {
+        name: "theirs".into(),
+        fixed: Fixed {
+            kind: TargetKind::Ip,
+            protocol: "HTTP".into(),
+            version: Some(ProtocolVersion::Http1),
+            port: 80,
+            ipv6: false,
+        },
+        vpc: "vpc-1".into(),
+        health: HealthCheck::default(),
+        tags: Tags::new(),
+    };
+    let group = drive(others.create_target_group(&group)).unwrap().unwrap();
+    let nothing = Action::Fixed(FixedResponse {
+        content_type: FixedResponse::TEXT.into(),
+        status: 404,
+        body: "".into(),
+    });
+    let listener = NewListener {
+        balancer: arn,
+        port: 8080,
+        settings: ListenerSettings {
+            transport: Transport::Http,
+            tls: None,
+            default: nothing,
+        },
+        tags: Tags::new(),
+    };
+    let listener = drive(others.create_listener(&listener)).unwrap().unwrap();
+    for (priority, path) in [(1, "/a"), (2, "/b")] {
+        let rule = NewRule {
+            listener: listener.clone(),
+            priority,
+            settings: RuleSettings {
+                conditions: Conditions {
+                    path: Some(Values::Wildcards([path.into()].into())),
+                    ..Conditions::default()
+                },
+                transforms: Transforms::default(),
+                before: None,
+                action: Action::Forward(Forward {
+                    groups: [(group.clone(), 1)].into(),
+                    stickiness_s: None,
+                }),
+            },
+            tags: Tags::new(),
+        };
+        drive(others.create_rule(&rule)).unwrap().unwrap();
+    }
+    let request = prepared(&memory, json!({"adopt": "theirs"})).unwrap();
+    let found: Vec<(&str, u64, u64)> = request
+        .quotas
+        .iter()
+        .map(|quota| (&*quota.name, quota.used, quota.others))
+        .filter(|(.., others)| *others > 0)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("Listeners per Application Load Balancer", 1, 1),
+            ("Rules per Application Load Balancer", 2, 2),
+            ("Target Groups per Application Load Balancer", 1, 1),
+            ("Target Groups per Region", 1, 1),
+        ]
+    );
+}
+
+#[test]
+fn load_balancers_share_a_group_where_nodes_were_given_over() {
+    let prepared = |given: bool, spec: serde_json::Value| {
+        let memory = Memory::new(AlbLimits::default(), Delays::default());
+        if given {
+            memory.give_nodes("blue");
+            memory.give_nodes_of("sg-given-1", "green");
+        }
+        let settings = crate::alb::Settings {
+            cluster: "blue".into(),
+            drain: std::time::Duration::ZERO,
+            vpc: Some("vpc-1".into()),
+        };
+        let driver = ElbDriver::new(Connection(Arc::new(memory)), settings, || 0);
+        let mut spec = serde_json::json!({"access": spec});
+        spec["subnets"] = json!({"ids": ["subnet-a", "subnet-b"]});
+        let parameters = AwsAlb {
+            balancer: serde_json::from_value(spec).unwrap(),
+            ..AwsAlb::default()
+        };
+        let request = contract::Request {
+            balancer: Arc::new(balancer()),
+            uid: "".into(),
+            parameters: Parameters::AwsAlb(Arc::new(parameters)),
+        };
+        drive(driver.prepare(&request)).unwrap().unwrap()
+    };
+    let backend = |request: &Request| request.target.balancer.access.backend.clone();
+    let shared = prepared(true, json!({}));
+    let Some(Backend::Shared(group)) = backend(&shared) else {
+        panic!("{shared:?}");
+    };
+    assert_eq!(group.nodes, BTreeSet::from(["sg-given-2".into()]));
+    assert!(group.name.starts_with("gw-backends-"), "{}", group.name);
+    assert_eq!(shared.fault, None);
+    for (given, spec) in [(false, json!({})), (true, json!({"manageBackendRules": false}))] {
+        let request = prepared(given, spec);
+        assert_eq!((backend(&request), request.fault), (None, None));
+    }
+    let request = prepared(true, json!({"backendSecurityGroups": ["sg-0123456789abcdef0"]}));
+    assert_eq!(
+        backend(&request),
+        Some(Backend::Given(["sg-0123456789abcdef0".into()].into()))
+    );
+    // Asked for, and nowhere to put rules: the Gateway says so, and serves.
+    let request = prepared(false, json!({"manageBackendRules": true}));
+    assert_eq!(backend(&request), None);
+    let fault = request.fault.unwrap();
+    assert!(
+        fault.message.contains("tag gatewright.dev/nodes=blue"),
+        "{fault:?}"
+    );
 }

@@ -1,16 +1,18 @@
 //! Pods of a Service in a target group of somebody else.
 
-use super::forms::{driver, pod};
-use crate::cloud::{Arn, Health, NewTargetGroup, Tagging, TargetGroups};
+use super::forms::{driver, http, pod, rule, settle};
+use crate::cloud::{Action, Arn, Forward, Health, Kind, NewTargetGroup, RuleSettings, Tagging, TargetGroups};
 use crate::memory::{Connection, Delays, Memory};
 use crate::owner::{BINDING, CLUSTER, GATEWAY, Tags};
+use gatewright_aws_core::alb::rule::Transforms;
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target, TargetAddress, TargetKind,
 };
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    Binding, Bound, BoxFuture, Driver, ErrorKind, Instances, Leave, Ledger, Member, ProviderError, Resource,
+    Binding, Bound, BoxFuture, Driver, ErrorKind, Instance, Instances, Leave, Ledger, Member, Membership,
+    Pool, ProviderError, Resource,
 };
 use gatewright_provider_api::suite::{Injected, drive};
 use std::collections::{BTreeMap, BTreeSet};
@@ -188,6 +190,48 @@ fn only_our_own_targets_come_and_go() {
         (bound.members.len(), place.registered()),
         (0, vec!["200".to_owned()])
     );
+}
+
+/// What pods that wait are told: as soon as a load balancer of somebody else uses the group, and as long as its owner allows it.
+#[test]
+fn a_pod_waits_for_the_load_balancer_that_uses_the_group() {
+    let place = place(TargetKind::Ip, &allowed());
+    let pool = || -> Option<Pool> {
+        let membership = Membership {
+            binding: ObjectName::new("shop", "cart"),
+            service: ObjectName::new("shop", "cart"),
+            group: "theirs".into(),
+        };
+        let driver = driver(&place.memory, 0);
+        drive(driver.bound_pool(&membership)).unwrap().unwrap()
+    };
+    place.run(pods(&[1])).unwrap();
+    assert_eq!(pool(), None, "nothing leads to it: nobody would ever be healthy");
+    let balancer = http(&[("/*", &[("front", 1)])]);
+    settle(&place.memory, &balancer);
+    let (_, wanted) = balancer.listeners.first_key_value().unwrap();
+    let theirs = RuleSettings {
+        conditions: rule("/theirs", wanted.default.clone()).conditions,
+        transforms: Transforms::default(),
+        before: None,
+        action: Action::Forward(Forward {
+            groups: BTreeMap::from([(place.group.clone(), 1)]),
+            stickiness_s: None,
+        }),
+    };
+    place
+        .memory
+        .add_foreign_rule((&balancer.balancer.name, 80), 7, theirs);
+    let found = pool().unwrap();
+    assert_eq!(&*found.name, "theirs");
+    let of = |found: &Pool, last: u8| found.instances.get(&[10, 0, 0, last].into()).copied();
+    assert_eq!(of(&found, 1), Some(Instance::Healthy));
+    assert_eq!(of(&found, 2), None);
+    let connection = Connection(Arc::clone(&place.memory));
+    let key = BTreeSet::from([BINDING.into()]);
+    let removed = connection.remove_tags(Kind::TargetGroup, std::slice::from_ref(&place.group), &key);
+    drive(removed).unwrap().unwrap();
+    assert_eq!(pool(), None, "its owner does not allow it any more");
 }
 
 #[test]

@@ -177,6 +177,7 @@ impl Stages for Growing {
         asks(&mut other, &oidc("second"));
         other.web_acl = Some(web_acl("second"));
         other.shield = true;
+        other.capacity = Some(200);
         other.tags.insert("cost".into(), "7".into());
         // What nobody asks for any more is left as it is: every form asks for it.
         let mut forms = vec![small, large, other, bare()];
@@ -227,9 +228,11 @@ impl Stages for Replaced {
         }
         other.web_acl = Some(web_acl("first"));
         other.shield = true;
+        other.capacity = Some(200);
         let mut public = form("gw-public", Scheme::InternetFacing);
         public.web_acl = Some(web_acl("second"));
         public.shield = true;
+        public.capacity = Some(300);
         vec![internal, other, public]
     }
 }

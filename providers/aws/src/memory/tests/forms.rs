@@ -4,6 +4,7 @@ use crate::alb::{AlbDriver, Request, Settings};
 use crate::cloud::Cloud;
 use crate::memory::{Connection, Delays, Memory};
 use crate::swept::{Ages, Swept};
+use gatewright_aws_core::access::Access;
 use gatewright_aws_core::alb::before::{Before, Login, Oidc};
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, Import, Listener, ListenerTls, MutualAuthentication, Transport, Verification,
@@ -37,9 +38,11 @@ pub fn bare() -> Target {
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
+            ipam_pool: None,
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),
+            access: Access::default(),
             attributes: BTreeMap::new(),
         },
         listeners: BTreeMap::new(),
@@ -47,6 +50,7 @@ pub fn bare() -> Target {
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: None,
         certificates: BTreeMap::new(),
         trust_stores: BTreeMap::new(),
         tags: BTreeMap::new(),
@@ -105,10 +109,7 @@ pub fn add_listener(target: &mut Target, port: u16, rules: &[(&str, &[(&str, u16
 }
 
 pub fn fixed(status: u16) -> Action {
-    Action::Fixed(FixedResponse {
-        status,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(status))
 }
 
 pub fn forward(target: &mut Target, path: &str, backends: &[(&str, u16)]) -> Rule {

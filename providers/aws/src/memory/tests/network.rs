@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A load balancer without listeners.
-fn net() -> Target {
+pub fn net() -> Target {
     let mut target = bare();
     target.balancer.kind = BalancerKind::Network;
     target.balancer.name = "gw-net".into();
@@ -38,7 +38,7 @@ fn net() -> Target {
 }
 
 /// With a listener that forwards to these backends.
-fn with(mut target: Target, port: u16, transport: Transport, backends: &[(&str, u16)]) -> Target {
+pub fn with(mut target: Target, port: u16, transport: Transport, backends: &[(&str, u16)]) -> Target {
     let protocol = transport.protocol(false);
     let mut groups = BTreeMap::new();
     for (backend, weight) in backends {
@@ -103,7 +103,7 @@ fn guarded(mut target: Target) -> Target {
     target
 }
 
-fn address(number: u8) -> StaticAddress {
+pub fn address(number: u8) -> StaticAddress {
     StaticAddress {
         ip: [203, 0, 113, number].into(),
         allocation: Some(format!("eipalloc-{number}").into()),
@@ -111,7 +111,7 @@ fn address(number: u8) -> StaticAddress {
 }
 
 /// The zones with these addresses.
-fn standing(mut target: Target, at: &[(&str, u8)]) -> Target {
+pub fn standing(mut target: Target, at: &[(&str, u8)]) -> Target {
     target.balancer.scheme = Scheme::InternetFacing;
     target.balancer.name = "gw-net-public".into();
     target.balancer.subnets = at.iter().map(|(zone, _)| subnet(zone)).collect();
@@ -122,7 +122,7 @@ fn standing(mut target: Target, at: &[(&str, u8)]) -> Target {
     target
 }
 
-fn driver(memory: &Arc<Memory>) -> ElbDriver<Connection> {
+pub fn driver(memory: &Arc<Memory>) -> ElbDriver<Connection> {
     let settings = Settings {
         cluster: "blue".into(),
         vpc: Some("vpc-1".into()),
@@ -247,7 +247,11 @@ impl Stages for Replaced {
         quic.balancer.name = "gw-net-quic".into();
         quic.balancer.security_groups = SecurityGroups::Given(BTreeSet::new());
         let quic = with(quic, 443, Transport::TcpQuic, &[("web", 1)]);
-        vec![application, network, public, quic]
+        // With the same addresses: they go over.
+        let mut again = standing(net(), &[("a", 1), ("b", 2)]);
+        again.balancer.name = "gw-net-again".into();
+        let again = with(again, 80, Transport::Tcp, &[("a", 1)]);
+        vec![application, network, public, again, quic]
     }
 }
 

@@ -16,6 +16,7 @@ fn foreign(path: &str) -> RuleSettings {
         before: None,
         action: Action::Fixed(FixedResponse {
             status: 403,
+            content_type: "text/html".into(),
             body: "theirs".into(),
         }),
     }
@@ -132,11 +133,18 @@ fn a_new_secret_of_a_client_is_written_once_and_shown_nowhere() {
     let driver = driver(&memory, 0);
     let observed = drive(driver.observe(&target.gateway)).unwrap().unwrap();
     let plan = driver.plan(Some(&target), &observed);
-    let shown = format!("{plan:?} {outcome:?} {:?}", memory.contents());
-    assert!(
-        shown.contains("client secret, by its hash") && !shown.contains("hidden"),
-        "{shown}"
-    );
+    let changes = plan.changes.iter().cloned();
+    let changes: Vec<_> = changes
+        .map(gatewright_provider_api::contract::Change::without_step)
+        .collect();
+    // What `gatewright plan --output json` and the admin endpoint tell.
+    let told = serde_json::to_string(&changes).unwrap();
+    for shown in [format!("{plan:?} {outcome:?} {:?}", memory.contents()), told] {
+        assert!(
+            shown.contains("client secret, by its hash") && !shown.contains("hidden"),
+            "{shown}"
+        );
+    }
     assert_eq!(writes(&memory, &target), ["ModifyRule", "AddTags"]);
     assert_eq!(writes(&memory, &target), Vec::<&str>::new());
     // Nobody is asked any more.

@@ -151,10 +151,7 @@ fn rule() -> impl Strategy<Value = Rule> {
             },
             before: None,
             transforms: Transforms::default(),
-            action: Action::Fixed(FixedResponse {
-                status: 200 + status,
-                body: "".into(),
-            }),
+            action: Action::Fixed(FixedResponse::bare(200 + status)),
             parts: Vec::new(),
         },
     )
@@ -251,10 +248,7 @@ fn exact(host: &str, path: &str, status: u16) -> Rule {
         },
         before: None,
         transforms: Transforms::default(),
-        action: Action::Fixed(FixedResponse {
-            status,
-            body: "".into(),
-        }),
+        action: Action::Fixed(FixedResponse::bare(status)),
         parts: Vec::new(),
     }
 }

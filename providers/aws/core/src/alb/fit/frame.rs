@@ -4,10 +4,10 @@
 //! precedence, GEP-1713), lower ports before higher ones. A port that is left out is not listened on; a certificate that
 //! is left out hurts the hostnames that it is for: their clients are shown the port's default one.
 
-use super::{CERTIFICATES, LISTENERS};
+use super::{CERTIFICATES, LISTENERS, others_ports};
 use crate::alb::Target;
 use crate::alb::listener::CertificateId;
-use crate::limits::AlbLimits;
+use crate::limits::{AlbLimits, Taken};
 use crate::network::SecurityGroups;
 use crate::trust_store::TrustStoreId;
 use gatewright_model::LoadBalancer;
@@ -25,10 +25,10 @@ const INSTEAD: &str =
 pub(super) fn trim(
     mut target: Target,
     balancer: &LoadBalancer,
-    limits: &AlbLimits,
+    (limits, taken): (&AlbLimits, &Taken),
 ) -> (Target, Vec<Unsupported>) {
     let mut left_out = Vec::new();
-    listeners(&mut target, balancer, limits, &mut left_out);
+    listeners(&mut target, balancer, (limits, taken), &mut left_out);
     certificates(&mut target, balancer, limits, &mut left_out);
     let stores: BTreeSet<TrustStoreId> = target
         .listeners
@@ -52,11 +52,17 @@ fn in_precedence(balancer: &LoadBalancer) -> Vec<&Listener> {
 fn listeners(
     target: &mut Target,
     balancer: &LoadBalancer,
-    limits: &AlbLimits,
+    (limits, taken): (&AlbLimits, &Taken),
     left_out: &mut Vec<Unsupported>,
 ) {
-    let most = usize::try_from(limits.listeners).unwrap_or(usize::MAX);
+    let quota = limits.listeners;
+    let others = others_ports(target, taken).count();
+    let most = usize::try_from(quota).map_or(usize::MAX, |quota| quota.saturating_sub(others));
     let needed = target.listeners.len();
+    let have = match others {
+        0 => String::new(),
+        others => format!("others have {others} of it, "),
+    };
     if needed <= most {
         return;
     }
@@ -70,14 +76,16 @@ fn listeners(
             continue;
         }
         let why = format!(
-            "the quota \"{LISTENERS}\" is {most}, the Gateway needs {needed}; its own listeners come first, then lower \
+            "the quota \"{LISTENERS}\" is {quota}, {have}the Gateway needs {needed}; its own listeners come first, then lower \
              ports; the port is not served"
         );
         left_out.push(refusal(listener, ".port", why));
     }
     target.listeners.retain(|port, _| kept.contains(port));
     if let SecurityGroups::Managed(group) = &mut target.balancer.security_groups {
-        group.ingress.retain(|ingress| kept.contains(&ingress.port));
+        group
+            .ingress
+            .retain(|ingress| ingress.is_too_long() || kept.contains(&ingress.port));
     }
 }
 

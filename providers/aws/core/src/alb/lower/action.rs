@@ -46,11 +46,26 @@ pub(super) fn lower(
     let kind = route.kind;
     let mut verdict = Verdict::Served;
     let mut before = None;
+    let mut fixed = None;
+    let mut own = None;
+    let mut query = None;
     match extension::of(route, rule, on) {
         // The rule's fault is for those who do not know what it names.
         Some(settings) => {
             let object = format!("{} {}", kind.as_str(), route.object);
             (verdict, before) = extension::before(settings, &object, on, report);
+            if let Some((fits, answer)) = extension::answer(settings, rule, place, report) {
+                verdict = verdict.and(fits);
+                fixed = Some(answer);
+            }
+            if let Some((fits, rewrites)) = extension::rewrites(settings, rule, place, report) {
+                verdict = verdict.and(fits);
+                own = Some(rewrites);
+            }
+            if let Some((fits, found)) = extension::redirect_query(settings, rule, place, report) {
+                verdict = verdict.and(fits);
+                query = Some(found);
+            }
         }
         None if rule.fault.is_some() => return Some(Done::failure()),
         None => {}
@@ -77,6 +92,13 @@ pub(super) fn lower(
             verdict = verdict.and(report.uses(Feature::BackendFilters, &place));
         }
     }
+    if let Some(answer) = fixed {
+        return (!verdict.is_refused()).then(|| Done {
+            before,
+            transforms: Transforms::default(),
+            action: Action::Fixed(answer.clone()),
+        });
+    }
     if let Some((wanted, place)) = &answer {
         // For every match of the rule: all or none of them are served.
         let found = rule
@@ -86,7 +108,10 @@ pub(super) fn lower(
         if found.filter(Option::is_none).count() > 0 || verdict.is_refused() {
             return None;
         }
-        let found = redirect::action(wanted, on.origin, matched, place, report)?;
+        let mut found = redirect::action(wanted, on.origin, matched, place, report)?;
+        if let Some(query) = query {
+            found.query.clone_from(query);
+        }
         return Some(Done {
             before,
             transforms: Transforms::default(),
@@ -94,7 +119,7 @@ pub(super) fn lower(
         });
     }
     let transforms = match &changes {
-        None => Some(Transforms::default()),
+        None => Some(own.unwrap_or_default()),
         Some((wanted, place)) => rewrite::transforms(wanted, matched, place, report),
     };
     let action = forward::action(rule, route, on, groups, (place, report));

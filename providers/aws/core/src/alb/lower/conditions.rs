@@ -13,6 +13,7 @@ use gatewright_model::key::RouteKind;
 use gatewright_model::path::canonical_value;
 use gatewright_model::route::{HeaderMatch, HttpMatch, PathMatch, QueryMatch, ValueMatch};
 use gatewright_provider_api::Feature;
+use gatewright_provider_api::mapping::words::HOST_BY_EXPRESSION;
 use gatewright_provider_api::support::USE_SOFTWARE;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -81,7 +82,13 @@ impl Wanted<'_> {
             ..Conditions::default()
         };
         match literal::host(self.host) {
-            Ok(host) => found.host = host,
+            Ok(host) => {
+                if matches!(host, Some(Values::Regex(_))) {
+                    let difference = format!("hostname {}: {HOST_BY_EXPRESSION}", self.host);
+                    verdict = report.approximate(place, &difference);
+                }
+                found.host = host;
+            }
             Err(why) => {
                 let why = format!("hostname {}: {why}", self.host);
                 verdict = report.refuse(place, &why, "use a shorter hostname");

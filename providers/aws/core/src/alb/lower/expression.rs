@@ -14,8 +14,8 @@ use regex_syntax::ast::{self, AssertionKind, Ast, ClassSetItem, GroupKind, Liter
 /// Deepest nesting, as in [`gatewright_model::pattern`].
 const MAX_NESTING: u32 = 64;
 
-/// An expression that matches the whole value, as routes' do; an ALB's matches anywhere unless anchored.
-pub(super) fn anchored(source: &str) -> Result<Str, Refusal> {
+/// An expression that an ALB and the dialect of routes read in the same way.
+pub(super) fn readable(source: &str) -> Result<Ast, Refusal> {
     if let Some(found) = source.chars().find(|found| !matches!(found, ' '..='~')) {
         return Err(format!(
             "the regular expression holds {found:?}; ASCII is accepted"
@@ -31,6 +31,12 @@ pub(super) fn anchored(source: &str) -> Result<Str, Refusal> {
         format!("the regular expression cannot be used: {what}")
     })?;
     ast::visit(&tree, Dialect)?;
+    Ok(tree)
+}
+
+/// An expression that matches the whole value, as routes' do; an ALB's matches anywhere unless anchored.
+pub(super) fn anchored(source: &str) -> Result<Str, Refusal> {
+    let tree = readable(source)?;
     let assertion = |part: Option<&Ast>| match part {
         Some(Ast::Assertion(found)) => Some(found.kind.clone()),
         _ => None,

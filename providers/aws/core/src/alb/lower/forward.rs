@@ -77,6 +77,9 @@ pub(super) fn action(
                 continue;
             }
         };
+        if groups::settings(&backend.key, &on.context).tls {
+            verdict = verdict.and(report.approximate(&place, UNVERIFIED));
+        }
         let sticky_s = match (own_session, &backend.session_persistence) {
             (Some(seconds), _) => Some(seconds),
             (None, Some(wanted)) => match session::seconds(wanted, &place, report) {
@@ -129,6 +132,7 @@ pub(super) fn action(
         }
         if let Some(backend) = backend(share, on)
             && let Ok(version) = fit(backend, kind, on)
+            && !(groups::settings(&backend.key, &on.context).tls && report.is_strict())
             && (own_session.is_some() || backend.session_persistence.is_none())
         {
             let way = Way {
@@ -159,6 +163,10 @@ fn fit(backend: &Backend, kind: RouteKind, on: &On<'_>) -> Result<ProtocolVersio
     groups::check(backend, &on.context)?;
     groups::version(kind, backend, on)
 }
+
+/// "The load balancer does not validate these certificates" (load-balancer-target-groups.html).
+const UNVERIFIED: &str =
+    "protocol HTTPS: the certificate of a target is not verified, whoever has its address is talked to";
 
 /// What to do instead about a backend that a Service stands for.
 const OTHER_PARAMETERS: &str = "change the parameters of the load balancer or its target groups";

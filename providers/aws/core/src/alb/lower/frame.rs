@@ -2,12 +2,19 @@
 
 use super::context::Context;
 use super::report::{Consequence, Place, Report};
+use super::unheeded;
+use super::{groups, misfits};
 use crate::Str;
+use crate::access::access;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
-use crate::network::{BalancerKind, Ingress, IpAddressType, ManagedGroup, SecurityGroups, Subnet};
+use crate::network::{
+    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet, TOO_LONG,
+};
 use crate::tags;
+use gatewright_model::key::BackendKey;
 use gatewright_provider_api::Feature;
+use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports what the Gateway as a whole asks for.
@@ -25,7 +32,24 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    // "IPAM IP address pools" of application-load-balancers.html are of public IPv4 addresses.
+    if pool(context.settings).is_none() && context.settings.ipam_pool.is_some() {
+        let why = "ipamPool: the load balancer has no public IPv4 addresses";
+        let instead =
+            "set scheme to InternetFacing and ipAddressType to Ipv4 or Dualstack, or leave ipamPool out";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
+    own_groups(
+        context.settings,
+        report,
+        &place("spec.infrastructure.parametersRef"),
+    );
+    unheeded::review(balancer, TLS_OPTIONS, report);
+    unheeded::overruled(balancer, &context.settings.overruled, report);
+    let zonal = |key: &BackendKey| unheeded::zonal(groups::settings(key, context)) == Some(true);
+    unheeded::distribution(balancer, zonal, NEARNESS, report);
+    misfits::review(context, report);
     // "Subnets from at least two Availability Zones"
     // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html).
     let zones: BTreeSet<&Str> = context
@@ -41,6 +65,21 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         );
         let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), &why, instead);
+    }
+}
+
+/// Settings of the group that is managed, where there is none: those of a class and of a Gateway can come together so.
+pub(crate) fn own_groups(settings: &Settings, report: &mut Report, place: &Place) {
+    if settings.security_groups.is_none() {
+        return;
+    }
+    let set = [
+        ("access.prefixLists", !settings.access.prefix_lists.is_empty()),
+        ("access.pathMtuDiscovery", settings.access.path_mtu),
+    ];
+    for (name, _) in set.into_iter().filter(|(_, set)| *set) {
+        let why = format!("{name}: whom groups of yours let in is up to them");
+        let _ = report.refuse(place, &why, "leave it out, or leave securityGroups out");
     }
 }
 
@@ -67,10 +106,16 @@ fn only_network(context: &Context<'_>, report: &mut Report, place: &Place) {
             "gateway",
             settings.ports.values().any(|port| port.gateway.is_some()),
         ),
+        ("access.withoutSecurityGroups", settings.access.without),
+        (
+            "access.enforceOnPrivateLink",
+            settings.access.private_link.is_some(),
+        ),
         (
             "preserveClientIp",
             targets().any(|targets| targets.client_ip.is_some()),
         ),
+        ("elasticIpTags", !settings.elastic_tags.is_empty()),
         (
             "proxyProtocol",
             targets().any(|targets| targets.proxy_protocol.is_some()),
@@ -91,23 +136,37 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
         name,
         ..
     } = context;
+    let security_groups = match &settings.security_groups {
+        Some(given) => SecurityGroups::Given(given.clone()),
+        None => SecurityGroups::Managed(ManagedGroup {
+            name: Str::clone(name),
+            ingress: ingress(settings, ports.map(|port| ("tcp", port))),
+        }),
+    };
     Balancer {
         name: Str::clone(name),
         kind: BalancerKind::Application,
         scheme: settings.scheme,
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
+        ipam_pool: pool(settings),
         subnets: surroundings.subnets.clone(),
         addresses: BTreeMap::new(),
-        security_groups: match &settings.security_groups {
-            Some(given) => SecurityGroups::Given(given.clone()),
-            None => SecurityGroups::Managed(ManagedGroup {
-                name: Str::clone(name),
-                ingress: ingress(context.settings, ports.map(|port| ("tcp", port))),
-            }),
-        },
+        access: access(
+            &settings.access,
+            (&settings.cluster, &surroundings.vpc),
+            (&security_groups, &surroundings.node_groups),
+        ),
+        security_groups,
         attributes: attributes(&settings.attributes),
     }
+}
+
+/// The pool of its public IPv4 addresses, where it has any.
+fn pool(settings: &Settings) -> Option<Str> {
+    let public = settings.scheme == Scheme::InternetFacing
+        && settings.ip_address_type != IpAddressType::DualstackWithoutPublicIpv4;
+    settings.ipam_pool.clone().filter(|_| public)
 }
 
 /// Targets get the host as it came unless users want it otherwise: a route that names no rewrite changes nothing. Without
@@ -130,9 +189,11 @@ pub(crate) fn ingress<'p>(
         .iter()
         .map(|net| net.trunc().to_string().into())
         .collect();
+    sources.extend(settings.access.prefix_lists.iter().cloned());
+    let ipv6 = settings.ip_address_type != IpAddressType::Ipv4;
     if sources.is_empty() {
         sources.push("0.0.0.0/0".into());
-        if settings.ip_address_type != IpAddressType::Ipv4 {
+        if ipv6 {
             sources.push("::/0".into());
         }
     }
@@ -144,7 +205,23 @@ pub(crate) fn ingress<'p>(
             source: source.clone(),
         })
     };
-    ports.flat_map(of_port).collect()
+    let mut ingress: BTreeSet<Ingress> = ports.flat_map(of_port).collect();
+    if settings.access.path_mtu {
+        for source in &sources {
+            // A list holds networks of one family, and does not tell here which.
+            let list = source.starts_with("pl-");
+            for (protocol, of_family) in TOO_LONG.into_iter().zip([false, true]) {
+                if source.contains(':') == of_family || (list && (ipv6 || !of_family)) {
+                    ingress.insert(Ingress {
+                        protocol: protocol.into(),
+                        port: 0,
+                        source: source.clone(),
+                    });
+                }
+            }
+        }
+    }
+    ingress
 }
 
 /// Tags that users ask for: those of the parameters, and the labels of the Gateway's `infrastructure`, which win.

@@ -157,6 +157,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
     let settings = settings(&backend.key, context);
     let TargetSettings {
         kind,
+        tls,
         node_labels: _,
         health,
         attributes,
@@ -168,6 +169,10 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
     if health.protocol.as_deref() == Some("TCP") {
         health.protocol = None;
     }
+    // AWS's default is HTTP, which a server that speaks TLS alone does not answer.
+    if *tls && health.protocol.is_none() {
+        health.protocol = Some("HTTPS".into());
+    }
     if way.version == ProtocolVersion::Grpc && !context.settings.services.contains_key(&backend.key.object) {
         // Paths and codes of HTTP mean nothing to a gRPC server: those of all groups are for HTTP.
         health.path = None;
@@ -178,7 +183,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
         attributes.extend(stickiness(seconds));
     }
     let fixed = Fixed {
-        protocol: "HTTP".into(),
+        protocol: if *tls { "HTTPS" } else { "HTTP" }.into(),
         version: Some(way.version),
         port: backend.key.port,
         kind: *kind,

@@ -8,14 +8,15 @@ use super::groups::Groups;
 use super::ports::{Member, Port, overlap, place};
 use super::redirect::Origin;
 use super::report::{Consequence, Place, Report, Verdict};
-use super::{Waits, answer, tls};
+use super::{Waits, answer, misfits, tls};
 use crate::alb::listener::{Certificate, CertificateId, Listener, Transport};
-use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms};
+use crate::alb::rule::{Conditions, Origin as From, Rule, Transforms, Values};
 use crate::alb::settings::PortSettings;
 use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::hostname::HostPattern;
 use gatewright_model::listener;
 use gatewright_model::precedence::{Ranked, ranked};
+use gatewright_provider_api::mapping::words::HOST_BY_EXPRESSION;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that several listeners share.
@@ -36,6 +37,14 @@ pub(crate) fn lower(port: &Port<'_>, context: &Context<'_>, shared: &mut Shared<
     let tls = if port.https {
         Some(tls::tls(port, settings, context, shared)?)
     } else {
+        let mut verdict = Verdict::Served;
+        for member in &port.listeners {
+            let of_member = misfits::unchecked(member.listener, context.settings, shared.report);
+            verdict = verdict.and(of_member);
+        }
+        if verdict.is_refused() {
+            return None;
+        }
         None
     };
     let on = On {
@@ -76,17 +85,23 @@ impl Rules {
 
     /// A rule that answers every request for a listener's hosts.
     fn guard(&mut self, of: &listener::Listener, status: u16, report: &mut Report) {
+        let place = place(of, Consequence::Ignored);
         match of_host(&of.hostname) {
-            Ok(conditions) => self.push(Rule {
-                origins: BTreeSet::new(),
-                conditions,
-                before: None,
-                transforms: Transforms::default(),
-                action: answer(status),
-                parts: Vec::new(),
-            }),
+            Ok(conditions) => {
+                if matches!(conditions.host, Some(Values::Regex(_))) {
+                    // It stays in any case: without it hosts of the listener fall to others.
+                    report.note(&place.at(".hostname"), HOST_BY_EXPRESSION);
+                }
+                self.push(Rule {
+                    origins: BTreeSet::new(),
+                    conditions,
+                    before: None,
+                    transforms: Transforms::default(),
+                    action: answer(status),
+                    parts: Vec::new(),
+                });
+            }
             Err(why) => {
-                let place = place(of, Consequence::Ignored);
                 let why = format!("{why}: less specific listeners of its port serve what its routes do not");
                 let _ = report.refuse(&place.at(".hostname"), &why, "use a shorter hostname");
             }

@@ -26,6 +26,7 @@ mod given;
 pub(crate) mod groups;
 pub(crate) mod listener;
 mod literal;
+pub(crate) mod misfits;
 mod paths;
 pub(crate) mod ports;
 mod redirect;
@@ -33,6 +34,7 @@ pub(crate) mod report;
 mod rewrite;
 mod session;
 pub(crate) mod tls;
+pub(crate) mod unheeded;
 pub(crate) mod weights;
 
 pub use tls::needs_certificates;
@@ -136,6 +138,7 @@ pub fn lower_and_wait(
         given_groups,
         web_acl: settings.web_acl.clone(),
         shield: settings.shield,
+        capacity: settings.capacity,
         certificates,
         trust_stores,
     };
@@ -148,10 +151,7 @@ pub fn lower_and_wait(
 
 /// A response of the load balancer's own, without a body: what it could say is in the conditions of the route.
 fn answer(status: u16) -> Action {
-    Action::Fixed(FixedResponse {
-        status,
-        body: "".into(),
-    })
+    Action::Fixed(FixedResponse::bare(status))
 }
 
 /// What requests get that nothing can serve (Gateway API v1.7.0, `HTTPRouteRule.backendRefs`).

@@ -139,6 +139,11 @@ impl Report {
         }
     }
 
+    /// Whether users refuse differences.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.approximations == Approximations::Refuse
+    }
+
     /// Something that is served with a difference, unless users refuse that.
     pub(crate) fn approximate(&mut self, place: &Place, difference: &str) -> Verdict {
         match self.approximations {
@@ -152,6 +157,11 @@ impl Report {
                 "accept the difference by leaving `strict` off in the load balancer's parameters",
             ),
         }
+    }
+
+    /// Something that is served with a difference whatever users say, as refusing it would do harm.
+    pub(crate) fn note(&mut self, place: &Place, difference: &str) {
+        self.insert(place, difference.to_owned(), "", true);
     }
 
     /// Something that is not served.

@@ -3,15 +3,17 @@
 use super::Context;
 use crate::Str;
 use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::lower::unheeded;
 use crate::lattice::settings::{Association, Settings};
 use crate::lattice::{Network, VpcAssociation, names};
 use crate::tags;
 use gatewright_model::LoadBalancer;
 use gatewright_provider_api::Feature;
+use gatewright_provider_api::mapping::words::{NEARNESS_OF_LATTICE, TLS_OPTIONS_OF_LATTICE};
 use std::collections::BTreeMap;
 
 /// Reports what the Gateway as a whole asks for.
-pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
+pub(super) fn review(balancer: &LoadBalancer, settings: &Settings, report: &mut Report) {
     let gateway = format!("Gateway {}", balancer.gateway);
     let place = |field: &str| Place::new(&gateway, field, Consequence::Ignored);
     if balancer.addresses.iter().any(|address| address.value.is_some()) {
@@ -23,6 +25,15 @@ pub(super) fn review(balancer: &LoadBalancer, report: &mut Report) {
     if balancer.backend_client_certificate.is_some() {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
+    }
+    unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
+    unheeded::overruled(balancer, &settings.overruled, report);
+    unheeded::distribution(balancer, |_| false, NEARNESS_OF_LATTICE, report);
+    // `API_CreateTargetGroup` of VPC Lattice: its configuration has a health check and no attributes.
+    for (object, field) in &settings.unfit {
+        let place = Place::new(object, field, Consequence::Ignored);
+        let why = "found a setting of load balancers, accepted is healthCheck: target groups of VPC Lattice have no other";
+        let _ = report.refuse(&place, why, "leave it out");
     }
 }
 
@@ -74,4 +85,37 @@ pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, 
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatewright_model::key::ObjectName;
+    use gatewright_provider_api::Provider;
+
+    #[test]
+    fn settings_of_load_balancers_are_told_where_they_are_set() {
+        let gateway = ObjectName::new("shop", "public");
+        let balancer = LoadBalancer::bare(gateway, "lattice", "gatewright.dev/aws-lattice");
+        let mut settings = Settings::new("blue");
+        let field = "AwsTargetGroupParameters attributes";
+        settings.unfit.insert(("Service shop/web".into(), field.into()));
+        settings.overruled.insert("serviceNetwork".into());
+        let mut report = Report::of(Provider::AwsLattice, settings.approximations);
+        review(&balancer, &settings, &mut report);
+        let items = report.into_items();
+        let [overruled, item] = items.as_slice() else {
+            panic!("{items:?}");
+        };
+        assert!(
+            overruled.field.ends_with(" serviceNetwork")
+                && overruled.why.contains("GatewayClass lattice win"),
+            "{overruled}"
+        );
+        assert_eq!((&*item.object, &*item.field), ("Service shop/web", field));
+        assert!(
+            !item.approximated && item.why.contains("accepted is healthCheck"),
+            "{item}"
+        );
+    }
 }

@@ -50,7 +50,7 @@ struct Shared {
 /// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
 pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surroundings) -> Lowered<Target> {
     let mut report = Report::of(Provider::AwsLattice, settings.approximations);
-    frame::review(balancer, &mut report);
+    frame::review(balancer, settings, &mut report);
     let members = listeners::members(balancer, &mut report);
     let context = Context {
         balancer,

@@ -1,4 +1,4 @@
-//! Addresses that the load balancer keeps (`spec.addresses`).
+//! Addresses that the load balancer keeps (`spec.addresses`, or Elastic IP addresses by their tags).
 //!
 //! "You can specify one Elastic IP address per subnet if you need static IP addresses for your internet-facing load
 //! balancer. For internal load balancers, you can specify one private IP address per subnet from the IPv4 range of the
@@ -9,6 +9,7 @@ use super::Context;
 use crate::Str;
 use crate::alb::lower::report::{Consequence, Place, Report};
 use crate::network::{Scheme, StaticAddress, Subnet};
+use crate::nlb::settings::Tagged;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -55,11 +56,65 @@ pub(super) fn stand(context: &Context<'_>, report: &mut Report) -> Stand {
             }
         }
     }
+    if asked.is_empty() && !context.plain.settings.elastic_tags.is_empty() {
+        addresses = tagged(context, &gateway, report);
+    }
     let kept = |subnet: &&Subnet| addresses.is_empty() || addresses.contains_key(&subnet.id);
     Stand {
         subnets: subnets.iter().filter(kept).cloned().collect(),
         addresses,
     }
+}
+
+/// Elastic IP addresses by their tags: each stays where the load balancer has it already, then the free ones follow, the lowest
+/// allocation first.
+fn tagged(context: &Context<'_>, gateway: &str, report: &mut Report) -> BTreeMap<Str, StaticAddress> {
+    let place = Place::new(gateway, "spec.infrastructure.parametersRef", Consequence::Ignored);
+    let subnets = &context.surroundings.place.subnets;
+    if context.plain.settings.scheme == Scheme::Internal {
+        let why = "elasticIpTags: an internal load balancer has no Elastic IP addresses";
+        let _ = report.refuse(
+            &place,
+            why,
+            "set scheme to InternetFacing, or leave elasticIpTags out",
+        );
+        return BTreeMap::new();
+    }
+    let own = |(ip, found): (&IpAddr, &Tagged)| StaticAddress {
+        ip: *ip,
+        allocation: Some(found.allocation.clone()),
+    };
+    let all = &context.surroundings.tagged;
+    let mut chosen: BTreeMap<Str, StaticAddress> = BTreeMap::new();
+    for found in all {
+        if let Some(at) = &found.1.at
+            && subnets.iter().any(|subnet| subnet.id == *at)
+        {
+            chosen.entry(at.clone()).or_insert_with(|| own(found));
+        }
+    }
+    let taken: BTreeSet<IpAddr> = chosen.values().map(|address| address.ip).collect();
+    let mut free: Vec<(&IpAddr, &Tagged)> = all.iter().filter(|(ip, _)| !taken.contains(*ip)).collect();
+    free.sort_by_key(|(_, found)| &found.allocation);
+    let mut free = free.into_iter();
+    for subnet in subnets {
+        if !chosen.contains_key(&subnet.id)
+            && let Some(found) = free.next()
+        {
+            chosen.insert(subnet.id.clone(), own(found));
+        }
+    }
+    if chosen.len() < subnets.len() {
+        let why = format!(
+            "elasticIpTags: {} Elastic IP addresses with these tags are free or the load balancer's, and there are subnets in {} \
+             zones: it stands in as many zones as it has addresses",
+            chosen.len(),
+            subnets.len()
+        );
+        let instead = "tag one address for each zone, or name fewer subnets";
+        let _ = report.refuse(&place, &why, instead);
+    }
+    chosen
 }
 
 /// Which of the free subnets gets an address, by position, and its allocation.

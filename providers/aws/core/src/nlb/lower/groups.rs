@@ -7,6 +7,7 @@ use crate::Str;
 use crate::alb::lower::groups as shared;
 use crate::alb::settings::{Family, TargetSettings};
 use crate::names;
+use crate::nlb::settings::Behind;
 use crate::target_group::{
     Fixed, HealthCheck, Target, TargetAddress, TargetGroup, TargetGroupId, TargetKind,
 };
@@ -40,7 +41,7 @@ impl Groups {
     /// balancer, of protocol TCP, with a listener on the port of the group.
     pub(super) fn of_gateway(
         &mut self,
-        (gateway, arn): (&ObjectName, &Str),
+        (gateway, behind): (&ObjectName, &Behind),
         port: u16,
         context: &Context<'_>,
     ) -> TargetGroupId {
@@ -54,7 +55,7 @@ impl Groups {
                 ipv6: false,
             };
             let target = Target {
-                id: TargetAddress::Id(arn.clone()),
+                id: TargetAddress::Id(behind.arn.clone()),
                 port,
                 zone: None,
                 quic_server: None,
@@ -62,12 +63,7 @@ impl Groups {
             TargetGroup {
                 name: names::target_group(context.plain.name, &id, None, &fixed),
                 fixed,
-                // Whatever a load balancer answers, it serves: without a route 404 is its answer.
-                health: HealthCheck {
-                    codes: Some("200-499".into()),
-                    protocol: Some("HTTP".into()),
-                    ..HealthCheck::default()
-                },
+                health: of_balancer(&context.plain.settings.targets.health, behind),
                 attributes: BTreeMap::new(),
                 targets: BTreeSet::from([target]),
             }
@@ -133,6 +129,21 @@ fn group(
         attributes: attributes(settings, protocol),
         targets,
     }
+}
+
+/// The health of an Application Load Balancer, as parameters have it. Whatever it answers, it serves: without a route 404 is
+/// its answer. "The supported health check protocols are HTTP and HTTPS" (application-load-balancer-target.html).
+fn of_balancer(given: &HealthCheck, behind: &Behind) -> HealthCheck {
+    let mut health = given.clone();
+    if health
+        .protocol
+        .as_deref()
+        .is_none_or(|protocol| protocol == "TCP")
+    {
+        health.protocol = Some(if behind.https { "HTTPS" } else { "HTTP" }.into());
+    }
+    health.codes = health.codes.or_else(|| Some("200-499".into()));
+    health
 }
 
 /// A path is asked for by HTTP; without one AWS's default for these protocols is a connection.

@@ -8,13 +8,13 @@ use crate::alb::listener::{Certificate, CertificateId, Listener, ListenerTls, Tr
 use crate::alb::lower::groups::Groups as AlbGroups;
 use crate::alb::lower::listener::Shared;
 use crate::alb::lower::ports::{Member, Port as AlbPort, place};
-use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::lower::report::{Consequence, Report};
 use crate::alb::lower::{Waits, tls as shared};
 use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::{ClientCertificates, Datagrams, PortSettings};
 use crate::network::IpAddressType;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::support::USE_SOFTWARE;
+use gatewright_model::listener as model;
 use std::collections::BTreeMap;
 
 /// What listeners share.
@@ -30,8 +30,10 @@ pub(super) struct Making<'r> {
 /// The listener of a port; none when nothing is behind it, or when it cannot be, which is reported.
 pub(super) fn lower(port: &Port<'_>, context: &Context<'_>, making: &mut Making<'_>) -> Option<Listener> {
     let settings = context.plain.settings.ports.get(&port.number);
-    if let Some(gateway) = settings.and_then(|settings| settings.gateway.as_ref()) {
-        return to_gateway(port, gateway, context, making);
+    if let Some(gateway) = settings.and_then(|settings| settings.gateway.as_ref())
+        && let Some(listener) = port.plain
+    {
+        return to_gateway((port, listener), gateway, context, making);
     }
     let mut connections = wanted(port.connections.as_ref(), context, making);
     let mut datagrams = wanted(port.datagrams.as_ref(), context, making);
@@ -104,7 +106,7 @@ pub(super) fn lower(port: &Port<'_>, context: &Context<'_>, making: &mut Making<
 
 /// A port whose connections go to the Application Load Balancer of another Gateway.
 fn to_gateway(
-    port: &Port<'_>,
+    (port, listener): (&Port<'_>, &model::Listener),
     gateway: &ObjectName,
     context: &Context<'_>,
     making: &mut Making<'_>,
@@ -113,8 +115,8 @@ fn to_gateway(
         let why = format!("connections of port {} go to Gateway {gateway}", port.number);
         making.losses.lose(&side.route.key, why);
     }
-    let listener = port.plain?;
-    let Some(arn) = context.surroundings.gateways.get(gateway) else {
+    let key = (gateway.clone(), port.number);
+    let Some(behind) = context.surroundings.gateways.get(&key) else {
         let place = place(listener, Consequence::ListenerLeftOut).at(".port");
         let why = format!(
             "Gateway {gateway} has no Application Load Balancer with a listener on port {}",
@@ -127,7 +129,7 @@ fn to_gateway(
         );
         return None;
     };
-    let id = making.groups.of_gateway((gateway, arn), port.number, context);
+    let id = making.groups.of_gateway((gateway, behind), port.number, context);
     let settings = context.plain.settings.ports.get(&port.number);
     Some(Listener {
         port: port.number,
@@ -205,18 +207,7 @@ fn tls(
     context: &Context<'_>,
     making: &mut Making<'_>,
 ) -> Option<ListenerTls> {
-    if settings.clients != ClientCertificates::Off {
-        let gateway = format!("Gateway {}", context.plain.balancer.gateway);
-        let place = Place::new(
-            &gateway,
-            "spec.infrastructure.parametersRef",
-            Consequence::Ignored,
-        );
-        let why = format!(
-            "mutualTls of port {port}: a Network Load Balancer does not ask clients for certificates"
-        );
-        let _ = making.report.refuse(&place, &why, USE_SOFTWARE);
-    }
+    // What the parameters want of clients was looked at with the port.
     let settings = PortSettings {
         clients: ClientCertificates::Off,
         ..settings.clone()

@@ -13,11 +13,15 @@ mod ports;
 
 use super::settings::Surroundings;
 use crate::Str;
+use crate::access::access;
 use crate::alb::listener::{Listener, Transport};
 use crate::alb::lower::Waits;
 use crate::alb::lower::context::Context as Plain;
 use crate::alb::lower::frame;
+use crate::alb::lower::groups as shared;
+use crate::alb::lower::misfits;
 use crate::alb::lower::report::{Consequence, Place, Report};
+use crate::alb::lower::unheeded::{self, CROSS_ZONE};
 use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::Settings;
 use crate::alb::{Balancer, Target};
@@ -26,7 +30,9 @@ use crate::network::{BalancerKind, ManagedGroup, SecurityGroups};
 use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
+use gatewright_model::key::BackendKey;
 use gatewright_provider_api::contract::Lowered;
+use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
@@ -58,7 +64,7 @@ pub fn lower_and_wait(
 ) -> (Lowered<Target>, Waits) {
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
     let mut losses = Losses::default();
-    let ports = ports::ports(balancer, &mut losses, &mut report);
+    let ports = ports::ports((balancer, settings), &mut losses, &mut report);
     let quic = ports
         .iter()
         .filter(|port| port.datagrams.is_some())
@@ -72,7 +78,7 @@ pub fn lower_and_wait(
         scheme: settings.scheme,
         // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
         // (create-listener.html).
-        open: quic.is_some(),
+        open: quic.is_some() || settings.access.without,
     };
     let name = names::balancer(
         &settings.cluster,
@@ -128,6 +134,7 @@ pub fn lower_and_wait(
         given_groups: BTreeMap::new(),
         web_acl: None,
         shield: false,
+        capacity: settings.capacity,
         certificates,
         trust_stores: BTreeMap::new(),
     };
@@ -150,6 +157,15 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let place = place("spec.tls.backend.clientCertificateRef");
         let _ = report.uses(Feature::BackendClientCertificate, &place);
     }
+    unheeded::review(balancer, TLS_OPTIONS, report);
+    unheeded::overruled(balancer, &context.plain.settings.overruled, report);
+    let settings = context.plain.settings;
+    let attribute = settings.attributes.get(CROSS_ZONE).map(|value| &**value);
+    let everywhere = settings.cross_zone.unwrap_or(attribute == Some("true"));
+    let zonal =
+        |key: &BackendKey| unheeded::zonal(shared::settings(key, &context.plain)).unwrap_or(!everywhere);
+    unheeded::distribution(balancer, zonal, NEARNESS, report);
+    misfits::review_network(&context.plain, report);
     if context.surroundings.place.subnets.is_empty() {
         let why = "a load balancer stands in at least one zone, and no subnet was found";
         let instead = "name subnets in AwsLoadBalancerParameters, or tag one in each zone";
@@ -160,26 +176,21 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "use a class of gatewright.dev/aws-alb, or leave webAcl out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
+    if context.plain.settings.ipam_pool.is_some() {
+        let why = "ipamPool: a Network Load Balancer has its addresses from AWS, or Elastic IP addresses";
+        let instead = "allocate Elastic IP addresses from the pool, and name them in spec.addresses";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
     if context.plain.settings.shield {
         let why = "shieldAdvanced: Shield Advanced protects a Network Load Balancer by its Elastic IP addresses, which are yours";
         let instead = "protect the addresses, and leave shieldAdvanced out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
-    if context.quic.is_some() && context.plain.settings.security_groups.is_some() {
-        let why =
-            "securityGroups: a load balancer that takes QUIC has none; everybody who reaches it comes in";
-        let _ = report.refuse(
-            &place("spec.infrastructure.parametersRef"),
-            why,
-            "filter at the targets",
-        );
-    } else if context.quic.is_some() && !context.plain.settings.sources.is_empty() {
-        let why = "sourceRanges: a load balancer that takes QUIC has no security groups; everybody who reaches it comes in";
-        let _ = report.refuse(
-            &place("spec.infrastructure.parametersRef"),
-            why,
-            "filter at the targets",
-        );
+    let place_of_parameters = place("spec.infrastructure.parametersRef");
+    if is_open(context) {
+        open(context, report, &place_of_parameters);
+    } else {
+        frame::own_groups(context.plain.settings, report, &place_of_parameters);
     }
     for route in balancer.http_routes.values() {
         let object = format!("{} {}", route.key.kind.as_str(), route.key.object);
@@ -203,10 +214,14 @@ fn review(context: &Context<'_>, report: &mut Report) {
         }
     }
     let services = context.plain.settings.services.values();
-    let targets = services.chain([&context.plain.settings.targets]);
-    if targets
-        .into_iter()
-        .any(|settings| settings.client_ip == Some(false))
+    let targets = || services.clone().chain([&context.plain.settings.targets]);
+    if targets().any(|settings| settings.tls) {
+        let why = "protocol: HTTPS is of Application Load Balancers: targets get what is in TLS that ends here in plain, \
+                   and all else as clients send it";
+        let instead = "use a TLS listener of mode Passthrough, and let targets end TLS";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if targets().any(|settings| settings.client_ip == Some(false))
         && balancer
             .stream_routes
             .values()
@@ -214,6 +229,37 @@ fn review(context: &Context<'_>, report: &mut Report) {
     {
         let why = "preserveClientIp: targets of datagrams always see the client's address";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, "");
+    }
+}
+
+/// Whether it has no security groups.
+const fn is_open(context: &Context<'_>) -> bool {
+    context.quic.is_some() || context.plain.settings.access.without
+}
+
+/// Settings of security groups, where there are none.
+fn open(context: &Context<'_>, report: &mut Report, place: &Place) {
+    let settings = context.plain.settings;
+    let access = &settings.access;
+    let what = if context.quic.is_some() {
+        "that takes QUIC"
+    } else {
+        "with access.withoutSecurityGroups"
+    };
+    let set = [
+        ("securityGroups", settings.security_groups.is_some()),
+        ("sourceRanges", !settings.sources.is_empty()),
+        ("access.prefixLists", !access.prefix_lists.is_empty()),
+        ("access.pathMtuDiscovery", access.path_mtu),
+        ("access.enforceOnPrivateLink", access.private_link.is_some()),
+        ("access.backendSecurityGroups", !access.backend_groups.is_empty()),
+        ("access.manageBackendRules", access.backend_rules == Some(true)),
+    ];
+    for (name, _) in set.into_iter().filter(|(_, set)| *set) {
+        let why = format!(
+            "{name}: a load balancer {what} has no security groups; everybody who reaches it comes in"
+        );
+        let _ = report.refuse(place, &why, "filter at the targets");
     }
 }
 
@@ -231,7 +277,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         attributes.insert("load_balancing.cross_zone.enabled".into(), value);
     }
     let security_groups = match &settings.security_groups {
-        _ if context.quic.is_some() => SecurityGroups::Given(BTreeSet::new()),
+        _ if is_open(context) => SecurityGroups::Given(BTreeSet::new()),
         Some(given) => SecurityGroups::Given(given.clone()),
         None => {
             let ports = listeners.values().flat_map(|listener| {
@@ -254,8 +300,14 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         scheme: settings.scheme,
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
+        ipam_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
+        access: access(
+            &settings.access,
+            (&settings.cluster, &surroundings.vpc),
+            (&security_groups, &surroundings.node_groups),
+        ),
         security_groups,
         attributes,
     }

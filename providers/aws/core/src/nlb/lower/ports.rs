@@ -4,8 +4,10 @@
 //! TLSRoutes that the router would tell apart by their hosts the oldest has it (Gateway API v1.7.0,
 //! `TLSRouteSpec.hostnames`: precedence by age), and the others say so.
 
+use crate::alb::lower::misfits;
 use crate::alb::lower::ports::{place, protocol};
 use crate::alb::lower::report::{Consequence, Place, Report, Verdict};
+use crate::alb::settings::Settings;
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::{RouteKey, RouteKind};
 use gatewright_model::listener::{ClientValidationMode, Listener, ListenerTls, Protocol};
@@ -78,13 +80,13 @@ const INSTEAD: &str = "give it a port of its own, or use a class of gatewright.d
 
 /// The ports that lead somewhere. What cannot be is reported.
 pub(super) fn ports<'a>(
-    balancer: &'a LoadBalancer,
+    (balancer, settings): (&'a LoadBalancer, &Settings),
     losses: &mut Losses,
     report: &mut Report,
 ) -> Vec<Port<'a>> {
     let mut found: BTreeMap<u16, Vec<&'a Listener>> = BTreeMap::new();
     for listener in balancer.listeners.values().map(Arc::as_ref) {
-        if is_served(listener, report) == Verdict::Served {
+        if is_served(listener, settings, report) == Verdict::Served {
             found.entry(listener.port).or_default().push(listener);
         }
     }
@@ -106,7 +108,7 @@ pub(super) fn ports<'a>(
 }
 
 /// Whether a listener can be at all.
-fn is_served(listener: &Listener, report: &mut Report) -> Verdict {
+fn is_served(listener: &Listener, settings: &Settings, report: &mut Report) -> Verdict {
     let place = place(listener, Consequence::ListenerLeftOut);
     let mut verdict = report.uses(protocol(listener), &place.at(".protocol"));
     if !listener.filters.is_empty() {
@@ -121,7 +123,7 @@ fn is_served(listener: &Listener, report: &mut Report) -> Verdict {
         };
         verdict = verdict.and(report.uses(feature, &place.at(".tls")));
     }
-    verdict
+    verdict.and(misfits::unchecked(listener, settings, report))
 }
 
 /// TCP and TLS do not go together.

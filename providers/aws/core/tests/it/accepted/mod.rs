@@ -1,9 +1,7 @@
 //! Everything that goldens want is accepted by AWS, as far as the simulator knows its documented rules: names,
 //! characters and lengths of values, how many there are, expressions, redirects, protocols, certificates.
 
-mod wire;
-
-use crate::goldens;
+use crate::{goldens, wire};
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Listener, ListenerTls};
 use gatewright_aws_core::trust_store::TrustStoreId;

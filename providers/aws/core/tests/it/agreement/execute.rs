@@ -1,151 +1,104 @@
 //! The rules of a listener, executed by the simulator's data plane, which is written from AWS's pages alone and knows
 //! nothing of the router.
 
-use super::generate::Request;
+use super::outcome::{Outcome, Sent, location, shares};
+use super::request::Request;
+use crate::wire;
+use gatewright_aws_core::TargetGroupId;
 use gatewright_aws_core::alb::listener::Listener;
-use gatewright_aws_core::alb::rule::{Conditions, Rule, Values};
-use gatewright_aws_simulator::traffic::config::{
-    Action, FixedResponseConfig, HttpHeaderConfig, Priority, QueryStringConfig, QueryStringKeyValuePair,
-    Rule as Told, RuleCondition, ValuesConfig,
-};
-use gatewright_aws_simulator::traffic::matching::{self, Rules};
-use std::net::{IpAddr, Ipv4Addr};
+use gatewright_aws_core::alb::rule::{Action as Wanted, Conditions, Rule, Transforms};
+use gatewright_aws_simulator::traffic::config::Rule as Told;
+use gatewright_aws_simulator::traffic::matching::{self, Action, Rules};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Rules as AWS would have them.
-pub(super) struct Executed(Rules);
+/// A listener as AWS would have it.
+pub(super) struct Executed {
+    rules: Rules,
+    port: u16,
+    protocol: &'static str,
+}
 
 impl Executed {
-    pub(super) fn new(listener: &Listener) -> Self {
-        let told = listener.rules.iter().enumerate().map(|(at, rule)| told(at, rule));
-        let default = Told {
-            arn: "default".to_owned(),
-            priority: Priority::Default,
-            conditions: Vec::new(),
-            actions: vec![fixed()],
-            transforms: Vec::new(),
-            lattice: None,
+    /// With these rules in place of the listener's own.
+    pub(super) fn new(listener: &Listener, rules: &[Rule]) -> Self {
+        let default = Rule {
+            origins: BTreeSet::new(),
+            conditions: Conditions::default(),
+            transforms: Transforms::default(),
+            before: None,
+            action: listener.default.clone(),
+            parts: Vec::new(),
         };
-        let told: Vec<Told> = told.chain([default]).collect();
-        let (rules, errors) = Rules::new(&told);
+        let groups = groups(rules);
+        let mut all: Vec<Told> = Vec::with_capacity(rules.len() + 1);
+        for (at, rule) in rules.iter().enumerate() {
+            all.push(told(rule, at, &(at + 1).to_string(), &groups));
+        }
+        all.push(told(&default, rules.len(), "default", &groups));
+        let (rules, errors) = Rules::new(&all);
         assert!(errors.is_empty(), "{errors:?}");
-        Self(rules)
+        Self {
+            rules,
+            port: listener.port,
+            protocol: if listener.tls.is_some() { "https" } else { "http" },
+        }
     }
 
-    /// The position of the rule that serves a request; none for the default.
-    pub(super) fn serve(&self, request: &Request) -> Option<usize> {
+    /// What becomes of a request, and the position of the rule that it meets.
+    pub(super) fn serve(&self, request: &Request) -> (Outcome, usize) {
         let seen = matching::Request {
             method: request.method,
             host: request.host,
             path: request.path,
             query: request.query,
             headers: &request.headers,
-            source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source: request.client,
         };
-        self.0.decide(&seen).unwrap().arn.parse().ok()
+        let rule = self.rules.decide(&seen).unwrap();
+        assert_eq!(rule.before, None);
+        let outcome = match &rule.action {
+            Action::Fixed(fixed) => Outcome::Answered(fixed.status),
+            Action::Redirect(redirect) => Outcome::Redirected {
+                status: redirect.status,
+                location: location(&redirect.location(&seen, self.protocol, self.port)),
+            },
+            Action::Forward(forward) => {
+                let url = request.url();
+                let rewritten = rule.transforms.apply(request.host, &url).unwrap();
+                let groups = forward.groups.iter();
+                Outcome::Sent(Sent {
+                    shares: shares(groups.map(|group| (backend(&group.group), u64::from(group.weight)))),
+                    host: rewritten.host.unwrap_or_else(|| request.host.to_owned()),
+                    url: rewritten.url.map_or(url, |url| url.to_string()),
+                })
+            }
+        };
+        (outcome, rule.arn.parse().unwrap())
     }
 }
 
-/// What a rule does is not looked at here, only which one it is.
-fn fixed() -> Action {
-    Action {
-        kind: "fixed-response".to_owned(),
-        fixed_response_config: Some(FixedResponseConfig {
-            status_code: "200".to_owned(),
-            ..FixedResponseConfig::default()
-        }),
-        ..Action::default()
-    }
+/// The backend of a group: what comes after it says how it is talked to.
+fn backend(group: &str) -> String {
+    group.rsplit_once('/').unwrap().0.to_owned()
 }
 
-fn told(at: usize, rule: &Rule) -> Told {
-    Told {
-        arn: at.to_string(),
-        priority: Priority::Number(u32::try_from(at + 1).unwrap()),
-        conditions: conditions(&rule.conditions),
-        actions: vec![fixed()],
-        transforms: Vec::new(),
-        lattice: None,
-    }
+/// Groups are called as what they are for.
+fn groups(rules: &[Rule]) -> BTreeMap<TargetGroupId, String> {
+    let forwards = rules.iter().filter_map(|rule| match &rule.action {
+        Wanted::Forward(forward) => Some(forward.groups.keys()),
+        Wanted::Redirect(_) | Wanted::Fixed(_) => None,
+    });
+    forwards
+        .flatten()
+        .map(|id| (id.clone(), id.to_string()))
+        .collect()
 }
 
-fn conditions(conditions: &Conditions) -> Vec<RuleCondition> {
-    let Conditions {
-        host,
-        path,
-        methods,
-        headers,
-        queries,
-        sources,
-    } = conditions;
-    let of = |field: &str| RuleCondition {
-        field: field.to_owned(),
-        ..RuleCondition::default()
-    };
-    let mut told = Vec::new();
-    told.extend(host.iter().map(|host| RuleCondition {
-        host_header_config: Some(values(host)),
-        ..of("host-header")
-    }));
-    told.extend(path.iter().map(|path| RuleCondition {
-        path_pattern_config: Some(values(path)),
-        ..of("path-pattern")
-    }));
-    if !methods.is_empty() {
-        told.push(RuleCondition {
-            http_request_method_config: Some(ValuesConfig {
-                values: methods.iter().map(ToString::to_string).collect(),
-                regex_values: Vec::new(),
-            }),
-            ..of("http-request-method")
-        });
-    }
-    told.extend(headers.iter().map(|header| {
-        let ValuesConfig { values, regex_values } = values(&header.values);
-        RuleCondition {
-            http_header_config: Some(HttpHeaderConfig {
-                http_header_name: header.name.to_string(),
-                values,
-                regex_values,
-            }),
-            ..of("http-header")
-        }
-    }));
-    told.extend(queries.iter().map(|alternatives| {
-        RuleCondition {
-            query_string_config: Some(QueryStringConfig {
-                values: alternatives
-                    .iter()
-                    .map(|pair| QueryStringKeyValuePair {
-                        key: pair.key.as_deref().map(str::to_owned),
-                        value: pair.value.to_string(),
-                    })
-                    .collect(),
-            }),
-            ..of("query-string")
-        }
-    }));
-    if !sources.is_empty() {
-        told.push(RuleCondition {
-            source_ip_config: Some(ValuesConfig {
-                values: sources.iter().map(ToString::to_string).collect(),
-                regex_values: Vec::new(),
-            }),
-            ..of("source-ip")
-        });
-    }
-    told
-}
-
-fn values(values: &Values) -> ValuesConfig {
-    let list = |values: &std::collections::BTreeSet<_>| values.iter().map(ToString::to_string).collect();
-    match values {
-        Values::Wildcards(wildcards) => ValuesConfig {
-            values: list(wildcards),
-            regex_values: Vec::new(),
-        },
-        Values::Regex(expressions) => ValuesConfig {
-            values: Vec::new(),
-            regex_values: list(expressions),
-        },
-    }
+/// What `DescribeRules` would tell of a rule.
+fn told(rule: &Rule, at: usize, priority: &str, groups: &BTreeMap<TargetGroupId, String>) -> Told {
+    let mut told = wire::rule(rule, at, "listener", groups);
+    told["RuleArn"] = json!(at.to_string());
+    told["Priority"] = json!(priority);
+    serde_json::from_value(told).unwrap()
 }

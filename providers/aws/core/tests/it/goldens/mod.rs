@@ -177,7 +177,12 @@ pub(crate) fn targets() -> Vec<(String, Target)> {
             if before.get(&gateway) != Some(&balancer) {
                 let surroundings = world::surroundings();
                 let target = lower(&balancer, &settings, &surroundings).target;
-                let fitted = fit(target.clone(), &balancer, &surroundings.limits);
+                let fitted = fit(
+                    target.clone(),
+                    &balancer,
+                    &surroundings.limits,
+                    &surroundings.taken,
+                );
                 found.push((golden.name.clone(), target));
                 found.push((format!("{}, compacted", golden.name), fitted.target));
             }

@@ -1,13 +1,14 @@
 //! What is wanted on AWS, as text: a line for each rule.
 
 use super::world;
+use gatewright_aws_core::access::{Access, Backend};
 use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::listener::{
     Certificate, CertificateId, ListenerTls, MutualAuthentication, Verification,
 };
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::alb::rule::{
-    Action, Conditions, Forward, Redirect, Rewrite, Rule, Transforms, Values,
+    Action, Conditions, FixedResponse, Forward, Redirect, Rewrite, Rule, Transforms, Values,
 };
 use gatewright_aws_core::alb::settings::Settings;
 use gatewright_aws_core::alb::{Balancer, Target};
@@ -119,6 +120,7 @@ fn shown(target: &Target, unsupported: &[Unsupported]) -> Value {
         ("trustStores", Value::Object(stores)),
         ("webAcl", json!(target.web_acl)),
         ("shieldAdvanced", json!(target.shield.then_some(true))),
+        ("capacityUnits", json!(target.capacity)),
         ("tags", json!(target.tags)),
         ("unsupported", json!(unsupported)),
     ] {
@@ -140,8 +142,10 @@ fn balancer(found: &Balancer) -> String {
         scheme,
         vpc,
         ip_address_type,
+        ipam_pool,
         subnets,
         security_groups,
+        access,
         attributes,
     } = found;
     let subnets: Vec<&str> = subnets.iter().map(|subnet| &*subnet.id).collect();
@@ -149,12 +153,20 @@ fn balancer(found: &Balancer) -> String {
         SecurityGroups::Given(groups) => format!("groups {}", joined(groups)),
         SecurityGroups::Managed(managed) => {
             let rules = managed.ingress.iter();
-            let rules: Vec<String> = rules
-                .map(|rule| format!("{}/{} from {}", rule.protocol, rule.port, rule.source))
-                .collect();
+            let rules: Vec<String> = rules.map(ToString::to_string).collect();
             format!("lets in {}", rules.join(" + "))
         }
     };
+    let Access {
+        backend,
+        private_link,
+    } = access;
+    let backend = match backend {
+        None => String::new(),
+        Some(Backend::Given(groups)) => format!(", to targets as {}", joined(groups)),
+        Some(Backend::Shared(shared)) => format!(", to {} as {}", joined(&shared.nodes), shared.name),
+    };
+    let link = private_link.map_or_else(String::new, |on| format!(", rules for PrivateLink {on}"));
     let kind = if kind.is_application() { "" } else { " Network" };
     let kept: String = addresses
         .iter()
@@ -163,8 +175,10 @@ fn balancer(found: &Balancer) -> String {
             format!(", {} ({allocation}) in {subnet}", address.ip)
         })
         .collect();
+    let pool = ipam_pool.iter().map(|pool| format!(" from {pool}"));
+    let pool: String = pool.collect();
     format!(
-        "{name}{kind} {scheme:?} {ip_address_type:?} in {vpc} {}{kept}, {groups}{}",
+        "{name}{kind} {scheme:?} {ip_address_type:?}{pool} in {vpc} {}{kept}, {groups}{backend}{link}{}",
         subnets.join("+"),
         attributes
             .iter()
@@ -308,7 +322,14 @@ fn asked(before: &Before) -> String {
 
 fn action(found: &Action) -> String {
     match found {
-        Action::Fixed(fixed) => format!("{} {}", fixed.status, fixed.body).trim_end().to_owned(),
+        Action::Fixed(FixedResponse {
+            status,
+            content_type,
+            body,
+        }) => match &**body {
+            "" => status.to_string(),
+            body => format!("{status} {content_type} {body}"),
+        },
         Action::Redirect(Redirect {
             protocol,
             host,

@@ -1,6 +1,7 @@
 //! From manifests to load balancers, as the controller comes to them.
 
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
+use gatewright_aws_core::alb::rule::{FixedResponse, Rewrite, Transforms};
 use gatewright_aws_core::alb::settings::{
     Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup, Node,
     RouteSettings, Settings, Surroundings,
@@ -97,6 +98,13 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
             "internet-facing" => settings.scheme = Scheme::InternetFacing,
             "sources" => settings.sources = ["192.0.2.1/24".parse().unwrap()].into(),
+            "prefix list" => settings.access.prefix_lists = ["pl-0123456789abcdef0".into()].into(),
+            "path mtu" => settings.access.path_mtu = true,
+            "without groups" => settings.access.without = true,
+            "private link" => settings.access.private_link = Some(false),
+            "backend groups" => settings.access.backend_groups = ["sg-0fedcba9876543210".into()].into(),
+            "backend rules" => settings.access.backend_rules = Some(true),
+            "no backend rules" => settings.access.backend_rules = Some(false),
             "own groups" => settings.security_groups = Some(["sg-0123456789abcdef0".into()].into()),
             "certificate" => {
                 let port = settings.ports.entry(443).or_default();
@@ -124,6 +132,10 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 let arn = |id: &str| format!("arn:aws:acm:eu-central-1:123456789012:certificate/{id}").into();
                 settings.ports.entry(443).or_default().certificates =
                     vec![arn("pending"), arn("a"), arn("nowhere")];
+            }
+            of_port if of_port.starts_with("port ") => {
+                let (port, what) = of_port["port ".len()..].split_once(' ').unwrap();
+                set_port(&mut settings, port.parse().unwrap(), what);
             }
             named if named.starts_with("backend ") => {
                 let (at, what) = named["backend ".len()..].split_once(" is ").unwrap();
@@ -153,6 +165,20 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "ipam pool" => settings.ipam_pool = Some("ipam-pool-0123456789abcdef0".into()),
+            "capacity" => settings.capacity = Some(200),
+            "elastic tags" => {
+                settings.elastic_tags = [("role".into(), ["edge".into()].into())].into();
+            }
+            "https" => settings.targets.tls = true,
+            "zones of near apart" => {
+                let mut own = settings.targets.clone();
+                own.attributes = [("load_balancing.cross_zone.enabled".into(), "false".into())].into();
+                settings.services.insert(ObjectName::new("shop", "near"), own);
+            }
+            "overruled" => {
+                settings.overruled = ["scheme".into(), "listeners[port=443].sslPolicy".into()].into();
+            }
             "cross-zone" => settings.cross_zone = Some(true),
             "client ip" => settings.targets.client_ip = Some(true),
             "no client ip" => settings.targets.client_ip = Some(false),
@@ -161,12 +187,41 @@ pub(crate) fn settings(manifests: &str) -> Settings {
             "gateway" => {
                 settings.ports.entry(5672).or_default().gateway = Some(ObjectName::new("shop", "web"));
             }
+            "gateway on three ports" => {
+                for port in [80, 443, 8080] {
+                    settings.ports.entry(port).or_default().gateway = Some(ObjectName::new("shop", "web"));
+                }
+            }
             "alpn" => settings.ports.entry(443).or_default().alpn = Some("HTTP2Preferred".into()),
             "tags" => settings.tags = [("team".into(), "a".into()), ("cost".into(), "b".into())].into(),
             other => panic!("{other} is no setting of goldens"),
         }
     }
     settings
+}
+
+/// What `listeners[]` of the parameters says of a port.
+fn set_port(settings: &mut Settings, port: u16, what: &str) {
+    if what == "is nowhere" {
+        settings.strays.insert(port);
+        return;
+    }
+    let arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:truststore/theirs/0123456789abcdef";
+    let of_port = settings.ports.entry(port).or_default();
+    match what {
+        "has a policy" => of_port.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into()),
+        "has a certificate" => {
+            of_port.certificates = vec!["arn:aws:acm:eu-central-1:123456789012:certificate/a".into()];
+        }
+        "passes clients on" => of_port.clients = ClientCertificates::Passthrough,
+        "checks clients" => of_port.clients = ClientCertificates::Verify(arn.into()),
+        "ignores expiry" => of_port.ignore_client_expiry = true,
+        "names authorities" => of_port.advertise_authorities = true,
+        "has alpn" => of_port.alpn = Some("HTTP2Preferred".into()),
+        "is quic" => of_port.datagrams = Datagrams::Quic,
+        "leads to a gateway" => of_port.gateway = Some(ObjectName::new("shop", "web")),
+        other => panic!("{other} is no setting of a port in goldens"),
+    }
 }
 
 fn node(name: &str, instance: &str, pool: &str) -> (Str, Node) {
@@ -258,6 +313,11 @@ fn asks(rule: u32, what: &str) -> RouteSettings {
                 values: vec!["shop".into(), "orders".into()],
             }],
         }))),
+        "jwt and answers" => {
+            let mut found = asks(rule, "jwt");
+            found.answer = asks(rule, "for nothing").answer;
+            return found;
+        }
         "a secret that is not there" => Some(Err("Secret shop/login does not exist".into())),
         _ => None,
     };
@@ -277,6 +337,34 @@ fn asks(rule: u32, what: &str) -> RouteSettings {
         field: format!("spec.rules[{rule}].filters[0].extensionRef").into(),
         sources: networks.iter().map(|network| network.parse().unwrap()).collect(),
         before,
+        answer: match what {
+            "for maintenance" => Some(FixedResponse {
+                status: 503,
+                content_type: "text/html".into(),
+                body: "<h1>Back at noon</h1>".into(),
+            }),
+            "for nothing" => Some(FixedResponse::bare(204)),
+            _ => None,
+        },
+        rewrites: match what {
+            "rewrites" => rewrites("^/v[0-9]+/(.*)$"),
+            "unreadable rewrites" => rewrites("(?=a)"),
+            _ => Transforms::default(),
+        },
+        redirect_query: (what == "another query").then(|| "from=#{host}&#{query}".into()),
+    }
+}
+
+fn rewrites(url: &str) -> Transforms {
+    Transforms {
+        host: Some(Rewrite {
+            regex: "^[^.]*".into(),
+            replace: "internal".into(),
+        }),
+        url: Some(Rewrite {
+            regex: url.into(),
+            replace: "/$1".into(),
+        }),
     }
 }
 
@@ -333,11 +421,26 @@ pub(crate) fn network() -> nlb::Surroundings {
             ("203.0.113.3".parse().unwrap(), "eipalloc-3".into()),
         ]
         .into(),
-        gateways: [(
-            ObjectName::new("shop", "web"),
-            "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into(),
-        )]
+        // The load balancer has the one of allocation 9 already.
+        tagged: [
+            ("203.0.113.7", "eipalloc-7", None),
+            ("203.0.113.9", "eipalloc-9", Some("subnet-a")),
+        ]
+        .map(|(ip, allocation, at)| {
+            let tagged = nlb::Tagged {
+                allocation: allocation.into(),
+                at: at.map(Into::into),
+            };
+            (ip.parse().unwrap(), tagged)
+        })
         .into(),
+        gateways: [(5672, false), (80, false), (443, true)]
+            .map(|(port, https)| {
+                let arn =
+                    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/web/1".into();
+                ((ObjectName::new("shop", "web"), port), nlb::Behind { arn, https })
+            })
+            .into(),
         limits: NlbLimits::default(),
         place: surroundings(),
     }

@@ -21,8 +21,31 @@ const CONDITIONS: &[&str] = &[
     "TLSRouteListener",
 ];
 
-const NAMES: &str = "it asks the Gateway's one address for several hostnames, and on Lattice each is a service with a name of its own \
-    (ug/service-custom-domain-name.html)";
+const NAMES: &str = "it asks the Gateway's one address for several hostnames, and on Lattice each is a service with a name of its own";
+
+/// The pages of AWS that force a verdict, by words of its reason.
+const PAGES: &[(&str, &str)] = &[
+    ("on HTTPS listeners only", "https-listeners.html"),
+    (
+        "rules forward or answer with a fixed status",
+        "listener-rules.html",
+    ),
+    ("rules do not look at the query", "listener-rules.html"),
+    ("does not retry", "listener-rules.html"),
+    ("connections are not upgraded", "listeners.html"),
+    ("TLS listeners pass through only", "tls-listeners.html"),
+    ("idle timeout of a whole service", "services.html"),
+    (
+        "each is a service with a name of its own",
+        "service-custom-domain-name.html",
+    ),
+    (
+        "a service has one custom domain",
+        "service-custom-domain-name.html",
+    ),
+    ("a service has at most", "quotas.html"),
+    ("a listener has at most", "quotas.html"),
+];
 
 const START: &str = "<!-- Written by GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core lattice. -->\n";
 const END: &str = "<!-- End of what is written. -->\n";
@@ -31,12 +54,24 @@ const END: &str = "<!-- End of what is written. -->\n";
 pub(super) fn row(name: &str, gateways: &BTreeMap<ObjectName, LoadBalancer>) -> String {
     let verdict = match verdict(name, gateways) {
         None => "can pass".to_owned(),
-        Some(why) => format!("impossible: {}", why.replace('|', "\\|")),
+        Some(why) => {
+            let page = page(&why).unwrap_or_else(|| panic!("{name}: no page of AWS is named for: {why}"));
+            format!("impossible: {} ({page})", why.replace('|', "\\|"))
+        }
     };
     format!("| {name} | {verdict} |\n")
 }
 
-fn verdict(name: &str, gateways: &BTreeMap<ObjectName, LoadBalancer>) -> Option<String> {
+/// The address of the page that forces it.
+fn page(why: &str) -> Option<String> {
+    let (_, page) = PAGES.iter().find(|(words, _)| why.contains(words))?;
+    Some(format!(
+        "https://docs.aws.amazon.com/vpc-lattice/latest/ug/{page}"
+    ))
+}
+
+/// Why a test cannot pass.
+pub(super) fn verdict(name: &str, gateways: &BTreeMap<ObjectName, LoadBalancer>) -> Option<String> {
     if CONDITIONS.iter().any(|beginning| name.starts_with(beginning)) {
         return None;
     }

@@ -10,9 +10,6 @@ use gatewright_aws_core::alb::before::Before;
 use gatewright_aws_core::alb::rule::{FixedResponse, Redirect};
 use std::collections::BTreeMap;
 
-/// The one content type that we answer with.
-const TEXT: &str = "text/plain";
-
 /// An action as the SDK takes it.
 pub(in crate::cloud) fn to_sdk(action: &Action) -> sdk::Action {
     let built = sdk::Action::builder();
@@ -63,7 +60,7 @@ fn redirect_to_sdk(redirect: &Redirect) -> sdk::RedirectActionConfig {
 fn fixed_to_sdk(fixed: &FixedResponse) -> sdk::FixedResponseActionConfig {
     let config = sdk::FixedResponseActionConfig::builder()
         .status_code(fixed.status.to_string())
-        .content_type(TEXT);
+        .content_type(&*fixed.content_type);
     if fixed.body.is_empty() {
         config.build()
     } else {
@@ -170,11 +167,15 @@ fn redirect(config: &sdk::RedirectActionConfig) -> Option<Redirect> {
 
 fn fixed(config: &sdk::FixedResponseActionConfig) -> Option<FixedResponse> {
     let body = config.message_body().unwrap_or_default();
+    let status = config.status_code()?.parse().ok()?;
     // Without a body its type says nothing.
-    let text = body.is_empty() || matches!(config.content_type(), None | Some(TEXT));
-    text.then_some(())?;
-    Some(FixedResponse {
-        status: config.status_code()?.parse().ok()?,
-        body: body.into(),
+    Some(if body.is_empty() {
+        FixedResponse::bare(status)
+    } else {
+        FixedResponse {
+            status,
+            content_type: config.content_type().unwrap_or(FixedResponse::TEXT).into(),
+            body: body.into(),
+        }
     })
 }

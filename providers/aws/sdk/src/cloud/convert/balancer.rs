@@ -55,6 +55,10 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
         scheme,
         vpc: balancer.vpc_id().unwrap_or_default().into(),
         ip_address_type,
+        ipam_pool: balancer
+            .ipam_pools()
+            .and_then(sdk::IpamPools::ipv4_ipam_pool_id)
+            .map(Into::into),
         subnets: zones
             .iter()
             .filter_map(|zone| zone.subnet_id().map(Into::into))
@@ -68,6 +72,11 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
             .iter()
             .map(|id| Arn(id.as_str().into()))
             .collect(),
+        private_link: match balancer.enforce_security_group_inbound_rules_on_private_link_traffic() {
+            Some("on") => Some(true),
+            Some("off") => Some(false),
+            _ => None,
+        },
         dns_name: balancer.dns_name().unwrap_or_default().into(),
         state: state(balancer.state()).ok_or("State")?,
     })

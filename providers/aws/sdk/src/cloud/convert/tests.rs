@@ -86,10 +86,15 @@ fn actions() -> impl Strategy<Value = Action> {
                 })
             }
         ),
-        (200..=599_u16, of(text())).prop_map(|(status, body)| {
-            Action::Fixed(FixedResponse {
-                status,
-                body: body.unwrap_or_default(),
+        (200..=599_u16, of((text(), text()))).prop_map(|(status, said)| {
+            Action::Fixed(match said {
+                // Without a body its type is lost.
+                Some((content_type, body)) if !body.is_empty() => FixedResponse {
+                    status,
+                    content_type,
+                    body,
+                },
+                _ => FixedResponse::bare(status),
             })
         }),
     ]
@@ -324,10 +329,12 @@ fn other_actions_are_named() {
         .r#type(sdk::ActionTypeEnum::FixedResponse)
         .fixed_response_config(html)
         .build();
-    assert_eq!(
-        action::from_sdk(&[html]),
-        Seen::Other("actions: fixed-response".into())
-    );
+    let page = FixedResponse {
+        status: 404,
+        content_type: "text/html".into(),
+        body: "<p>".into(),
+    };
+    assert_eq!(action::from_sdk(&[html]), Seen::Known(Action::Fixed(page)));
     assert_eq!(action::from_sdk(&[]), Seen::Other("actions: ".into()));
 }
 
@@ -355,10 +362,7 @@ fn listeners_read_with_policy_certificate_and_clients() {
             .listener_arn("arn:l")
             .port(443)
             .protocol(protocol)
-            .default_actions(action::to_sdk(&Action::Fixed(FixedResponse {
-                status: 404,
-                body: "".into(),
-            })))
+            .default_actions(action::to_sdk(&Action::Fixed(FixedResponse::bare(404))))
     };
     let https = described(sdk::ProtocolEnum::Https)
         .ssl_policy("ELBSecurityPolicy-TLS13-1-2-2021-06")

@@ -3,8 +3,8 @@
 use super::{fixed, import, map, marks};
 use crate::Account;
 use gatewright_aws::cloud::{
-    Action, Arn, Balancers, Certificates, Clients, ListenerSettings, ListenerTls, Listeners, NewBalancer,
-    NewListener, Seen as Known, State, SubnetDetails,
+    Action, Arn, Balancers, Capacities, Certificates, Clients, ListenerSettings, ListenerTls, Listeners,
+    NewBalancer, NewListener, Seen as Known, State, SubnetDetails,
 };
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Transport;
@@ -24,6 +24,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         kind: BalancerKind::Application,
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
+        ipam_pool: None,
         subnets: two.clone(),
         addresses: BTreeMap::new(),
         security_groups: BTreeSet::from([group.clone()]),
@@ -51,7 +52,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         "{read:?}"
     );
     cloud
-        .set_security_groups(&arn, &BTreeSet::from([group.clone()]))
+        .set_security_groups(&arn, &BTreeSet::from([group.clone()]), None)
         .await
         .unwrap();
     cloud.set_subnets(&arn, &two, &BTreeMap::new()).await.unwrap();
@@ -86,7 +87,30 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
     assert!(read.dns_name.contains(".elb."), "{}", read.dns_name);
     assert_eq!(cloud.balancer_named("gw-web").await, Ok(Some(read)));
     assert_eq!(cloud.balancer_named("nobody").await, Ok(None));
+    reserve(cloud, &arn).await;
+    let pool = "ipam-pool-0123456789abcdef0";
+    for wanted in [Some(pool), None] {
+        cloud.set_ipam_pool(&arn, wanted).await.unwrap();
+        let read = cloud.balancer_named("gw-web").await.unwrap().unwrap();
+        assert_eq!(read.ipam_pool.as_deref(), wanted);
+    }
     arn
+}
+
+/// Capacity is reserved and let go.
+async fn reserve(cloud: &Account, balancer: &Arn) {
+    assert_eq!(cloud.capacity(balancer).await, Ok(None));
+    cloud.set_capacity(balancer, Some(200)).await.unwrap();
+    let found = cloud.capacity(balancer).await.unwrap().unwrap();
+    assert_eq!((found.units, found.failed), (200, None));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = cloud.set_capacity(balancer, None).await {
+        // The first request is pending yet.
+        assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+        assert!(Instant::now() < deadline, "never there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(cloud.capacity(balancer).await, Ok(None));
 }
 
 pub(super) async fn listeners(cloud: &Account, balancer: &Arn, certificate: &Arn) -> (Arn, Arn) {

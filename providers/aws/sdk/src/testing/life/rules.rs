@@ -70,6 +70,7 @@ fn rich(groups: &[&Arn]) -> Vec<RuleSettings> {
             before: None,
             action: Action::Fixed(FixedResponse {
                 status: 500,
+                content_type: "text/html".into(),
                 body: "no <backend> & co".into(),
             }),
         },

@@ -122,11 +122,16 @@ impl TargetGroups for Connection {
 
     async fn targets_of(&self, arn: &Arn) -> Answer<BTreeMap<Target, TargetStatus>> {
         self.read("ListTargets", |state| {
+            let used = state
+                .actions()
+                .any(|action| matches!(action, Action::Forward(groups) if groups.contains_key(arn)));
             let group = found(state.groups.get(arn))?;
-            let healthy = group
-                .targets
-                .iter()
-                .map(|target| (target.clone(), TargetStatus::Healthy));
+            let status = match (used, group.health.enabled) {
+                (false, _) => TargetStatus::Unused,
+                (true, true) => TargetStatus::Healthy,
+                (true, false) => TargetStatus::Unavailable,
+            };
+            let healthy = group.targets.iter().map(|target| (target.clone(), status));
             let draining = group
                 .draining
                 .keys()

@@ -118,6 +118,22 @@ fn values_of_any_case_are_reported_and_can_be_refused() {
     assert!(items.iter().all(|item| !item.1) && items.len() == 2, "{items:?}");
 }
 
+/// API_HostHeaderConditionConfig: "at least one "." character", "only alphabetical characters after the final "." character".
+#[test]
+fn hosts_that_become_expressions_are_reported_and_can_be_refused() {
+    for host in ["localhost", "a.xn--p1ai", "*.zone1"] {
+        let (found, items) = lowered(host, &any(), Approximations::Serve);
+        assert!(matches!(found.unwrap().host, Some(Values::Regex(_))), "{host}");
+        assert_eq!(items, [("m".to_owned(), true)], "{host}");
+        let (found, items) = lowered(host, &any(), Approximations::Refuse);
+        assert_eq!((found, items), (None, vec![("m".to_owned(), false)]), "{host}");
+    }
+    for host in ["a.example", "*.a.example", "*"] {
+        let (_, items) = lowered(host, &any(), Approximations::Refuse);
+        assert!(items.is_empty(), "{host}: {items:?}");
+    }
+}
+
 #[test]
 fn paths_of_requests_are_in_canonical_form() {
     let mut wanted = any();

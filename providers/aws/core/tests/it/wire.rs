@@ -24,13 +24,13 @@ fn filled(members: Value) -> Value {
     Value::Object(there)
 }
 
-pub(super) fn attributes(all: &BTreeMap<Str, Str>) -> Value {
+pub(crate) fn attributes(all: &BTreeMap<Str, Str>) -> Value {
     all.iter()
         .map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect()
 }
 
-pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
+pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     let TargetGroup {
         name,
         fixed,
@@ -91,12 +91,12 @@ pub(super) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     }))
 }
 
-pub(super) fn blob(text: &str) -> String {
+pub(crate) fn blob(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-pub(super) fn import(import: &Import) -> Value {
+pub(crate) fn import(import: &Import) -> Value {
     let chain = (!import.chain.is_empty()).then(|| blob(&import.chain));
     filled(json!({
         "Certificate": blob(&import.certificate),
@@ -106,21 +106,23 @@ pub(super) fn import(import: &Import) -> Value {
 }
 
 /// With IPv4 alone: the subnets of the simulator's VPC have no more.
-pub(super) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
+pub(crate) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
     let scheme = match balancer.scheme {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
     };
-    json!({
+    let pools = balancer.ipam_pool.as_ref();
+    filled(json!({
         "Name": balancer.name,
         "Type": "application",
         "Scheme": scheme,
         "IpAddressType": "ipv4",
+        "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
         "Subnets": subnets,
-    })
+    }))
 }
 
-pub(super) fn listener(
+pub(crate) fn listener(
     listener: &Listener,
     balancer: &str,
     (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
@@ -148,7 +150,7 @@ pub(super) fn listener(
     }))
 }
 
-pub(super) fn rule(
+pub(crate) fn rule(
     rule: &Rule,
     priority: usize,
     listener: &str,
@@ -281,7 +283,7 @@ fn conditions(conditions: &Conditions) -> Vec<Value> {
     told
 }
 
-fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
+pub(crate) fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
     match action {
         Action::Forward(Forward {
             groups: shares,
@@ -305,7 +307,10 @@ fn action(action: &Action, groups: &BTreeMap<TargetGroupId, String>) -> Value {
         }}),
         Action::Fixed(fixed) => {
             let body = (!fixed.body.is_empty()).then_some(&fixed.body);
-            let config = filled(json!({"StatusCode": fixed.status.to_string(), "MessageBody": body}));
+            let config = filled(
+                json!({"StatusCode": fixed.status.to_string(), "MessageBody": body,
+                "ContentType": fixed.content_type}),
+            );
             json!({"Type": "fixed-response", "FixedResponseConfig": config})
         }
     }

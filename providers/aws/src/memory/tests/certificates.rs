@@ -1,0 +1,147 @@
+//! A certificate that AWS does not take hurts its own hostname, and nothing else.
+
+use super::forms::{
+    account, alone, certificate, driver, end, forward, http, request, run, settle, tls, writes,
+};
+use crate::memory::Memory;
+use crate::memory::certificates::REFUSED;
+use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::rule::{Action, FixedResponse};
+use gatewright_provider_api::contract::{ErrorKind, Outcome, Verdict, converge};
+use gatewright_provider_api::suite::drive;
+
+/// A port with a default certificate and others, each of a Secret, and a rule.
+fn shown(default: &str, others: &[&str]) -> Target {
+    let mut target = http(&[]);
+    super::forms::add_listener(&mut target, 443, &[]);
+    let ids: Vec<_> = [default]
+        .iter()
+        .chain(others)
+        .map(|name| {
+            let (name, version) = name.split_once(' ').unwrap_or((*name, "1"));
+            certificate(&mut target, name, version)
+        })
+        .collect();
+    let rule = alone(forward(&mut target, "/a/*", &[("all", 1)]));
+    let listener = target.listeners.get_mut(&443).unwrap();
+    listener.tls = Some(tls(ids[0].clone(), &ids[1..]));
+    listener.rules.push(rule);
+    target
+}
+
+fn refused() -> String {
+    format!("shop {REFUSED}")
+}
+
+/// What failed, and what was not tried because of it.
+fn trouble(outcome: &Outcome) -> (Vec<String>, Vec<String>) {
+    let failed = outcome.errors().map(|error| error.resource.to_string());
+    let skipped = outcome.changes.iter().filter_map(|change| match &change.verdict {
+        Verdict::Skipped(_) => Some(change.resource.to_string()),
+        Verdict::Done | Verdict::Failed(_) => None,
+    });
+    (failed.collect(), skipped.collect())
+}
+
+fn shows(memory: &Memory) -> Vec<String> {
+    let contents = memory.contents().into_iter();
+    contents
+        .filter(|(resource, _)| resource.kind == "listener" || resource.kind == "rule")
+        .map(|(resource, _)| resource.kind.to_owned())
+        .collect()
+}
+
+/// kubernetes-sigs/aws-load-balancer-controller#4631: one hostname without a certificate stopped the whole Gateway.
+#[test]
+fn a_default_certificate_that_is_not_taken_leaves_the_others_served() {
+    let memory = account();
+    let wanted = shown(&refused(), &["pay", "news"]);
+    let outcome = run(&memory, &wanted);
+    assert_eq!(
+        trouble(&outcome),
+        (vec!["certificate Secret/infra/shop".to_owned()], Vec::new()),
+        "{outcome:#?}"
+    );
+    let kinds: Vec<ErrorKind> = outcome.errors().map(|error| error.kind).collect();
+    assert_eq!(kinds, [ErrorKind::Invalid]);
+    assert!(!outcome.addresses.assigned.is_empty());
+    assert_eq!(
+        shows(&memory).len(),
+        3,
+        "two listeners and a rule: {:?}",
+        memory.contents()
+    );
+
+    // Again: it is tried again, and nothing else is written. Another change of the port does not wait for it.
+    let again = run(&memory, &wanted);
+    assert_eq!(trouble(&again).0, ["certificate Secret/infra/shop"]);
+    let written: Vec<_> = again
+        .changes
+        .iter()
+        .filter(|change| change.verdict == Verdict::Done)
+        .collect();
+    assert!(written.is_empty(), "{written:?}");
+    let mut edited = wanted.clone();
+    let listener = edited.listeners.get_mut(&443).unwrap();
+    listener.default = Action::Fixed(FixedResponse {
+        content_type: FixedResponse::TEXT.into(),
+        status: 403,
+        body: "".into(),
+    });
+    let outcome = run(&memory, &edited);
+    let written: Vec<String> = outcome
+        .changes
+        .iter()
+        .filter(|change| change.verdict == Verdict::Done)
+        .map(|change| change.resource.to_string())
+        .collect();
+    assert_eq!(written, ["listener 443"], "{outcome:#?}");
+    assert_eq!(
+        trouble(&run(&memory, &edited)).0,
+        ["certificate Secret/infra/shop"]
+    );
+
+    // Put right, it is shown, and what is there is what would be without the trouble.
+    let mut right = shown("shop 2", &["pay", "news"]);
+    right.listeners.get_mut(&443).unwrap().default = edited.listeners[&443].default.clone();
+    settle(&memory, &right);
+    let ideal = account();
+    settle(&ideal, &right);
+    assert_eq!(memory.contents(), ideal.contents());
+    assert_eq!(writes(&memory, &right), Vec::<&str>::new());
+    end(&memory, &right);
+    assert_eq!(memory.contents(), account().contents());
+}
+
+/// One among others, and one that takes the place of another.
+#[test]
+fn another_certificate_that_is_not_taken_leaves_what_is_shown() {
+    let memory = account();
+    let outcome = run(&memory, &shown("pay", &[&refused(), "news"]));
+    let (failed, skipped) = trouble(&outcome);
+    assert_eq!(failed, ["certificate Secret/infra/shop"]);
+    assert_eq!(
+        skipped,
+        ["listener certificates 443 Secret/infra/shop"],
+        "{outcome:#?}"
+    );
+    settle(&memory, &shown("pay", &["news"]));
+    let before = memory.contents();
+    // It rotates into one that is not taken: the one before is shown on.
+    let outcome = run(&memory, &shown(&format!("pay {REFUSED}"), &["news"]));
+    assert_eq!(trouble(&outcome).0, ["certificate Secret/infra/pay"]);
+    assert_eq!(memory.contents(), before);
+    assert!(!outcome.addresses.assigned.is_empty());
+}
+
+/// A port without any certificate is not served; other ports are.
+#[test]
+fn a_port_without_any_certificate_leaves_other_ports_alone() {
+    let memory = account();
+    let outcome = drive(converge(&driver(&memory, 0), &request(shown(&refused(), &[])))).unwrap();
+    let (failed, skipped) = trouble(&outcome);
+    assert_eq!(failed, ["certificate Secret/infra/shop"]);
+    assert!(skipped.contains(&"listener 443".to_owned()), "{skipped:?}");
+    assert_eq!(shows(&memory), ["listener"]);
+    assert!(!outcome.addresses.assigned.is_empty());
+}
