@@ -442,8 +442,12 @@ async fn ten_thousand_endpoints_are_registered_and_go_again() {
             .accounts
             .entry(place("123456789012", "eu-central-1"))
             .or_default();
-        let name = "targets-per-application-load-balancer";
-        assert!(account.elb.limits.set(name, 30_000));
+        for name in [
+            "targets-per-application-load-balancer",
+            "targets-per-target-group",
+        ] {
+            assert!(account.elb.limits.set(name, 30_000));
+        }
     }
     let cloud = wide(&simulator, Setup::default());
     let mut target = target(&cloud).await;
