@@ -13,6 +13,7 @@ use crate::wire::failure::{self, REQUEST_ID, header_id};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::ErrorKind as Retried;
 use gatewright_aws::cloud::CloudError;
 use gatewright_provider_api::contract::ErrorKind;
 use std::error::Error;
@@ -59,6 +60,13 @@ where
             }
             if failure.is_io() {
                 return told(ErrorKind::Unavailable, hints::unreachable(call));
+            }
+            // Closed in the midst of an answer, as when a server goes away: nobody knows whether the call was done.
+            if failure.as_other() == Some(Retried::TransientError) {
+                return told(
+                    ErrorKind::Unavailable,
+                    "the connection was closed before an answer had come".into(),
+                );
             }
             told(ErrorKind::Unexpected, format!("not sent: {}", chain(source)))
         }
