@@ -131,7 +131,10 @@ fn contradictions_in_parameters_of_aws_are_refused() {
         assert!(found.contains(part), "{spec}: {found}");
     }
     for (spec, part) in [
-        ("{}", "one of sourceRanges, oidc, cognito and jwt is needed"),
+        (
+            "{}",
+            "one of sourceRanges, oidc, cognito, jwt, fixedResponse, rewriteUrl, rewriteHost and redirectQuery is needed",
+        ),
         ("{sourceRanges: [everybody]}", "IP networks"),
         (
             "{jwt: {issuer: a, jwksEndpoint: \"http://a.example/keys\"}}",
