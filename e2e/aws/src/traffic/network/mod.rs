@@ -258,7 +258,17 @@ impl Network {
     }
 
     fn read(&self, balancer: &Balancer, listener: &Listener, problems: &mut Vec<Problem>) -> Serving {
-        let mut rules: Vec<&Rule> = listener.rules.iter().collect();
+        // Which names a service of VPC Lattice answers, its front has decided by the handshake.
+        let of_other_names = |rule: &Rule| {
+            rule.lattice
+                .as_ref()
+                .is_some_and(|found| !found.other_than.is_empty())
+        };
+        let mut rules: Vec<&Rule> = listener
+            .rules
+            .iter()
+            .filter(|rule| !of_other_names(rule))
+            .collect();
         rules.sort_by_key(|rule| rule.priority);
         let paths = rules.into_iter().map(|rule| Path {
             source: source(rule),
