@@ -9,7 +9,7 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Past, Pool, Preview,
     ProviderError, Reads, Reconcile, Request, Verdict,
 };
 use std::any::Any;
@@ -158,13 +158,20 @@ impl Regional {
     }
 
     /// In the place of its class; what it had in another goes once it is served there and clients know.
-    async fn reconcile_all(&self, request: &Request) -> Outcome {
+    async fn reconcile_all(&self, request: &Request, past: Past<&Request>) -> Outcome {
         let gateway = &request.balancer.gateway;
+        let past = match past {
+            // What was in another place says nothing about this one.
+            Past::Other(before) if account(&before.parameters) != account(&request.parameters) => {
+                Past::Underway
+            }
+            past => past,
+        };
         let (work, others) = self.settle(request);
         let mut outcome = match self.driver(&work).await {
             Ok(driver) => {
                 self.homes.found(gateway, &work.at.place);
-                driver.reconcile(request).await
+                driver.reconcile(request, past).await
             }
             Err(error) => unread(error),
         };
@@ -312,8 +319,8 @@ impl Reconcile<Request> for Regional {
         self.service.provider()
     }
 
-    fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
-        self.serving(self.reconcile_all(request))
+    fn reconcile<'a>(&'a self, request: &'a Request, past: Past<&'a Request>) -> BoxFuture<'a, Outcome> {
+        self.serving(self.reconcile_all(request, past))
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {

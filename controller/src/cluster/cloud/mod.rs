@@ -8,6 +8,7 @@
 //! ```
 
 mod keeper;
+mod past;
 mod plans;
 mod state;
 mod sweep;
@@ -202,11 +203,14 @@ impl Clouds {
         let work = self.line.provider();
         work.set_mode(gateway, Mode::Make);
         work.plans().forget(gateway);
+        work.pasts().forget(gateway);
         self.gateways.remove(gateway)
     }
 
-    /// Another process begins to work, or worked until now: what was read in this one is out of date.
+    /// Another process begins to work, or worked until now: what was read in this one is out of date, and so is what it
+    /// saw in place.
     pub fn forget_read(&self) {
+        self.line.provider().pasts().forget_all();
         for (_, cloud) in self.line.provider().registry().all() {
             cloud.forget();
         }

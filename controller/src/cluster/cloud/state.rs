@@ -8,7 +8,7 @@ use gatewright_core::status::programming::{AssignedAddress, ListenerOutcome, Pro
 use gatewright_core::status::{Planned, Shortfall};
 use gatewright_model::unsupported::Unsupported;
 use gatewright_model::{LoadBalancer, Str};
-use gatewright_provider_api::contract::{Applied, Outcome, Verdict};
+use gatewright_provider_api::contract::{Applied, Drift, Outcome, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::BTreeMap;
 
@@ -49,8 +49,6 @@ pub struct State {
     /// What was said of that.
     word: Option<Word>,
     shortfall: Shortfall,
-    /// The state that was in place without anything to do: what differs from then on is drift.
-    settled: Option<u64>,
     stage: Stage,
 }
 
@@ -90,7 +88,6 @@ impl State {
         let new = self.stage == Stage::Staying;
         if new {
             self.stage = Stage::Leaving;
-            self.settled = None;
         }
         new
     }
@@ -98,7 +95,6 @@ impl State {
     /// What is wanted of it is to be looked at once more: it is made, or told, otherwise than before.
     pub fn again(&mut self) {
         self.waiting = self.newest.is_some();
-        self.settled = None;
     }
 
     /// It is to stay, or to be there again.
@@ -132,21 +128,7 @@ impl State {
     }
 
     fn take_made(&mut self, revision: u64, (outcome, mode): (Outcome, Mode), news: bool) -> Judgement {
-        let drifted = self.settled == Some(revision) && !outcome.changes.is_empty();
-        let notices = if drifted {
-            vec![drift(&outcome.changes)]
-        } else {
-            Vec::new()
-        };
-        let at_rest = outcome.is_converged()
-            && outcome.addresses.fault.is_none()
-            && outcome.again.is_none()
-            && mode == Mode::Make;
-        self.settled = if at_rest {
-            Some(revision)
-        } else {
-            self.settled.filter(|settled| *settled == revision)
-        };
+        let notices = drift(&outcome).into_iter().collect();
         self.reached = self.reached.max(Some(revision));
         if news {
             let fault = outcome.fault();
@@ -240,26 +222,41 @@ impl State {
     }
 }
 
-/// Says what somebody else changed.
-fn drift(changes: &[Applied]) -> Notice {
-    let summaries = changes.iter().take(NAMED).map(|change| {
-        let result = match &change.verdict {
-            Verdict::Done => "",
-            Verdict::Failed(_) => " (failed)",
-            Verdict::Skipped(_) => " (not tried)",
-        };
-        format!("{}{result}", change.summary)
-    });
-    let mut note = summaries.collect::<Vec<_>>().join("; ");
+/// Says what somebody else changed, or may have changed.
+fn drift(outcome: &Outcome) -> Option<Notice> {
+    let made = || outcome.changes.iter().map(told).collect::<Vec<String>>();
+    let (certain, changes) = match &outcome.drift {
+        Drift::None => return None,
+        Drift::All => (true, made()),
+        Drift::Beside(changes) => (true, changes.iter().map(ToString::to_string).collect()),
+        Drift::Perhaps => (false, made()),
+    };
+    let mut note = changes.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
     if changes.len() > NAMED {
         note = format!("{note}; and {} more", changes.len() - NAMED);
     }
-    Notice {
-        warning: true,
-        reason: "Drift".to_owned(),
-        note: events::shorten(format!(
-            "somebody else changed what was made for the Gateway: {note}"
-        )),
+    let (reason, what) = if certain {
+        ("Drift", "somebody else changed what was made for the Gateway")
+    } else {
+        (
+            "Differed",
+            "when this process began to look, what was made for the Gateway was not as it is wanted: others changed it, or \
+             objects changed while nobody looked",
+        )
+    };
+    Some(Notice {
+        warning: certain,
+        reason: reason.to_owned(),
+        note: events::shorten(format!("{what}: {note}")),
         action: "Repair".to_owned(),
-    }
+    })
+}
+
+fn told(change: &Applied) -> String {
+    let result = match &change.verdict {
+        Verdict::Done => "",
+        Verdict::Failed(_) => " (failed)",
+        Verdict::Skipped(_) => " (not tried)",
+    };
+    format!("{}{result}", change.summary)
 }

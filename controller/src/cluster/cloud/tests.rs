@@ -1,3 +1,4 @@
+mod drift;
 mod plans;
 
 use super::keeper::FINALIZER;
@@ -234,61 +235,6 @@ async fn a_process_that_takes_over_does_not_accept_what_was_refused() {
         .collect();
     assert_eq!(writes, [""; 0]);
     assert_eq!(route_condition(&api, "whole", "Accepted").unwrap().0, "False");
-}
-
-/// What others change is repaired within the period, and an Event says what differed; otherwise nothing is written.
-#[tokio::test]
-async fn drift_is_repaired_and_told() {
-    let (api, cloud) = (with_class(), TestCloud::default());
-    api.put_gateway("edge", json!({}));
-    let hub = start_with(&api, &cloud, Duration::from_millis(50));
-    until("it is programmed", || is_programmed(&hub, "edge")).await;
-    let writes = cloud.0.calls().writes().len();
-    let reads = cloud.0.calls().made().len();
-    until("it was looked at again and again", || {
-        (cloud.0.calls().made().len() > reads + 4).then_some(())
-    })
-    .await;
-    assert_eq!(cloud.0.calls().writes().len(), writes, "a steady state is silent");
-    let listener = cloud
-        .resources()
-        .into_iter()
-        .find(|found| found.kind == "listener")
-        .unwrap();
-    let wanted = cloud.0.contents()[&listener].clone();
-    assert!(cloud.0.damage(&listener));
-    until("it is repaired", || {
-        (cloud.0.contents()[&listener] == wanted).then_some(())
-    })
-    .await;
-    let event = until("an Event says so", || {
-        let paths = api.paths("/events/").into_iter();
-        let mut events = paths.filter_map(|path| api.get(&path));
-        events.find(|event| event["reason"] == "Drift")
-    })
-    .await;
-    let note = event["note"].as_str().unwrap();
-    assert!(
-        note.contains("update listener") && note.contains("settings"),
-        "{note}"
-    );
-
-    // Another drift is another Event, with what differed this time.
-    let balancer = cloud
-        .resources()
-        .into_iter()
-        .find(|found| found.kind == "balancer")
-        .unwrap();
-    assert!(cloud.0.damage(&balancer));
-    until("a second Event tells of the load balancer", || {
-        let paths = api.paths("/events/").into_iter();
-        let mut events = paths.filter_map(|path| api.get(&path));
-        events.find(|event| {
-            let note = event["note"].as_str().unwrap_or_default();
-            event["reason"] == "Drift" && note.contains("update balancer")
-        })
-    })
-    .await;
 }
 
 /// Who cannot be asked may well serve: without an answer of the cloud, the addresses that were told before stay.

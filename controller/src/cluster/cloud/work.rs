@@ -1,5 +1,6 @@
 //! The work of clouds.
 
+use super::past::Pasts;
 use super::plans::{DRY_RUN, Mode, Plans};
 use crate::clouds::{Cloud, Registry};
 use crate::cluster::metrics::Metrics;
@@ -48,6 +49,7 @@ pub struct CloudWork {
     resync: Duration,
     metrics: Arc<Metrics>,
     plans: Plans,
+    pasts: Pasts,
     /// Gateways of which a plan alone is wanted.
     dry: Mutex<BTreeSet<ObjectName>>,
 }
@@ -60,6 +62,7 @@ impl CloudWork {
             resync,
             metrics,
             plans: Plans::default(),
+            pasts: Pasts::default(),
             dry: Mutex::default(),
         }
     }
@@ -67,6 +70,11 @@ impl CloudWork {
     /// The last plan of each Gateway.
     pub const fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    /// What was in place for each Gateway.
+    pub const fn pasts(&self) -> &Pasts {
+        &self.pasts
     }
 
     /// Whether changes of a Gateway are made or told from now on; answers whether that is new.
@@ -180,7 +188,10 @@ impl Provide for CloudWork {
             self.plans.previewed(gateway, Some(controller), &preview);
             return told_alone(preview);
         }
-        let outcome = cloud.reconcile(&request.request).await;
+        let past = self.pasts.of(request);
+        let before = past.as_ref().map(|before| &before.request);
+        let outcome = cloud.reconcile(&request.request, before).await;
+        self.pasts.note(request, &outcome);
         self.plans.made(gateway, Some(controller), &outcome);
         self.count(controller, cloud, &outcome);
         outcome
@@ -191,6 +202,7 @@ impl Provide for CloudWork {
         if self.mode(gateway) == Mode::DryRun {
             return self.plan_removal(gateway).await;
         }
+        self.pasts.removing(gateway);
         let mut all = Outcome::default();
         for (controller, cloud) in self.registry.all() {
             let outcome = cloud.remove(gateway).await;

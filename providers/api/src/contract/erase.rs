@@ -1,7 +1,8 @@
 //! One shape for all providers, for the registry.
 
 use super::{
-    Binding, Bound, Leave, Ledger, Membership, Outcome, Pool, Prepare, Preview, ProviderError, Reads, preview,
+    Binding, Bound, Leave, Ledger, Membership, Outcome, Past, Pool, Prepare, Preview, ProviderError, Reads,
+    preview,
 };
 use crate::Provider;
 use gatewright_core::graph::parameters::Parameters;
@@ -20,8 +21,8 @@ pub trait Reconcile<R>: Send + Sync {
     /// Which provider this is.
     fn provider(&self) -> Provider;
 
-    /// [`Leave::converge`].
-    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome>;
+    /// [`Leave::converge_after`].
+    fn reconcile<'a>(&'a self, request: &'a R, past: Past<&'a R>) -> BoxFuture<'a, Outcome>;
 
     /// [`Leave::remove`].
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome>;
@@ -102,10 +103,14 @@ where
         self.driver.provider()
     }
 
-    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome> {
+    fn reconcile<'a>(&'a self, request: &'a R, past: Past<&'a R>) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             match self.driver.prepare(request).await {
-                Ok(input) => self.leave.converge(&self.driver, &input).await,
+                Ok(input) => {
+                    // By what the account is like now: what others changed there is theirs as well.
+                    let past = past.map(move |before| async move { self.driver.prepare(before).await.ok() });
+                    self.leave.converge_after(&self.driver, &input, past).await
+                }
                 Err(error) => Outcome {
                     unread: Some(error),
                     ..Outcome::default()

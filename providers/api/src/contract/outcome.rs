@@ -1,6 +1,6 @@
 //! What became of a Gateway's infrastructure.
 
-use super::{Action, Change, ProviderError, Resource};
+use super::{Action, Change, Drift, ProviderError, Resource};
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_model::Str;
 use gatewright_model::unsupported::Unsupported;
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub unsupported: Vec<Unsupported>,
     /// Changes in the order they were tried; empty when nothing differed.
     pub changes: Vec<Applied>,
+    /// What others changed, as far as that is known.
+    pub drift: Drift,
     /// Changes that were found and not made, because only a plan was asked for.
     pub planned: Vec<Change<()>>,
     /// Reading what exists failed: nothing was tried.

@@ -1,8 +1,10 @@
 //! From observation to outcome, in one way for all providers.
 
-use super::{Applied, Change, Driver, Leave, Outcome, Plan, ProviderError, Verdict};
+use super::past::drift;
+use super::{Applied, Change, Driver, Leave, Outcome, Past, Plan, ProviderError, Verdict};
 use crate::TRACES;
 use gatewright_model::key::ObjectName;
+use std::future::{Future, Ready};
 use tracing::Instrument;
 
 /// [`Leave::converge`], where there is no other process.
@@ -20,6 +22,17 @@ impl Leave {
     /// that fails stops only those that need it: a broken part hurts only itself. Without leave nothing is changed any
     /// more, and what is missing is [`super::ErrorKind::Superseded`].
     pub async fn converge<D: Driver>(&self, driver: &D, input: &D::Input) -> Outcome {
+        let past = Past::<Ready<Option<D::Input>>>::Underway;
+        self.converge_after(driver, input, past).await
+    }
+
+    /// The same, with a word on what others changed. What was in place before is asked for only where something
+    /// differs, and after that was mended.
+    pub async fn converge_after<D, F>(&self, driver: &D, input: &D::Input, past: Past<F>) -> Outcome
+    where
+        D: Driver,
+        F: Future<Output = Option<D::Input>> + Send,
+    {
         let lowered = driver.lower(input);
         let gateway = driver.gateway(input);
         let mut outcome = Outcome {
@@ -38,6 +51,7 @@ impl Leave {
             observed
         } else {
             outcome.changes = self.carry_out(driver, plan).await;
+            outcome.drift = drift(driver, past, &observed).await;
             match observe(driver, gateway).await {
                 Ok(observed) => observed,
                 Err(error) => {
