@@ -9,6 +9,8 @@
 
 pub mod alb;
 pub mod cloud;
+#[cfg(test)]
+mod goldens;
 pub mod lattice;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;

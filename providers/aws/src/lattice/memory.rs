@@ -51,39 +51,39 @@ const BUSY: Refusal = (ErrorKind::Conflict, "ConflictException");
 const QUOTA: Refusal = (ErrorKind::QuotaExceeded, "ServiceQuotaExceededException");
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     limits: Limits,
     delays: Delays,
     now: u64,
     next: u64,
-    tags: BTreeMap<Arn, Tags>,
+    pub(super) tags: BTreeMap<Arn, Tags>,
     made: BTreeMap<Arn, u64>,
     /// What goes, and when it is gone.
     going: BTreeMap<Arn, u64>,
     networks: BTreeMap<Arn, (Str, Auth)>,
-    services: BTreeMap<Arn, NewService>,
-    vpcs: BTreeMap<Arn, VpcLink>,
+    pub(super) services: BTreeMap<Arn, NewService>,
+    pub(super) vpcs: BTreeMap<Arn, VpcLink>,
     links: BTreeMap<Arn, (Arn, Arn)>,
-    listeners: BTreeMap<Arn, (Arn, NewListener)>,
-    rules: BTreeMap<Arn, (Arn, NewRule)>,
-    groups: BTreeMap<Arn, Group>,
-    policies: BTreeMap<Arn, Str>,
-    logs: BTreeMap<Arn, (Arn, Str)>,
-    certificates: BTreeMap<Arn, (Str, Str)>,
+    pub(super) listeners: BTreeMap<Arn, (Arn, NewListener)>,
+    pub(super) rules: BTreeMap<Arn, (Arn, NewRule)>,
+    pub(super) groups: BTreeMap<Arn, Group>,
+    pub(super) policies: BTreeMap<Arn, Str>,
+    pub(super) logs: BTreeMap<Arn, (Arn, Str)>,
+    pub(super) certificates: BTreeMap<Arn, (Str, Str)>,
 }
 
 #[derive(Clone, Debug)]
-struct VpcLink {
+pub(super) struct VpcLink {
     network: Arn,
     vpc: Str,
-    groups: BTreeSet<Str>,
+    pub(super) groups: BTreeSet<Str>,
 }
 
 #[derive(Clone, Debug)]
-struct Group {
+pub(super) struct Group {
     new: NewTargetGroup,
     health: SeenHealth,
-    targets: BTreeSet<Target>,
+    pub(super) targets: BTreeSet<Target>,
     draining: BTreeMap<Target, u64>,
 }
 
@@ -110,7 +110,7 @@ impl Memory {
         &self.calls
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

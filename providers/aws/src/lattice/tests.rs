@@ -1,6 +1,7 @@
 //! The contract suite of providers, and what it does not show.
 
 mod swept;
+mod told;
 
 use super::driver::{LatticeDriver, Request, Settings};
 use super::memory::{Connection, Delays, Memory};

@@ -90,7 +90,7 @@ fn with_server(target: group::Target, protocol: &str) -> group::Target {
     }
 }
 
-fn guarded(mut target: Target) -> Target {
+pub(super) fn guarded(mut target: Target) -> Target {
     let ingress = target.listeners.values().map(|listener| Ingress {
         protocol: "tcp".into(),
         port: listener.port,

@@ -4,6 +4,8 @@
 use super::forms::{
     account, add_listener, certificate, driver, forward, http, managed, pod, settle, tls, verified,
 };
+use crate::alb::step::{Call, Step};
+use crate::goldens;
 use crate::memory::Memory;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::ListenerTls;
@@ -11,10 +13,6 @@ use gatewright_aws_core::alb::rule::{Origin, Rule};
 use gatewright_aws_core::network::Scheme;
 use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_model::key::{ObjectName, RouteKey, RouteKind};
-use gatewright_provider_api::contract::Driver;
-use gatewright_provider_api::suite::drive;
-use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 const RULES: &[(&str, &[(&str, u16)])] = &[
@@ -97,6 +95,15 @@ const EDITS: &[(&str, Edit)] = &[
         }
         Some(target)
     }),
+    ("rules-in-another-order", |mut target| {
+        rules(&mut target).rotate_left(1);
+        Some(target)
+    }),
+    ("route-in-between", |mut target| {
+        let rule = route(&mut target, "/between/*", &[("c", 1)]);
+        rules(&mut target).insert(1, rule);
+        Some(target)
+    }),
     ("gone", |_| None),
 ];
 
@@ -135,29 +142,21 @@ fn backend(name: &str) -> TargetGroupId {
     TargetGroupId(format!("Service/shop/{name}:80/http1").into())
 }
 
-/// The plan of one look, a change a line, each with what it waits for.
+/// The plan of one look.
 fn plan(memory: &Arc<Memory>, of: &Target, wanted: Option<&Target>) -> String {
-    let driver = driver(memory, 300);
-    let observed = drive(driver.observe(&of.gateway)).unwrap().unwrap();
-    let mut text = String::new();
-    for change in driver.plan(wanted, &observed).changes {
-        writeln!(text, "{change}").unwrap();
-        for need in &change.needs {
-            writeln!(text, "    after {need}").unwrap();
-        }
+    goldens::plan(&driver(memory, 300), (&of.gateway, wanted), priority)
+}
+
+/// The priority that a step gives to a new rule.
+pub(super) fn priority(step: &Step) -> Option<u16> {
+    match step.call {
+        Call::CreateRule { priority, .. } => Some(priority),
+        _ => None,
     }
-    text
 }
 
 fn compare(name: &str, found: &str, wrong: &mut Vec<String>) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("goldens/plans/{name}.txt"));
-    if std::env::var_os("GATEWRIGHT_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, found).unwrap();
-    }
-    if std::fs::read_to_string(&path).unwrap_or_default() != found {
-        wrong.push(format!("{name}:\n{found}"));
-    }
+    goldens::compare(&format!("plans/{name}"), found, wrong);
 }
 
 #[test]
@@ -182,9 +181,5 @@ fn edits_are_planned_as_their_goldens_say() {
         certificate(&mut rotated, "shop", version);
         compare(name, &plan(&memory, &secure, Some(&rotated)), &mut wrong);
     }
-    assert!(
-        wrong.is_empty(),
-        "GATEWRIGHT_BLESS=1 writes them:\n{}",
-        wrong.join("\n")
-    );
+    goldens::none(&wrong);
 }
