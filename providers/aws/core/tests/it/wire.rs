@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Members that are there.
-fn filled(members: Value) -> Value {
+pub(crate) fn filled(members: Value) -> Value {
     let Value::Object(members) = members else {
         return members;
     };
@@ -70,6 +70,7 @@ pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     }
     let (kind, family) = match kind {
         TargetKind::Instance => ("instance", Value::Null),
+        TargetKind::Alb => ("alb", Value::Null),
         _ => ("ip", json!(if *ipv6 { "ipv6" } else { "ipv4" })),
     };
     filled(json!({
@@ -105,20 +106,32 @@ pub(crate) fn import(import: &Import) -> Value {
     }))
 }
 
-/// With IPv4 alone: the subnets of the simulator's VPC have no more.
-pub(crate) fn balancer(balancer: &Balancer, subnets: &[String]) -> Value {
+/// With IPv4 alone: the subnets of the simulator's VPC have no more. In zones with addresses that stay it has others that
+/// are the account's, by their allocations.
+pub(crate) fn balancer(balancer: &Balancer, subnets: &[String], allocations: &[String]) -> Value {
     let scheme = match balancer.scheme {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
     };
     let pools = balancer.ipam_pool.as_ref();
+    let kind = if balancer.kind.is_application() {
+        "application"
+    } else {
+        "network"
+    };
+    let addressed: Vec<Value> = subnets
+        .iter()
+        .zip(allocations)
+        .map(|(subnet, allocation)| json!({"SubnetId": subnet, "AllocationId": allocation}))
+        .collect();
     filled(json!({
         "Name": balancer.name,
-        "Type": "application",
+        "Type": kind,
         "Scheme": scheme,
         "IpAddressType": "ipv4",
         "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
-        "Subnets": subnets,
+        "Subnets": if addressed.is_empty() { json!(subnets) } else { Value::Null },
+        "SubnetMappings": if addressed.is_empty() { Value::Null } else { json!(addressed) },
     }))
 }
 
@@ -126,6 +139,7 @@ pub(crate) fn listener(
     listener: &Listener,
     balancer: &str,
     (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
+    groups: &BTreeMap<TargetGroupId, String>,
 ) -> Value {
     let tls = listener.tls.as_ref();
     let clients = tls
@@ -142,11 +156,12 @@ pub(crate) fn listener(
     filled(json!({
         "LoadBalancerArn": balancer,
         "Port": listener.port,
-        "Protocol": if tls.is_some() { "HTTPS" } else { "HTTP" },
+        "Protocol": listener.transport.protocol(tls.is_some()),
         "SslPolicy": tls.map(|tls| &tls.policy),
         "Certificates": tls.map(|tls| json!([{"CertificateArn": certificates[&tls.default]}])),
+        "AlpnPolicy": tls.and_then(|tls| tls.alpn.as_ref()).map(|alpn| json!([alpn])),
         "MutualAuthentication": clients,
-        "DefaultActions": [action(&listener.default, &BTreeMap::new())],
+        "DefaultActions": [action(&listener.default, groups)],
     }))
 }
 

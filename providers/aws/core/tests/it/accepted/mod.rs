@@ -1,7 +1,10 @@
 //! Everything that goldens want is accepted by AWS, as far as the simulator knows its documented rules: names,
 //! characters and lengths of values, how many there are, expressions, redirects, protocols, certificates.
 
+mod lattice;
+
 use crate::{goldens, wire};
+use gatewright_aws_core::TargetGroupId;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Listener, ListenerTls};
 use gatewright_aws_core::trust_store::TrustStoreId;
@@ -10,7 +13,7 @@ use gatewright_aws_simulator::protocol::model::Model;
 use gatewright_aws_simulator::service::{Context, Handler, Settings, Unchecked};
 use gatewright_aws_simulator::state::Account;
 use gatewright_aws_simulator::sts::Identity;
-use gatewright_aws_simulator::{acm, elb, s3};
+use gatewright_aws_simulator::{acm, ec2, elb, s3};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -102,34 +105,54 @@ impl Cloud {
             let made = self.call("CreateTargetGroup", &input);
             groups.insert(id.clone(), text(&made["TargetGroups"][0]["TargetGroupArn"]));
         }
-        let mut certificates = BTreeMap::new();
-        for (id, certificate) in &target.certificates {
-            let arn = match certificate {
-                Certificate::Import(import) => {
-                    let made = self.handle(acm::OPERATIONS, "ImportCertificate", &wire::import(import));
-                    text(&made["CertificateArn"])
-                }
-                Certificate::Existing => {
-                    let input = json!({"DomainName": "a.example", "ValidationMethod": "DNS"});
-                    let made = self.handle(acm::OPERATIONS, "RequestCertificate", &input);
-                    text(&made["CertificateArn"])
-                }
-            };
-            certificates.insert(id.clone(), arn);
-        }
+        let certificates = self.certificates(&target.certificates);
         let stores = self.trust_stores(target);
         // Certificates are issued, and trust stores active.
         self.context.now += 60_000;
-        let input = wire::balancer(&target.balancer, &self.subnets);
+        let kept = target.balancer.addresses.values();
+        let allocations: Vec<String> = kept
+            .filter(|address| address.allocation.is_some())
+            .map(|_| {
+                let made = self.handle(ec2::OPERATIONS, "AllocateAddress", &json!({}));
+                text(&made["AllocationId"])
+            })
+            .collect();
+        let zones = if allocations.is_empty() {
+            self.subnets.len()
+        } else {
+            allocations.len()
+        };
+        let input = wire::balancer(&target.balancer, &self.subnets[..zones], &allocations);
         let made = self.call("CreateLoadBalancer", &input);
         let balancer = text(&made["LoadBalancers"][0]["LoadBalancerArn"]);
         for listener in target.listeners.values() {
-            let arn = self.listener(listener, &balancer, (&certificates, &stores));
+            let arn = self.listener(listener, &balancer, (&certificates, &stores), &groups);
             for (at, rule) in listener.rules.iter().enumerate() {
                 let input = wire::rule(rule, at + 1, &arn, &groups);
                 self.call("CreateRule", &input);
             }
         }
+    }
+
+    /// Those that are wanted, and one in the place of each that is in ACM already.
+    fn certificates(
+        &mut self,
+        wanted: &BTreeMap<CertificateId, Certificate>,
+    ) -> BTreeMap<CertificateId, String> {
+        let mut certificates = BTreeMap::new();
+        for (id, certificate) in wanted {
+            let made = match certificate {
+                Certificate::Import(import) => {
+                    self.handle(acm::OPERATIONS, "ImportCertificate", &wire::import(import))
+                }
+                Certificate::Existing => {
+                    let input = json!({"DomainName": "a.example", "ValidationMethod": "DNS"});
+                    self.handle(acm::OPERATIONS, "RequestCertificate", &input)
+                }
+            };
+            certificates.insert(id.clone(), text(&made["CertificateArn"]));
+        }
+        certificates
     }
 
     /// Those that are wanted, and one in the place of each that is named.
@@ -167,8 +190,9 @@ impl Cloud {
         listener: &Listener,
         balancer: &str,
         (certificates, stores): (&BTreeMap<CertificateId, String>, &BTreeMap<TrustStoreId, String>),
+        groups: &BTreeMap<TargetGroupId, String>,
     ) -> String {
-        let input = wire::listener(listener, balancer, (certificates, stores));
+        let input = wire::listener(listener, balancer, (certificates, stores), groups);
         let made = self.call("CreateListener", &input);
         let arn = text(&made["Listeners"][0]["ListenerArn"]);
         if let Some(ListenerTls { others, .. }) = &listener.tls {
@@ -195,12 +219,13 @@ fn text(value: &Value) -> String {
 #[test]
 fn aws_accepts_what_goldens_want() {
     let mut refused = Vec::new();
-    let (mut gateways, mut rules) = (0, 0);
+    let (mut gateways, mut rules, mut networks) = (0, 0, 0);
     for (name, target) in goldens::targets() {
         let mut cloud = Cloud::new();
         cloud.make(&target);
         refused.extend(cloud.refused.iter().map(|what| format!("{name}: {what}")));
         gateways += 1;
+        networks += usize::from(!target.balancer.kind.is_application());
         rules += target
             .listeners
             .values()
@@ -214,7 +239,7 @@ fn aws_accepts_what_goldens_want() {
         refused.join("\n")
     );
     assert!(
-        gateways > 300 && rules > 800,
-        "{gateways} Gateways, {rules} rules"
+        gateways > 300 && rules > 800 && networks > 60,
+        "{gateways} Gateways, {rules} rules, {networks} Network Load Balancers"
     );
 }

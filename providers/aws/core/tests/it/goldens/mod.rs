@@ -14,6 +14,7 @@ use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::fit::fit;
 use gatewright_aws_core::alb::lower::lower;
 use gatewright_aws_core::network::BalancerKind;
+use gatewright_aws_core::nlb;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
 use std::fs;
@@ -163,18 +164,22 @@ fn all() -> Vec<Golden> {
     goldens
 }
 
-/// What the Gateways of all goldens become, as lowered and as compacted, with the name of the golden.
+/// What the Gateways of all goldens become, with the name of the golden: Application Load Balancers as lowered and as
+/// compacted, Network Load Balancers as there is room for.
 pub(crate) fn targets() -> Vec<(String, Target)> {
     let mut found = Vec::new();
     let mut before = BTreeMap::new();
-    let applications = all().into_iter().filter(|golden| golden.kind.is_application());
-    for golden in &applications.collect::<Vec<Golden>>() {
+    for golden in all() {
         let before = before
             .entry(golden.defaults.clone())
             .or_insert_with(|| world::balancers(&golden.defaults, ""));
         let settings = world::settings(&golden.manifests);
-        for (gateway, balancer) in world::balancers(&golden.defaults, &golden.manifests) {
-            if before.get(&gateway) != Some(&balancer) {
+        let after = world::balancers(&golden.defaults, &golden.manifests);
+        let changed = after
+            .into_iter()
+            .filter(|(gateway, balancer)| before.get(gateway) != Some(balancer));
+        for (_, balancer) in changed {
+            if golden.kind.is_application() {
                 let surroundings = world::surroundings();
                 let target = lower(&balancer, &settings, &surroundings).target;
                 let fitted = fit(
@@ -185,6 +190,9 @@ pub(crate) fn targets() -> Vec<(String, Target)> {
                 );
                 found.push((golden.name.clone(), target));
                 found.push((format!("{}, compacted", golden.name), fitted.target));
+            } else {
+                let (fitted, _) = nlb::fit::fit(&balancer, &settings, &world::network());
+                found.push((golden.name.clone(), fitted.target));
             }
         }
     }

@@ -8,6 +8,8 @@ mod render;
 mod verdicts;
 
 use crate::goldens::world;
+use gatewright_aws_core::lattice::Target;
+use gatewright_aws_core::lattice::fit::fit;
 use gatewright_aws_core::lattice::lower::lower;
 use gatewright_aws_core::lattice::settings::{Settings, Surroundings};
 use gatewright_model::LoadBalancer;
@@ -162,6 +164,33 @@ fn compare(folder: &str, from: &Path, names: impl Iterator<Item = String>) -> Ve
         }
     }
     wrong
+}
+
+/// What the Gateways of all goldens become, as there is room for, with the name of the golden.
+pub(crate) fn targets() -> Vec<(String, Target)> {
+    let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let features: BTreeSet<String> = list(FEATURES);
+    let translation: BTreeSet<String> = list(TRANSLATION);
+    let folders = [
+        (suite(), names()),
+        (goldens().join("features"), features),
+        (core().join("features"), translation),
+    ];
+    let mut found = Vec::new();
+    for (from, names) in folders {
+        let defaults = fs::read_to_string(from.join("_defaults.yaml")).unwrap();
+        let before = world::balancers(&defaults, "");
+        for name in names {
+            let text = manifests(&from.join(format!("{name}.yaml")));
+            for (_, balancer) in changed(&before, world::balancers(&defaults, &text)) {
+                let surroundings = surroundings();
+                let target = lower(&balancer, &Settings::new("main"), &surroundings).target;
+                let fitted = fit(target, &balancer, &surroundings.limits);
+                found.push((format!("lattice {name}"), fitted.target));
+            }
+        }
+    }
+    found
 }
 
 #[test]
