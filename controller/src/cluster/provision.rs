@@ -60,7 +60,7 @@ impl Provide for Proxies {
     }
 
     async fn reconcile(&self, request: &Request) -> Outcome {
-        self.count(self.provider.reconcile(request).await)
+        self.count(Box::pin(self.provider.reconcile(request)).await)
     }
 
     async fn remove(&self, gateway: &ObjectName) -> Outcome {

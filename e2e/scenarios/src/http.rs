@@ -83,9 +83,26 @@ impl Kept {
     /// # Errors
     /// When there is no connection within five seconds.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
+        Self::on(address, async {
+            TcpStream::connect(address).await.context("connecting")
+        })
+        .await
+    }
+
+    /// As [`Kept::connect`], over TLS with `host` as server name; any certificate will do.
+    ///
+    /// # Errors
+    /// As [`Kept::connect`].
+    pub async fn connect_tls(address: SocketAddr, host: &str) -> Result<Self> {
+        Self::on(address, tls::connect(address, host, &["http/1.1"])).await
+    }
+
+    async fn on<S>(address: SocketAddr, stream: impl Future<Output = Result<S>>) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let connect = async {
-            let stream = TcpStream::connect(address).await.context("connecting")?;
-            let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+            let (sender, connection) = handshake(TokioIo::new(stream.await?)).await?;
             tokio::spawn(connection);
             Ok(Self(sender))
         };

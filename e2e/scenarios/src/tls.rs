@@ -1,6 +1,7 @@
 //! A TLS client that takes any certificate and says which one it got.
 
 use anyhow::{Context, Result};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,16 +23,37 @@ pub async fn served(address: SocketAddr, name: &str) -> Result<Vec<u8>> {
     certificate(&stream)
 }
 
+/// Kind of a certificate's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// ECDSA on P-256.
+    P256,
+    /// ECDSA on P-384.
+    P384,
+}
+
 /// A certificate for one name, signed by itself: chain and key (PEM), and the certificate (DER).
 ///
 /// # Errors
 /// When the name is none.
 pub fn certificate_for(name: &str) -> Result<Identity> {
-    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()])?;
+    certificate_of(KeyKind::P256, name)
+}
+
+/// As [`certificate_for`], with a key of this kind.
+///
+/// # Errors
+/// When the name is none.
+pub fn certificate_of(kind: KeyKind, name: &str) -> Result<Identity> {
+    let key = KeyPair::generate_for(match kind {
+        KeyKind::P256 => &PKCS_ECDSA_P256_SHA256,
+        KeyKind::P384 => &PKCS_ECDSA_P384_SHA384,
+    })?;
+    let made = CertificateParams::new(vec![name.to_owned()])?.self_signed(&key)?;
     Ok(Identity {
-        chain: made.cert.pem(),
-        key: made.signing_key.serialize_pem(),
-        der: made.cert.der().to_vec(),
+        chain: made.pem(),
+        key: key.serialize_pem(),
+        der: made.der().to_vec(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Requests without a pause, counted.
 
-use crate::http::{Answer, Kept, get};
+use crate::http::{Answer, Kept, get, get_tls};
 use crate::tls;
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeMap;
@@ -20,8 +20,12 @@ const FEWEST: usize = 20;
 enum Client {
     /// Anew for every request.
     Fresh,
+    /// The same over TLS.
+    FreshTls,
     /// Again only when the server has closed the connection.
     Kept(Option<Kept>),
+    /// The same over TLS.
+    KeptTls(Option<Kept>),
     /// For a handshake of TLS alone.
     Handshake,
 }
@@ -31,18 +35,29 @@ impl Client {
     async fn ask(&mut self, at: SocketAddr, host: &str, path: &str) -> Result<Option<Answer>> {
         match self {
             Self::Fresh => get(at, host, path, &[]).await.map(Some),
-            Self::Kept(kept) => Self::ask_on(kept, at, (host, path)).await.map(Some),
+            Self::FreshTls => get_tls(at, host, path).await.map(Some),
+            Self::Kept(kept) => Self::ask_on(kept, || Kept::connect(at), (host, path))
+                .await
+                .map(Some),
+            Self::KeptTls(kept) => {
+                let connect = || Kept::connect_tls(at, host);
+                Self::ask_on(kept, connect, (host, path)).await.map(Some)
+            }
             Self::Handshake => tls::served(at, host).await.map(|_| None),
         }
     }
 
-    async fn ask_on(kept: &mut Option<Kept>, at: SocketAddr, (host, path): (&str, &str)) -> Result<Answer> {
+    async fn ask_on<C, F>(kept: &mut Option<Kept>, connect: C, (host, path): (&str, &str)) -> Result<Answer>
+    where
+        C: Fn() -> F,
+        F: Future<Output = Result<Kept>>,
+    {
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => Kept::connect(at).await?,
+            None => connect().await?,
         };
         if connection.is_closed().await {
-            connection = Kept::connect(at).await?;
+            connection = connect().await?;
         }
         let answer = connection.get(host, path).await?;
         *kept = Some(connection);
@@ -89,6 +104,16 @@ impl Load {
     /// Starts to ask on one connection, and on another when the server ends it between two requests.
     pub fn kept(at: SocketAddr, host: &str, path: &str) -> Self {
         Self::with(Client::Kept(None), at, host, path)
+    }
+
+    /// As [`Load::start`], over TLS; any certificate will do.
+    pub fn start_tls(at: SocketAddr, host: &str, path: &str) -> Self {
+        Self::with(Client::FreshTls, at, host, path)
+    }
+
+    /// As [`Load::kept`], over TLS; any certificate will do.
+    pub fn kept_tls(at: SocketAddr, host: &str, path: &str) -> Self {
+        Self::with(Client::KeptTls(None), at, host, path)
     }
 
     /// Starts to shake hands, with this server name.

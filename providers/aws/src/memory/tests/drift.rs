@@ -71,6 +71,7 @@ fn open(memory: &Memory, port: u16, is_open: bool) {
 
 fn teapot() -> Seen<Action> {
     Seen::Known(Action::Fixed(FixedResponse {
+        content_type: FixedResponse::TEXT.into(),
         status: 418,
         body: "".into(),
     }))
