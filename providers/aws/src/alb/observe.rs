@@ -33,6 +33,7 @@ pub async fn observe<C: Cloud>(cloud: &C, owner: &Owner, now: u64) -> Answer<Obs
         };
         observed.target_groups.insert(seen.group.arn.clone(), seen);
     }
+    observed.returned = returned(cloud, owner, &observed).await?;
     if owner.gateway != owner::shared() {
         let security_groups = tagged(cloud.find(Kind::SecurityGroup, &marks).await?);
         for group in cloud.security_groups(&keys(&security_groups)).await? {
@@ -43,6 +44,39 @@ pub async fn observe<C: Cloud>(cloud: &C, owner: &Owner, now: u64) -> Answer<Obs
     observed.certificates = tagged(cloud.find(Kind::Certificate, &marks).await?);
     observed.trust_stores = tagged(cloud.find(Kind::TrustStore, &marks).await?);
     Ok(observed)
+}
+
+/// Load balancers that use target groups of ours without being ours: who gave one over may have taken it back. No other use
+/// is looked at.
+async fn returned<C: Cloud>(
+    cloud: &C,
+    owner: &Owner,
+    observed: &Observed,
+) -> Answer<BTreeMap<Arn, SeenBalancer>> {
+    let groups = observed.target_groups.values();
+    let users: BTreeSet<&Arn> = groups.flat_map(|seen| &seen.group.balancers).collect();
+    let others: Vec<Arn> = users
+        .into_iter()
+        .filter(|arn| !observed.balancers.contains_key(*arn))
+        .cloned()
+        .collect();
+    let mut found = BTreeMap::new();
+    if others.is_empty() {
+        return Ok(found);
+    }
+    // The search by tags may not show yet what was made a moment ago.
+    let tags = cloud.tags_now(Kind::Balancer, &others).await?;
+    for balancer in cloud.balancers(&others).await? {
+        if tags.get(&balancer.arn).is_none_or(|tags| owner.owns(tags)) {
+            continue;
+        }
+        let seen = read_balancer(cloud, owner, (balancer, Tags::new())).await?;
+        let mut listeners = seen.listeners.iter();
+        if listeners.any(|listener| listener.ours || listener.rules.iter().any(|rule| rule.ours)) {
+            found.insert(seen.balancer.arn.clone(), seen);
+        }
+    }
+    Ok(found)
 }
 
 async fn read_balancer<C: Cloud>(

@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Observed {
     /// Load balancers: more than one while one replaces another.
     pub balancers: BTreeMap<Arn, SeenBalancer>,
+    /// Load balancers that are not ours any more, and have listeners or rules of ours: their owners took them back.
+    pub returned: BTreeMap<Arn, SeenBalancer>,
     /// Target groups.
     pub target_groups: BTreeMap<Arn, SeenGroup>,
     /// Security groups.

@@ -118,8 +118,7 @@ impl Planner<'_> {
 
     /// Others' rules stay; everything else is answered with 404.
     pub(super) fn close_listener(&mut self, seen: &SeenListener) {
-        let closed = FixedResponse::bare(404);
-        let nothing = Action::Fixed(closed.clone());
+        let nothing = Action::Fixed(FixedResponse::bare(404));
         let listener = &seen.listener;
         if is_action(&listener.default, &nothing, &self.groups) {
             return;
@@ -127,11 +126,6 @@ impl Planner<'_> {
         let of = self::of(listener.port);
         let change = self.default_change(seen, &nothing);
         self.release_action(seen, &of);
-        let closed = ListenerSettings {
-            transport: listener.transport,
-            tls: listener.tls.clone(),
-            default: cloud::Action::Fixed(closed),
-        };
         self.push(
             Phase::LetGo,
             Note::update(
@@ -139,7 +133,7 @@ impl Planner<'_> {
                 vec![change],
                 "no listener of the Gateway has this port, but others have rules on it",
             ),
-            Call::CloseListener(listener.arn.clone(), closed),
+            Call::CloseListener(listener.arn.clone(), closed(listener)),
         );
     }
 
@@ -306,6 +300,15 @@ impl Planner<'_> {
             },
         };
         verified(&store, verification.ignore_expiry, verification.advertise)
+    }
+}
+
+/// A listener that only the rules of others answer on.
+pub(super) fn closed(listener: &cloud::Listener) -> ListenerSettings {
+    ListenerSettings {
+        transport: listener.transport,
+        tls: listener.tls.clone(),
+        default: cloud::Action::Fixed(FixedResponse::bare(404)),
     }
 }
 

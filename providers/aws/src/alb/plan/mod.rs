@@ -16,6 +16,7 @@ mod matching;
 mod moving;
 mod priorities;
 mod removal;
+mod returned;
 mod rules;
 mod security;
 mod shield;
@@ -116,6 +117,7 @@ pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Pl
             planner.tags();
             planner.retirement();
             planner.backend_rules();
+            planner.returned();
             planner.leftovers();
             planner.changes.into_plan()
         }

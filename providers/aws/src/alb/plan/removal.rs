@@ -1,5 +1,6 @@
 //! What is not wanted any more.
 
+use super::returned::give_back;
 use super::{
     BALANCER, Changes, LISTENER, Manner, Note, Phase, Planner, SECURITY_GROUP, TARGET_GROUP, backend,
     certificates, resource, shield, trust_stores,
@@ -101,6 +102,10 @@ pub(super) fn call(observed: &Observed, (kind, arn): (Kind, &Arn)) -> Call {
 pub(super) fn remove(manner: &Manner, observed: &Observed) -> Plan<Step> {
     const WHY: &str = "the Gateway is gone";
     let mut changes = Changes::default();
+    for seen in observed.returned.values() {
+        give_back(&mut changes, seen);
+    }
+    let released = changes.released.clone();
     let protections: BTreeMap<&Arn, Resource> = observed
         .balancers
         .iter()
@@ -112,9 +117,12 @@ pub(super) fn remove(manner: &Manner, observed: &Observed) -> Plan<Step> {
     };
     let balancer = |seen: &SeenBalancer| resource(BALANCER, seen.balancer.name.clone());
     let users = |arn: &Arn| -> Vec<Resource> {
-        let using: BTreeSet<&Arn> = holds(observed, arn).iter().map(|hold| hold.balancer).collect();
-        let using = using.into_iter().filter_map(|arn| observed.balancers.get(arn));
-        using.map(balancer).collect()
+        let mut users = BTreeSet::new();
+        for hold in holds(observed, arn) {
+            users.extend(observed.balancers.get(hold.balancer).map(balancer));
+            users.extend(released.get(&(hold.holder.clone(), arn.clone())).cloned());
+        }
+        users.into_iter().collect()
     };
     for (arn, seen) in &observed.balancers {
         // Its listeners and rules go with it.
@@ -166,7 +174,7 @@ pub(super) fn remove(manner: &Manner, observed: &Observed) -> Plan<Step> {
 
 fn holds<'a>(observed: &'a Observed, held: &Arn) -> Vec<Hold<'a>> {
     let mut holds = Vec::new();
-    for (arn, seen) in &observed.balancers {
+    for (arn, seen) in observed.balancers.iter().chain(&observed.returned) {
         if seen.balancer.security_groups.contains(held) {
             holds.push(Hold {
                 balancer: arn,
