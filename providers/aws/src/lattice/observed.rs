@@ -124,6 +124,13 @@ impl SeenGroup {
             .filter(|(_, status)| **status != TargetStatus::Draining);
         registered.map(|(target, _)| target)
     }
+
+    /// Whether a target is healthy.
+    pub fn is_healthy(&self) -> bool {
+        self.targets
+            .values()
+            .any(|status| *status == TargetStatus::Healthy)
+    }
 }
 
 /// Whether we made a rule.

@@ -2,6 +2,7 @@
 
 use super::{ACCESS_LOG, AUTH_POLICY, NETWORK, Note, Phase, Planner, VPC_ASSOCIATION, change, resource};
 use crate::cloud::Arn;
+use crate::lattice::addresses;
 use crate::lattice::apply::auth;
 use crate::lattice::cloud::{Auth, Kind, Status};
 use crate::lattice::observed::{SeenAccess, SeenNetwork};
@@ -51,8 +52,10 @@ impl Planner<'_> {
 
     fn end_network(&mut self, arn: &Arn, seen: &SeenNetwork) {
         let of = resource(NETWORK, seen.network.name.clone());
+        // A VPC has one network: it changes when there is something to be reached in the new one.
+        let stays = self.is_moving();
         for association in &seen.vpcs {
-            if association.status == Status::Going {
+            if stays || association.status == Status::Going {
                 continue;
             }
             let what = vpc(&association.vpc, &of);
@@ -69,6 +72,22 @@ impl Planner<'_> {
                 (Kind::Network, arn),
             );
         }
+    }
+
+    /// Whether a service is still on its way into the wanted network. One that AWS could not bring there holds nobody up.
+    fn is_moving(&self) -> bool {
+        let Some(network) = addresses::network(self.target, self.observed) else {
+            return true;
+        };
+        self.target.services.values().any(|wanted| {
+            let Some(seen) = self.observed.service(&wanted.name) else {
+                return true;
+            };
+            let failed = |status: &Status| matches!(status, Status::Failed(_));
+            let of_network = seen.associations.iter().find(|of| of.network == network);
+            let given_up = failed(&seen.service.status) || of_network.is_some_and(|of| failed(&of.status));
+            !given_up && !seen.is_reached(&network)
+        })
     }
 
     /// The association of the VPC: clients reach the services from then on.
@@ -121,8 +140,19 @@ impl Planner<'_> {
                 Status::Active => {}
             }
         }
+        // "You can associate a VPC with one service network": the former one lets go of it first.
+        let held = |vpc: &str| {
+            let others = observed
+                .networks
+                .values()
+                .filter(|seen| seen.network.name != *name);
+            others
+                .flat_map(|seen| &seen.vpcs)
+                .any(|association| *association.vpc == *vpc)
+        };
         if let Some(wanted) = &target.vpc
             && !seen.iter().any(|association| association.vpc == wanted.vpc)
+            && !held(&wanted.vpc)
         {
             let of = vpc(&wanted.vpc, &network);
             let tags = self.marks(VPC_ASSOCIATION);

@@ -25,7 +25,8 @@ impl Planner<'_> {
         }
         for (arn, seen) in &observed.target_groups {
             let is_wanted = |wanted: &TargetGroup| wanted.name == seen.group.name;
-            if !target.target_groups.values().any(is_wanted) {
+            let serves = self.warming.values().any(|former| former == arn);
+            if !serves && !target.target_groups.values().any(is_wanted) {
                 end(arn, seen, Ending::Replaced, self.changes);
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! What takes a place is made before what it replaces goes, in the order of [`ORDER`]: a service is associated with the
 //! network, and the network with the VPC, when everything behind it is there. Deletions come last, in reverse. What AWS
-//! ends in its own time (associations, targets that drain) is begun, and what hangs on it goes the next time.
+//! ends in its own time (associations, targets that drain) is begun, and what hangs on it goes the next time. What serves in
+//! another network, or behind another target group, goes on until its successor does.
 
 mod access;
 mod certificates;
@@ -10,6 +11,7 @@ mod groups;
 mod rules;
 mod services;
 mod tags;
+mod warm;
 
 use super::cloud::Kind;
 use super::observed::Observed;
@@ -18,9 +20,10 @@ use crate::cloud::Arn;
 use crate::owner::{Owner, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Target};
+use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_provider_api::contract::{Action, Change, FieldChange, Plan, Resource};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Kinds of resources, in order of creation; deletion is the reverse.
 pub const ORDER: [&str; 13] = [
@@ -58,14 +61,22 @@ pub fn plan(cluster: &Str, target: Option<&Target>, observed: &Observed) -> Plan
     let mut changes = Changes::default();
     match target {
         Some(target) => {
+            let warming = warm::warming(target, observed);
+            for (id, former) in &warming {
+                changes
+                    .ledger
+                    .note(Id::TargetGroup(warm::place(id)), former.clone());
+            }
+            let for_now = warm::for_now(target, &warming);
             let mut planner = Planner {
                 owner: Owner {
                     cluster: cluster.clone(),
                     gateway: target.gateway.clone(),
                 },
-                target,
+                target: &for_now,
                 observed,
                 changes: &mut changes,
+                warming,
             };
             planner.certificates();
             planner.network();
@@ -187,6 +198,8 @@ struct Planner<'a> {
     target: &'a Target,
     observed: &'a Observed,
     changes: &'a mut Changes,
+    /// Target groups that serve until others can, by those that take their places.
+    warming: BTreeMap<TargetGroupId, Arn>,
 }
 
 impl Planner<'_> {

@@ -206,7 +206,9 @@ impl Planner<'_> {
                 );
             }
         }
-        for association in other {
+        // Clients of the former network are served until those of the new one are.
+        let serves = current.is_some_and(|association| association.status == Status::Active);
+        for association in other.into_iter().filter(|_| serves) {
             let what = association_of(of, &association.network);
             let note = Note::delete(what, "the Gateway is in another network");
             let call = Call::DissociateService(association.arn.clone());
