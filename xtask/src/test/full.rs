@@ -22,6 +22,8 @@ const FAN_OUT: &[&str] = &["one_change_reaches_500_proxies"];
 const AWS: &[&str] = &[
     "a_thousand_gateways_start_within_the_buckets_and_are_silent_then",
     "a_process_may_end_at_every_write",
+    "every_write_may_be_the_last_at_the_pace_of_aws",
+    "every_class_outlives_races_old_answers_and_refused_calls_in_every_step",
 ];
 
 /// End-to-end tests that are longer, larger or only run when `GATEWRIGHT_FULL` is set.
@@ -95,7 +97,8 @@ pub fn fan_out() -> Result<()> {
     Ok(())
 }
 
-/// 1,000 Gateways in one account of AWS, in virtual time; and the contract over the real wire with a cut at each write.
+/// 1,000 Gateways in one account of AWS, in virtual time; and the contract over the real wire with a cut at each write, at two
+/// paces, and with every other trouble.
 pub fn aws() -> Result<()> {
     let test = [
         "test",

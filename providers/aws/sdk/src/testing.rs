@@ -1,6 +1,7 @@
 //! A server on this machine that answers as told, and an account that talks to it.
 
 mod account;
+mod adopt;
 mod badly;
 mod bindings;
 mod certificates;

@@ -1,33 +1,34 @@
-//! The contract over the real wire: whatever write is the last one of a process, and whatever answer never comes, the
-//! next process leads to what is wanted, and nothing is left over at the end.
+//! The contract over the real wire, for each class: whatever write is the last one of a process, whatever answer never
+//! comes, and whatever else goes wrong, the next process leads to what is wanted, and nothing is left over at the end.
 //!
 //! A connection to the simulator is cut at the write of a chosen number: the process ends there, or gets no answer, each
 //! before or after the write took effect. The suite in memory (`gatewright-aws`) does so at every call and in many more
-//! forms; this one shows that signing, encoding, retries and reading of errors change nothing about it.
+//! forms; this one shows that signing, encoding, retries and reading of errors change nothing about it. And while a Gateway
+//! that serves is changed or replaced, a client asks all the time: no request fails.
 
+mod alb;
+mod class;
+mod client;
+mod clusters;
 mod cut;
+mod lattice;
+mod nlb;
+mod place;
+mod pods;
+mod trouble;
 
-use super::drive::{settle_with, take_away_with, target};
 use super::simulator::simulator;
 use super::{Setup, account_over};
-use crate::limiter::{Bucket, Figures};
-use crate::{Account, calls};
+use alb::Alb;
+use class::{CLUSTER, Class, Goal, once, pause, settle, settle_by};
 use cut::{Cut, How};
-use gatewright_aws::alb::{AlbDriver, Request, Settings};
-use gatewright_aws::swept::{Ages, Swept};
-use gatewright_aws_core::alb::Target;
-use gatewright_aws_core::alb::rule::Action;
-use gatewright_aws_core::network::Scheme;
 use gatewright_aws_simulator::run::Running;
-use gatewright_provider_api::contract::{converge, remove};
-use serde_json::Value;
+use lattice::Lattice;
+use nlb::Nlb;
+use place::{Pace, Place};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// What is wanted of the Gateway: a form of it, or that it is gone.
-type Goal = Option<usize>;
 
 /// From nothing, to another form, to one that must be replaced, and back to nothing from anywhere.
 const STEPS: [(Goal, Goal); 5] = [
@@ -38,225 +39,120 @@ const STEPS: [(Goal, Goal); 5] = [
     (Some(0), None),
 ];
 
-/// Cases of one run of the test command.
+/// Cases of one class in a run of the test command.
 const SAMPLED: usize = 16;
 
-static ACCOUNTS: AtomicU64 = AtomicU64::new(100_000_000_000);
+/// The same at the pace of AWS.
+const SLOW: usize = 8;
 
-/// An account that nobody used before.
-struct Place<'a> {
-    simulator: &'a Running,
-    number: String,
+/// What exists, by kind.
+type Shape = BTreeMap<String, usize>;
+
+/// Where cases take place, one account for each.
+struct Ground {
+    simulator: Running,
+    pace: Pace,
+    pods: [SocketAddr; 3],
 }
 
-impl<'a> Place<'a> {
-    fn new(simulator: &'a Running) -> Self {
+impl Ground {
+    async fn new(pace: Pace) -> Self {
+        let simulator = simulator(None).await;
+        pace.set(&simulator);
         Self {
             simulator,
-            number: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string(),
+            pace,
+            pods: [pods::pod().await, pods::pod().await, pods::pod().await],
         }
     }
 
-    /// A process' way to it.
-    fn account(&self, cut: &Arc<Cut>) -> Account {
-        let wide = Figures {
-            burst: 100_000,
-            per_second: 100_000.0,
-        };
-        let setup = Setup {
-            answer: Duration::from_secs(5),
-            raised: Bucket::ALL.map(|bucket| (bucket, wide)).into(),
-            key: self.number.clone(),
-            ..Setup::default()
-        };
-        let cut = Arc::clone(cut);
-        let url = format!("http://{}", self.simulator.services);
-        account_over(&url, setup, move |inner| cut::Cutting::shared(inner, cut)).0
-    }
-
-    /// What there is, of whatever kind: numbers by place in the simulator's inventory.
-    fn shape(&self) -> BTreeMap<String, usize> {
-        let inner = self.simulator.simulator.inner();
-        let mut shape = BTreeMap::new();
-        for (place, account) in &inner.world.accounts {
-            if place.contains(&self.number) {
-                let value = serde_json::to_value(account).unwrap();
-                measure(&value, String::new(), &mut shape);
-                // AWS's own, which go a moment after their load balancer.
-                shape.remove("/ec2/interfaces");
-            }
-        }
-        shape
+    fn place(&self) -> Place<'_> {
+        Place::new(&self.simulator, self.pace, self.pods)
     }
 }
 
-/// How many things each collection has, three levels deep: below are the things themselves.
-fn measure(value: &Value, at: String, shape: &mut BTreeMap<String, usize>) {
-    let Value::Object(members) = value else {
-        return;
-    };
-    for (name, member) in members {
-        let at = format!("{at}/{name}");
-        match member {
-            Value::Array(items) => {
-                shape.insert(at, items.len());
-            }
-            Value::Object(inner) if at.matches('/').count() == 2 => {
-                shape.insert(at, inner.len());
-            }
-            inner => measure(inner, at, shape),
-        }
-    }
-}
-
-fn process(account: &Account) -> AlbDriver<Swept<Account>> {
-    let ages = Ages {
-        busy: Duration::ZERO,
-        ..Ages::default()
-    };
-    let settings = Settings {
-        cluster: "test".into(),
-        drain: Duration::ZERO,
-        vpc: None,
-    };
-    AlbDriver::new(Swept::new(account.clone(), "test", ages), settings, || 0)
-}
-
-/// The forms. Certificates are the same in all accounts.
-fn forms(first: Target) -> Vec<Target> {
-    let mut second = first.clone();
-    let listener = second.listeners.get_mut(&8080).unwrap();
-    if let Action::Forward(forward) = &mut listener.rules[0].action {
-        forward.groups.values_mut().for_each(|weight| *weight = 5);
-    }
-    listener.rules.pop();
-    listener.rules.reverse();
-    second.listeners.remove(&8443);
-    second.certificates.clear();
-    second.trust_stores.clear();
-    second.tags.insert("team".into(), "other".into());
-    for group in second.target_groups.values_mut() {
-        let gone = group.targets.pop_first().unwrap();
-        group
-            .targets
-            .insert(gatewright_aws_core::target_group::Target { port: 9090, ..gone });
-    }
-    let mut third = second.clone();
-    third.balancer.scheme = Scheme::Internal;
-    third.balancer.name = "gw-shop-web-internal".into();
-    for group in third.target_groups.values_mut() {
-        group.name = format!("{}-internal", group.name).into();
-    }
-    vec![first, second, third]
-}
-
-async fn reach(place: &Place<'_>, forms: &[Target], goal: Goal) {
-    let account = place.account(&Arc::default());
-    let driver = process(&account);
-    match goal {
-        Some(form) => {
-            Box::pin(settle_with(&driver, &forms[form])).await;
-        }
-        None => Box::pin(take_away_with(&driver, &account, &forms[0])).await,
-    }
-}
-
-/// The forms with subnets of this account.
-async fn in_place(place: &Place<'_>, forms: &[Target]) -> Vec<Target> {
-    let own = target(&place.account(&Arc::default())).await;
-    let mut forms = forms.to_vec();
-    for form in &mut forms {
-        form.balancer.vpc = own.balancer.vpc.clone();
-        form.balancer.subnets = own.balancer.subnets.clone();
-        for store in form.trust_stores.values_mut() {
-            store.place.bucket = format!("gatewright-trust-{}", place.number).into();
-        }
-    }
-    forms
+/// Nothing of the Gateway is left, of whatever kind.
+async fn leaves_nothing<C: Class>(place: &Place<'_>, forms: &[C::Target], empty: &Shape) {
+    settle::<C>(place, forms, None).await;
+    assert_eq!(place.shape(), *empty, "{}", C::NAME);
 }
 
 /// What an undisturbed run leaves, and how often it writes.
-async fn undisturbed(
-    simulator: &Running,
-    forms: &[Target],
-    (from, to): (Goal, Goal),
-) -> (BTreeMap<String, usize>, usize) {
-    let place = Place::new(simulator);
-    let forms = in_place(&place, forms).await;
-    Box::pin(reach(&place, &forms, from)).await;
+async fn undisturbed<C: Class>(ground: &Ground, (from, to): (Goal, Goal)) -> (Shape, usize) {
+    let place = ground.place();
+    let forms = C::forms(&place).await;
+    let empty = place.shape();
+    settle::<C>(&place, &forms, from).await;
     let cut = Arc::new(Cut::default());
-    let account = place.account(&cut);
-    let driver = process(&account);
-    match to {
-        Some(form) => {
-            Box::pin(settle_with(&driver, &forms[form])).await;
-        }
-        None => Box::pin(take_away_with(&driver, &account, &forms[0])).await,
-    }
+    let driver = C::driver(&place.account(&cut), CLUSTER);
+    settle_by::<C>(&place, &driver, &forms, to).await;
     let shape = place.shape();
-    Box::pin(reach(&place, &forms, None)).await;
+    leaves_nothing::<C>(&place, &forms, &empty).await;
     (shape, cut.writes())
 }
 
+/// What one cut connection came to.
+struct Case {
+    shape: Shape,
+    /// Whether there was such a write. Refused attempts count, and there are not always as many of them.
+    hit: bool,
+    /// Requests that were answered meanwhile.
+    asked: u64,
+}
+
 /// One cut connection.
-async fn disturbed(
-    simulator: &Running,
-    forms: &[Target],
-    (from, to): (Goal, Goal),
-    (at, how): (usize, How),
-) -> BTreeMap<String, usize> {
-    let place = Place::new(simulator);
-    let forms = in_place(&place, forms).await;
-    Box::pin(reach(&place, &forms, from)).await;
+async fn disturbed<C: Class>(ground: &Ground, (from, to): (Goal, Goal), (at, how): (usize, How)) -> Case {
+    let place = ground.place();
+    let forms = C::forms(&place).await;
+    let empty = place.shape();
+    let stands = settle::<C>(&place, &forms, from).await;
+    let mut client = None;
+    if from.is_some() && to.is_some() {
+        let name = C::name(&stands).expect("it has a name");
+        client = Some(place.watch(&name, C::QUESTION).await);
+    }
     let cut = Arc::new(Cut::at(at, how));
-    let account = place.account(&cut);
-    let driver = process(&account);
+    let driver = C::driver(&place.account(&cut), CLUSTER);
     // As often as an undisturbed run may need until it comes to that write.
     for _ in 0..100 {
-        let run = async {
-            match to {
-                Some(form) => {
-                    let request = Request {
-                        target: forms[form].clone(),
-                        unsupported: Vec::new(),
-                        quotas: Vec::new(),
-                        look_again: None,
-                        fault: None,
-                    };
-                    Box::pin(converge(&driver, &request)).await;
-                }
-                None => {
-                    Box::pin(remove(&driver, &forms[0].gateway)).await;
-                }
-            }
-        };
-        tokio::select! {
-            () = run => {}
+        let outcome = tokio::select! {
+            outcome = once::<C>(&place, &driver, &forms, to) => outcome,
             () = cut.killed() => break,
-        }
+        };
         if cut.is_hit() {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let Some(pause) = pause::<C>(&forms, to, &outcome, 1) else {
+            break;
+        };
+        place.pass(pause).await;
     }
-    assert!(cut.is_hit(), "{from:?} to {to:?}: write {at} never came");
-    Box::pin(reach(&place, &forms, to)).await;
+    let hit = cut.is_hit();
+    assert!(
+        hit || ground.pace.limited,
+        "{}, {from:?} to {to:?}: write {at} never came",
+        C::NAME
+    );
+    settle::<C>(&place, &forms, to).await;
     let shape = place.shape();
-    Box::pin(reach(&place, &forms, None)).await;
-    shape
+    let mut asked = 0;
+    if let Some(client) = client {
+        let case = format!("{}, {from:?} to {to:?}, cut {how:?} at write {at}", C::NAME);
+        asked = client.end(&case).await;
+    }
+    leaves_nothing::<C>(&place, &forms, &empty).await;
+    Case { shape, hit, asked }
 }
 
-/// Cuts every `each`th of all cases.
-async fn all(each: impl Fn(usize) -> usize) {
-    let simulator = simulator(None).await;
-    simulator.simulator.inner().settings.load_balancer_provisioning_ms = 20;
-    simulator.simulator.inner().settings.interface_release_ms = 20;
-    let first = target(&Place::new(&simulator).account(&Arc::default())).await;
-    let forms = forms(first);
+/// Cuts every so manieth of all cases.
+async fn cuts<C: Class>(pace: Pace, each: impl Fn(usize) -> usize) {
+    let begun = std::time::Instant::now();
+    let ground = Ground::new(pace).await;
+    let before = ground.simulator.simulator.clock.now();
     let mut cases = Vec::new();
     let mut ideals = Vec::new();
     for (number, step) in STEPS.into_iter().enumerate() {
-        let (shape, writes) = Box::pin(undisturbed(&simulator, &forms, step)).await;
+        let (shape, writes) = Box::pin(undisturbed::<C>(&ground, step)).await;
         assert!(writes > 2, "{step:?} writes {writes} times");
         for at in 0..writes {
             for how in How::ALL {
@@ -266,28 +162,69 @@ async fn all(each: impl Fn(usize) -> usize) {
         ideals.push(shape);
     }
     let each = each(cases.len()).max(1);
-    let mut made = 0;
+    let (mut made, mut hits, mut asked) = (0, 0, 0);
     for (number, step, case) in cases.iter().step_by(each) {
-        let shape = Box::pin(disturbed(&simulator, &forms, *step, *case)).await;
-        assert_eq!(shape, ideals[*number], "{step:?}, cut {case:?}");
+        let came = Box::pin(disturbed::<C>(&ground, *step, *case)).await;
+        assert_eq!(came.shape, ideals[*number], "{}, {step:?}, cut {case:?}", C::NAME);
         made += 1;
+        hits += usize::from(came.hit);
+        asked += came.asked;
     }
+    assert!(asked > 0, "nobody asked");
+    assert!(hits * 4 >= made * 3, "only {hits} of {made} writes came");
+    let passed = ground.simulator.simulator.clock.now().saturating_sub(before);
     println!(
-        "{made} of {} cuts of connections: nothing lacking, nothing left",
-        cases.len()
+        "{}; {pace}: {hits} of {} cuts of connections, {asked} requests meanwhile, in {:.0} s of this machine and {:.0} \
+         min of AWS: nothing lacking, nothing left, no request failed",
+        C::NAME,
+        cases.len(),
+        begun.elapsed().as_secs_f64(),
+        passed as f64 / 60_000.0,
     );
-    assert!(calls::ALL.len() > 20);
-    simulator.stop().await.unwrap();
+    ground.simulator.stop().await.unwrap();
+}
+
+/// A step that shares no factor with the ways of cutting, so that all of them come.
+const fn sampled(cases: usize) -> usize {
+    (cases / SAMPLED) | 1
 }
 
 #[tokio::test]
-async fn a_process_may_end_at_any_write() {
-    // A step that shares no factor with the ways of cutting, so that all of them come.
-    Box::pin(all(|cases| (cases / SAMPLED) | 1)).await;
+async fn a_process_may_end_at_any_write_of_an_application_load_balancer() {
+    Box::pin(cuts::<Alb>(Pace::QUICK, sampled)).await;
+}
+
+#[tokio::test]
+async fn a_process_may_end_at_any_write_of_a_network_load_balancer() {
+    Box::pin(cuts::<Nlb>(Pace::QUICK, sampled)).await;
+}
+
+#[tokio::test]
+async fn a_process_may_end_at_any_write_of_vpc_lattice() {
+    Box::pin(cuts::<Lattice>(Pace::QUICK, sampled)).await;
+}
+
+/// What takes AWS minutes, and what it shows seconds later, at a few writes of each step.
+#[tokio::test]
+async fn a_process_may_end_at_any_write_at_the_pace_of_aws() {
+    let few = |cases: usize| (cases / SLOW) | 1;
+    Box::pin(cuts::<Alb>(Pace::AWS, few)).await;
+    Box::pin(cuts::<Nlb>(Pace::AWS, few)).await;
+    Box::pin(cuts::<Lattice>(Pace::AWS, few)).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; part of `cargo xtask test --full`"]
+async fn every_write_may_be_the_last_at_the_pace_of_aws() {
+    Box::pin(cuts::<Alb>(Pace::AWS, |_| 1)).await;
+    Box::pin(cuts::<Nlb>(Pace::AWS, |_| 1)).await;
+    Box::pin(cuts::<Lattice>(Pace::AWS, |_| 1)).await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes; part of `cargo xtask test --full`"]
 async fn a_process_may_end_at_every_write() {
-    Box::pin(all(|_| 1)).await;
+    Box::pin(cuts::<Alb>(Pace::QUICK, |_| 1)).await;
+    Box::pin(cuts::<Nlb>(Pace::QUICK, |_| 1)).await;
+    Box::pin(cuts::<Lattice>(Pace::QUICK, |_| 1)).await;
 }

@@ -33,9 +33,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const HOST: &str = "shop.example.com";
-const PLAIN: u16 = 8080;
-const SECURE: u16 = 8443;
+pub(super) const HOST: &str = "shop.example.com";
+pub(super) const PLAIN: u16 = 8080;
+pub(super) const SECURE: u16 = 8443;
 
 /// A target that answers requests, and health checks, with its name.
 async fn backend(name: &'static str) -> SocketAddr {
@@ -151,7 +151,7 @@ fn one_and_two(one: &TargetGroupId, two: &TargetGroupId, weights: (u16, u16)) ->
 }
 
 /// The Gateway's own service, and one of a host with plain and secure listeners.
-fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target {
+pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target {
     let (first, second) = (TargetGroupId("one".into()), TargetGroupId("two".into()));
     let made = rcgen::generate_simple_self_signed(vec![HOST.to_owned()]).unwrap();
     let certificate = CertificateId::Imported(CertificateKey(ObjectName::new("infra", "tls")));

@@ -139,7 +139,7 @@ const DEEDS: &[(&str, Deed)] = &[
         }
     }),
     ("access is not logged any more", |memory| {
-        memory.state().logs.clear()
+        memory.state().logs.clear();
     }),
     ("security groups of the VPC's association are changed", |memory| {
         for link in memory.state().vpcs.values_mut() {

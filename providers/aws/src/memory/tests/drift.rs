@@ -100,15 +100,15 @@ const DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("its web ACL is taken away", |memory| {
-        memory.set_web_acl("gw-internal", None)
+        memory.set_web_acl("gw-internal", None);
     }),
     ("the value of a tag is changed", |memory| {
-        tag(memory, Some("theirs"))
+        tag(memory, Some("theirs"));
     }),
     ("a tag is taken away", |memory| tag(memory, None)),
     ("the security group lets more in", |memory| open(memory, 22, true)),
     ("the security group lets less in", |memory| {
-        open(memory, 443, false)
+        open(memory, 443, false);
     }),
     ("an attribute of a listener is changed", |memory| {
         state(memory, |state| {
@@ -125,7 +125,7 @@ const DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("a listener is deleted", |memory| {
-        lose(memory, "listener", "gw-internal:80")
+        lose(memory, "listener", "gw-internal:80");
     }),
     ("another security policy", |memory| {
         state(memory, |state| {
@@ -193,7 +193,7 @@ const DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("a rule is deleted", |memory| {
-        lose(memory, "rule", "gw-internal:80 0")
+        lose(memory, "rule", "gw-internal:80 0");
     }),
     ("an attribute of a target group is changed", |memory| {
         group(memory, "gw-internal-a", |kept| {
@@ -203,7 +203,7 @@ const DEEDS: &[(&str, Deed)] = &[
     }),
     ("a health check is changed", |memory| {
         group(memory, "gw-internal-a", |kept| {
-            kept.of.health.path = Some("/theirs".into())
+            kept.of.health.path = Some("/theirs".into());
         });
     }),
     ("targets are changed", |memory| {
@@ -213,7 +213,7 @@ const DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("a target group is deleted", |memory| {
-        lose(memory, "target group", "gw-internal-b")
+        lose(memory, "target group", "gw-internal-b");
     }),
 ];
 
@@ -237,7 +237,7 @@ const NETWORK_DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("the value of a tag is changed", |memory| {
-        tag(memory, Some("theirs"))
+        tag(memory, Some("theirs"));
     }),
     ("the security group lets more in", |memory| open(memory, 22, true)),
     ("weights of a listener are changed", |memory| {
@@ -256,7 +256,7 @@ const NETWORK_DEEDS: &[(&str, Deed)] = &[
         });
     }),
     ("a listener is deleted", |memory| {
-        lose(memory, "listener", "gw-net-public:80")
+        lose(memory, "listener", "gw-net-public:80");
     }),
     ("an attribute of a target group is changed", |memory| {
         group(memory, "gw-net-public-a-tcp", |kept| {

@@ -1,5 +1,6 @@
 //! Connections that break at a chosen write.
 
+use super::client::Client;
 use crate::transport::call_of;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -8,8 +9,9 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use std::sync::Arc;
+use gatewright_aws_simulator::dispatch::Simulator;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
 /// What happens to a write.
@@ -41,6 +43,8 @@ pub(super) struct Cut {
     writes: AtomicUsize,
     hit: AtomicBool,
     killed: Notify,
+    /// Who asks after each write.
+    client: OnceLock<Client>,
 }
 
 impl Cut {
@@ -49,6 +53,11 @@ impl Cut {
             at: Some((number, how)),
             ..Self::default()
         }
+    }
+
+    /// A client asks after each write.
+    pub(super) fn watch(&self, client: &Client) {
+        let _ = self.client.set(client.clone());
     }
 
     /// Writes so far, attempts counted.
@@ -79,16 +88,20 @@ impl Cut {
     }
 }
 
+/// AWS's clock, and how many milliseconds of it a call takes.
+pub(super) type Clock = (Arc<Simulator>, u64);
+
 /// An HTTP client on such a connection.
 #[derive(Debug)]
 pub(super) struct Cutting {
     inner: SharedHttpClient,
     cut: Arc<Cut>,
+    clock: Clock,
 }
 
 impl Cutting {
-    pub(super) fn shared(inner: SharedHttpClient, cut: Arc<Cut>) -> SharedHttpClient {
-        SharedHttpClient::new(Self { inner, cut })
+    pub(super) fn shared(inner: SharedHttpClient, cut: Arc<Cut>, clock: Clock) -> SharedHttpClient {
+        SharedHttpClient::new(Self { inner, cut, clock })
     }
 }
 
@@ -101,6 +114,7 @@ impl HttpClient for Cutting {
         SharedHttpConnector::new(Connector {
             inner: self.inner.http_connector(settings, components),
             cut: Arc::clone(&self.cut),
+            clock: self.clock.clone(),
         })
     }
 }
@@ -109,15 +123,22 @@ impl HttpClient for Cutting {
 struct Connector {
     inner: SharedHttpConnector,
     cut: Arc<Cut>,
+    clock: Clock,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (simulator, takes) = &self.clock;
+        simulator.clock.advance(*takes);
         let how = self.cut.strike(&request);
         let (inner, cut) = (self.inner.clone(), Arc::clone(&self.cut));
         HttpConnectorFuture::new(async move {
             if matches!(how, None | Some(How::KillAfter | How::LostAfter)) {
+                let writes = call_of(&request).is_some_and(crate::calls::Call::writes);
                 let answer = inner.call(request).await;
+                if let Some(client) = cut.client.get().filter(|_| writes) {
+                    client.another().await;
+                }
                 if how.is_none() {
                     return answer;
                 }
