@@ -1,6 +1,6 @@
 //! The AWS simulator, driven by clients that others wrote.
 
-use crate::run::{cache_dir, cargo, command, root, run};
+use crate::run::{built, cache_dir, command, root, run};
 use crate::terraform;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -9,15 +9,7 @@ use std::path::PathBuf;
 /// held against AWS's model of it. Where Terraform and its AWS provider are installed they make, change and remove things there.
 pub fn check_clients() -> Result<()> {
     let python = python()?;
-    run(&mut cargo(&[
-        "build",
-        "--locked",
-        "-p",
-        "gatewright-aws-simulator",
-        "--bins",
-    ]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = target.join("debug").join("gatewright-aws-simulator");
+    let program = built("gatewright-aws-simulator")?;
     let mut checks = command(python, &["e2e/aws/checks/run.py", "--simulator"]);
     checks.arg(program);
     if let Some((terraform, plugins)) = terraform::installed() {

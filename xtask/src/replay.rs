@@ -2,7 +2,7 @@
 //! verdicts must be the same. Results are kept in `docs/development/replay.md`.
 
 use crate::cluster::{self, Cluster};
-use crate::run::root;
+use crate::run::{built, root};
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use std::fs::File;
@@ -102,7 +102,7 @@ pub fn run_all(args: &Args) -> Result<()> {
         bail!("there is no such bundle and channel; there are {COMBINATIONS:?}");
     }
     cluster::require()?;
-    let program = cluster::scenario_program("gatewright-replay")?;
+    let program = built("gatewright-replay")?.display().to_string();
     let unpacked = tempfile::tempdir()?;
     let manifests = manifests(unpacked.path())?;
     let cluster = Cluster::here(&args.name);

@@ -44,6 +44,22 @@ pub fn cargo(args: &[&str]) -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
 }
 
+/// Where cargo builds: `CARGO_TARGET_DIR`, else `target` in the repository.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Builds a program of the workspace without optimisation, and answers its path. Features of shared crates are those of the
+/// whole workspace, as the tests have built them: a package by itself would need others, and compile the SDKs again.
+///
+/// # Errors
+/// When the build fails.
+pub fn built(program: &str) -> Result<PathBuf> {
+    let arguments = ["build", "--quiet", "--workspace", "--locked", "--bin", program];
+    run(&mut cargo(&arguments))?;
+    Ok(target_dir().join("debug").join(program))
+}
+
 /// Prints and runs a command; an error names it and its exit status.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

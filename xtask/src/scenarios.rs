@@ -2,7 +2,7 @@
 
 use crate::cluster::{self, After, Cluster, Installation, Mode, NAMESPACE, Place};
 use crate::image::Part;
-use crate::run::{cargo, output, run};
+use crate::run::{built, cargo, output, run};
 use crate::simulated::{self, Aws, Pace};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -206,7 +206,7 @@ pub fn run_all(args: &Args) -> Result<()> {
     let scenarios = Scenarios {
         args,
         test: &test,
-        rights: cluster::scenario_program("gatewright-rights")?,
+        rights: built("gatewright-rights")?.display().to_string(),
         ecosystem: args.ecosystem.then(cluster::ecosystem).transpose()?,
     };
     let cluster = Cluster {
@@ -247,7 +247,7 @@ impl Scenarios<'_> {
     /// Brings AWS to a cluster, and runs the scenarios on it.
     fn on_aws(&self, cluster: &Cluster) -> Result<()> {
         let args = self.args;
-        let simulator = simulated::build()?;
+        let simulator = built("gatewright-aws-simulator")?;
         if args.reuse {
             let aws = Aws::start(cluster, &simulator, Pace::Quick)?;
             return self.run(cluster, &aws.environment());

@@ -2,8 +2,8 @@
 //! cluster reaches, their names in the cluster's DNS, and the policies of `deploy/aws/iam` enforced.
 
 use crate::cluster::{Cluster, NAMESPACE};
-use crate::run::{cache_dir, cargo, root, run};
-use anyhow::{Context, Result, bail, ensure};
+use crate::run::{cache_dir, root};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -103,20 +103,6 @@ impl Pace {
 pub struct Aws {
     vpc: String,
     folder: PathBuf,
-}
-
-/// Builds the simulator; answers its path.
-///
-/// # Errors
-/// When the build fails.
-pub fn build() -> Result<PathBuf> {
-    let arguments = ["build", "--locked", "--package", "gatewright-aws-simulator"];
-    run(&mut cargo(&arguments))?;
-    let folder = crate::run::this_program()?;
-    let folder = folder.parent().context("where this program is")?;
-    let program = folder.join("gatewright-aws-simulator");
-    ensure!(program.exists(), "{} was not built", program.display());
-    Ok(program)
 }
 
 impl Aws {

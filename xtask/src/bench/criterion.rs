@@ -1,9 +1,8 @@
 //! Figures of the criterion benches, so that one report holds all targets.
 
 use super::report::Sample;
-use crate::run::{cargo, root, run};
+use crate::run::{cargo, run, target_dir};
 use anyhow::{Context, Result};
-use std::path::PathBuf;
 
 /// One function of a bench.
 pub struct Bench {
@@ -22,8 +21,7 @@ impl Bench {
     pub fn samples(&self, rounds: usize) -> Result<Vec<Sample>> {
         let build = ["bench", "--locked", "-p", self.package, "--bench", self.target];
         run(cargo(&build).arg("--no-run"))?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        let target = target_dir();
         let mut bench = cargo(&build);
         bench
             .arg("--")

@@ -4,7 +4,7 @@ use super::datagrams::Datagrams;
 use super::peers::Peer;
 use super::process::Server;
 use super::scenario::Contestant;
-use crate::run::{cache_dir, cargo, command, run};
+use crate::run::{cache_dir, cargo, command, run, target_dir};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -175,9 +175,7 @@ fn build() -> Result<PathBuf> {
         "-p",
         "gatewright",
     ]))?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| crate::run::root().join("target"), PathBuf::from);
-    Ok(target.join("release/gatewright"))
+    Ok(target_dir().join("release/gatewright"))
 }
 
 fn install_packages() -> Result<()> {

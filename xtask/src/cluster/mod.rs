@@ -15,7 +15,7 @@ mod tests;
 pub use handle::{After, Cluster, Place};
 pub use install::{Installation, Mode, NAMESPACE};
 
-use crate::run::{cache_dir, cargo, command, root, run};
+use crate::run::{cache_dir, command, root, run};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
@@ -224,23 +224,6 @@ pub fn bench_program() -> Result<PathBuf> {
 /// When the build fails.
 pub fn authorization_server() -> Result<PathBuf> {
     build::ensure_authz()
-}
-
-/// Builds a program of the scenarios that runs inside a cluster, and answers its path.
-///
-/// # Errors
-/// When the build fails.
-pub fn scenario_program(name: &str) -> Result<String> {
-    run(&mut cargo(&[
-        "build",
-        "--locked",
-        "--package",
-        "gatewright-scenarios",
-        "--bin",
-        name,
-    ]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("debug").join(name).display().to_string())
 }
 
 /// Builds programs of others that work with Gateways, and answers their folder.

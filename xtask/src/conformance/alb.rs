@@ -5,6 +5,7 @@
 use super::{Args, CLASS, Outcome, Provider, common, test};
 use crate::cluster::{self, After, Cluster, Installation};
 use crate::image::Part;
+use crate::run::built;
 use crate::simulated::{self, Aws, Pace};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -146,7 +147,7 @@ pub(super) fn installed<T>(
     work: impl FnOnce(&Cluster) -> Result<T>,
 ) -> Result<T> {
     let begun = Instant::now();
-    let simulator = simulated::build()?;
+    let simulator = built("gatewright-aws-simulator")?;
     let cluster = Cluster::here(&args.name);
     if args.reuse {
         Aws::start(&cluster, &simulator, args.pace)?;

@@ -2,7 +2,7 @@
 
 mod quickstart;
 
-use crate::run::{cargo, run};
+use crate::run::{built, command, run};
 use anyhow::Result;
 
 /// Arguments of `cargo xtask sim`.
@@ -47,16 +47,7 @@ pub fn run_cloud(args: &Args) -> Result<()> {
         };
         return quickstart::run_aws(then);
     }
-    let mut command = cargo(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "gatewright-aws-simulator",
-        "--",
-    ]);
-    command.args(arguments);
-    run(&mut command)
+    run(command(built("gatewright-aws-simulator")?, &[]).args(arguments))
 }
 
 /// For the test command: the quickstart as it stands in the documentation.

@@ -1,7 +1,7 @@
 //! `cargo xtask sim aws --quickstart`: from manifests to a simulated Application Load Balancer that answers curl, without
 //! an account. What is shown is also checked: an answer that is not the expected one ends it with an error.
 
-use crate::run::{cargo, command, output, root, run};
+use crate::run::{built, command, output, root, target_dir};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -40,14 +40,8 @@ impl Drop for Running {
 
 /// Runs it.
 pub fn run_aws(then: Then) -> Result<()> {
-    for package in ["gatewright-aws-simulator", "gatewright"] {
-        run(&mut cargo(&[
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            package,
-        ]))?;
+    for name in ["gatewright-aws-simulator", "gatewright"] {
+        built(name)?;
     }
     title("AWS, simulated on this machine");
     let _simulator = simulator()?;
@@ -84,7 +78,7 @@ fn title(text: &str) {
 fn simulator() -> Result<Running> {
     let arguments = ["--listen", SERVICES, "--admin", ADMIN, "--dns", DNS];
     let times = ["--provisioning-ms", "2000", "--second-ms", "100"];
-    let mut command = command(program("gatewright-aws-simulator")?, &arguments);
+    let mut command = command(program("gatewright-aws-simulator"), &arguments);
     command
         .args(times)
         .env("RUST_LOG", "error")
@@ -208,7 +202,7 @@ fn serve(balancer: &Balancer) -> Result<()> {
 }
 
 fn gatewright(arguments: &[&str]) -> Result<Command> {
-    let mut command = command(program("gatewright")?, arguments);
+    let mut command = command(program("gatewright"), arguments);
     if arguments.first() == Some(&"plan") {
         command.args(["--cluster-name", "gatewright"]);
     }
@@ -231,11 +225,8 @@ fn show(command: &mut Command) -> Result<ExitStatus> {
 }
 
 /// A program of the workspace, built before.
-fn program(name: &str) -> Result<PathBuf> {
-    let folder = std::env::current_exe().context("where this program is")?;
-    let path = folder.parent().context("where this program is")?.join(name);
-    ensure!(path.exists(), "{} was not built", path.display());
-    Ok(path)
+fn program(name: &str) -> PathBuf {
+    target_dir().join("debug").join(name)
 }
 
 fn answer(address: &str, host: &str, path: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What takes long: the steps of `--full` only. Results are kept in `docs/development/full-run.md`.
 
-use crate::run::{cargo, command, root, run};
+use crate::run::{cargo, command, run, target_dir};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
@@ -128,8 +128,7 @@ fn program() -> Result<PathBuf> {
         "-p",
         "gatewright",
     ]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join(PROFILE).join("gatewright"))
+    Ok(target_dir().join(PROFILE).join("gatewright"))
 }
 
 /// 10,000 configuration changes under load, 10,000 idle connections, connections that say nothing, hostile
@@ -168,6 +167,7 @@ fn with_all_files(inner: &Command) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::root;
 
     /// A filter that matches no test would pass without a test.
     #[test]
