@@ -2,6 +2,7 @@
 
 mod homes;
 mod places;
+mod rates;
 mod regional;
 mod service;
 
@@ -12,9 +13,9 @@ use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{Around, Call, Calls, ErrorKind, ProviderError, Resource};
 use homes::Homes;
 use places::Places;
+use rates::CallRate;
 use regional::Regional;
 use service::Service;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,16 @@ pub struct AwsOptions {
     /// How long a replaced load balancer stays after its successor took over.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::cli::humantime_duration)]
     pub aws_drain: Duration,
+    /// How often calls of a kind are made in each account and region, in place of AWS's default quota: so many a second
+    /// for ever, and so many at once. For example elb_modify=10:60,elb_targets=10:60. Repeatable; of two rates of a
+    /// bucket the last one counts.
+    #[arg(
+        long,
+        value_name = "BUCKET=PER_SECOND:BURST",
+        value_delimiter = ',',
+        value_parser = rates::call_rate
+    )]
+    pub aws_call_rate: Vec<CallRate>,
 }
 
 impl AwsOptions {
@@ -73,8 +84,7 @@ impl AwsOptions {
             (&self.aws_lattice_controller_name, Service::Lattice, &services),
         ];
         let attempts = Arc::new(Attempts(Arc::clone(&around.calls)));
-        // One pace for all calls to an account.
-        let mut connector = Connector::new(Timing::default(), BTreeMap::new(), attempts);
+        let mut connector = self.connector(attempts);
         if let Some(tape) = tape {
             connector = connector.with_tape(tape.clone());
         }
@@ -88,6 +98,11 @@ impl AwsOptions {
             ));
             registry.add(name, cloud);
         }
+    }
+
+    /// One pace for all calls to an account.
+    fn connector(&self, observer: Arc<dyn Observer>) -> Connector {
+        Connector::new(Timing::default(), rates::by_bucket(&self.aws_call_rate), observer)
     }
 }
 

@@ -46,6 +46,21 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["tracing.sampling=2"], "/tracing/sampling"),
     (&["watchNamespaces={Shop}"], "/watchNamespaces/0"),
     (
+        &["aws.callRates.elb.perSecond=1", "aws.callRates.elb.burst=1"],
+        "/aws/callRates",
+    ),
+    (
+        &["aws.callRates.elb_modify.perSecond=1"],
+        "/aws/callRates/elb_modify",
+    ),
+    (
+        &[
+            "aws.callRates.elb_modify.perSecond=0",
+            "aws.callRates.elb_modify.burst=1",
+        ],
+        "/aws/callRates/elb_modify/perSecond",
+    ),
+    (
         &["gatewayClass.parametersRef.name=a"],
         "/gatewayClass/parametersRef",
     ),

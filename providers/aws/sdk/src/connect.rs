@@ -136,6 +136,11 @@ impl Connector {
         }
     }
 
+    /// How often it calls, in each account and region.
+    pub fn figures(&self, bucket: Bucket) -> Figures {
+        self.limiters.figures(bucket)
+    }
+
     /// Whose answers are recorded, or those that were.
     #[must_use]
     pub fn with_tape(mut self, tape: Tape) -> Self {

@@ -130,10 +130,7 @@ impl Limiter {
     pub fn new(raised: &BTreeMap<Bucket, Figures>, longest: Duration) -> Self {
         let now = Instant::now();
         let gate = |bucket: Bucket| Gate {
-            bucket: Mutex::new(TokenBucket::new(
-                raised.get(&bucket).copied().unwrap_or_else(|| bucket.figures()),
-                now,
-            )),
+            bucket: Mutex::new(TokenBucket::new(figures(raised, bucket), now)),
             changes: Line::default(),
             looks: Line::default(),
             passed: AtomicUsize::new(0),
@@ -192,6 +189,10 @@ impl Limiter {
     }
 }
 
+fn figures(raised: &BTreeMap<Bucket, Figures>, bucket: Bucket) -> Figures {
+    raised.get(&bucket).copied().unwrap_or_else(|| bucket.figures())
+}
+
 /// The limiters of all accounts and regions.
 #[derive(Debug)]
 pub struct Limiters {
@@ -208,6 +209,11 @@ impl Limiters {
             longest,
             by_place: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    /// Size and refill of a bucket in each of them.
+    pub fn figures(&self, bucket: Bucket) -> Figures {
+        figures(&self.raised, bucket)
     }
 
     /// The one of an account and region.

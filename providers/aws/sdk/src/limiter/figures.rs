@@ -93,7 +93,12 @@ impl Bucket {
         Self::Identity,
     ];
 
-    /// Label of metrics.
+    /// The one with a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bucket| bucket.label() == name)
+    }
+
+    /// Its name.
     pub const fn label(self) -> &'static str {
         match self {
             Self::ElbDescribe => "elb_describe",
