@@ -1,9 +1,10 @@
 //! Accounts and regions that classes work in.
 
 use super::{AwsOptions, nameless, told};
-use gatewright_aws::cloud::Answer;
+use gatewright_aws::cloud::{Answer, Cloud as _};
 use gatewright_aws::lattice;
-use gatewright_aws::swept::{Ages, PACE, Sweep, Swept};
+use gatewright_aws::lattice::cloud::Resources as _;
+use gatewright_aws::swept::{Ages, Sweep, Swept};
 use gatewright_aws_sdk::{Account, AssumeRole, Connector, Settings as Place};
 use gatewright_crds::own::aws::AwsAccount;
 use gatewright_provider_api::contract::{ProviderError, Reads, Resource};
@@ -127,7 +128,8 @@ impl Places {
     /// # Errors
     /// When something cannot be read.
     pub async fn sweep(&self, at: &At, every: Duration) -> Result<Reads, ProviderError> {
-        let sweep = self.account(at).await?.sweep(PACE, settled(every)).await;
+        let account = self.account(at).await?;
+        let sweep = account.sweep(account.pace(), settled(every)).await;
         self.cost(sweep)
     }
 
@@ -136,7 +138,8 @@ impl Places {
     /// # Errors
     /// When something cannot be read.
     pub async fn sweep_lattice(&self, at: &At, every: Duration) -> Result<Reads, ProviderError> {
-        let sweep = self.lattice(at).await?.sweep(PACE, settled(every)).await;
+        let lattice = self.lattice(at).await?;
+        let sweep = lattice.sweep(lattice.lattice_pace(), settled(every)).await;
         self.cost(sweep)
     }
 

@@ -54,6 +54,10 @@ impl Cloud for Account {
     async fn network_limits(&self) -> Answer<NlbLimits> {
         Ok(self.all_limits().await?.1)
     }
+
+    fn pace(&self) -> f64 {
+        self.pace
+    }
 }
 
 impl Account {

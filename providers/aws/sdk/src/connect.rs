@@ -3,7 +3,7 @@
 use crate::calls::sts::GET_CALLER_IDENTITY;
 use crate::ec2::Ec2;
 use crate::error::cloud_error;
-use crate::limiter::{Bucket, Figures, Limiter, Limiters};
+use crate::limiter::{Bucket, Figures, Limiter, Limiters, figures};
 use crate::quotas::Quotas;
 use crate::s3::S3;
 use crate::shield::Shield;
@@ -107,6 +107,7 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Connector {
     timing: Timing,
+    raised: BTreeMap<Bucket, Figures>,
     limiters: Arc<Limiters>,
     observer: Arc<dyn Observer>,
     pub(crate) http: SharedHttpClient,
@@ -127,7 +128,8 @@ impl Connector {
         let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
         Self {
             timing,
-            limiters: Arc::new(Limiters::new(raised, timing.turn)),
+            limiters: Arc::new(Limiters::new(raised.clone(), timing.turn)),
+            raised,
             observer,
             http: aws_smithy_http_client::Builder::new()
                 .tls_provider(tls)
@@ -136,9 +138,14 @@ impl Connector {
         }
     }
 
-    /// How often it calls, in each account and region.
+    /// How often AWS is called, in each account and region.
     pub fn figures(&self, bucket: Bucket) -> Figures {
-        self.limiters.figures(bucket)
+        figures(&self.raised, bucket)
+    }
+
+    /// What looks at everything may take, in calls a second: half of what AWS answers.
+    fn pace(&self, bucket: Bucket) -> f64 {
+        self.figures(bucket).per_second / 2.0
     }
 
     /// Whose answers are recorded, or those that were.
@@ -225,6 +232,8 @@ impl Connector {
             region,
             identity,
             limiter,
+            pace: self.pace(Bucket::ElbDescribe),
+            lattice_pace: self.pace(Bucket::LatticeRead),
             limits: crate::cloud::CachedLimits::default(),
         })
     }
@@ -301,6 +310,8 @@ pub struct Account {
     region: String,
     identity: Identity,
     limiter: Arc<Limiter>,
+    pub(crate) pace: f64,
+    pub(crate) lattice_pace: f64,
     pub(crate) limits: crate::cloud::CachedLimits,
 }
 

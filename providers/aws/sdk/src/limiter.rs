@@ -189,7 +189,8 @@ impl Limiter {
     }
 }
 
-fn figures(raised: &BTreeMap<Bucket, Figures>, bucket: Bucket) -> Figures {
+/// Size and refill of a bucket, in an account of these quotas.
+pub fn figures(raised: &BTreeMap<Bucket, Figures>, bucket: Bucket) -> Figures {
     raised.get(&bucket).copied().unwrap_or_else(|| bucket.figures())
 }
 
@@ -209,11 +210,6 @@ impl Limiters {
             longest,
             by_place: Mutex::new(BTreeMap::new()),
         }
-    }
-
-    /// Size and refill of a bucket in each of them.
-    pub fn figures(&self, bucket: Bucket) -> Figures {
-        figures(&self.raised, bucket)
     }
 
     /// The one of an account and region.

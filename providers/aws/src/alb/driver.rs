@@ -7,7 +7,6 @@ use super::step::Step;
 use super::{addresses, apply, bindings, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, PORTS, Tags, gateway_of, shared, value};
-use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::network::BalancerKind;
@@ -161,7 +160,7 @@ impl<C: Cloud> ElbDriver<C> {
 
 /// What has a call of its own: of a load balancer its listeners and attributes, of a listener rules, attributes and
 /// certificates, of a target group attributes and targets; and tags, for 20 listeners and rules at a time.
-fn reads(target: &Target) -> Reads {
+fn reads(target: &Target, pace: f64) -> Reads {
     let mut calls = 2;
     let mut tagged = 0;
     for listener in target.listeners.values() {
@@ -172,7 +171,7 @@ fn reads(target: &Target) -> Reads {
     calls += tagged.div_ceil(20) + 2 * target.target_groups.len();
     Reads {
         calls: u64::try_from(calls).unwrap_or(u64::MAX),
-        takes: Duration::from_secs_f64(calls as f64 / swept::PACE),
+        takes: Duration::try_from_secs_f64(calls as f64 / pace).unwrap_or(Duration::MAX),
     }
 }
 
@@ -240,7 +239,7 @@ impl<C: Cloud> Driver for ElbDriver<C> {
     }
 
     fn reads(&self, target: &Target) -> Reads {
-        reads(target)
+        reads(target, self.cloud.pace())
     }
 
     async fn pools(

@@ -43,6 +43,7 @@ pub use trust_store::{NewTrustStore, TrustStores};
 pub use urgency::Urgency;
 pub use web_acl::WebAcls;
 
+use crate::swept::PACE;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use serde::Serialize;
@@ -89,4 +90,9 @@ pub trait Cloud:
 
     /// The same of Network Load Balancers.
     fn network_limits(&self) -> impl Future<Output = Answer<NlbLimits>> + Send;
+
+    /// Calls a second that looks at everything may take.
+    fn pace(&self) -> f64 {
+        PACE
+    }
 }

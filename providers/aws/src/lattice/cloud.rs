@@ -3,6 +3,7 @@
 
 use crate::cloud::{Answer, Arn};
 use crate::owner::Tags;
+use crate::swept::PACE;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::settings::Limits;
@@ -256,6 +257,11 @@ pub struct NewTargetGroup {
 pub trait Resources: Send + Sync {
     /// Quotas. May be some minutes old.
     fn lattice_limits(&self) -> impl Future<Output = Answer<Limits>> + Send;
+
+    /// Calls a second that looks at everything may take.
+    fn lattice_pace(&self) -> f64 {
+        PACE
+    }
 
     /// Everything of a kind that has all these tags. What was made a moment ago may be missing yet, and what is gone may
     /// still be there.

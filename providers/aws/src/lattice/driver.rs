@@ -6,7 +6,6 @@ use super::step::Step;
 use super::{addresses, apply, observe, plan, pools};
 use crate::cloud::CloudError;
 use crate::owner::{CLUSTER, Owner, Tags, gateway_of, value};
-use crate::swept;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Service, Target};
 use gatewright_core::status::programming::ProgrammingFault;
@@ -67,7 +66,7 @@ impl<C: Lattice> LatticeDriver<C> {
 /// What a look asks for, beside the searches by tags, which are made for all Gateways at once: of the network its
 /// associations, policy and logs; of a service these and its listeners, of each its rules one by one; of a target group its
 /// targets.
-fn reads(target: &Target) -> Reads {
+fn reads(target: &Target, pace: f64) -> Reads {
     let network = match &target.network {
         Network::Own { .. } => 4 + usize::from(target.vpc.is_some()),
         // It is not ours to look at.
@@ -85,7 +84,7 @@ fn reads(target: &Target) -> Reads {
     let calls = network + services + 2 * target.target_groups.len();
     Reads {
         calls: u64::try_from(calls).unwrap_or(u64::MAX),
-        takes: Duration::from_secs_f64(calls as f64 / swept::PACE),
+        takes: Duration::try_from_secs_f64(calls as f64 / pace).unwrap_or(Duration::MAX),
     }
 }
 
@@ -147,7 +146,7 @@ impl<C: Lattice> Driver for LatticeDriver<C> {
     }
 
     fn reads(&self, target: &Target) -> Reads {
-        reads(target)
+        reads(target, self.cloud.lattice_pace())
     }
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {

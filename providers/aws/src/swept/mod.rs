@@ -47,7 +47,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Calls a second of a sweep: half of what AWS answers
+/// Calls a second of a sweep in an account without raised quotas: half of what AWS answers
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html>: 10 describes a second).
 /// The other half is for changes, and for others who use the account.
 pub const PACE: f64 = 5.0;
@@ -234,5 +234,9 @@ impl<C: Cloud> Cloud for Swept<C> {
         let limits = self.0.cloud.network_limits().await?;
         self.known(|known| known.set_network_limits(limits.clone()));
         Ok(limits)
+    }
+
+    fn pace(&self) -> f64 {
+        self.0.cloud.pace()
     }
 }

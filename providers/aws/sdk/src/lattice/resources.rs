@@ -31,6 +31,10 @@ const fn listed(kind: Kind) -> Option<(&'static str, &'static str)> {
 }
 
 impl Resources for Account {
+    fn lattice_pace(&self) -> f64 {
+        self.lattice_pace
+    }
+
     /// By their names: codes are not documented. What is not told keeps its default.
     async fn lattice_limits(&self) -> Answer<Limits> {
         // Held while reading: who else asks meanwhile wants the same answer.

@@ -33,6 +33,10 @@ impl<C: Lattice> Resources for Swept<C> {
         self.0.cloud.lattice_limits().await
     }
 
+    fn lattice_pace(&self) -> f64 {
+        self.0.cloud.lattice_pace()
+    }
+
     async fn find_marked(&self, kind: Kind, marks: &Tags) -> Answer<Vec<Tagged>> {
         if marks.get(CLUSTER) != Some(&self.0.mark) {
             self.count(1);
