@@ -6,6 +6,7 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Import;
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::time::Duration;
 
 /// A certificate in ACM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,13 @@ pub trait Certificates {
 
     /// `DescribeCertificate`.
     fn certificate(&self, arn: &Arn) -> impl Future<Output = Answer<Option<CertificateDetails>>> + Send;
+
+    /// `ListCertificates`: those that were imported, by whomever, at most so long ago. A search by tags may not show
+    /// them yet.
+    fn imported_within(&self, age: Duration) -> impl Future<Output = Answer<Vec<Arn>>> + Send;
+
+    /// `ListTagsForCertificate`; none when it does not exist.
+    fn certificate_tags(&self, arn: &Arn) -> impl Future<Output = Answer<Option<Tags>>> + Send;
 
     /// `ImportCertificate` as a new one.
     fn import_certificate(&self, import: &Import, tags: &Tags) -> impl Future<Output = Answer<Arn>> + Send;

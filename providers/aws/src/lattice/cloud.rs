@@ -11,6 +11,7 @@ use gatewright_aws_core::lattice::{Health, Match, Protocol};
 use gatewright_aws_core::target_group::{Fixed, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::time::Duration;
 
 pub use crate::cloud::Tagged;
 
@@ -275,6 +276,12 @@ pub trait Resources: Send + Sync {
 
     /// `UntagResource`, of certificates `RemoveTagsFromCertificate`.
     fn untag(&self, kind: Kind, arn: &Arn, keys: &BTreeSet<Str>) -> impl Future<Output = Answer<()>> + Send;
+
+    /// `ListCertificates`: those that were imported, by whomever, at most so long ago. A search may not show them yet.
+    fn imported_within(&self, age: Duration) -> impl Future<Output = Answer<Vec<Arn>>> + Send;
+
+    /// `ListTagsForCertificate`; none when it does not exist.
+    fn imported_tags(&self, arn: &Arn) -> impl Future<Output = Answer<Option<Tags>>> + Send;
 
     /// `ImportCertificate`: as a new one, or over one that was imported before.
     fn import(

@@ -1,5 +1,6 @@
 //! The contract suite of providers, and what it does not show.
 
+mod certificates;
 mod places;
 mod swept;
 mod told;

@@ -9,6 +9,7 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const MISSING: &str = "ResourceNotFoundException";
 
@@ -57,6 +58,22 @@ impl Certificates for Connection {
     async fn certificate(&self, arn: &Arn) -> Answer<Option<CertificateDetails>> {
         self.read("DescribeCertificate", |state| {
             Ok(state.certificates.contains_key(arn).then(|| details(arn)))
+        })
+        .await
+    }
+
+    /// Calls take no time: all are new.
+    async fn imported_within(&self, _age: Duration) -> Answer<Vec<Arn>> {
+        self.read("ListCertificates", |state| {
+            Ok(state.certificates.keys().cloned().collect())
+        })
+        .await
+    }
+
+    async fn certificate_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        self.read("ListTagsForCertificate", |state| {
+            let exists = state.certificates.contains_key(arn);
+            Ok(exists.then(|| state.tags.get(arn).cloned().unwrap_or_default()))
         })
         .await
     }

@@ -1,10 +1,57 @@
 //! Certificates. What a search found is what is known of our own: nothing else of them is compared.
 
-use super::Swept;
 use super::known::Known;
+use super::{On, Swept};
 use crate::cloud::{Answer, Arn, CertificateDetails, Certificates, Cloud, Kind};
-use crate::owner::Tags;
+use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, RESOURCE, Tags};
 use gatewright_aws_core::alb::listener::Import;
+use std::time::Duration;
+
+const TAGS: On<Option<Tags>> = |known| &mut known.tags;
+
+/// Whether tags say that a certificate is of the same Secret and has the same contents.
+pub(crate) fn is_same(found: &Tags, wanted: &Tags) -> bool {
+    let keys = [CLUSTER, GATEWAY, RESOURCE, FINGERPRINT];
+    keys.into_iter().all(|key| found.get(key) == wanted.get(key))
+}
+
+/// How old a certificate may be that a search by tags does not show yet: twice as old as searches may be, because
+/// clocks differ.
+pub(crate) const fn lately(lag: Duration) -> Duration {
+    lag.saturating_mul(2)
+}
+
+impl<C: Cloud> Swept<C> {
+    /// A certificate with such tags that is too new for searches by tags.
+    async fn imported(&self, tags: &Tags) -> Answer<Option<Arn>> {
+        let lag = self.known(|known| known.lag());
+        for arn in self.imported_within(lately(lag)).await? {
+            if self.known(|known| known.is_judged(&arn)) {
+                continue;
+            }
+            let Some(found) = self.certificate_tags(&arn).await? else {
+                continue;
+            };
+            if is_same(&found, tags) {
+                self.known(|known| known.made(Kind::Certificate, &arn, &found));
+                return Ok(Some(arn));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks for the tags of certificates that were ours a moment ago.
+    pub(super) async fn prove_certificates(&self, arns: &[Arn]) -> Answer<()> {
+        for arn in arns {
+            let tags = self.certificate_tags(arn).await?;
+            self.known(|known| match &tags {
+                Some(tags) => known.tagged(arn, tags),
+                None => known.deleted(arn),
+            });
+        }
+        Ok(())
+    }
+}
 
 impl<C: Cloud> Certificates for Swept<C> {
     async fn certificates(&self) -> Answer<Vec<CertificateDetails>> {
@@ -23,8 +70,21 @@ impl<C: Cloud> Certificates for Swept<C> {
         self.0.cloud.certificate(arn).await
     }
 
-    /// AWS makes another one each time: what it answers is ours.
+    async fn imported_within(&self, age: Duration) -> Answer<Vec<Arn>> {
+        self.count(1);
+        self.0.cloud.imported_within(age).await
+    }
+
+    async fn certificate_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        self.one(TAGS, arn, self.0.cloud.certificate_tags(arn)).await
+    }
+
+    /// AWS makes another one each time: what it answers is ours. So one that is there is looked for before, which a
+    /// search does not show yet: the answer was lost, or the process before ended.
     async fn import_certificate(&self, import: &Import, tags: &Tags) -> Answer<Arn> {
+        if let Some(arn) = self.imported(tags).await? {
+            return Ok(arn);
+        }
         let touch = |known: &mut Known| known.set_certificates(None);
         let arn = self
             .make(tags, touch, self.0.cloud.import_certificate(import, tags))

@@ -37,6 +37,15 @@ struct Search {
     found: BTreeMap<Str, BTreeMap<Arn, Tags>>,
 }
 
+/// Whether there is a call for the tags of one resource that a search may not show yet. EC2 shows its own at once, and
+/// listeners and rules are not searched for.
+const fn is_asked(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Balancer | Kind::TargetGroup | Kind::TrustStore | Kind::Certificate
+    )
+}
+
 #[derive(Debug)]
 pub struct Known {
     ages: Ages,
@@ -136,6 +145,11 @@ impl Known {
             Freshness::Known => self.ages.settled,
             Freshness::Recent => self.ages.others,
         }
+    }
+
+    /// How long a search by tags may not show what is new.
+    pub const fn lag(&self) -> Duration {
+        self.ages.lag
     }
 
     const fn age(&self, lasts: Lasts) -> Duration {
@@ -293,10 +307,9 @@ impl Known {
         let roots: BTreeSet<Arn> = found.flat_map(BTreeMap::keys).cloned().collect();
         for root in roots {
             self.drop_whole(&root);
-            // Tags may be others now than we believe: of load balancing they can be asked for, of others a search shows
-            // them soon.
-            if let Some((kind @ (Kind::Balancer | Kind::TargetGroup | Kind::TrustStore), ..)) =
-                self.made.remove(&root)
+            // Tags may be others now than we believe. They can be asked for; a search may not show it yet.
+            if let Some((kind, ..)) = self.made.remove(&root)
+                && is_asked(kind)
             {
                 self.unproven.insert(root, kind);
             }
@@ -393,6 +406,11 @@ impl Known {
             .collect()
     }
 
+    /// Whether it is known of a resource that it is ours, or that we deleted it.
+    pub fn is_judged(&self, arn: &Arn) -> bool {
+        self.owners.contains_key(arn) || self.gone.contains_key(arn)
+    }
+
     /// AWS answered a creation with this.
     pub fn created(&mut self, kind: Kind, arn: &Arn) {
         self.drop_whole(arn);
@@ -430,7 +448,7 @@ impl Known {
     pub fn retagging(&mut self, kind: Kind, arn: &Arn) {
         self.drop(|known| &mut known.tags, arn);
         // Tags of others are told with them.
-        if matches!(kind, Kind::Balancer | Kind::TargetGroup | Kind::TrustStore) {
+        if is_asked(kind) {
             self.unproven.insert(arn.clone(), kind);
         }
     }

@@ -19,7 +19,7 @@
 
 mod balancers;
 mod capacities;
-mod certificates;
+pub(crate) mod certificates;
 mod known;
 mod listeners;
 mod network;

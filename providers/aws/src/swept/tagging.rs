@@ -38,7 +38,9 @@ impl<C: Cloud> Tagging for Swept<C> {
         }
         self.search(kind).await?;
         let unproven = self.known(|known| known.unproven(kind));
-        if !unproven.is_empty() {
+        if kind == Kind::Certificate {
+            self.prove_certificates(&unproven).await?;
+        } else if !unproven.is_empty() {
             self.tags(&unproven).await?;
         }
         Ok(self.known(|known| known.found(kind, marks)))

@@ -383,6 +383,11 @@ pub static ALL: &[&Call] = &[
         Bucket::AcmRead,
         "state and hosts of a certificate",
     ),
+    &acm_read(
+        "ListTagsForCertificate",
+        Bucket::AcmRead,
+        "whether a certificate that was imported a moment ago is ours",
+    ),
     &acm(
         "ImportCertificate",
         MarksOrOurs,

@@ -1,18 +1,20 @@
 //! Certificates.
 
-use super::convert::Tags;
 use super::convert::certificate::{self, KEY_TYPES};
+use super::convert::{Tags, pairs};
 use super::{failed, gone_is_fine, odd};
 use crate::Account;
 use crate::calls::Service;
 use aws_sdk_acm::types as sdk;
-use aws_smithy_types::Blob;
+use aws_smithy_types::{Blob, DateTime};
 use gatewright_aws::cloud::{Answer, Arn, CertificateDetails, Certificates, CloudError};
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_provider_api::contract::ErrorKind;
+use std::time::{Duration, SystemTime};
 
 const ACM: Service = Service::Acm;
 const IMPORT: &str = "ImportCertificate";
+const LIST: &str = "ListCertificates";
 
 /// Tags as ACM takes them.
 pub(super) fn tags_to_acm(operation: &'static str, tags: &Tags) -> Answer<Vec<sdk::Tag>> {
@@ -31,16 +33,10 @@ fn unreadable(operation: &'static str) -> impl Fn(&'static str) -> CloudError {
 
 impl Certificates for Account {
     async fn certificates(&self) -> Answer<Vec<CertificateDetails>> {
-        let operation = "ListCertificates";
-        let all = sdk::Filters::builder()
-            .set_key_types(Some(KEY_TYPES.to_vec()))
-            .build();
-        let request = self.acm.list_certificates().includes(all);
-        let items = request.into_paginator().items().send().try_collect().await;
-        let items: Vec<sdk::CertificateSummary> = items.map_err(failed(ACM, operation))?;
+        let items = self.listed().await?;
         let mut certificates = Vec::with_capacity(items.len());
         for summary in &items {
-            if let Some(certificate) = certificate::from_summary(summary).map_err(unreadable(operation))? {
+            if let Some(certificate) = certificate::from_summary(summary).map_err(unreadable(LIST))? {
                 certificates.push(certificate);
             } else if let Some(arn) = summary.certificate_arn() {
                 // The list is cut short after a hundred hosts. It may be gone since the listing.
@@ -72,6 +68,33 @@ impl Certificates for Account {
         }
     }
 
+    async fn imported_within(&self, age: Duration) -> Answer<Vec<Arn>> {
+        let since = SystemTime::now().checked_sub(age).map(DateTime::from);
+        let lately = self.listed().await?.into_iter().filter(|summary| {
+            let imported = summary.imported_at();
+            imported.is_some_and(|imported| since.is_none_or(|since| *imported >= since))
+        });
+        Ok(lately
+            .filter_map(|summary| Some(Arn(summary.certificate_arn()?.into())))
+            .collect())
+    }
+
+    async fn certificate_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        let request = self.acm.list_tags_for_certificate().certificate_arn(&*arn.0);
+        match request
+            .send()
+            .await
+            .map_err(failed(ACM, "ListTagsForCertificate"))
+        {
+            Ok(answer) => {
+                let tags = answer.tags().iter().map(|tag| (Some(tag.key()), tag.value()));
+                Ok(Some(pairs(tags)))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn import_certificate(&self, import: &Import, tags: &Tags) -> Answer<Arn> {
         let tags = tags_to_acm(IMPORT, tags)?;
         let request = self
@@ -96,6 +119,16 @@ impl Certificates for Account {
 }
 
 impl Account {
+    /// All certificates of the account and region.
+    async fn listed(&self) -> Answer<Vec<sdk::CertificateSummary>> {
+        let all = sdk::Filters::builder()
+            .set_key_types(Some(KEY_TYPES.to_vec()))
+            .build();
+        let request = self.acm.list_certificates().includes(all);
+        let items = request.into_paginator().items().send().try_collect().await;
+        items.map_err(failed(ACM, LIST))
+    }
+
     fn import(
         &self,
         import: &Import,

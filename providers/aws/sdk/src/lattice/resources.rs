@@ -119,6 +119,14 @@ impl Resources for Account {
         done!(request.set_tag_keys(texts(keys)), "UntagResource")
     }
 
+    async fn imported_within(&self, age: Duration) -> Answer<Vec<Arn>> {
+        cloud::Certificates::imported_within(self, age).await
+    }
+
+    async fn imported_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        self.certificate_tags(arn).await
+    }
+
     async fn import(&self, over: Option<&Arn>, import: &Import, given: &Tags) -> Answer<Arn> {
         match over {
             None => self.import_certificate(import, given).await,

@@ -336,6 +336,17 @@ impl Known {
             .unwrap_or_default()
     }
 
+    /// Whether it is known of a certificate that it is ours, or that we deleted it.
+    pub fn is_judged(&self, arn: &Arn) -> bool {
+        let search = self.searches.get(&Kind::Certificate);
+        self.gone.contains_key(arn) || search.is_some_and(|search| search.found.contains_key(arn))
+    }
+
+    /// How long a search by tags may not show what is new.
+    pub const fn lag(&self) -> Duration {
+        self.ages.lag
+    }
+
     /// We made something with these tags, or found it by its name.
     pub fn made(&mut self, kind: Kind, arn: &Arn, tags: &Tags) {
         self.drop_whole(arn);

@@ -4,10 +4,12 @@ use super::Swept;
 use crate::cloud::{Answer, Arn};
 use crate::lattice::cloud::{Kind, Lattice, Resources, Tagged};
 use crate::owner::{CLUSTER, GATEWAY, Tags};
+use crate::swept::certificates::{is_same, lately};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::settings::Limits;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Resources of a page of `GetResources`.
 const PAGE: usize = 100;
@@ -24,6 +26,26 @@ impl<C: Lattice> Swept<C> {
         self.count(found.len() / PAGE + 1);
         self.known(|known| known.searched(kind, found, ticket));
         Ok(())
+    }
+}
+
+impl<C: Lattice> Swept<C> {
+    /// A certificate with such tags that is too new for searches by tags.
+    async fn imported(&self, tags: &Tags) -> Answer<Option<Arn>> {
+        let lag = self.known(|known| known.lag());
+        for arn in self.imported_within(lately(lag)).await? {
+            if self.known(|known| known.is_judged(&arn)) {
+                continue;
+            }
+            let Some(found) = self.imported_tags(&arn).await? else {
+                continue;
+            };
+            if is_same(&found, tags) {
+                self.known(|known| known.made(Kind::Certificate, &arn, &found));
+                return Ok(Some(arn));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -77,7 +99,24 @@ impl<C: Lattice> Resources for Swept<C> {
         Ok(())
     }
 
+    async fn imported_within(&self, age: Duration) -> Answer<Vec<Arn>> {
+        self.count(1);
+        self.0.cloud.imported_within(age).await
+    }
+
+    async fn imported_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        self.count(1);
+        self.0.cloud.imported_tags(arn).await
+    }
+
+    /// AWS makes another one each time. So one that is there is looked for before, which a search does not show yet: the
+    /// answer was lost, or the process before ended, or another call failed and what was known is doubtful.
     async fn import(&self, over: Option<&Arn>, import: &Import, tags: &Tags) -> Answer<Arn> {
+        if over.is_none()
+            && let Some(arn) = self.imported(tags).await?
+        {
+            return Ok(arn);
+        }
         let write = self.0.cloud.import(over, import, tags);
         match over {
             None => self.make(Kind::Certificate, tags, write).await,

@@ -15,11 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Process = LatticeDriver<Swept<Connection>>;
+pub(super) type Process = LatticeDriver<Swept<Connection>>;
 
 /// A process of a cluster that lives on. Nothing is taken for settled for long that AWS is busy with, because here time is
 /// the number of calls.
-fn process(memory: &Arc<Memory>, cluster: &str) -> Process {
+pub(super) fn process(memory: &Arc<Memory>, cluster: &str) -> Process {
     let ages = Ages {
         busy: Duration::ZERO,
         ..Ages::default()

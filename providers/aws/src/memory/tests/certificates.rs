@@ -1,14 +1,20 @@
 //! A certificate that AWS does not take hurts its own hostname, and nothing else.
 
 use super::forms::{
-    account, alone, certificate, driver, end, forward, http, request, run, settle, tls, writes,
+    account, alone, certificate, driver, end, forward, http, request, run, settle, swept_driver, tls, writes,
 };
-use crate::memory::Memory;
+use crate::cloud::{Certificates, Kind, Tagging};
 use crate::memory::certificates::REFUSED;
+use crate::memory::{Connection, Delays, Memory};
+use crate::owner::{CLUSTER, FINGERPRINT, Tags};
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::listener::Certificate;
 use gatewright_aws_core::alb::rule::{Action, FixedResponse};
+use gatewright_aws_core::limits::AlbLimits;
 use gatewright_provider_api::contract::{ErrorKind, Outcome, Verdict, converge};
-use gatewright_provider_api::suite::drive;
+use gatewright_provider_api::suite::{Injected, drive};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A port with a default certificate and others, each of a Secret, and a rule.
 fn shown(default: &str, others: &[&str]) -> Target {
@@ -144,4 +150,108 @@ fn a_port_without_any_certificate_leaves_other_ports_alone() {
     assert!(skipped.contains(&"listener 443".to_owned()), "{skipped:?}");
     assert_eq!(shows(&memory), ["listener"]);
     assert!(!outcome.addresses.assigned.is_empty());
+}
+
+/// An account whose searches by tags show what is new after more calls than a run makes.
+fn unsearchable() -> Arc<Memory> {
+    let delays = Delays {
+        search: 120,
+        ..Delays::default()
+    };
+    Arc::new(Memory::new(AlbLimits::default(), delays))
+}
+
+fn certificates(memory: &Memory) -> usize {
+    let found = memory.contents().into_keys();
+    found.filter(|resource| resource.kind == "certificate").count()
+}
+
+/// Whatever call is the last of a process, fails, or gets no answer, and whether the same process goes on or one that
+/// knows nothing: each Secret is imported once, although AWS makes another certificate each time and no search shows one.
+#[test]
+fn a_certificate_that_no_search_shows_yet_is_not_imported_again() {
+    let wanted = shown("shop", &["pay"]);
+    let ideal = account();
+    settle(&ideal, &wanted);
+    let calls = {
+        let memory = unsearchable();
+        drive(converge(&swept_driver(&memory), &request(wanted.clone()))).unwrap();
+        memory.calls().made().len()
+    };
+    let ways = [
+        Injected::Kill { carried_out: false },
+        Injected::Kill { carried_out: true },
+        Injected::Error {
+            kind: ErrorKind::NotFound,
+            carried_out: false,
+        },
+        Injected::Error {
+            kind: ErrorKind::Unavailable,
+            carried_out: false,
+        },
+        Injected::Error {
+            kind: ErrorKind::Timeout,
+            carried_out: true,
+        },
+    ];
+    for way in ways {
+        for at in 0..calls {
+            for lives_on in [true, false] {
+                let memory = unsearchable();
+                let mut process = swept_driver(&memory);
+                memory.calls().inject(at, way);
+                let outcome = drive(converge(&process, &request(wanted.clone())));
+                memory.calls().reset();
+                if outcome.is_none() || !lives_on {
+                    process = swept_driver(&memory);
+                }
+                let case = format!("{way:?} at call {at}, lives on: {lives_on}");
+                let settled = (0..200).any(|_| {
+                    let outcome = drive(converge(&process, &request(wanted.clone()))).unwrap();
+                    assert!(certificates(&memory) <= 2, "{case}");
+                    outcome.is_converged() && outcome.changes.is_empty()
+                });
+                assert!(settled, "{case}");
+                assert_eq!(memory.contents(), ideal.contents(), "{case}");
+            }
+        }
+    }
+}
+
+/// What two processes imported at the same time, or one whose list was out of date: one of them goes with the next sweep.
+#[test]
+fn one_of_two_equal_certificates_goes() {
+    let memory = account();
+    let wanted = shown("shop", &["pay"]);
+    let process = swept_driver(&memory);
+    for _ in 0..4 {
+        drive(converge(&process, &request(wanted.clone()))).unwrap();
+    }
+    let ideal = memory.contents();
+    let (id, import) = wanted
+        .certificates
+        .iter()
+        .find_map(|(id, certificate)| match certificate {
+            Certificate::Import(import) => Some((id, import)),
+            Certificate::Existing => None,
+        })
+        .unwrap();
+    let connection = Connection(Arc::clone(&memory));
+    let marks = Tags::from([(CLUSTER.into(), "blue".into())]);
+    let found = drive(connection.find(Kind::Certificate, &marks))
+        .unwrap()
+        .unwrap();
+    let named = |tags: &Tags| tags.get(FINGERPRINT) == Some(&import.fingerprint);
+    let tags = found.into_iter().map(|found| found.tags).find(named).unwrap();
+    drive(connection.import_certificate(import, &tags))
+        .unwrap()
+        .unwrap();
+    assert_eq!(certificates(&memory), 3, "{id:?}");
+    drive(process.cloud().sweep(f64::MAX, Duration::from_secs(3600)))
+        .unwrap()
+        .unwrap();
+    for _ in 0..3 {
+        drive(converge(&process, &request(wanted.clone()))).unwrap();
+    }
+    assert_eq!(memory.contents(), ideal);
 }

@@ -10,6 +10,7 @@ use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::settings::Limits;
 use gatewright_provider_api::contract::Action as Change;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 impl Resources for Connection {
     async fn lattice_limits(&self) -> Answer<Limits> {
@@ -61,6 +62,19 @@ impl Resources for Connection {
             Ok(())
         })
         .await
+    }
+
+    /// Calls take no time: all are new.
+    async fn imported_within(&self, _age: Duration) -> Answer<Vec<Arn>> {
+        self.read("ListCertificates", |state| {
+            Ok(state.certificates.keys().cloned().collect())
+        })
+        .await
+    }
+
+    async fn imported_tags(&self, arn: &Arn) -> Answer<Option<Tags>> {
+        self.read("ListTagsForCertificate", |state| Ok(state.tags.get(arn).cloned()))
+            .await
     }
 
     async fn import(&self, over: Option<&Arn>, import: &Import, given: &Tags) -> Answer<Arn> {
