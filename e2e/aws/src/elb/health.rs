@@ -127,6 +127,10 @@ impl Check {
                     "Health check protocol '{own}' is not supported for this target group"
                 )));
             }
+            // "the default is 6 seconds for HTTP health checks and 10 seconds for TCP and HTTPS health checks"
+            if !http_group && next.protocol.as_deref() != Some(own) {
+                next.timeout = if own == "HTTP" { 6 } else { 10 };
+            }
             next.protocol = Some(own.to_owned());
             if own == "TCP" {
                 next.path = None;
@@ -171,7 +175,14 @@ impl Check {
                 http_group || kind == "lambda",
             )?);
         }
-        if next.timeout >= next.interval {
+        // Equal ones are refused for Application Load Balancers alone: the AWS Load Balancer Controller asks for 10 s of both by
+        // default for Network Load Balancers.
+        let too_long = if http_group {
+            next.timeout >= next.interval
+        } else {
+            next.timeout > next.interval
+        };
+        if too_long {
             let message = format!(
                 "Health check timeout '{}' must be smaller than the interval '{}'",
                 next.timeout, next.interval

@@ -6,7 +6,7 @@ use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::before::{Before, Login};
 use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener, MutualAuthentication};
 use gatewright_aws_core::alb::rule::{Action, Conditions, Forward, Rewrite, Rule, Transforms, Values};
-use gatewright_aws_core::network::Scheme;
+use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, TargetGroup, TargetKind};
 use gatewright_aws_core::trust_store::TrustStoreId;
 use serde_json::{Map, Value, json};
@@ -106,7 +106,7 @@ pub(crate) fn import(import: &Import) -> Value {
     }))
 }
 
-/// With IPv4 alone: the subnets of the simulator's VPC have no more. In zones with addresses that stay it has others that
+/// In zones with addresses that stay it has others that
 /// are the account's, by their allocations.
 pub(crate) fn balancer(balancer: &Balancer, subnets: &[String], allocations: &[String]) -> Value {
     let scheme = match balancer.scheme {
@@ -128,7 +128,11 @@ pub(crate) fn balancer(balancer: &Balancer, subnets: &[String], allocations: &[S
         "Name": balancer.name,
         "Type": kind,
         "Scheme": scheme,
-        "IpAddressType": "ipv4",
+        "IpAddressType": match balancer.ip_address_type {
+            IpAddressType::Ipv4 => "ipv4",
+            IpAddressType::Dualstack => "dualstack",
+            IpAddressType::DualstackWithoutPublicIpv4 => "dualstack-without-public-ipv4",
+        },
         "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
         "Subnets": if addressed.is_empty() { json!(subnets) } else { Value::Null },
         "SubnetMappings": if addressed.is_empty() { Value::Null } else { json!(addressed) },

@@ -4,14 +4,14 @@ use super::{Cloud, text};
 use crate::{lattice, wire};
 use gatewright_aws_core::TargetGroupId;
 use gatewright_aws_core::lattice::{
-    Access, Action, Health, Match, Network, PathMatch, Service, Target, TargetGroup,
+    Access, Action, Health, Match, Network, PathMatch, Service, Target, TargetGroup, names,
 };
 use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion};
 use gatewright_aws_simulator::lattice::OPERATIONS;
 use gatewright_aws_simulator::protocol::check;
 use gatewright_aws_simulator::protocol::model::Model;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// What VPC Lattice's inputs look like.
@@ -95,11 +95,14 @@ impl Cloud {
                 "defaultAction": action(&listener.default, groups),
             });
             let made = self.make_of_lattice("CreateListener", &input);
+            let mut taken = BTreeSet::new();
             for (at, rule) in listener.rules.iter().enumerate() {
+                let name = names::rule(&rule.conditions, |name| taken.contains(name));
+                taken.insert(name.clone());
                 let input = json!({
                     "serviceIdentifier": arn,
                     "listenerIdentifier": made,
-                    "name": format!("rule-{at}"),
+                    "name": name,
                     "priority": at + 1,
                     "match": {"httpMatch": conditions(&rule.conditions)},
                     "action": action(&rule.action, groups),

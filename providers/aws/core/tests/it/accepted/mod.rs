@@ -52,13 +52,20 @@ impl Cloud {
         };
         let mut account = Account::default();
         account.ec2.ensure(&context.account, &context.region);
+        let vpc = account.ec2.groups().next().unwrap().vpc.clone();
+        let all: Vec<String> = account.ec2.subnets().map(|subnet| subnet.id.clone()).collect();
+        for (number, id) in [vpc.clone()].into_iter().chain(all).enumerate() {
+            let prefix = if number == 0 { 56 } else { 64 };
+            let range = format!("2001:db8:0:{number:x}::/{prefix}").parse().ok();
+            let change = ec2::Change::SetIpv6 { id, range };
+            account.ec2.change(change, &context).unwrap();
+        }
         let mut subnets = BTreeMap::new();
         for subnet in account.ec2.subnets() {
             subnets
                 .entry(subnet.zone.clone())
                 .or_insert_with(|| subnet.id.clone());
         }
-        let vpc = account.ec2.groups().next().unwrap().vpc.clone();
         Self {
             account,
             context,

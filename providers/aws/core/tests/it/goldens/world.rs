@@ -111,6 +111,9 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 port.certificates = vec!["arn:aws:acm:eu-central-1:123456789012:certificate/a".into()];
                 port.ssl_policy = Some("ELBSecurityPolicy-TLS13-1-3-2021-06".into());
                 port.clients = ClientCertificates::Passthrough;
+            }
+            "listener attributes" => {
+                let port = settings.ports.entry(443).or_default();
                 port.attributes = [("routing.http.response.server.enabled".into(), "false".into())].into();
             }
             "web acl" => {
