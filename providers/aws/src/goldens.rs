@@ -3,7 +3,6 @@
 use gatewright_provider_api::contract::{Change, Drift, Driver, Leave, Outcome, Past};
 use gatewright_provider_api::suite::drive;
 use std::fmt::Write as _;
-use std::future::Ready;
 use std::path::PathBuf;
 
 /// Compares a text with its golden, by its name below `goldens`, or writes it there. What differs is noted.
@@ -66,10 +65,10 @@ pub fn plan<D: Driver>(
 
 /// Adds what others did, and what the Event of the run says that mends it.
 pub fn mended<D: Driver>(text: &mut String, what: &str, (driver, input): (&D, &D::Input)) {
-    let past = Past::<Ready<Option<D::Input>>>::Same;
-    let outcome: Outcome = drive(Leave::always().converge_after(driver, input, past)).unwrap();
-    assert!(outcome.is_converged(), "{outcome:?}");
-    assert_eq!(outcome.drift, Drift::All, "nothing differs");
+    let mut past = Past::Settled(driver.lower(input).target);
+    let outcome: Outcome = drive(Leave::always().converge_after(driver, input, &mut past)).unwrap();
+    assert!(outcome.is_converged(), "{what}: {outcome:?}");
+    assert_eq!(outcome.drift, Drift::All, "{what}");
     writeln!(text, "{what}").unwrap();
     for change in &outcome.changes {
         writeln!(text, "    {}", change.summary).unwrap();

@@ -23,7 +23,7 @@ pub struct SoftwareDriver<C> {
 }
 
 /// What is wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Target {
     /// The objects.
     pub objects: Objects,

@@ -5,7 +5,7 @@ use crate::clouds::Registry;
 use crate::output::style;
 use gatewright_model::Str;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, Past, Request, Verdict};
+use gatewright_provider_api::contract::{Outcome, Request, Verdict};
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ pub async fn run(
             continue;
         };
         heading(&balancer.gateway, out)?;
-        let make = async || cloud.reconcile(request, Past::Underway).await;
+        let make = async || cloud.reconcile(request).await;
         if !until_done(make, deadline, out).await? {
             exit = Exit::Io;
         }

@@ -9,7 +9,7 @@ use gatewright_core::graph::parameters::Parameters;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::Provider;
 use gatewright_provider_api::contract::{
-    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Past, Pool, Preview,
+    Action, Applied, Binding, Bound, BoxFuture, Leave, Ledger, Membership, Outcome, Pool, Preview,
     ProviderError, Reads, Reconcile, Request, Verdict,
 };
 use std::any::Any;
@@ -158,20 +158,13 @@ impl Regional {
     }
 
     /// In the place of its class; what it had in another goes once it is served there and clients know.
-    async fn reconcile_all(&self, request: &Request, past: Past<&Request>) -> Outcome {
+    async fn reconcile_all(&self, request: &Request) -> Outcome {
         let gateway = &request.balancer.gateway;
-        let past = match past {
-            // What was in another place says nothing about this one.
-            Past::Other(before) if account(&before.parameters) != account(&request.parameters) => {
-                Past::Underway
-            }
-            past => past,
-        };
         let (work, others) = self.settle(request);
         let mut outcome = match self.driver(&work).await {
             Ok(driver) => {
                 self.homes.found(gateway, &work.at.place);
-                driver.reconcile(request, past).await
+                driver.reconcile(request).await
             }
             Err(error) => unread(error),
         };
@@ -319,8 +312,8 @@ impl Reconcile<Request> for Regional {
         self.service.provider()
     }
 
-    fn reconcile<'a>(&'a self, request: &'a Request, past: Past<&'a Request>) -> BoxFuture<'a, Outcome> {
-        self.serving(self.reconcile_all(request, past))
+    fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
+        self.serving(self.reconcile_all(request))
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
@@ -413,7 +406,11 @@ impl Reconcile<Request> for Regional {
     fn forget(&self) {
         let everywhere = self.everywhere();
         for place in &everywhere {
-            self.work(place).at.forget();
+            let work = self.work(place);
+            work.at.forget();
+            if let Some(driver) = work.driver.get() {
+                driver.forget();
+            }
         }
         self.homes.doubt(&everywhere);
     }

@@ -161,6 +161,8 @@ impl Clouds {
         }
         state.stay();
         if !kept {
+            // Nothing is made without the finalizer.
+            self.line.provider().known().is_new(gateway);
             self.keeper.keep(gateway, about);
             return;
         }
@@ -203,14 +205,14 @@ impl Clouds {
         let work = self.line.provider();
         work.set_mode(gateway, Mode::Make);
         work.plans().forget(gateway);
-        work.pasts().forget(gateway);
+        work.known().forget(gateway);
         self.gateways.remove(gateway)
     }
 
     /// Another process begins to work, or worked until now: what was read in this one is out of date, and so is what it
     /// saw in place.
     pub fn forget_read(&self) {
-        self.line.provider().pasts().forget_all();
+        self.line.provider().known().forget_all();
         for (_, cloud) in self.line.provider().registry().all() {
             cloud.forget();
         }

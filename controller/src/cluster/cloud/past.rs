@@ -1,61 +1,31 @@
-//! What was in place for each Gateway, as far as this process saw it.
+//! Whether what is found for a Gateway may be from before this process began to lead.
 
-use super::work::Revised;
 use gatewright_model::key::ObjectName;
-use gatewright_provider_api::contract::{Outcome, Past};
-use std::collections::BTreeMap;
+use gatewright_provider_api::contract::{Drift, Outcome};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What was in place; of a Gateway that is not in it nothing is known.
+/// Gateways of which this process saw all that was made for them: there was nothing when it began, or it looked since.
 #[derive(Debug, Default)]
-pub struct Pasts(Mutex<BTreeMap<ObjectName, Seen>>);
+pub struct Known(Mutex<BTreeSet<ObjectName>>);
 
-#[derive(Debug)]
-enum Seen {
-    /// Changes of ours may be half-way.
-    Underway,
-    /// This state, with nothing left to do.
-    Settled(Revised),
-}
-
-impl Pasts {
-    /// What is known before a run towards this state.
-    pub fn of(&self, wanted: &Revised) -> Past<Revised> {
-        match self.all().get(&wanted.request.balancer.gateway) {
-            None => Past::Unknown,
-            Some(Seen::Underway) => Past::Underway,
-            Some(Seen::Settled(before)) if before.revision == wanted.revision => Past::Same,
-            // What was in place in another cloud says nothing about this one.
-            Some(Seen::Settled(before))
-                if before.request.balancer.controller != wanted.request.balancer.controller =>
-            {
-                Past::Underway
-            }
-            Some(Seen::Settled(before)) => Past::Other(before.clone()),
-        }
+impl Known {
+    /// Nothing was made for a Gateway yet.
+    pub fn is_new(&self, gateway: &ObjectName) {
+        self.all().insert(gateway.clone());
     }
 
-    /// What became of a run towards this state.
-    pub fn note(&self, wanted: &Revised, outcome: &Outcome) {
-        let gateway = &wanted.request.balancer.gateway;
-        let mut all = self.all();
-        let is_it =
-            matches!(all.get(gateway), Some(Seen::Settled(before)) if before.revision == wanted.revision);
-        if is_it {
-            // What others changed and could not be mended is theirs the next time, too.
+    /// Takes in a run. Only the first one can find what differed when the process began to look; what is found in another cloud
+    /// or place later comes from edits.
+    pub fn note(&self, gateway: &ObjectName, outcome: &mut Outcome) {
+        let has_looked = outcome.unread.is_none() || !outcome.changes.is_empty();
+        if !has_looked {
             return;
         }
-        let at_rest = outcome.is_converged() && outcome.addresses.fault.is_none() && outcome.again.is_none();
-        if at_rest {
-            all.insert(gateway.clone(), Seen::Settled(wanted.clone()));
-        } else if !outcome.changes.is_empty() {
-            all.insert(gateway.clone(), Seen::Underway);
+        let before = !self.all().insert(gateway.clone());
+        if before && outcome.drift == Drift::Perhaps {
+            outcome.drift = Drift::None;
         }
-    }
-
-    /// What a Gateway has is being removed.
-    pub fn removing(&self, gateway: &ObjectName) {
-        self.all().insert(gateway.clone(), Seen::Underway);
     }
 
     /// Nobody asks about a Gateway any more.
@@ -68,7 +38,7 @@ impl Pasts {
         self.all().clear();
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<ObjectName, Seen>> {
+    fn all(&self) -> MutexGuard<'_, BTreeSet<ObjectName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,107 +46,39 @@ impl Pasts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gatewright_core::graph::parameters::Parameters;
-    use gatewright_model::LoadBalancer;
-    use gatewright_provider_api::contract::{
-        Action, Applied, ErrorKind, ProviderError, Request, Resource, Verdict,
-    };
-    use std::sync::Arc;
-    use std::time::Duration;
+    use gatewright_provider_api::contract::{ErrorKind, ProviderError, Resource};
 
-    fn state(revision: u64, controller: &str) -> Revised {
-        let balancer = LoadBalancer::bare(ObjectName::new("infra", "edge"), "class", controller);
-        Revised {
-            request: Request {
-                balancer: Arc::new(balancer),
-                uid: "".into(),
-                parameters: Parameters::None,
-            },
-            revision,
-        }
-    }
-
-    fn revision(past: &Past<Revised>) -> Past<u64> {
-        past.as_ref().map(|before| before.revision)
-    }
-
-    /// A run that made a change, which may have failed.
-    fn changed(failed: bool) -> Outcome {
-        let resource = Resource {
-            kind: "listener",
-            id: "80".into(),
-        };
+    fn told(known: &Known, gateway: &ObjectName, unread: bool) -> Drift {
         let error = ProviderError {
             kind: ErrorKind::Unavailable,
-            resource: resource.clone(),
+            resource: Resource {
+                kind: "cloud",
+                id: "".into(),
+            },
             message: String::new(),
         };
-        Outcome {
-            changes: vec![Applied {
-                action: Action::Update,
-                resource,
-                summary: String::new(),
-                verdict: if failed {
-                    Verdict::Failed(error)
-                } else {
-                    Verdict::Done
-                },
-            }],
-            ..Outcome::default()
-        }
-    }
-
-    #[test]
-    fn what_was_in_place_is_what_came_to_rest_last() {
-        let pasts = Pasts::default();
-        let (first, second) = (state(1, "a"), state(2, "a"));
-        assert_eq!(revision(&pasts.of(&first)), Past::Unknown);
-        pasts.note(&first, &changed(false));
-        assert_eq!(revision(&pasts.of(&first)), Past::Same);
-        assert_eq!(revision(&pasts.of(&second)), Past::Other(1));
-        // What others did to it and could not be mended yet is still theirs.
-        pasts.note(&first, &changed(true));
-        assert_eq!(revision(&pasts.of(&first)), Past::Same);
-        // A run that could not even look changed nothing.
-        let unread = Outcome {
-            unread: changed(true).errors().next().cloned(),
+        let mut outcome = Outcome {
+            drift: Drift::Perhaps,
+            unread: unread.then_some(error),
             ..Outcome::default()
         };
-        pasts.note(&second, &unread);
-        assert_eq!(revision(&pasts.of(&second)), Past::Other(1));
-    }
-
-    /// Half of an edit of our own is never called somebody else's.
-    #[test]
-    fn what_is_half_way_is_nobodys_drift() {
-        let waits = Outcome {
-            again: Some(Duration::from_secs(1)),
-            ..changed(false)
-        };
-        for half in [changed(true), waits] {
-            let pasts = Pasts::default();
-            pasts.note(&state(1, "a"), &Outcome::default());
-            pasts.note(&state(2, "a"), &half);
-            assert_eq!(revision(&pasts.of(&state(2, "a"))), Past::Underway);
-            assert_eq!(revision(&pasts.of(&state(3, "a"))), Past::Underway);
-            pasts.note(&state(3, "a"), &Outcome::default());
-            assert_eq!(revision(&pasts.of(&state(4, "a"))), Past::Other(3));
-        }
+        known.note(gateway, &mut outcome);
+        outcome.drift
     }
 
     #[test]
-    fn another_cloud_another_process_and_removal_begin_anew() {
-        let pasts = Pasts::default();
-        let first = state(1, "a");
-        pasts.note(&first, &Outcome::default());
-        assert_eq!(revision(&pasts.of(&state(2, "b"))), Past::Underway);
-        pasts.removing(&first.request.balancer.gateway);
-        assert_eq!(revision(&pasts.of(&first)), Past::Underway);
-        pasts.note(&first, &Outcome::default());
-        pasts.forget_all();
-        assert_eq!(revision(&pasts.of(&first)), Past::Unknown);
-        pasts.note(&first, &Outcome::default());
-        pasts.forget(&first.request.balancer.gateway);
-        assert_eq!(revision(&pasts.of(&first)), Past::Unknown);
+    fn the_first_look_alone_finds_what_differed_before() {
+        let known = Known::default();
+        let (edge, new) = (ObjectName::new("infra", "edge"), ObjectName::new("infra", "new"));
+        // A run that could not look found nothing.
+        told(&known, &edge, true);
+        assert_eq!(told(&known, &edge, false), Drift::Perhaps);
+        assert_eq!(told(&known, &edge, false), Drift::None);
+        known.is_new(&new);
+        assert_eq!(told(&known, &new, false), Drift::None);
+        known.forget_all();
+        assert_eq!(told(&known, &edge, false), Drift::Perhaps);
+        known.forget(&edge);
+        assert_eq!(told(&known, &edge, false), Drift::Perhaps);
     }
 }

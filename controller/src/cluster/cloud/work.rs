@@ -1,6 +1,6 @@
 //! The work of clouds.
 
-use super::past::Pasts;
+use super::past::Known;
 use super::plans::{DRY_RUN, Mode, Plans};
 use crate::clouds::{Cloud, Registry};
 use crate::cluster::metrics::Metrics;
@@ -49,7 +49,7 @@ pub struct CloudWork {
     resync: Duration,
     metrics: Arc<Metrics>,
     plans: Plans,
-    pasts: Pasts,
+    known: Known,
     /// Gateways of which a plan alone is wanted.
     dry: Mutex<BTreeSet<ObjectName>>,
 }
@@ -62,7 +62,7 @@ impl CloudWork {
             resync,
             metrics,
             plans: Plans::default(),
-            pasts: Pasts::default(),
+            known: Known::default(),
             dry: Mutex::default(),
         }
     }
@@ -72,9 +72,9 @@ impl CloudWork {
         &self.plans
     }
 
-    /// What was in place for each Gateway.
-    pub const fn pasts(&self) -> &Pasts {
-        &self.pasts
+    /// Gateways of which this process saw all that was made.
+    pub const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Whether changes of a Gateway are made or told from now on; answers whether that is new.
@@ -188,10 +188,8 @@ impl Provide for CloudWork {
             self.plans.previewed(gateway, Some(controller), &preview);
             return told_alone(preview);
         }
-        let past = self.pasts.of(request);
-        let before = past.as_ref().map(|before| &before.request);
-        let outcome = cloud.reconcile(&request.request, before).await;
-        self.pasts.note(request, &outcome);
+        let mut outcome = cloud.reconcile(&request.request).await;
+        self.known.note(gateway, &mut outcome);
         self.plans.made(gateway, Some(controller), &outcome);
         self.count(controller, cloud, &outcome);
         outcome
@@ -202,7 +200,6 @@ impl Provide for CloudWork {
         if self.mode(gateway) == Mode::DryRun {
             return self.plan_removal(gateway).await;
         }
-        self.pasts.removing(gateway);
         let mut all = Outcome::default();
         for (controller, cloud) in self.registry.all() {
             let outcome = cloud.remove(gateway).await;
@@ -210,6 +207,7 @@ impl Provide for CloudWork {
             all.changes.extend(outcome.changes);
             all.unread = all.unread.or(outcome.unread);
         }
+        self.known.note(gateway, &mut all);
         self.plans.made(gateway, None, &all);
         all
     }

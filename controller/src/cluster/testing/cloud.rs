@@ -3,7 +3,7 @@
 use crate::clouds::{Cloud as Erasure, Registry};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{
-    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Membership, Outcome, Past, Pool, Preview,
+    Binding, Bound, BoxFuture, Erased, Leave, Ledger, Member, Membership, Outcome, Pool, Preview,
     ProviderError, Reconcile, Request, Resource,
 };
 use gatewright_provider_api::suite::World;
@@ -103,9 +103,9 @@ impl Reconcile<Request> for Limited {
         Provider::AwsAlb
     }
 
-    fn reconcile<'a>(&'a self, request: &'a Request, past: Past<&'a Request>) -> BoxFuture<'a, Outcome> {
+    fn reconcile<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            let mut outcome = self.driver().reconcile(request, past).await;
+            let mut outcome = self.driver().reconcile(request).await;
             outcome.unsupported = review(Provider::AwsAlb, &request.balancer);
             outcome
         })
@@ -125,6 +125,10 @@ impl Reconcile<Request> for Limited {
 
     fn preview_removal<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Preview> {
         self.driver().preview_removal(gateway)
+    }
+
+    fn forget(&self) {
+        self.driver().forget();
     }
 
     fn pools<'a>(

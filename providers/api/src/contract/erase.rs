@@ -1,8 +1,9 @@
 //! One shape for all providers, for the registry.
 
+use super::past::Pasts;
 use super::{
-    Binding, Bound, Leave, Ledger, Membership, Outcome, Past, Pool, Prepare, Preview, ProviderError, Reads,
-    preview,
+    Binding, Bound, Driver, Leave, Ledger, Membership, Outcome, Past, Pool, Prepare, Preview, ProviderError,
+    Reads, preview,
 };
 use crate::Provider;
 use gatewright_core::graph::parameters::Parameters;
@@ -21,8 +22,8 @@ pub trait Reconcile<R>: Send + Sync {
     /// Which provider this is.
     fn provider(&self) -> Provider;
 
-    /// [`Leave::converge_after`].
-    fn reconcile<'a>(&'a self, request: &'a R, past: Past<&'a R>) -> BoxFuture<'a, Outcome>;
+    /// [`Leave::converge_after`], what this process knows. One run of a Gateway follows the other.
+    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome>;
 
     /// [`Leave::remove`].
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome>;
@@ -74,7 +75,7 @@ pub trait Reconcile<R>: Send + Sync {
     /// A Gateway is to be this, and will be worked on, or removed, soon.
     fn expect(&self, _request: &R) {}
 
-    /// Forgets what was read: another process did the work meanwhile.
+    /// Forgets what was read, and what was in place: another process did the work meanwhile.
     fn forget(&self) {}
 
     /// The driver itself, for what only one provider has.
@@ -82,15 +83,20 @@ pub trait Reconcile<R>: Send + Sync {
 }
 
 /// The adapter.
-pub struct Erased<D> {
+pub struct Erased<D: Driver> {
     driver: D,
     leave: Leave,
+    pasts: Pasts<D::Target>,
 }
 
-impl<D> Erased<D> {
+impl<D: Driver> Erased<D> {
     /// Wraps a driver, which changes things by this leave alone.
     pub const fn new(driver: D, leave: Leave) -> Self {
-        Self { driver, leave }
+        Self {
+            driver,
+            leave,
+            pasts: Pasts::new(),
+        }
     }
 }
 
@@ -103,13 +109,15 @@ where
         self.driver.provider()
     }
 
-    fn reconcile<'a>(&'a self, request: &'a R, past: Past<&'a R>) -> BoxFuture<'a, Outcome> {
+    fn reconcile<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             match self.driver.prepare(request).await {
                 Ok(input) => {
-                    // By what the account is like now: what others changed there is theirs as well.
-                    let past = past.map(move |before| async move { self.driver.prepare(before).await.ok() });
-                    self.leave.converge_after(&self.driver, &input, past).await
+                    let gateway = self.driver.gateway(&input);
+                    let (begun, mut past) = self.pasts.begin(gateway);
+                    let outcome = self.leave.converge_after(&self.driver, &input, &mut past).await;
+                    self.pasts.end(begun, gateway, past);
+                    outcome
                 }
                 Err(error) => Outcome {
                     unread: Some(error),
@@ -120,7 +128,14 @@ where
     }
 
     fn remove<'a>(&'a self, gateway: &'a ObjectName) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.leave.remove(&self.driver, gateway))
+        Box::pin(async move {
+            let (begun, _) = self.pasts.begin(gateway);
+            let outcome = self.leave.remove(&self.driver, gateway).await;
+            if outcome.is_converged() {
+                self.pasts.end(begun, gateway, Past::Unknown);
+            }
+            outcome
+        })
     }
 
     fn preview<'a>(&'a self, request: &'a R) -> BoxFuture<'a, Preview> {
@@ -152,6 +167,10 @@ where
 
     fn owners(&self) -> BoxFuture<'_, Result<BTreeSet<ObjectName>, ProviderError>> {
         Box::pin(self.driver.owners())
+    }
+
+    fn forget(&self) {
+        self.pasts.forget_all();
     }
 
     fn as_any(&self) -> &dyn Any {

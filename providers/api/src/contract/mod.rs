@@ -69,7 +69,7 @@ pub trait Driver: Send + Sync {
     /// What a Gateway's infrastructure depends on: its load balancer and parameters.
     type Input: Send + Sync;
     /// The resources wanted for one Gateway.
-    type Target: Send + Sync;
+    type Target: PartialEq + Send + Sync;
     /// The resources that exist for one Gateway.
     type Observed: Send + Sync;
     /// What [`Driver::apply`] needs to carry out a change.
@@ -109,6 +109,19 @@ pub trait Driver: Send + Sync {
     /// When to look again although nothing is wrong: something is on its way there, or waits to be removed. Pure.
     fn recheck(&self, _input: &Self::Input, _observed: &Self::Observed) -> Option<Duration> {
         None
+    }
+
+    /// Whether something that was begun goes on by itself, and changes follow from it when nothing else is wanted and
+    /// nobody else changes anything. Pure.
+    fn is_underway(&self, input: &Self::Input, observed: &Self::Observed) -> bool {
+        self.recheck(input, observed).is_some()
+    }
+
+    /// What others changed of what was in place: what leads from what is found back to it. What they share with other
+    /// Gateways of ours is not in it. Pure.
+    fn drift(&self, before: &Self::Target, observed: &Self::Observed) -> Vec<Change<()>> {
+        let plan = self.plan(Some(before), observed);
+        plan.changes.into_iter().map(Change::without_step).collect()
     }
 
     /// Quotas that what is wanted is measured against. Pure.

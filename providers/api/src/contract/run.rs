@@ -1,10 +1,9 @@
 //! From observation to outcome, in one way for all providers.
 
 use super::past::drift;
-use super::{Applied, Change, Driver, Leave, Outcome, Past, Plan, ProviderError, Verdict};
+use super::{Applied, Change, Driver, Leave, Lowered, Outcome, Past, Plan, ProviderError, Verdict};
 use crate::TRACES;
 use gatewright_model::key::ObjectName;
-use std::future::{Future, Ready};
 use tracing::Instrument;
 
 /// [`Leave::converge`], where there is no other process.
@@ -22,44 +21,52 @@ impl Leave {
     /// that fails stops only those that need it: a broken part hurts only itself. Without leave nothing is changed any
     /// more, and what is missing is [`super::ErrorKind::Superseded`].
     pub async fn converge<D: Driver>(&self, driver: &D, input: &D::Input) -> Outcome {
-        let past = Past::<Ready<Option<D::Input>>>::Underway;
-        self.converge_after(driver, input, past).await
+        self.converge_after(driver, input, &mut Past::Underway).await
     }
 
-    /// The same, with a word on what others changed. What was in place before is asked for only where something
-    /// differs, and after that was mended.
-    pub async fn converge_after<D, F>(&self, driver: &D, input: &D::Input, past: Past<F>) -> Outcome
-    where
-        D: Driver,
-        F: Future<Output = Option<D::Input>> + Send,
-    {
-        let lowered = driver.lower(input);
+    /// The same, with a word on what others changed since the past that is known; then that is what is known now.
+    pub async fn converge_after<D: Driver>(
+        &self,
+        driver: &D,
+        input: &D::Input,
+        past: &mut Past<D::Target>,
+    ) -> Outcome {
+        let Lowered { target, unsupported } = driver.lower(input);
         let gateway = driver.gateway(input);
         let mut outcome = Outcome {
-            unsupported: lowered.unsupported,
+            unsupported,
             ..Outcome::default()
         };
-        let observed = match observe(driver, gateway).await {
+        let mut observed = match observe(driver, gateway).await {
             Ok(observed) => observed,
             Err(error) => {
                 outcome.unread = Some(error);
                 return outcome;
             }
         };
-        let plan = plan(driver, Some(&lowered.target), &observed);
-        let observed = if plan.is_empty() {
-            observed
-        } else {
+        let plan = plan(driver, Some(&target), &observed);
+        let mut is_there = plan.is_empty();
+        if !is_there {
             outcome.changes = self.carry_out(driver, plan).await;
-            outcome.drift = drift(driver, past, &observed).await;
-            match observe(driver, gateway).await {
+            outcome.drift = drift(driver, past, &observed, &outcome.changes);
+            // What others changed and could not be mended yet is theirs the next time, too.
+            if !matches!(past, Past::Settled(before) if *before == target) {
+                *past = Past::Underway;
+            }
+            observed = match observe(driver, gateway).await {
                 Ok(observed) => observed,
                 Err(error) => {
                     outcome.unread = Some(error);
                     return outcome;
                 }
-            }
-        };
+            };
+            is_there = outcome.is_converged() && driver.plan(Some(&target), &observed).is_empty();
+        }
+        if is_there && !driver.is_underway(input, &observed) {
+            *past = Past::Settled(target);
+        } else if !matches!(past, Past::Settled(before) if *before == target) {
+            *past = Past::Underway;
+        }
         outcome.addresses = driver.addresses(input, &observed);
         outcome.again = driver.recheck(input, &observed);
         outcome

@@ -4,7 +4,7 @@ use super::observed::Observed;
 use super::plan::{self, Manner};
 use super::prepare::{Certificates, GivenGroups, Networks};
 use super::step::Step;
-use super::{addresses, apply, bindings, observe, pools};
+use super::{addresses, apply, bindings, drift, observe, pools};
 use crate::cloud::{Cloud, CloudError, Kind};
 use crate::owner::{CLUSTER, Owner, PORTS, Tags, gateway_of, shared, value};
 use gatewright_aws_core::Str;
@@ -232,6 +232,15 @@ impl<C: Cloud> Driver for ElbDriver<C> {
     fn recheck(&self, request: &Request, observed: &Observed) -> Option<Duration> {
         let busy = addresses::recheck(&request.target, observed, self.manner.drain_s);
         busy.into_iter().chain(request.look_again).min()
+    }
+
+    fn is_underway(&self, request: &Request, observed: &Observed) -> bool {
+        // Not what is waited for: a certificate, or room in a quota, changes what is wanted when it comes.
+        addresses::recheck(&request.target, observed, self.manner.drain_s).is_some()
+    }
+
+    fn drift(&self, before: &Target, observed: &Observed) -> Vec<Change<()>> {
+        drift::drift(&self.manner, before, observed)
     }
 
     fn forecast(&self, request: &Request, _: &Target) -> Vec<Quota> {

@@ -9,6 +9,7 @@ mod apply;
 mod bindings;
 mod canonical;
 pub(crate) use canonical::forwards_to;
+mod drift;
 pub mod driver;
 pub mod observe;
 pub mod observed;

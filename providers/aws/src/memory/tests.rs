@@ -16,6 +16,7 @@ mod moving;
 mod network;
 mod network_plans;
 mod partial;
+mod past;
 mod plans;
 mod pools;
 mod quota;

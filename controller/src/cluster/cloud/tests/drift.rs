@@ -2,9 +2,12 @@
 
 use super::{is_programmed, start, start_with, with_class};
 use crate::cluster::testing::{FakeApi, TestCloud, until};
-use gatewright_provider_api::contract::Resource;
-use gatewright_provider_api::suite::World;
+use gatewright_model::LoadBalancer;
+use gatewright_model::key::ObjectName;
+use gatewright_provider_api::contract::{ErrorKind, Resource, converge};
+use gatewright_provider_api::suite::{Injected, World};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an Event with a reason says, if it says a word.
@@ -142,5 +145,51 @@ async fn what_another_process_made_is_no_drift() {
     first.leads.send_replace(true);
     let note = until("the first one goes on", || event(&api, "Differed", "")).await;
     assert!(note.contains("create listener default/edge:l82"), "{note}");
+    assert_eq!(event(&api, "Drift", ""), None);
+}
+
+/// What is there before a Gateway is, as when somebody gives it something over, was not made for it.
+#[tokio::test]
+async fn what_a_new_gateway_finds_did_not_differ() {
+    let (api, cloud) = (with_class(), TestCloud::default());
+    api.put_gateway("first", listeners(&[80]));
+    let hub = start(&api, &cloud);
+    until("it leads", || is_programmed(&hub, "first")).await;
+    let given = LoadBalancer::bare(ObjectName::new("default", "edge"), "class", "controller");
+    let outcome = converge(&cloud.0.driver(), &Arc::new(given)).await;
+    assert!(
+        outcome.is_converged() && !outcome.changes.is_empty(),
+        "{outcome:?}"
+    );
+    api.put_gateway("edge", listeners(&[80]));
+    until("it is programmed", || is_programmed(&hub, "edge")).await;
+    api.put_gateway("edge", listeners(&[81]));
+    until("the edit is made", || {
+        let all = cloud.resources();
+        all.iter()
+            .any(|found| found.id.contains("edge:l81"))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(event(&api, "Differed", ""), None);
+    assert_eq!(event(&api, "Drift", ""), None);
+}
+
+/// The half of an edit that failed is made in the next run, and is nobody's doing but ours.
+#[tokio::test]
+async fn what_failed_of_an_edit_is_no_drift() {
+    let (api, cloud) = (with_class(), TestCloud::default());
+    api.put_gateway("edge", listeners(&[80]));
+    let hub = start(&api, &cloud);
+    until("it is programmed", || is_programmed(&hub, "edge")).await;
+    let failing = Injected::Error {
+        kind: ErrorKind::Unavailable,
+        carried_out: false,
+    };
+    // After the look comes the first of two listeners.
+    cloud.0.calls().inject(1, failing);
+    api.put_gateway("edge", listeners(&[80, 81, 82]));
+    until("all is made", || (cloud.resources().len() == 4).then_some(())).await;
+    until("it was looked at again", || is_programmed(&hub, "edge")).await;
     assert_eq!(event(&api, "Drift", ""), None);
 }

@@ -247,7 +247,7 @@ struct Planner<'a> {
     /// Wanted target groups that exist.
     groups: GroupArns,
     /// Tags that differ, by what is to be done about them.
-    tagging: BTreeMap<tags::Difference, Vec<(Arn, Resource)>>,
+    tagging: BTreeMap<tags::Difference, Vec<tags::Tagged>>,
     /// Load balancers of before that stay for now.
     kept: BTreeSet<Arn>,
     /// Target groups that serve until others can.
@@ -298,6 +298,11 @@ impl<'a> Planner<'a> {
         let call = removal::call(self.observed, (kind, arn));
         self.push(phase, note, call);
     }
+}
+
+/// Whether it belongs to all load balancers of a cluster.
+pub fn is_shared(resource: &Resource) -> bool {
+    [BACKEND_GROUP, BACKEND_RULES].contains(&resource.kind)
 }
 
 fn resource(kind: &'static str, id: impl Into<Str>) -> Resource {

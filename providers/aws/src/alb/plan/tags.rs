@@ -21,6 +21,14 @@ pub(super) struct Difference {
     remove: BTreeSet<Str>,
 }
 
+/// Something whose tags differ.
+pub(super) struct Tagged {
+    arn: Arn,
+    of: Resource,
+    /// Its tags as they are.
+    found: Tags,
+}
+
 impl Planner<'_> {
     /// Compares the tags of something that exists.
     pub(super) fn compare_tags(
@@ -52,10 +60,11 @@ impl Planner<'_> {
             .collect();
         if !add.is_empty() || !remove.is_empty() {
             let difference = Difference { kind, add, remove };
-            self.tagging
-                .entry(difference)
-                .or_default()
-                .push((arn.clone(), of.clone()));
+            self.tagging.entry(difference).or_default().push(Tagged {
+                arn: arn.clone(),
+                of: of.clone(),
+                found: seen.clone(),
+            });
         }
     }
 
@@ -68,12 +77,12 @@ impl Planner<'_> {
                 Kind::TrustStore | Kind::TargetGroup | Kind::Balancer | Kind::Listener | Kind::Rule => CHUNK,
             };
             for chunk in resources.chunks(most) {
-                let arns: Vec<Arn> = chunk.iter().map(|(arn, _)| arn.clone()).collect();
+                let arns: Vec<Arn> = chunk.iter().map(|tagged| tagged.arn.clone()).collect();
                 let of = resource(TAGS, words(chunk));
                 // What goes is forgotten last: else nobody would know any more that it is to go.
                 // What a secret was last changed to must not be forgotten before that is done.
                 let mut needs: Vec<Resource> = if add.contains_key(FINGERPRINT) {
-                    chunk.iter().map(|(_, of)| of.clone()).collect()
+                    chunk.iter().map(|tagged| tagged.of.clone()).collect()
                 } else {
                     Vec::new()
                 };
@@ -89,7 +98,7 @@ impl Planner<'_> {
                 if !remove.is_empty() {
                     let gone: Vec<FieldChange> = remove
                         .iter()
-                        .map(|key| fields::change(key, Some(&"some"), None::<&str>.as_ref()))
+                        .map(|key| fields::change(key, found(chunk, key).as_ref(), None::<&Str>))
                         .collect();
                     let of = resource(TAGS, format!("{} that go", of.id));
                     let note = Note::update(of.clone(), gone, "the Gateway asks for other tags")
@@ -101,7 +110,9 @@ impl Planner<'_> {
                 if !add.is_empty() {
                     let set = add
                         .iter()
-                        .map(|(key, value)| fields::change(key, None::<&str>.as_ref(), Some(value)))
+                        .map(|(key, value)| (key, found(chunk, key), value))
+                        .filter(|(_, found, value)| found.as_ref() != Some(*value))
+                        .map(|(key, found, value)| fields::change(key, found.as_ref(), Some(value)))
                         .collect();
                     let note = Note::update(of, set, "its tags differ").needs(needs);
                     self.push(Phase::LetGo, note, Call::AddTags(kind, arns, add.clone()));
@@ -111,10 +122,19 @@ impl Planner<'_> {
     }
 }
 
-fn words(chunk: &[(Arn, Resource)]) -> String {
+fn words(chunk: &[Tagged]) -> String {
     match chunk {
         [] => String::new(),
-        [(_, only)] => only.to_string(),
-        [(_, first), more @ ..] => format!("{first} and {} more", more.len()),
+        [only] => only.of.to_string(),
+        [first, more @ ..] => format!("{} and {} more", first.of, more.len()),
     }
+}
+
+/// The value of a tag, in words where there are several.
+fn found(chunk: &[Tagged], key: &str) -> Option<Str> {
+    let values: BTreeSet<Option<&Str>> = chunk.iter().map(|tagged| tagged.found.get(key)).collect();
+    if values.len() > 1 {
+        return Some("various".into());
+    }
+    values.into_iter().next().flatten().cloned()
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 const NODES: &str = "sg-given-2";
 
 /// With the shared group.
-fn sharing(mut target: Target) -> Target {
+pub(super) fn sharing(mut target: Target) -> Target {
     target.balancer.access.backend = Some(Backend::Shared(SharedGroup {
         name: "gw-backends".into(),
         nodes: [NODES.into()].into(),
@@ -32,7 +32,7 @@ fn sharing(mut target: Target) -> Target {
 }
 
 /// Targets at this port.
-fn at(mut target: Target, port: u16) -> Target {
+pub(super) fn at(mut target: Target, port: u16) -> Target {
     for group in target.target_groups.values_mut() {
         group.targets = group
             .targets
@@ -47,7 +47,7 @@ fn at(mut target: Target, port: u16) -> Target {
 }
 
 /// Of another Gateway.
-fn named(mut target: Target, name: &str) -> Target {
+pub(super) fn named(mut target: Target, name: &str) -> Target {
     target.gateway = ObjectName::new("infra", name);
     target.balancer.name = format!("gw-{name}").into();
     if let SecurityGroups::Managed(group) = &mut target.balancer.security_groups {
@@ -59,7 +59,7 @@ fn named(mut target: Target, name: &str) -> Target {
     target
 }
 
-fn given() -> Arc<Memory> {
+pub(super) fn given() -> Arc<Memory> {
     let memory = Memory::new(AlbLimits::default(), Delays::default());
     memory.give_nodes("blue");
     Arc::new(memory)
