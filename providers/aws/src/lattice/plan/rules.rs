@@ -111,7 +111,7 @@ impl Planner<'_> {
             fields.push(change(
                 "action",
                 Some(&self.action_words(&seen.action)),
-                Some(&wanted.action),
+                Some(&self.wanted_words(&wanted.action)),
             ));
         }
         if !fields.is_empty() {

@@ -10,6 +10,7 @@ use crate::lattice::observed::{SeenListener, SeenService};
 use crate::lattice::step::{Call, Id};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Action, Listener, Network, Service, ServiceId};
+use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_provider_api::contract::Resource;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -157,7 +158,7 @@ impl Planner<'_> {
             let differs = change(
                 "defaultAction",
                 Some(&self.action_words(&seen.listener.default)),
-                Some(&wanted.default),
+                Some(&self.wanted_words(&wanted.default)),
             );
             let note = Note::update(what, vec![differs], "what no rule matches is answered otherwise")
                 .needs(self.groups_made(&wanted.default));
@@ -266,6 +267,28 @@ impl Planner<'_> {
                 })
             }
             _ => false,
+        }
+    }
+
+    /// An action that is wanted, in the words of one that exists.
+    pub(super) fn wanted_words(&self, wanted: &Action) -> String {
+        match wanted {
+            Action::Forward(groups) => {
+                let name = |id: &TargetGroupId| -> Str {
+                    let seen = self.changes.ledger.get(&Id::TargetGroup(id.clone()));
+                    let seen = seen.and_then(|arn| self.observed.target_groups.get(&arn));
+                    let wanted = self.target.target_groups.get(id);
+                    let name = seen
+                        .map(|seen| &seen.group.name)
+                        .or(wanted.map(|wanted| &wanted.name));
+                    name.cloned().unwrap_or_else(|| id.0.clone())
+                };
+                let words = groups
+                    .iter()
+                    .map(|(id, weight)| format!("{} x{weight}", name(id)));
+                words.collect::<Vec<_>>().join(", ")
+            }
+            Action::Fixed(status) => status.to_string(),
         }
     }
 

@@ -49,6 +49,7 @@ impl Planner<'_> {
         if !add.is_empty() {
             let set = add
                 .iter()
+                .filter(|(key, value)| seen.get(*key) != Some(*value))
                 .map(|(key, value)| change(key, seen.get(key), Some(value)))
                 .collect();
             let note = Note::update(resource(TAGS, format!("of {of}")), set, "its tags differ").needs(needs);

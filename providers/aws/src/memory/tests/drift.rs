@@ -77,9 +77,11 @@ fn teapot() -> Seen<Action> {
     }))
 }
 
-/// Everybody gets the same share.
+/// Everybody gets the same share, where there are several: one alone gets all, whatever its weight.
 fn level(action: &mut Seen<Action>) {
-    if let Seen::Known(Action::Forward(forward)) = action {
+    if let Seen::Known(Action::Forward(forward)) = action
+        && forward.groups.len() > 1
+    {
         forward.groups.values_mut().for_each(|weight| *weight = 5);
     }
 }
@@ -187,7 +189,9 @@ const DEEDS: &[(&str, Deed)] = &[
     }),
     ("rules change places", |memory| {
         state(memory, |state| {
-            let mut rules = state.rules.values_mut();
+            let mut listeners = state.listeners.iter();
+            let (listener, _) = listeners.find(|(_, kept)| kept.of.port == 80).unwrap();
+            let mut rules = state.rules.values_mut().filter(|kept| kept.listener == *listener);
             let (one, other) = (rules.next().unwrap(), rules.next().unwrap());
             std::mem::swap(&mut one.of.priority, &mut other.of.priority);
         });
@@ -273,7 +277,7 @@ const NETWORK_DEEDS: &[(&str, Deed)] = &[
 
 fn application() -> Target {
     let mut target = managed(bare(), &[80, 443]);
-    let rules: &[(&str, &[(&str, u16)])] = &[("/a/*", &[("a", 9), ("b", 1)]), ("/b/*", &[("b", 1)])];
+    let rules: &[(&str, &[(&str, u16)])] = &[("/a/*", &[("a", 9), ("b", 1)]), ("/*", &[("b", 1)])];
     add_listener(&mut target, 80, rules);
     add_listener(&mut target, 443, &[("/a/*", &[("a", 1)])]);
     let shop = certificate(&mut target, "shop", "RSA-1");
