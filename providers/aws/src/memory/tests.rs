@@ -15,6 +15,7 @@ mod ipam;
 mod moving;
 mod network;
 mod network_plans;
+mod offered;
 mod partial;
 mod past;
 mod plans;

@@ -10,6 +10,7 @@ mod balancer;
 mod capacity;
 mod certificates;
 mod fields;
+mod given;
 mod groups;
 mod listeners;
 mod matching;
@@ -98,6 +99,7 @@ pub struct Manner {
 
 /// The changes. `None` wants nothing.
 pub fn plan(manner: &Manner, target: Option<&Target>, observed: &Observed) -> Plan<Step> {
+    let observed = &*given::without(target, observed);
     match target {
         Some(target) => {
             let target = steady::steady(target, observed);

@@ -2,15 +2,13 @@
 
 use super::backend::{at, given, named, sharing};
 use super::forms::{account, add_listener, bare, driver, http, managed, pass, request};
+use super::offered::offer;
 use crate::alb::{AlbDriver, Request};
-use crate::cloud::{Arn, Balancers, NewBalancer};
 use crate::memory::{Connection, Memory};
-use crate::owner::{CLUSTER, GATEWAY, Tags};
 use gatewright_aws_core::alb::Target;
-use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
+use gatewright_aws_core::network::Scheme;
 use gatewright_provider_api::contract::{BoxFuture, Drift, Driver, Lead, Leave, Outcome, Past, Resource};
 use gatewright_provider_api::suite::drive;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -203,23 +201,7 @@ fn a_load_balancer_that_is_given_over_is_no_drift() {
     let mut process = Process::new(&memory);
     let target = routes(1);
     process.makes(&target);
-    let new = NewBalancer {
-        name: "theirs".into(),
-        kind: BalancerKind::Application,
-        scheme: Scheme::Internal,
-        ip_address_type: IpAddressType::Ipv4,
-        ipam_pool: None,
-        subnets: ["subnet-a".into(), "subnet-b".into()].into(),
-        addresses: BTreeMap::new(),
-        security_groups: [Arn("sg-given-1".into())].into(),
-        tags: Tags::from([
-            (CLUSTER.into(), "blue".into()),
-            (GATEWAY.into(), target.gateway.to_string().into()),
-        ]),
-    };
-    drive(Connection(Arc::clone(&memory)).create_balancer(&new))
-        .unwrap()
-        .unwrap();
+    offer(&memory);
     let mut adopting = target.clone();
     adopting.balancer.name = "theirs".into();
     let outcome = process.makes(&adopting);
