@@ -22,7 +22,7 @@ const FAN_OUT: &[&str] = &["one_change_reaches_500_proxies"];
 const AWS: &[&str] = &[
     "a_thousand_gateways_start_within_the_buckets_and_are_silent_then",
     "a_process_may_end_at_every_write",
-    "every_write_may_be_the_last_at_the_pace_of_aws",
+    "every_fifth_cut_at_the_pace_of_aws",
     "every_class_outlives_races_old_answers_and_refused_calls_in_every_step",
 ];
 
