@@ -158,6 +158,7 @@ async fn certificates(cloud: &Account) -> Arn {
     );
     // An EC key: a listing without key types would not show it.
     assert_eq!(cloud.certificates().await.unwrap(), [read]);
+    assert_eq!(cloud.certificate_tags(&arn).await, Ok(Some(marks())));
     tags(cloud, Kind::Certificate, &arn).await;
     arn
 }
