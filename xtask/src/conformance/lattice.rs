@@ -124,7 +124,7 @@ fn page(pace: Pace, results: &Results, took: Duration) -> Result<String> {
             pace,
             "cargo xtask conformance --provider aws-lattice",
             &parameters("sn-…").to_string()
-        ),
+        )?,
         sum = results.sum(),
         took = took.as_secs(),
         table = results.table(&skipped()?),

@@ -5,6 +5,7 @@ use super::outcome::{Verdict, verdict};
 use super::{Args, CLASS, common};
 use crate::cluster::{self, Cluster};
 use crate::simulated::Pace;
+use crate::test::report;
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -133,20 +134,26 @@ fn row((test, verdict): (&str, Verdict), skipped: &[(String, String)]) -> String
 }
 
 /// What a page of results says of how it was made, as a list.
-pub(super) fn circumstances(pace: Pace, command: &str, parameters: &str) -> String {
+///
+/// # Errors
+/// When the system does not tell the time.
+pub(super) fn circumstances(pace: Pace, command: &str, parameters: &str) -> Result<String> {
     let raised: Vec<String> = timeouts(pace)
         .iter()
         .map(|(name, seconds)| format!("{name} {seconds} s"))
         .collect();
-    format!(
+    Ok(format!(
         "- Command: `{command} --pace {pace}`\n\
+         - Done at {time}; {source}\n\
          - Delays: {delays}\n\
          - Parameters of the class: `{parameters}`\n\
          - Timeouts of the suite that are raised: {raised}\n",
         pace = pace.name(),
         delays = pace.told(),
         raised = raised.join(", "),
-    )
+        time = report::time()?,
+        source = report::source(),
+    ))
 }
 
 /// Runs tests in a cluster: how each ended, and an error when one failed.

@@ -94,7 +94,7 @@ pub(super) fn run_suite(args: &Args, suite: &Path) -> Result<()> {
         args,
         PASSED,
         |one| run(args, suite, &tests(one)),
-        |results, took| Ok(page(args.pace, results, took)),
+        |results, took| page(args.pace, results, took),
     )
 }
 
@@ -119,8 +119,8 @@ pub(super) fn skipped() -> Vec<(String, String)> {
 }
 
 /// The page of results.
-fn page(pace: Pace, results: &Results, took: Duration) -> String {
-    format!(
+fn page(pace: Pace, results: &Results, took: Duration) -> Result<String> {
+    Ok(format!(
         "# Tests of layer 4 on AWS NLB, simulated\n\n\
          Tests of the official suite v1.6.3, unmodified, run one by one against Network Load Balancers of the simulator of AWS in this\n\
          repository (`e2e/aws`), over the suite's base manifests without their HTTP Gateways. **This is no conformance report, of\n\
@@ -135,11 +135,11 @@ fn page(pace: Pace, results: &Results, took: Duration) -> String {
             pace,
             "cargo xtask conformance --provider aws-nlb",
             &parameters().to_string()
-        ),
+        )?,
         sum = results.sum(),
         took = took.as_secs(),
         table = results.table(&skipped()),
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
         ] {
             results.note(line);
         }
-        let text = page(Pace::Aws, &results, Duration::from_secs(90));
+        let text = page(Pace::Aws, &results, Duration::from_secs(90)).unwrap();
         for part in [
             "no conformance report",
             "--pace aws",

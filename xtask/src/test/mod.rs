@@ -2,7 +2,7 @@
 
 mod full;
 mod record;
-mod report;
+pub mod report;
 
 use crate::run::{cargo, run, this_program};
 use crate::{

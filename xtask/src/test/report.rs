@@ -41,9 +41,8 @@ impl Start {
     /// # Errors
     /// When the system does not tell the time.
     pub fn now() -> Result<Self> {
-        let time = output(&mut command("date", &["-u", "+%Y-%m-%dT%H:%MZ"]))?;
         Ok(Self {
-            time: time.trim().to_owned(),
+            time: time()?,
             commit: commit(),
             machine: machine(),
             load: load(),
@@ -137,6 +136,15 @@ fn last(lines: &[String]) -> Vec<String> {
 /// What a figure was measured of, and where, for a step that runs without a report too.
 pub fn source() -> String {
     format!("{}; {}", commit(), machine())
+}
+
+/// The time, UTC, as `2026-11-21T22:36Z`.
+///
+/// # Errors
+/// When the system does not tell it.
+pub fn time() -> Result<String> {
+    let time = output(&mut command("date", &["-u", "+%Y-%m-%dT%H:%MZ"]))?;
+    Ok(time.trim().to_owned())
 }
 
 fn commit() -> String {
