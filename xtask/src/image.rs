@@ -193,13 +193,20 @@ pub fn program(part: Part, profile: &str) -> Result<PathBuf> {
 }
 
 /// The compiler's name of this machine's kind.
-fn host() -> Result<String> {
+///
+/// # Errors
+/// When the compiler does not tell.
+pub fn host() -> Result<String> {
     let about = crate::run::output(&mut crate::run::command("rustc", &["-vV"]))?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(ToOwned::to_owned).context("rustc -vV names no host")
 }
 
-fn target_dir() -> Result<PathBuf> {
+/// Cargo's folder of what it builds.
+///
+/// # Errors
+/// When cargo does not tell.
+pub fn target_dir() -> Result<PathBuf> {
     let metadata = crate::run::output(&mut cargo(&[
         "metadata",
         "--format-version=1",

@@ -2,8 +2,9 @@
 //! cluster reaches, their names in the cluster's DNS, and the policies of `deploy/aws/iam` enforced.
 
 use crate::cluster::{Cluster, NAMESPACE};
-use crate::run::{cache_dir, root};
-use anyhow::{Context, Result, bail};
+use crate::image;
+use crate::run::{cache_dir, cargo, root, run};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,23 @@ pub struct Aws {
     folder: PathBuf,
 }
 
+/// Builds the simulator optimised, for measurements that it must not hold up; answers its path.
+///
+/// # Errors
+/// When the build fails.
+pub fn build_optimised() -> Result<PathBuf> {
+    // As the images are: most of it is compiled for these already.
+    let (profile, host) = ("quick-release", image::host()?);
+    let package = ["build", "--locked", "--package", "gatewright-aws-simulator"];
+    run(&mut cargo(
+        &[&package[..], &["--profile", profile, "--target", &host]].concat(),
+    ))?;
+    let folder = image::target_dir()?.join(host).join(profile);
+    let program = folder.join("gatewright-aws-simulator");
+    ensure!(program.exists(), "{} was not built", program.display());
+    Ok(program)
+}
+
 impl Aws {
     /// Starts a simulator in a cluster, or takes the one that runs there, with a fresh account.
     ///
@@ -148,6 +166,41 @@ impl Aws {
         aws.vpc = Self::network(cluster)?;
         aws.names(cluster)?;
         Ok(aws)
+    }
+
+    /// Makes room for this many Application Load Balancers with so many target groups each, whose targets are checked no
+    /// more often than on AWS.
+    ///
+    /// # Errors
+    /// When the simulator refuses.
+    pub fn make_room(cluster: &Cluster, balancers: usize, groups: usize) -> Result<()> {
+        let limits = json!({
+            "application-load-balancers": 2 * balancers,
+            "target-groups": 2 * balancers * groups,
+        });
+        set(cluster, "PUT", &format!("quotas/{ACCOUNT}/{REGION}"), &limits)?;
+        // Security groups of the region, rules of one, and network interfaces: one in each zone for a load balancer.
+        let limits = json!({
+            "L-E79EC296": 2 * balancers + 100,
+            "L-0EA8095F": 1000,
+            "L-DF5E4CA3": 4 * balancers + 100,
+        });
+        set(
+            cluster,
+            "PUT",
+            &format!("service-quotas/{ACCOUNT}/{REGION}"),
+            &limits,
+        )?;
+        let mut settings = Pace::Quick.settings();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.insert("second_ms".to_owned(), json!(1000));
+        }
+        set(cluster, "PUT", "settings", &settings)
+    }
+
+    /// Host and port of its admin API, inside the cluster.
+    pub const fn admin() -> &'static str {
+        ADMIN
     }
 
     /// Settings of the chart for it (`PATH=VALUE`).

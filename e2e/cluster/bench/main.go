@@ -25,7 +25,11 @@ type settings struct {
 	attach          int
 	load, steady    int
 	sets, inSet     int
-	idle            time.Duration
+	// balancers of so many backends each, in a simulated cloud whose admin API is at simulator.
+	balancers, backends int
+	simulator           string
+	idle, look          time.Duration
+	patience            time.Duration
 }
 
 // figure is one line of output.
@@ -47,16 +51,19 @@ type failure struct {
 type part struct {
 	name string
 	run  func(context.Context, *world, settings) error
+	// asked is whether it runs only when it is named: it takes an installation of its own.
+	asked bool
 }
 
 // parts in the order in which one does not disturb the next.
 var parts = []part{
-	{"gateways", newGateways},
-	{"routes", oneByOne},
-	{"attach", atOnce},
-	{"load", underLoad},
-	{"steady", steadily},
-	{"sets", manySets},
+	{name: "gateways", run: newGateways},
+	{name: "routes", run: oneByOne},
+	{name: "attach", run: atOnce},
+	{name: "load", run: underLoad},
+	{name: "steady", run: steadily},
+	{name: "sets", run: manySets},
+	{name: "balancers", run: manyBalancers, asked: true},
 }
 
 func main() {
@@ -73,6 +80,11 @@ func main() {
 	flag.IntVar(&chosen.steady, "steady", 10000, "routes of a steady world")
 	flag.IntVar(&chosen.sets, "sets", 2500, "ListenerSets")
 	flag.IntVar(&chosen.inSet, "in-set", 16, "routes of each ListenerSet")
+	flag.IntVar(&chosen.balancers, "balancers", 1000, "Gateways with a load balancer each in a cloud")
+	flag.IntVar(&chosen.backends, "backends", 10, "routes of each of them, with a backend each")
+	flag.StringVar(&chosen.simulator, "simulator", "", "host and port of the simulated cloud's admin API")
+	flag.DurationVar(&chosen.look, "look", 12*time.Minute, "how long that controller is watched over a look at everything; 0 leaves it out")
+	flag.DurationVar(&chosen.patience, "patience", 3*time.Hour, "how long all of that may take")
 	flag.DurationVar(&chosen.idle, "idle", 60*time.Second, "how long an idle installation is watched")
 	flag.Parse()
 	chosen.compare = min(chosen.compare, chosen.probes)
@@ -86,7 +98,7 @@ func main() {
 	}
 	failed := false
 	for _, part := range parts {
-		if only != "" && !slices.Contains(strings.Split(only, ","), part.name) {
+		if named := slices.Contains(strings.Split(only, ","), part.name); !named && (only != "" || part.asked) {
 			continue
 		}
 		begun := time.Now()

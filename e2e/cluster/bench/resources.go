@@ -117,26 +117,26 @@ func label(labels, name string) string {
 
 // sizes prints what controller and proxies take.
 func (world *world) sizes(key, of string) error {
-	for _, kind := range []struct {
-		name, title string
-		line        []string
-	}{
-		{"proxy", "largest proxy", world.product.proxy},
-		{"controller", "controller", world.product.controller},
+	if err := world.size(key+".proxy", of+": largest proxy", world.product.proxy); err != nil {
+		return err
+	}
+	return world.size(key+".controller", of+": controller", world.product.controller)
+}
+
+// size prints what the largest process of a kind takes now, and at most took.
+func (world *world) size(key, title string, line []string) error {
+	found, err := processes(line)
+	if err != nil {
+		return err
+	}
+	for _, field := range []struct{ name, key, title string }{
+		{"VmRSS", "", ""}, {"VmHWM", ".peak", ", at most so far"},
 	} {
-		found, err := processes(kind.line)
+		size, err := largest(found, field.name)
 		if err != nil {
 			return err
 		}
-		for _, field := range []struct{ name, key, title string }{
-			{"VmRSS", "", ""}, {"VmHWM", ".peak", ", at most so far"},
-		} {
-			size, err := largest(found, field.name)
-			if err != nil {
-				return err
-			}
-			world.add(key+"."+kind.name+field.key, of+": "+kind.title+field.title, size, "MiB")
-		}
+		world.add(key+field.key, title+field.title, size, "MiB")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@
 //! as undecided. Load is bounded and stays on loopback.
 
 mod alone;
+mod aws;
 mod cluster;
 mod criterion;
 pub mod datagrams;
@@ -33,7 +34,8 @@ use std::path::PathBuf;
   cargo xtask bench                                  everything, about 70 minutes
   cargo xtask bench --scenario h1-small --rounds 5   one scenario, quickly
   cargo xtask bench --output docs/benchmarks/2026-11-21.md
-  cargo xtask bench cluster                          an installation in a real cluster")]
+  cargo xtask bench cluster                          an installation in a real cluster
+  cargo xtask bench aws                              a controller with 1,000 load balancers of AWS")]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     /// What to measure; by default the proxy beside its peers.
@@ -63,6 +65,8 @@ pub struct Args {
 enum What {
     /// An installation in a cluster of its own: propagation of routes, status writes, memory.
     Cluster(cluster::Args),
+    /// A controller with many load balancers of a simulated AWS, in a cluster of its own: memory, writes, calls.
+    Aws(aws::Args),
 }
 
 /// Runs the benchmarks and prints the report. A scenario that fails costs neither the others nor the report.
@@ -70,8 +74,10 @@ enum What {
 /// # Errors
 /// When nothing can be measured, or with the scenarios that failed.
 pub fn run(args: &Args) -> Result<()> {
-    if let Some(What::Cluster(args)) = &args.what {
-        return cluster::run(args);
+    match &args.what {
+        Some(What::Cluster(args)) => return cluster::run(args),
+        Some(What::Aws(args)) => return aws::run(args),
+        None => {}
     }
     let scenarios: Vec<&Scenario> = pick(SCENARIOS, &args.scenarios, |scenario| scenario.name)?;
     let peers: Vec<&'static Peer> = pick(peers::PEERS, &args.peers, |peer| peer.name)?;

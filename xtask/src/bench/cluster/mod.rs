@@ -1,7 +1,7 @@
 //! `cargo xtask bench cluster`: installations in real clusters, measured from inside with the same program.
 
 mod peer;
-mod report;
+pub(super) mod report;
 
 use super::report::machine;
 use crate::cluster::{self, After, Cluster, Installation, Mode};
@@ -198,7 +198,10 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// Date, commit, machine, and what else it does.
-fn setting() -> Result<String> {
+///
+/// # Errors
+/// When the machine does not tell.
+pub(super) fn setting() -> Result<String> {
     let date = output(&mut command("date", &["--utc", "+%F"]))?;
     let commit = output(&mut command("git", &["describe", "--always", "--dirty"]))?;
     let load = std::fs::read_to_string("/proc/loadavg").context("how busy the machine is")?;
@@ -292,7 +295,16 @@ fn arguments(subject: &Subject, args: &Args) -> Vec<String> {
     all
 }
 
-fn measure(cluster: &Cluster, program: &Path, arguments: &[String], column: &mut Column) -> Result<()> {
+/// Runs the program inside a cluster, and takes in its figures.
+///
+/// # Errors
+/// When the program fails.
+pub(super) fn measure(
+    cluster: &Cluster,
+    program: &Path,
+    arguments: &[String],
+    column: &mut Column,
+) -> Result<()> {
     let program = program.display().to_string();
     let mut line = vec![program.as_str()];
     line.extend(arguments.iter().map(String::as_str));

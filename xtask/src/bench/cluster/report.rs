@@ -78,6 +78,16 @@ const TARGETS: &[Target] = &[
     target("load.writes", Bound::AtMost(0.0)),
     target("steady.writes", Bound::AtMost(0.0)),
     target("sets.proxy", Bound::AtMost(120.0)),
+    target("start.controller", Bound::AtMost(300.0)),
+    target("start.controller.peak", Bound::AtMost(300.0)),
+    target("idle.objects", Bound::AtMost(0.0)),
+    target("idle.writes", Bound::AtMost(0.0)),
+    target("idle.controller", Bound::AtMost(300.0)),
+    target("idle.controller.peak", Bound::AtMost(300.0)),
+    target("look.objects", Bound::AtMost(0.0)),
+    target("look.writes", Bound::AtMost(0.0)),
+    target("look.controller", Bound::AtMost(300.0)),
+    target("look.controller.peak", Bound::AtMost(300.0)),
 ];
 
 /// Measures whose ratio to Envoy Gateway's is to be at most this.
@@ -183,10 +193,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// An empty one.
+    /// An empty one of installations that are compared.
     pub fn new(setting: &str, command: &str) -> Self {
+        Self::of(("A cluster, measured", ABOUT), setting, command)
+    }
+
+    /// An empty one with a title, and words that say what the figures mean.
+    pub fn of((title, about): (&str, &str), setting: &str, command: &str) -> Self {
         Self {
-            head: format!("# A cluster, measured\n\n{setting}\n\nCommand: `{command}`\n\n{ABOUT}"),
+            head: format!("# {title}\n\n{setting}\n\nCommand: `{command}`\n\n{about}"),
             columns: Vec::new(),
         }
     }
