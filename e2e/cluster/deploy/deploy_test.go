@@ -98,7 +98,7 @@ func TestAnInstallationRemovedBeforeItsGatewaysHindersNothing(t *testing.T) {
 	clean(t, "web")
 }
 
-// clean removes everything in the documented order and looks for remains.
+// clean removes everything in the order of the documents and looks for remains.
 func clean(t *testing.T, namespaces ...string) {
 	t.Helper()
 	inside.Kubectl(t, "delete", "gateways", "--all", "--all-namespaces", "--timeout=60s")
@@ -106,12 +106,18 @@ func clean(t *testing.T, namespaces ...string) {
 		inside.Helm(t, "uninstall", "gatewright", "--namespace", inside.System)
 	}
 	inside.Helm(t, "uninstall", "gatewright-crds", "--namespace", inside.System)
+	remains(t, append(namespaces, inside.System)...)
+}
+
+// remains looks for what an installation left, and removes the namespaces that a test made.
+func remains(t *testing.T, namespaces ...string) {
+	t.Helper()
 	inside.Gone(t, "gatewayclasses")
 	inside.Gone(t, kinds, "--all-namespaces", ours)
 	inside.Gone(t, "clusterroles,clusterrolebindings", "--selector=app.kubernetes.io/name=gatewright-controller")
 	inside.Gone(t, "roles,rolebindings", "--all-namespaces", "--selector=app.kubernetes.io/name=gatewright-controller")
 	inside.Gone(t, "customresourcedefinitions", "softwaregatewayparameters.gatewright.dev")
-	remove(t, append(namespaces, inside.System)...)
+	remove(t, namespaces...)
 }
 
 func ready(namespace string, want int, t *testing.T) error {
@@ -145,6 +151,9 @@ func TestExamplesLeadToTraffic(t *testing.T) {
 			inside.Definitions(t)
 			inside.Install(t, append(one.values, "--set", "replicaCount=1")...)
 			space := "example-" + one.name
+			if one.standard == "privileged" {
+				refused(t, space)
+			}
 			inside.Namespace(t, space, one.standard)
 			address := inside.First(t, space)
 			if one.address != "" && address != one.address {
@@ -158,11 +167,32 @@ func TestExamplesLeadToTraffic(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			inside.Answers(t, target(address, port))
+			families := map[bool]int{}
+			for _, address := range inside.Addresses(t, space) {
+				inside.Answers(t, target(address, port))
+				families[strings.Contains(address, ":")]++
+			}
+			if one.address == node && families[true] == 0 {
+				t.Errorf("no IPv6 address, the node has one: %v", inside.Addresses(t, space))
+			}
 			remove(t, space)
 		})
 	}
 	clean(t)
+}
+
+// refused shows what a Gateway says whose proxies want what their namespace does not allow.
+func refused(t *testing.T, space string) {
+	t.Helper()
+	inside.Namespace(t, space, "restricted")
+	inside.Kubectl(t, "apply", "--namespace", space, "--filename", inside.Repository(t, "docs", "install", "first.yaml"))
+	inside.Until(t, func() error {
+		programmed := inside.Field(t, "{range .status.conditions[?(@.type=='Programmed')]}{.status} {.reason}: {.message}{end}", "--namespace", space, "gateway", "edge")
+		if !strings.HasPrefix(programmed, "False AddressNotAssigned: ") || !strings.Contains(programmed, "pod-security.kubernetes.io/enforce") {
+			return fmt.Errorf("the Gateway says %q", programmed)
+		}
+		return nil
+	})
 }
 
 // unseen is a Gateway of the first installation's class where it has no rights.

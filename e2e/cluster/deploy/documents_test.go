@@ -37,48 +37,78 @@ func TestDocumentsLeadFromNothingToAnAnswer(t *testing.T) {
 		t.Run(one.document, func(t *testing.T) {
 			// The cluster has the definitions already, by its own hand.
 			replace := strings.NewReplacer(append(one.different, release, definitions+" --force-conflicts")...)
-			script := "set -euo pipefail\n"
-			for _, line := range commands(t, one.document) {
+			var script []string
+			for _, line := range commands(t, "From nothing to an answer", "install", one.document) {
 				skipped := false
 				for _, start := range one.without {
 					skipped = skipped || strings.HasPrefix(line, start)
 				}
 				if !skipped {
-					script += replace.Replace(line) + "\n"
+					script = append(script, replace.Replace(line))
 				}
 			}
-			command := exec.CommandContext(t.Context(), "bash", "-x", "-c", script)
-			command.Dir = inside.Repository(t)
-			command.Env = append(os.Environ(), "PATH="+helm(t)+":"+os.Getenv("PATH"))
-			output, err := command.CombinedOutput()
-			t.Logf("%s", output)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(string(output), `"pod": "hello-`) {
+			if !strings.Contains(typed(t, script), `"pod": "hello-`) {
 				t.Fatal("the last command's answer is not the backend's")
 			}
 			inside.Kubectl(t, "label", "node", "node", "gatewright.dev/edge-")
 			// One of the documents has a namespace of its own, the other takes the default one.
 			inside.Kubectl(t, "delete", "--ignore-not-found", "--namespace", "default", "--filename", inside.Repository(t, "docs", "install", "first.yaml"))
 			inside.Namespace(t, "web", "privileged")
-			clean(t, "web")
+			uninstall(t)
+			remains(t, "web")
 		})
 	}
 }
 
-// commands are the lines of the block below a document's heading for newcomers.
-func commands(t *testing.T, document string) []string {
+// What is of another class, and of no controller of ours.
+const theirs = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: theirs}
+spec: {controllerName: example.com/theirs}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: theirs}
+spec: {gatewayClassName: theirs, listeners: [{name: http, port: 80, protocol: HTTP}]}
+`
+
+// uninstall is what people are told to type, beside a Gateway that is somebody else's: it stays.
+func uninstall(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile(inside.Repository(t, "docs", "install", document))
+	inside.Apply(t, "default", theirs)
+	typed(t, commands(t, "Uninstall", "install.md"))
+	inside.Kubectl(t, "delete", "gateway", "theirs", "--namespace", "default")
+	inside.Kubectl(t, "delete", "gatewayclass", "theirs")
+}
+
+// typed is what commands print that are typed in a shell in the repository; none of them fails.
+func typed(t *testing.T, lines []string) string {
+	t.Helper()
+	script := "set -euo pipefail\n" + strings.Join(lines, "\n") + "\n"
+	command := exec.CommandContext(t.Context(), "bash", "-x", "-c", script)
+	command.Dir = inside.Repository(t)
+	command.Env = append(os.Environ(), "PATH="+helm(t)+":"+os.Getenv("PATH"))
+	output, err := command.CombinedOutput()
+	t.Logf("%s", output)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(text), "\n## From nothing to an answer\n")
+	return string(output)
+}
+
+// commands are the lines of the first block below a heading of a document.
+func commands(t *testing.T, heading string, document ...string) []string {
+	t.Helper()
+	text, err := os.ReadFile(inside.Repository(t, append([]string{"docs"}, document...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n## "+heading+"\n")
 	_, rest, opened := strings.Cut(rest, "\n```\n")
 	block, _, closed := strings.Cut(rest, "\n```\n")
 	if !found || !opened || !closed {
-		t.Fatalf("%s has no block of commands for newcomers", document)
+		t.Fatalf("%s has no block of commands below %q", document, heading)
 	}
 	return strings.Split(block, "\n")
 }

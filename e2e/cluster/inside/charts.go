@@ -55,5 +55,15 @@ func Programmed(t *testing.T, namespace string) string {
 		t.Fatalf("%v\n%s\n%s", err, Kubectl(t, "describe", "--namespace", namespace, "gateway", "edge"),
 			Kubectl(t, "get", "pods", "--all-namespaces", "--output", "wide"))
 	}
-	return Field(t, "{.status.addresses[0].value}", "--namespace", namespace, "gateway", "edge")
+	return Addresses(t, namespace)[0]
+}
+
+// Addresses are those of the Gateway edge, which is programmed.
+func Addresses(t *testing.T, namespace string) []string {
+	t.Helper()
+	addresses := strings.Fields(Field(t, "{.status.addresses[*].value}", "--namespace", namespace, "gateway", "edge"))
+	if len(addresses) == 0 {
+		t.Fatal("the Gateway has no address")
+	}
+	return addresses
 }

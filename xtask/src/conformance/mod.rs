@@ -26,6 +26,9 @@ const CLASS: &str = "gateway-conformance";
 /// All profiles of Gateways.
 const PROFILES: &str = "GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP";
 
+/// What a preview's suite was built with in place of what it names.
+const INSTEAD: &str = " (with gateway-api-conformance-images v0.1.0 in place of v0.2.0)";
+
 /// An address of the cluster's load balancers, and one that no load balancer there has.
 const USABLE: &str = "172.30.1.200";
 const UNUSABLE: &str = "203.0.113.99";
@@ -174,7 +177,9 @@ impl Args {
             Provider::AwsNlb => format!("simulated NLB, {} pace", self.pace.name()),
             Provider::AwsLattice => format!("simulated VPC Lattice, {} pace", self.pace.name()),
         };
-        format!("{who}, {} channel, suite {}", self.channel, self.suite())
+        // A preview's figures never stand without what was put in place of the suite's own.
+        let instead = if self.preview { INSTEAD } else { "" };
+        format!("{who}, {} channel, suite {}{instead}", self.channel, self.suite())
     }
 
     /// The suite's version.

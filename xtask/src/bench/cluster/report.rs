@@ -102,7 +102,8 @@ const IMAGE: f64 = 25.0;
 /// What the figures mean.
 const ABOUT: &str = "Each column is an installation in a fresh cluster of its own (`docs/development/cluster.md`), one after the other, measured from
 inside by the same program (`e2e/cluster/bench`). Dedicated: each Gateway has a proxy of its own; shared: all of the class have one. Envoy
-Gateway is release v1.9.1 by its own chart with default settings, its controller built from its Go module, Envoy 1.39.1 from PyPI. One proxy
+Gateway is release v1.9.1 by its own chart with default values, its controller built from its Go module, Envoy 1.39.1 from PyPI; its class
+lets proxies drain for 5 s, as in its project's own conformance runs, and ask for a hundredth of a core. One proxy
 and one controller each; all of it, the API server included, shares the machine.
 
 Routes are those of gateway-api-bench: a hostname of their own, two rules with a header filter, the second one to a backend that is missing.
