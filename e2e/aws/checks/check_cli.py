@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 import certificates
 import harness
@@ -90,3 +91,53 @@ class Cli(Case):
             "L-7EED9B64",
         )["Quota"]  # fmt: skip
         self.assertEqual(100, quota["Value"])
+
+    def test_vpc_lattice(self):
+        vpc = self.aws("ec2", "describe-vpcs")["Vpcs"][0]["VpcId"]
+        lattice = lambda *arguments: self.aws("vpc-lattice", *arguments)  # noqa: E731
+        network = lattice("create-service-network", "--name", "net", "--tags", "owner=me")["arn"]
+        service = lattice("create-service", "--name", "shop", "--client-token", "once")["arn"]
+        self.assertEqual(service, lattice("create-service", "--name", "shop", "--client-token", "once")["arn"])
+        config = json.dumps({"port": 80, "protocol": "HTTP", "vpcIdentifier": vpc})
+        group = lattice("create-target-group", "--name", "cart", "--type", "IP", "--config", config)["arn"]
+
+        def active(what, *arguments):
+            deadline = time.monotonic() + 60
+            while lattice(*arguments)["status"] != "ACTIVE":
+                self.assertLess(time.monotonic(), deadline, what)
+                time.sleep(0.1)
+
+        active("service", "get-service", "--service-identifier", service)
+        active("target group", "get-target-group", "--target-group-identifier", group)
+        address = self.aws("ec2", "describe-subnets")["Subnets"][0]["CidrBlock"].rsplit(".", 1)[0] + ".77"
+        told = lattice(
+            "register-targets", "--target-group-identifier", group, "--targets", f"id={address},port=8080"
+        )
+        self.assertEqual(([address], []), ([each["id"] for each in told["successful"]], told["unsuccessful"]))
+        link = lattice(
+            "create-service-network-service-association", "--service-network-identifier", network,
+            "--service-identifier", service,
+        )["arn"]  # fmt: skip
+        of_link = ("--service-network-service-association-identifier", link)
+        active("association", "get-service-network-service-association", *of_link)
+        listener = lattice(
+            "create-listener", "--service-identifier", service, "--name", "plain", "--protocol", "HTTP", "--port", "80",
+            "--default-action", "fixedResponse={statusCode=404}",
+        )["arn"]  # fmt: skip
+        of_listener = ("--service-identifier", service, "--listener-identifier", listener)
+        forward = json.dumps({"forward": {"targetGroups": [{"targetGroupIdentifier": group, "weight": 1}]}})
+        path = json.dumps({"httpMatch": {"pathMatch": {"match": {"prefix": "/cart"}}}})
+        new = ("--match", path, "--action", forward, "--priority", "1")
+        rule = lattice("create-rule", *of_listener, "--name", "cart", *new)
+        self.assertEqual(1, rule["priority"])
+        taken = self.refusal("vpc-lattice", "create-rule", *of_listener, "--name", "again", *new)
+        self.assertIn("ConflictException", taken)
+        names = [each.get("name") for each in lattice("list-rules", *of_listener)["items"] if not each["isDefault"]]
+        self.assertEqual(["cart"], names)
+        tags = self.aws("resourcegroupstaggingapi", "get-resources", "--tag-filters", "Key=owner,Values=me")
+        self.assertEqual([network], [each["ResourceARN"] for each in tags["ResourceTagMappingList"]])
+        used = self.refusal("vpc-lattice", "delete-service", "--service-identifier", service)
+        self.assertIn("ConflictException", used)
+        lattice("delete-service-network-service-association", *of_link)
+        lattice("delete-rule", *of_listener, "--rule-identifier", rule["arn"])
+        self.assertEqual({"owner": "me"}, lattice("list-tags-for-resource", "--resource-arn", network)["tags"])

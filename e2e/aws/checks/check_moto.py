@@ -21,8 +21,9 @@ class World:
     """An account with a load balancer, on one of the two."""
 
     def __init__(self, case, url, subnets):
-        clients = {name: case.session.client(name, endpoint_url=url) for name in ("ec2", "elbv2", "acm")}
+        clients = {name: case.session.client(name, endpoint_url=url) for name in ("ec2", "elbv2", "acm", "wafv2")}
         self.ec2, self.elb, self.acm = clients["ec2"], clients["elbv2"], clients["acm"]
+        self.waf = clients["wafv2"]
         self.vpc, self.subnets = subnets(self.ec2)
         self.arn = self.balancer("web")["LoadBalancerArn"]
         self.group = self.target_group("pods")
@@ -251,3 +252,61 @@ class SecondOpinion(Case):
 
         expected = ["ISSUED", "IMPORTED", ["a.example"], ["a.example"], "done", "ResourceNotFoundException"]
         self.agreed(expected, opinion)
+
+    def test_subnets_that_are_not_there(self):
+        def opinion(world):
+            return code(world.ec2.describe_subnets, SubnetIds=["subnet-0123456789abcdef0"])
+
+        self.agreed("InvalidSubnetID.NotFound", opinion)
+
+    def test_methods_are_of_capital_letters(self):
+        def opinion(world):
+            def method(value):
+                values = {"Values": [value]}
+                return code(
+                    world.rule,
+                    priority=len(value),
+                    Conditions=[{"Field": "http-request-method", "HttpRequestMethodConfig": values}],
+                )
+
+            # Of a blank, which the page does not list either, moto says nothing.
+            return [method(value) for value in ("GET", "X-A_B", "get", "A" * 41)]
+
+        self.agreed(["done", "done", "ValidationError", "ValidationError"], opinion)
+
+    def test_listeners_have_tags(self):
+        def opinion(world):
+            tags = [{"Key": f"k{number}", "Value": "v"} for number in range(4)]
+            made = world.elb.create_listener(
+                LoadBalancerArn=world.arn, Protocol="HTTP", Port=81, DefaultActions=[FIXED], Tags=tags
+            )
+            arns = [made["Listeners"][0]["ListenerArn"]]
+            world.elb.add_tags(ResourceArns=arns, Tags=[{"Key": "k0", "Value": "w"}, {"Key": "new", "Value": ""}])
+            world.elb.remove_tags(ResourceArns=arns, TagKeys=["k1", "k2"])
+            (left,) = world.elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+            return sorted(f"{each['Key']}={each['Value']}" for each in left["Tags"])
+
+        self.agreed(["k0=w", "k3=v", "new="], opinion)
+
+    def test_web_acls_are_put_in_front_of_load_balancers(self):
+        # Of one in the place of another moto has both.
+        def opinion(world):
+            visible = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "m"}
+            made = world.waf.create_web_acl(
+                Name="one", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=visible
+            )
+            arn = made["Summary"]["ARN"]
+
+            def shown():
+                return world.waf.get_web_acl_for_resource(ResourceArn=world.arn).get("WebACL", {}).get("Name")
+
+            seen = [shown()]
+            world.waf.associate_web_acl(WebACLArn=arn, ResourceArn=world.arn)
+            seen.append(shown())
+            gone = arn.replace("/one/", "/nobodys/")[:-36] + "00000000-0000-0000-0000-000000000000"
+            seen.append(code(world.waf.associate_web_acl, WebACLArn=gone, ResourceArn=world.arn))
+            world.waf.disassociate_web_acl(ResourceArn=world.arn)
+            listed = [each["Name"] for each in world.waf.list_web_acls(Scope="REGIONAL")["WebACLs"]]
+            return [*seen, shown(), listed]
+
+        self.agreed([None, "one", "WAFNonexistentItemException", None, ["one"]], opinion)
