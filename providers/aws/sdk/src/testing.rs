@@ -22,8 +22,10 @@ mod shield;
 mod simulator;
 mod tls;
 mod until;
+mod used;
 mod web_acls;
 
+use crate::calls::{Call, Service};
 use crate::limiter::{Bucket, Figures};
 use crate::transport::{Attempt, AttemptOutcome, Observer};
 use crate::{Account, Connector, Identity, Timing};
@@ -42,7 +44,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -175,21 +177,29 @@ async fn answer(
 
 /// Remembers attempts.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<Vec<(&'static str, AttemptOutcome)>>);
+pub(crate) struct Seen(Mutex<Vec<(&'static Call, AttemptOutcome)>>);
 
 impl Seen {
     pub(crate) fn attempts(&self) -> Vec<(&'static str, AttemptOutcome)> {
-        self.0.lock().unwrap().clone()
+        let seen = self.0.lock().unwrap();
+        seen.iter()
+            .map(|(call, outcome)| (call.operation, *outcome))
+            .collect()
+    }
+
+    /// Every call that was tried.
+    pub(crate) fn calls(&self) -> BTreeSet<(Service, &'static str)> {
+        let seen = self.0.lock().unwrap();
+        seen.iter()
+            .map(|(call, _)| (call.service, call.operation))
+            .collect()
     }
 }
 
 impl Observer for Seen {
     fn attempt(&self, attempt: &Attempt) {
         assert!(attempt.waited <= attempt.took);
-        self.0
-            .lock()
-            .unwrap()
-            .push((attempt.call.operation, attempt.outcome));
+        self.0.lock().unwrap().push((attempt.call, attempt.outcome));
     }
 }
 

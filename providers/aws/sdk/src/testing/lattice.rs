@@ -38,7 +38,7 @@ pub(super) const PLAIN: u16 = 8080;
 pub(super) const SECURE: u16 = 8443;
 
 /// A target that answers requests, and health checks, with its name.
-async fn backend(name: &'static str) -> SocketAddr {
+pub(super) async fn backend(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -199,7 +199,7 @@ pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target 
     }
 }
 
-async fn settle(driver: &impl Driver<Input = Request>, target: &Target) -> Outcome {
+pub(super) async fn settle(driver: &impl Driver<Input = Request>, target: &Target) -> Outcome {
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
@@ -209,7 +209,7 @@ async fn settle(driver: &impl Driver<Input = Request>, target: &Target) -> Outco
     until(driver, &request, is_settled).await
 }
 
-async fn take_away(driver: &impl Driver, cloud: &Account, target: &Target) {
+pub(super) async fn take_away(driver: &impl Driver, cloud: &Account, target: &Target) {
     // Targets drain for a minute of AWS's time, which passes faster here.
     let deadline = Instant::now() + PATIENCE;
     until_gone(driver, &target.gateway).await;
@@ -256,7 +256,7 @@ fn address(running: &gatewright_aws_simulator::run::Running, name: &str) -> IpAd
 }
 
 /// Order, default, checks, targets, tags, listeners, and who may call.
-fn edit(target: &mut Target) {
+pub(super) fn edit(target: &mut Target) {
     let shop = target.services.get_mut(&ServiceId(HOST.into())).unwrap();
     let plain = shop.listeners.get_mut(&PLAIN).unwrap();
     plain.rules.reverse();

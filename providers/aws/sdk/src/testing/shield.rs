@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// All protections are there, wherever load balancers are.
 const HOME: (&str, &str) = ("us-east-1", "shield");
 
-async fn subscribe(running: &Running) {
+pub(super) async fn subscribe(running: &Running) {
     user(running, HOME, "AWSShield_20160616.CreateSubscription", &json!({})).await;
 }
 

@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A web ACL that lets everybody through, or nobody: its ARN.
-async fn made(running: &Running, cloud: &Account, name: &str, action: &str) -> Str {
+pub(super) async fn made(running: &Running, cloud: &Account, name: &str, action: &str) -> Str {
     let input = json!({"Name": name, "Scope": "REGIONAL", "DefaultAction": {action: {}},
         "VisibilityConfig": {"SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": name}});
     let scope = (cloud.region(), "wafv2");
