@@ -1,4 +1,9 @@
 //! Importing certificates, for the first time and again in place.
+//!
+//! Rules and codes: [ImportCertificate](https://docs.aws.amazon.com/acm/latest/APIReference/API_ImportCertificate.html)
+//! (`InvalidParameterException`, `LimitExceededException`, `ResourceNotFoundException`), what is looked at in a
+//! certificate: `inspect`. Which code a broken rule answers is not said there: `InvalidParameterException`,
+//! "An input parameter was invalid."
 
 use super::inspect::{Facts, Material, inspect, invalid};
 use super::{Certificate, Origin, Secret, named_arn, not_found, tags};
@@ -35,9 +40,11 @@ pub fn import(account: &mut Account, context: &Context, input: &Value) -> Result
         Some(_) => {
             let arn = named_arn(context, input)?;
             let old = account.acm.certificate(arn).ok_or_else(|| not_found(arn))?;
+            // "The Amazon Resource Name (ARN) of an imported certificate to replace."
             if old.origin != Origin::Imported {
                 return Err(invalid(format!("The certificate {arn} is not an imported one.")));
             }
+            // "You cannot apply tags when reimporting a certificate."
             if !new_tags.is_empty() {
                 return Err(invalid(
                     "Tagging is not permitted on re-import. Please use AddTagsToCertificate instead.",
@@ -81,6 +88,7 @@ pub fn import(account: &mut Account, context: &Context, input: &Value) -> Result
     }
     let imported = |certificate: &&Certificate| certificate.origin == Origin::Imported;
     let count = state.certificates.values().filter(imported).count() as u64;
+    // `LimitExceededException`: "An ACM quota has been exceeded."
     if count >= account.quotas.value(quotas::IMPORTED_CERTIFICATES) {
         return Err(ApiError::new(
             "LimitExceededException",
@@ -107,8 +115,9 @@ pub fn import(account: &mut Account, context: &Context, input: &Value) -> Result
     Ok(json!({"CertificateArn": arn}))
 }
 
-/// What an imported certificate can be replaced by. The extended usage for clients may go, as authorities do not
-/// give it any more.
+/// What an imported certificate can be replaced by
+/// (<https://docs.aws.amazon.com/acm/latest/userguide/import-reimport.html>). The extended usage for clients may go, as
+/// authorities do not give it any more.
 fn replaceable(old: &Facts, new: &Facts) -> Result<(), ApiError> {
     if old.key_algorithm != new.key_algorithm {
         return Err(invalid(format!(

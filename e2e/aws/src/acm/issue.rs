@@ -1,4 +1,10 @@
 //! Certificates that are requested, and the authority that issues them here.
+//!
+//! [RequestCertificate](https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html) has the rules
+//! that are quoted below, and the codes: `InvalidArnException` ("The requested Amazon Resource Name (ARN) does not
+//! refer to an existing resource."), `InvalidParameterException` ("An input parameter was invalid."),
+//! `LimitExceededException` ("An ACM quota has been exceeded."). Quotas:
+//! <https://docs.aws.amazon.com/acm/latest/userguide/acm-limits.html>. Words of messages are assumed.
 
 use super::inspect::read;
 use super::{Certificate, Origin, Secret, State, tags};
@@ -17,7 +23,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// How long an idempotency token is good, in ms.
+/// How long an idempotency token is good, in ms: "Idempotency tokens time out after one hour."
 const TOKEN_LASTS: u64 = 3_600_000;
 /// How long issued certificates are valid, in days.
 const DAYS: i64 = 197;
@@ -115,6 +121,7 @@ fn valid(params: &mut CertificateParams, context: &Context, days: i64) -> Result
     Ok(())
 }
 
+/// `KeyAlgorithm`: "RSA is the default key algorithm for ACM certificates."
 fn key_pair(algorithm: &str) -> Result<KeyPair, ApiError> {
     match algorithm {
         "RSA_2048" => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(failed),
@@ -127,7 +134,8 @@ fn key_pair(algorithm: &str) -> Result<KeyPair, ApiError> {
     }
 }
 
-/// A domain name as certificates can have it; only the first label may be `*`.
+/// A domain name as certificates can have it; only the first label may be `*`: "The maximum length of a SAN DNS name is
+/// 253 octets. The name is made up of multiple labels separated by periods. No label can be longer than 63 octets."
 fn is_domain(name: &str) -> bool {
     let bare = name.strip_prefix("*.").unwrap_or(name);
     let label = |label: &str| {
@@ -165,12 +173,15 @@ pub fn request(account: &mut Account, context: &Context, input: &Value) -> Resul
             format!("'{bad}' is not a domain name."),
         ));
     }
+    // "the length of the domain name (technically, the Common Name) that you provide cannot exceed 64 octets (characters),
+    // including periods."
     if domain.len() > 64 {
         return Err(ApiError::new(
             "InvalidParameterException",
             "The first domain name can be no longer than 64 octets, including periods.",
         ));
     }
+    // "The maximum number of domain names that you can add to an ACM certificate is 100. However, the initial quota is 10".
     if names.len() as u64 > account.quotas.value(quotas::DOMAINS_PER_CERTIFICATE) {
         return Err(ApiError::new(
             "LimitExceededException",
@@ -187,6 +198,8 @@ pub fn request(account: &mut Account, context: &Context, input: &Value) -> Resul
         ));
     }
     let token = text(input, "IdempotencyToken");
+    // "if you call RequestCertificate multiple times with the same idempotency token within one hour, ACM recognizes
+    // that you are requesting only one certificate and will issue only one."
     let same = account.acm.certificates.values().find(|old| match &old.origin {
         Origin::Requested(request) => {
             request.token.as_ref().is_some_and(|(known, at)| {

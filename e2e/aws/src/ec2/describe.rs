@@ -57,7 +57,8 @@ impl ById {
     }
 }
 
-/// Answers a `Describe` call from all resources of the kind.
+/// Answers a `Describe` call from all resources of the kind. `InvalidParameterCombination`, and the codes of each kind
+/// for what is malformed or not found, are in the list of all codes.
 pub fn describe(kind: &Kind, rows: Vec<Value>, input: &Value) -> Result<Value, ApiError> {
     filter::check(kind, input)?;
     let wanted = kind
@@ -92,6 +93,9 @@ pub fn describe(kind: &Kind, rows: Vec<Value>, input: &Value) -> Result<Value, A
 }
 
 /// One page: those behind the one that the token names. A token stays good when resources come and go.
+///
+/// What a size out of range, and a token that nobody gave, answer is not documented: `InvalidParameterValue` is in the
+/// list of all codes, `InvalidNextToken` is assumed.
 pub fn page(kind: &Kind, rows: Vec<Value>, input: &Value) -> Result<Value, ApiError> {
     let size = match number(input, "MaxResults") {
         None => usize::MAX,

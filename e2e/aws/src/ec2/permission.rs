@@ -1,5 +1,12 @@
 //! Rules of security groups in AWS's canonical form:
-//! [IpPermission](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html).
+//! [IpPermission](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html), with the parts of it:
+//! [IpRange](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpRange.html),
+//! [Ipv6Range](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Ipv6Range.html),
+//! [UserIdGroupPair](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_UserIdGroupPair.html),
+//! [PrefixListId](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_PrefixListId.html). The pages of the
+//! operations list no codes; those here are of the [list for all of
+//! EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html). Which of them a broken rule
+//! answers, and in which words, is said there only in general: assumed.
 
 use super::Tags;
 use super::group::allowed;
@@ -124,6 +131,8 @@ pub fn wanted(input: &Value) -> Result<Vec<Wanted>, ApiError> {
     }
     if single {
         let traffic = traffic(input)?;
+        // Of `SourceSecurityGroupName`: "To create a rule with a specific protocol and port range, specify a set of IP
+        // permissions instead."
         match text(input, "CidrIp") {
             Some(range) => rules.push(Wanted {
                 traffic,
@@ -143,6 +152,7 @@ pub fn wanted(input: &Value) -> Result<Vec<Wanted>, ApiError> {
         let before = rules.len();
         let mut add = |peer: Peer, source: &Value| -> Result<(), ApiError> {
             let description = text(source, "Description").filter(|text| !text.is_empty());
+            // "Up to 255 characters in length. Allowed characters are a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*"
             if let Some(description) = description.filter(|text| !allowed(text)) {
                 return Err(invalid(format!(
                     "Invalid rule description. Valid descriptions are strings less than 256 characters from the \
@@ -163,6 +173,7 @@ pub fn wanted(input: &Value) -> Result<Vec<Wanted>, ApiError> {
             add(v6(text(range, "CidrIpv6").unwrap_or_default())?, range)?;
         }
         for pair in list(permission, "UserIdGroupPairs") {
+            // "For a security group in a nondefault VPC, use the security group ID."
             let id = text(pair, "GroupId").ok_or_else(|| {
                 ApiError::new(
                     "InvalidGroup.NotFound",
@@ -194,7 +205,8 @@ pub fn wanted(input: &Value) -> Result<Vec<Wanted>, ApiError> {
     Ok(rules)
 }
 
-/// The canonical range: bits behind the prefix are cleared.
+/// The canonical range: bits behind the prefix are cleared. "if you specify 100.68.0.18/18 for the CIDR block, Amazon
+/// Web Services canonicalizes the CIDR block to 100.68.0.0/18" (`API_IpRange`).
 fn v4(range: &str) -> Result<Peer, ApiError> {
     range
         .parse::<Ipv4Net>()
@@ -209,6 +221,9 @@ fn v6(range: &str) -> Result<Peer, ApiError> {
         .map_err(|_| invalid(format!("CIDR block {range} is malformed")))
 }
 
+/// `API_IpPermission`: "Use -1 to specify all protocols." "For tcp, udp, and icmp, you must specify a port range. For
+/// icmpv6, the port range is optional". "If the start port is -1 (all ICMP types), then the end port must be -1 (all
+/// ICMP codes)."
 fn traffic(permission: &Value) -> Result<Traffic, ApiError> {
     let given = text(permission, "IpProtocol").unwrap_or_default();
     let protocol = match given.to_ascii_lowercase().as_str() {

@@ -1,5 +1,9 @@
-//! Actions before the one that serves: `API_AuthenticateOidcActionConfig`, `API_AuthenticateCognitoActionConfig`,
-//! `API_JwtValidationActionConfig`, `API_JwtValidationActionAdditionalClaim`.
+//! Actions before the one that serves:
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AuthenticateOidcActionConfig.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_AuthenticateCognitoActionConfig.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_JwtValidationActionConfig.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_JwtValidationActionAdditionalClaim.html>.
+//! Quotes are from there. Which code a broken rule answers is not documented: `ValidationError`.
 
 use crate::error::ApiError;
 use serde_json::{Map, Value, json};
@@ -42,6 +46,8 @@ fn login(config: &Value) -> Result<Map<String, Value>, ApiError> {
     ] {
         told.entry(member).or_insert(default);
     }
+    // "The maximum duration of the authentication session, in seconds. The default is 604800 seconds (7 days)." That the
+    // default is the most is not documented.
     let seconds = told.get("SessionTimeout").and_then(Value::as_i64);
     if !seconds.is_some_and(|seconds| (1..=604_800).contains(&seconds)) {
         return Err(ApiError::validation(
@@ -73,11 +79,13 @@ pub(super) fn oidc(config: &Value, kept: Option<&Value>) -> Result<Value, ApiErr
     let existing = config.get("UseExistingClientSecret").and_then(Value::as_bool);
     let has_secret = config.get("ClientSecret").is_some();
     let keeps = existing == Some(true) && kept.is_some();
+    // "This parameter is required if you are creating a rule."
     if !has_secret && !keeps {
         return Err(ApiError::validation(
             "ClientSecret must be specified for an authenticate-oidc action",
         ));
     }
+    // Not documented.
     if has_secret && existing == Some(true) {
         return Err(ApiError::validation(
             "ClientSecret and UseExistingClientSecret exclude each other",
@@ -89,6 +97,7 @@ pub(super) fn oidc(config: &Value, kept: Option<&Value>) -> Result<Value, ApiErr
     Ok(Value::Object(told))
 }
 
+/// "The Amazon Resource Name (ARN) of the Amazon Cognito user pool."
 pub(super) fn cognito(config: &Value) -> Result<Value, ApiError> {
     let arn = text(config, "UserPoolArn");
     let parts: Vec<&str> = arn.split(':').collect();
@@ -102,6 +111,8 @@ pub(super) fn cognito(config: &Value) -> Result<Value, ApiError> {
     login(config).map(Value::Object)
 }
 
+/// "This must be a full URL, including the HTTPS protocol, the domain, and the path. The maximum length is 256
+/// characters." "The issuer of the JWT. The maximum length is 256 characters."
 pub(super) fn jwt(config: &Value) -> Result<Value, ApiError> {
     url(config, "JwksEndpoint")?;
     for member in ["JwksEndpoint", "Issuer"] {
@@ -122,6 +133,9 @@ pub(super) fn jwt(config: &Value) -> Result<Value, ApiError> {
     Ok(config.clone())
 }
 
+/// "You can't specify exp, iss, nbf, or iat because we validate them by default." "The maximum size of the list is 10.
+/// Each value can be up to 256 characters in length. If the format is space-separated-values, the values can't include
+/// spaces."
 fn claim(claim: &Value) -> Result<(), ApiError> {
     let name = text(claim, "Name");
     let refused = |why: &str| Err(ApiError::validation(format!("The claim '{name}' {why}")));

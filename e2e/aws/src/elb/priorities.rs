@@ -1,4 +1,7 @@
-//! `API_SetRulePriorities`.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetRulePriorities.html>, whose errors are
+//! `OperationNotPermitted` ("This operation is not allowed."), `PriorityInUse` ("The specified priority is in use.") and
+//! `RuleNotFound` ("The specified rule does not exist."). What a call without rules, or one that names a rule or a priority
+//! twice, answers is not documented: `ValidationError`.
 
 use super::{rule, rule::Rule};
 use crate::error::ApiError;
@@ -26,6 +29,8 @@ pub(super) fn set(account: &mut Account, _context: &Context, input: &Value) -> R
         let priority = number(pair, "Priority").and_then(|priority| u32::try_from(priority).ok());
         let priority = priority.ok_or_else(|| ApiError::validation("A rule priority must be specified"))?;
         let rule = rule::find(&account.elb, arn)?;
+        // What `OperationNotPermitted` is for is not said; a default rule has no priority: `API_Rule` has `IsDefault`
+        // for it.
         if rule.priority.is_none() {
             return Err(ApiError::new(
                 "OperationNotPermitted",

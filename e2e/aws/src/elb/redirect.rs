@@ -1,4 +1,10 @@
-//! Redirect and fixed-response actions.
+//! Redirect and fixed-response actions:
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_FixedResponseActionConfig.html>.
+//!
+//! `InvalidLoadBalancerAction`, "The requested action is not valid.", is among the errors of `API_CreateRule`,
+//! `API_ModifyRule`, `API_CreateListener` and `API_ModifyListener`. Which rule answers that and which `ValidationError`
+//! is not documented: a value of a wrong form is taken for the latter.
 
 use super::wire::{FixedResponse, Redirect};
 use crate::error::ApiError;
@@ -46,16 +52,20 @@ pub(super) fn redirect(asked: &Redirect, protocol: &str, port: u16) -> Result<Re
         text(&full.host),
         text(&full.path),
     );
+    // "You can specify a value from 1 to 65535 or #{port}."
     if to_port != "#{port}" && !to_port.parse::<u16>().is_ok_and(|number| number > 0) {
         return Err(ApiError::validation(format!(
             "The redirect port '{to_port}' must be from 1 to 65535 or #{{port}}"
         )));
     }
+    // "The absolute path, starting with the leading "/"."
     if !path.starts_with('/') {
         return Err(ApiError::validation(format!(
             "The redirect path '{path}' must begin with '/'"
         )));
     }
+    // "The hostname can contain #{host}." "The path can contain #{host}, #{path}, and #{port}." Of the query: "You can
+    // specify any of the reserved keywords."
     let parts: [(&str, &str, &[&str]); 3] = [
         ("host", &host, &["host"]),
         ("path", &path, &["host", "path", "port"]),

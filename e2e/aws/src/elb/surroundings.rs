@@ -1,4 +1,12 @@
 //! What load balancers need of other services: subnets, security groups, instances, certificates.
+//!
+//! Codes are those that the pages of the operations list, with these words: `SubnetNotFound` "The specified subnet does
+//! not exist."; `InvalidSecurityGroup` "The specified security group does not exist."; `InvalidSubnet` "The specified
+//! subnet is out of available addresses."; `InvalidConfigurationRequest` "The requested configuration is not valid.":
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSubnets.html>,
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_SetSecurityGroups.html>. No page says
+//! which rule answers the last one: assumed for what no other listed code is for. Messages are assumed, too.
 
 use super::balancer::{Kind, Zone};
 use crate::ec2::{BalancerKind, Fixed, Placement};
@@ -72,7 +80,8 @@ pub(super) fn place(
     }
 }
 
-/// Security groups of a VPC; none given: its default one.
+/// Security groups of a VPC; none given: its default one. `API_CreateLoadBalancer` lists `InvalidSecurityGroup`; what a
+/// group of another VPC answers is not documented.
 ///
 /// # Errors
 ///
@@ -135,7 +144,8 @@ pub(super) fn choose(account: &Account, zones: &mut [Zone], fixed: &BTreeMap<Str
     }
 }
 
-/// Gives a load balancer its network interfaces.
+/// Gives a load balancer its network interfaces. `InvalidSubnet`: "The specified subnet is out of available addresses."
+/// (`API_CreateLoadBalancer`, `API_SetSubnets`).
 ///
 /// # Errors
 ///
@@ -164,7 +174,8 @@ pub(super) fn release(account: &mut Account, context: &Context, owner: &str) {
     account.ec2.release_load_balancer(owner, context);
 }
 
-/// A VPC must exist.
+/// A VPC must exist: `API_CreateTargetGroup`, "The identifier of the virtual private cloud (VPC)". What another one
+/// answers is not documented.
 ///
 /// # Errors
 ///
@@ -201,7 +212,8 @@ pub(super) fn instance(account: &Account, id: &str) -> Option<Node> {
     })
 }
 
-/// A certificate must exist and be issued.
+/// A certificate must exist and be issued. `API_CreateListener`, `API_ModifyListener`, `API_AddListenerCertificates`:
+/// `CertificateNotFound`, "The specified certificate does not exist."
 ///
 /// # Errors
 ///

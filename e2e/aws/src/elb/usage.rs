@@ -1,4 +1,10 @@
 //! Which load balancer uses which target groups, and the limits on that.
+//!
+//! Codes and their words: the errors of `API_CreateListener`, `API_CreateRule`, `API_ModifyListener` and `API_ModifyRule`
+//! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html>), and of
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html>. Figures:
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html> (`guide/` below),
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html> (`network/` below).
 
 use super::State;
 use super::balancer::{Balancer, Kind};
@@ -31,7 +37,11 @@ pub(super) fn groups_of(action: &Action) -> impl Iterator<Item = String> + use<>
         .filter_map(|weighted| weighted.target_group_arn)
 }
 
-/// Whether a load balancer may use target groups.
+/// Whether a load balancer may use target groups. `TargetGroupAssociationLimit`: "You've reached the limit on the
+/// number of load balancers per target group", which is 1 (`guide/load-balancer-limits`).
+/// `TooManyUniqueTargetGroupsPerLoadBalancer`: "the limit on the number of unique target groups per load balancer
+/// across all listeners. If a target group is used by multiple actions for a load balancer, it is counted as only one
+/// use."
 ///
 /// # Errors
 ///
@@ -69,6 +79,7 @@ pub(super) fn check(state: &State, groups: &BTreeSet<String>, site: Site<'_>) ->
 }
 
 /// Whether the targets of a load balancer's groups, or of a group that none uses yet, are not too many.
+/// `TooManyTargets`: "You've reached the limit on the number of targets."
 ///
 /// # Errors
 ///
@@ -194,6 +205,8 @@ fn weight(group: &Group, crosses: bool) -> u64 {
 }
 
 /// Listeners and target groups of NLBs (network/load-balancer-target-groups, "Routing configuration").
+/// `IncompatibleProtocols`: "The specified configuration is not valid with this protocol." That other mismatches answer
+/// `InvalidConfigurationRequest` is not documented.
 fn compatible_below_http(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
     let protocol = group.protocol.as_deref().unwrap_or_default();
     let fits = match (site.protocol, group.kind.as_str()) {
@@ -252,6 +265,7 @@ fn compatible(group: &Group, site: Site<'_>) -> Result<(), ApiError> {
             group.arn
         ));
     }
+    // What a group of another VPC answers is not documented.
     if group.vpc.as_ref().is_some_and(|vpc| *vpc != site.balancer.vpc) {
         let message = format!(
             "Target group '{}' is in a different VPC than load balancer '{}'",

@@ -1,6 +1,14 @@
 //! VPC Lattice, by the [user guide](https://docs.aws.amazon.com/vpc-lattice/latest/ug/what-is-vpc-lattice.html) and the
 //! [API reference](https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/Welcome.html).
 //!
+//! Codes are those that the page of each operation lists, with these words
+//! (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html>): `ConflictException` "The
+//! request conflicts with the current state of the resource. Updating or deleting a resource can cause an inconsistent
+//! state."; `ResourceNotFoundException` "The request references a resource that does not exist.";
+//! `ServiceQuotaExceededException` "The request would cause a service quota to be exceeded."; `ValidationException`
+//! "The input does not satisfy the constraints specified by an AWS service." Figures of quotas:
+//! <https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html>.
+//!
 //! Assumed, where the pages are silent: how long states last (a setting), that names and priorities which are taken, what
 //! is in use and what is on its way all answer `ConflictException`, and that a target group of another service answers
 //! `ValidationException`.
@@ -131,6 +139,7 @@ operations! {
     "UpdateTargetGroup" => group::update,
 }
 
+/// `clientToken`, <https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html>:
 /// "If you retry a request that completed successfully using the same client token and parameters, the retry succeeds without
 /// performing any actions. If the parameters aren't identical, the retry fails."
 fn run(
@@ -181,7 +190,9 @@ fn quota(what: &str, most: u64) -> ApiError {
     )
 }
 
-/// Names may not begin as ids do.
+/// Names may not begin as ids do: `(?!svc-)` and its like in the patterns of names
+/// (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateService.html>,
+/// <https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_CreateTargetGroup.html>).
 fn check_name(name: &str, prefix: &str) -> Result<(), ApiError> {
     if name.starts_with(prefix) {
         return Err(invalid(format!("The name {name} must not begin with {prefix}")));
@@ -203,7 +214,9 @@ fn id_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// A page of a list: `maxResults` and `nextToken`.
+/// A page of a list: `maxResults`, 1 to 100, and `nextToken`
+/// (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_ListServices.html>). What another token answers is
+/// not documented.
 fn page(items: Vec<Value>, context: &Context, input: &Value) -> Result<Value, ApiError> {
     let from = match text(input, "nextToken") {
         None => 0,
