@@ -24,6 +24,11 @@ impl Clock {
         now.saturating_sub(ahead) / 1000
     }
 
+    /// How far it was moved.
+    pub fn ahead(&self) -> u64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+
     /// Lets time jump forward.
     pub fn advance(&self, milliseconds: u64) {
         let _ = self

@@ -30,7 +30,7 @@ struct Cli {
     /// Network that load balancers get their addresses from
     #[arg(long, value_name = "CIDR", default_value = "127.64.0.0/10")]
     network: Ipv4Net,
-    /// File that keeps what exists over a restart. Faults, settings, limits, policy and keys of the admin API are not in it
+    /// File that keeps what exists over a restart, and what the admin API was told: it goes before the command line
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// File of an IAM policy that all calls must be allowed by

@@ -3,12 +3,11 @@
 use crate::dispatch::Simulator;
 use crate::dns;
 use crate::iam::Policy;
-use crate::keep;
+use crate::keep::{self, Kept, Said};
 use crate::publish::Publisher;
 use crate::server::{self, Side};
 use crate::service::{self, Healths, Settings};
 use crate::services::SERVICES;
-use crate::state::World;
 use crate::traffic::{self, Health, Plane};
 use anyhow::{Context as _, Result};
 use ipnet::Ipv4Net;
@@ -55,6 +54,7 @@ pub struct Running {
     pub plane: Arc<Plane>,
     names: Option<dns::Server>,
     state: Option<PathBuf>,
+    said: Arc<Said>,
     tasks: JoinSet<()>,
 }
 
@@ -78,15 +78,19 @@ impl Healths for Checked {
 ///
 /// When a port cannot be had or the file of the state cannot be read.
 pub async fn start(options: Options) -> Result<Running> {
-    let world = match &options.state {
+    let mut kept = match &options.state {
         Some(path) => keep::load(path)?,
-        None => World::default(),
+        None => Kept::default(),
+    };
+    let said = Said {
+        settings: options.settings,
+        policy: options.policy,
     };
     let health = Arc::new(Health::default());
     let healths = Arc::new(Checked(Arc::clone(&health)));
-    let simulator = Simulator::new(SERVICES, world, Publisher::new(options.network), healths)?;
-    simulator.inner().settings = options.settings;
-    simulator.inner().policy = options.policy;
+    let simulator = Simulator::new(SERVICES, kept.world(), Publisher::new(options.network), healths)?;
+    kept.tell(&simulator, said.clone());
+    let said = Arc::new(said);
     let simulator = Arc::new(simulator);
     let plane = Arc::new(traffic::start(simulator.config(), health)?);
     let names = match options.dns {
@@ -112,7 +116,11 @@ pub async fn start(options: Options) -> Result<Running> {
     }
     tasks.spawn(tick(Arc::clone(&simulator), Arc::clone(&plane)));
     if let Some(path) = &options.state {
-        tasks.spawn(keep::keep(Arc::clone(&simulator), Arc::from(path.as_path())));
+        tasks.spawn(keep::keep(
+            Arc::clone(&simulator),
+            Arc::clone(&said),
+            Arc::from(path.as_path()),
+        ));
     }
     let [services, admin] = ports
         .try_into()
@@ -125,6 +133,7 @@ pub async fn start(options: Options) -> Result<Running> {
         plane,
         names,
         state: options.state,
+        said,
         tasks,
     })
 }
@@ -159,7 +168,7 @@ impl Running {
         self.tasks.shutdown().await;
         drop(self.names.take());
         match &self.state {
-            Some(path) => keep::save(&self.simulator, path),
+            Some(path) => keep::save(&self.simulator, &self.said, path),
             None => Ok(()),
         }
     }

@@ -39,6 +39,10 @@ type Reply = Result<Value, (StatusCode, String)>;
 /// Answers a call.
 pub fn answer(simulator: &Simulator, method: &Method, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    if method != Method::GET {
+        // For the file of the state, which has what is told here as well.
+        simulator.inner().changes += 1;
+    }
     let reply = match (method.as_str(), parts.as_slice()) {
         ("GET", ["ready"]) => Ok(json!({"ready": true})),
         ("POST", ["reset"]) => reset(simulator),

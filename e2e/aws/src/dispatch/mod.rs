@@ -106,7 +106,7 @@ pub struct Inner {
     pub keys: Keys,
     /// Until when nothing is answered and no load balancer serves, in milliseconds since 1970: the process is as good as gone.
     pub away_until: Option<u64>,
-    /// Counts up with every change of the world.
+    /// Counts up with every change of the world, and of what the admin API was told.
     pub changes: u64,
     /// What the data plane cannot serve: ARNs, and why.
     pub problems: Vec<(String, String)>,

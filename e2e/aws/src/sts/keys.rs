@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Access keys that exist, with their secrets. While there are none, any key with any secret is taken, but for keys of
 /// sessions, whose secrets the simulator gave out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Keys(BTreeMap<String, String>);
 
 /// The secret of an access key.

@@ -1,4 +1,5 @@
 use crate::client::{PATIENCE, admin, balancer, call, elb, element, free_port, send, simulator, until};
+use gatewright_aws_simulator::run::Running;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -26,6 +27,56 @@ async fn the_state_outlives_the_process() {
     until(at, "/", "418").await;
     let config = admin(&running, "GET", "/config", "").await;
     assert!(config.contains(&at.ip().to_string()), "{config}");
+    running.stop().await.unwrap();
+}
+
+/// What the admin API was told is kept with it, before what the command line says; and what was not told is the command line's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_admin_api_was_told_outlives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.json");
+    let running = simulator(Some(file.clone())).await;
+    let before = admin(&running, "GET", "/settings", "").await;
+    running.stop().await.unwrap();
+    let running = simulator(Some(file.clone())).await;
+    assert_eq!(admin(&running, "GET", "/settings", "").await, before);
+    let fault = r#"{"operation": "DescribeRules", "skip": 1, "count": 1, "effect": {"kind": "error", "code": "ServiceUnavailable", "status": 503}}"#;
+    admin(&running, "POST", "/faults", fault).await;
+    admin(
+        &running,
+        "PUT",
+        "/settings",
+        r#"{"load_balancer_provisioning_ms": 4711}"#,
+    )
+    .await;
+    admin(&running, "PUT", "/throttling", r#""documented""#).await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["elasticloadbalancing:DescribeLoadBalancers"], "Resource": ["*"]}]}"#;
+    admin(&running, "PUT", "/policy", policy).await;
+    admin(&running, "POST", "/clock", r#"{"advance_ms": 3600000}"#).await;
+    let told = async |running: &Running| {
+        let mut told = Vec::new();
+        for of in ["/faults", "/settings", "/throttling"] {
+            told.push(admin(running, "GET", of, "").await);
+        }
+        told
+    };
+    let (all, time) = (told(&running).await, running.simulator.clock.now());
+    assert!(all[1].contains("4711"), "{all:?}");
+    // It is in the file before the process ends in an orderly way.
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&file).is_ok_and(|text| text.contains("4711") && text.contains("3600000"))
+    {
+        assert!(begun.elapsed() < PATIENCE, "it is not written");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    drop(running);
+
+    let running = simulator(Some(file)).await;
+    assert_eq!(told(&running).await, all);
+    assert!(running.simulator.clock.now() >= time);
+    let (head, _) = elb(running.services, "Action=DescribeTargetGroups").await;
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+    call(&running, "Action=DescribeLoadBalancers").await;
     running.stop().await.unwrap();
 }
 
