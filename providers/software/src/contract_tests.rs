@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// An object as the API server keeps it: what we applied, and what it and others added.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) applied: Value,
     pub(crate) added: Value,
@@ -242,6 +242,21 @@ impl<S: Stages> World for InMemory<S> {
 
     fn empty() -> Self {
         Self::default()
+    }
+
+    fn copy(&self) -> Self {
+        let server = ApiServer {
+            objects: Mutex::new(self.0.objects.lock().unwrap().clone()),
+            uids: Mutex::new(*self.0.uids.lock().unwrap()),
+            calls: Calls::default(),
+        };
+        Self(Arc::new(server), std::marker::PhantomData)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        let (one, other) = (&self.0, &other.0);
+        *one.uids.lock().unwrap() == *other.uids.lock().unwrap()
+            && *one.objects.lock().unwrap() == *other.objects.lock().unwrap()
     }
 
     fn driver(&self) -> Self::Driver {

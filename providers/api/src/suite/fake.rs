@@ -324,6 +324,17 @@ impl World for Arc<Cloud> {
         Self::default()
     }
 
+    fn copy(&self) -> Self {
+        Self::new(Cloud {
+            items: Mutex::new(self.items().clone()),
+            calls: Calls::default(),
+        })
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        *self.items() == *other.items()
+    }
+
     fn driver(&self) -> FakeDriver {
         FakeDriver(Self::clone(self))
     }

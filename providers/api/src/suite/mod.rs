@@ -4,8 +4,12 @@
 //! drives one Gateway through its stages, over and over, with faults and kills at every single call, and
 //! compares what is left with what an undisturbed run leaves. It needs no runtime: a world in memory never
 //! waits, so a future that does not finish at once is one that was killed.
+//!
+//! A process remembers nothing of others, so what follows from a world hangs on that world alone. What many cases begin with
+//! is made once and copied, and of faults that leave worlds alike one is followed to its end.
 
 mod drive;
+mod ends;
 mod fault;
 mod order;
 mod report;
@@ -30,6 +34,15 @@ pub trait World: Sized + Sync {
 
     /// Infrastructure with nothing in it.
     fn empty() -> Self;
+
+    /// Another one in which everything is as it is here now, without the calls made and what is to go wrong. What happens to
+    /// the one does not happen to the other.
+    #[must_use]
+    fn copy(&self) -> Self;
+
+    /// Whether the same calls get the same answers in both from now on, what goes wrong aside. `false` where that cannot be
+    /// told.
+    fn is_like(&self, other: &Self) -> bool;
 
     /// A driver in a process of its own: it remembers nothing of others.
     fn driver(&self) -> Self::Driver;

@@ -8,9 +8,9 @@ use crate::contract::{Action, Change, Driver, Plan};
 /// order and deleted in reverse, and nothing is deleted before what takes its place is there.
 pub fn check<W: World>(stages: &[<W::Driver as Driver>::Input], report: &mut Report) {
     for from in Goal::all(stages) {
+        let world = W::empty();
+        settle(&world, from, stages, report);
         for to in Goal::all(stages) {
-            let world = W::empty();
-            settle(&world, from, stages, report);
             let driver = world.driver();
             let Some(gateway) = super::gateway::<W>(stages) else {
                 return;

@@ -58,6 +58,12 @@ impl<S: Sabotage> World for Broken<S> {
     fn empty() -> Self {
         Self(Arc::default(), std::marker::PhantomData)
     }
+    fn copy(&self) -> Self {
+        Self(self.0.copy(), std::marker::PhantomData)
+    }
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
+    }
     fn driver(&self) -> Self::Driver {
         BrokenDriver(self.0.driver(), std::marker::PhantomData)
     }

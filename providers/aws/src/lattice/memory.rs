@@ -50,7 +50,7 @@ const TAKEN: Refusal = (ErrorKind::NotOurs, "ConflictException");
 const BUSY: Refusal = (ErrorKind::Conflict, "ConflictException");
 const QUOTA: Refusal = (ErrorKind::QuotaExceeded, "ServiceQuotaExceededException");
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
     limits: Limits,
     delays: Delays,
@@ -72,14 +72,14 @@ pub(super) struct State {
     pub(super) certificates: BTreeMap<Arn, (Str, Str)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct VpcLink {
     network: Arn,
     vpc: Str,
     pub(super) groups: BTreeSet<Str>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {
     new: NewTargetGroup,
     health: SeenHealth,
@@ -103,6 +103,28 @@ impl Memory {
             }),
             calls: Calls::default(),
         }
+    }
+
+    /// Another one in which everything is as it is here now.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            state: Mutex::new(self.state().clone()),
+            calls: Calls::default(),
+        }
+    }
+
+    /// Whether the same calls get the same answers in both from now on. Nothing hangs on the time where there are no delays:
+    /// what was to come has come with the next call.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (one, mut other) = (self.state(), other.state());
+        if other.delays != Delays::default() {
+            return *one == *other;
+        }
+        let now = std::mem::replace(&mut other.now, one.now);
+        let like = *one == *other;
+        other.now = now;
+        like
     }
 
     /// The calls made, and what is to go wrong.

@@ -169,6 +169,14 @@ impl<S: Stages> World for InMemory<S> {
         Self(Arc::new(Memory::new(Delays::default())), PhantomData)
     }
 
+    fn copy(&self) -> Self {
+        Self(Arc::new(self.0.copy()), PhantomData)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
+    }
+
     fn driver(&self) -> Self::Driver {
         driver(&self.0)
     }

@@ -67,6 +67,29 @@ impl Memory {
         }
     }
 
+    /// Another one in which everything is as it is here now.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            state: Mutex::new(self.state().clone()),
+            calls: Calls::default(),
+            turns: self.turns.clone(),
+        }
+    }
+
+    /// Whether the same calls get the same answers in both from now on. Nothing hangs on the time where there are no delays:
+    /// what was to come has come with the next call.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (one, mut other) = (self.state(), other.state());
+        if other.delays != Delays::default() {
+            return *one == *other;
+        }
+        let now = std::mem::replace(&mut other.now, one.now);
+        let like = *one == *other;
+        other.now = now;
+        like
+    }
+
     /// The calls made, and what is to go wrong.
     pub const fn calls(&self) -> &Calls {
         &self.calls

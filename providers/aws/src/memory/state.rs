@@ -29,7 +29,7 @@ pub struct Delays {
     pub search: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
     pub limits: AlbLimits,
     pub network_limits: NlbLimits,
@@ -66,13 +66,13 @@ pub(super) struct State {
     pub held: BTreeMap<Arn, u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Kept<T> {
     pub of: T,
     pub attributes: Attributes,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct KeptListener {
     pub balancer: Arn,
     pub of: Listener,
@@ -80,13 +80,13 @@ pub(super) struct KeptListener {
     pub attributes: Attributes,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct KeptRule {
     pub listener: Arn,
     pub of: Rule,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct KeptGroup {
     pub of: TargetGroup,
     pub attributes: Attributes,

@@ -44,6 +44,14 @@ impl<S: Stages> World for Remembered<S> {
         Self(InMemory::empty())
     }
 
+    fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
+    }
+
     fn driver(&self) -> Self::Driver {
         process(&self.0.0, "blue")
     }

@@ -100,6 +100,14 @@ impl World for Sharing {
         Self(given())
     }
 
+    fn copy(&self) -> Self {
+        Self(Arc::new(self.0.copy()))
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
+    }
+
     fn driver(&self) -> Self::Driver {
         driver(&self.0, 0)
     }
@@ -174,6 +182,14 @@ impl World for Remembered {
 
     fn empty() -> Self {
         Self(Sharing::empty())
+    }
+
+    fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
     }
 
     fn driver(&self) -> Self::Driver {

@@ -35,6 +35,14 @@ impl<S: Stages> World for InMemory<S> {
         Self(Arc::new(memory), PhantomData)
     }
 
+    fn copy(&self) -> Self {
+        Self(Arc::new(self.0.copy()), PhantomData)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
+    }
+
     fn driver(&self) -> Self::Driver {
         driver(&self.0, 0)
     }
@@ -91,6 +99,14 @@ impl<S: Stages> World for Remembered<S> {
 
     fn empty() -> Self {
         Self(InMemory::empty())
+    }
+
+    fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.0.is_like(&other.0)
     }
 
     fn driver(&self) -> Self::Driver {
