@@ -61,15 +61,29 @@ fn wide(count: usize) -> Option<(u16, u16)> {
     Some((low, low.checked_add(width)?))
 }
 
+/// As many of the free ones from `low` to `high`, the same number of free ones between each two.
 fn evenly(low: u16, high: u16, count: usize, taken: &BTreeSet<u16>) -> Option<Vec<u16>> {
-    let free: Vec<u16> = (low..=high)
-        .filter(|priority| !taken.contains(priority))
-        .collect();
-    if free.len() < count {
+    if low > high {
         return None;
     }
+    let mut skipped = taken.range(low..=high).peekable();
+    let free = usize::from(high - low) + 1 - skipped.clone().count();
+    if free < count {
+        return None;
+    }
+    // Those that are taken move what comes behind them.
+    let mut passed = 0;
     (1..=count)
-        .map(|index| free.get(index * free.len() / (count + 1)).copied())
+        .map(|index| {
+            let among_free = usize::from(low) + index * free / (count + 1);
+            while skipped
+                .next_if(|taken| usize::from(**taken) <= among_free + passed)
+                .is_some()
+            {
+                passed += 1;
+            }
+            u16::try_from(among_free + passed).ok()
+        })
         .collect()
 }
 

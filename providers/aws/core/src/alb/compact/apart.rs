@@ -3,7 +3,11 @@
 use super::glob::{contains, meet};
 use crate::Str;
 use crate::alb::rule::{Conditions, Values};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+/// A value as it is compared.
+type Fold = fn(&str) -> Cow<'_, str>;
 
 /// Whether no request meets both conditions. Never wrong when it says yes. A request has one host, one path and one
 /// method; of everything else it may have several.
@@ -16,20 +20,24 @@ pub(super) fn apart(one: &Conditions, other: &Conditions) -> bool {
 }
 
 /// Hosts are compared in any case.
-fn any_case(text: &str) -> String {
-    text.to_ascii_lowercase()
+fn any_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Paths are not.
-fn as_it_is(text: &str) -> String {
-    text.to_owned()
+const fn as_it_is(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }
 
-fn never_both(one: Option<&Values>, other: Option<&Values>, fold: fn(&str) -> String) -> bool {
+fn never_both(one: Option<&Values>, other: Option<&Values>, fold: Fold) -> bool {
     let (Some(Values::Wildcards(one)), Some(Values::Wildcards(other))) = (one, other) else {
         return false;
     };
-    let other: Vec<String> = other.iter().map(|value| fold(value)).collect();
+    let other: Vec<Cow<'_, str>> = other.iter().map(|value| fold(value)).collect();
     one.iter()
         .map(|value| fold(value))
         .all(|one| other.iter().all(|other| !meet(&one, other)))
@@ -63,15 +71,18 @@ fn any_of(wide: &BTreeSet<Str>, narrow: &BTreeSet<Str>) -> bool {
     wide.is_empty() || (!narrow.is_empty() && narrow.is_subset(wide))
 }
 
-fn values(wide: Option<&Values>, narrow: Option<&Values>, fold: fn(&str) -> String) -> bool {
+fn values(wide: Option<&Values>, narrow: Option<&Values>, fold: Fold) -> bool {
     match (wide, narrow) {
         (None, _) => true,
         (Some(_), None) => false,
         (Some(Values::Regex(wide)), Some(Values::Regex(narrow))) => narrow.is_subset(wide),
-        (Some(Values::Wildcards(wide)), Some(Values::Wildcards(narrow))) => narrow.iter().all(|narrow| {
-            let narrow = fold(narrow);
-            wide.iter().any(|wide| contains(&fold(wide), &narrow))
-        }),
+        (Some(Values::Wildcards(wide)), Some(Values::Wildcards(narrow))) => {
+            let wide: Vec<Cow<'_, str>> = wide.iter().map(|value| fold(value)).collect();
+            narrow.iter().all(|narrow| {
+                let narrow = fold(narrow);
+                wide.iter().any(|wide| contains(wide, &narrow))
+            })
+        }
         (Some(_), Some(_)) => false,
     }
 }

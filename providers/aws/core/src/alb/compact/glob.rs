@@ -11,6 +11,21 @@ enum Piece {
     Many,
 }
 
+/// What stands for other characters.
+const WILD: [char; 2] = ['*', '?'];
+
+/// What a text begins and ends with that a glob matches. Both are all of a glob that matches itself alone; then the last is
+/// true.
+fn ends(glob: &str) -> (&str, &str, bool) {
+    match (glob.find(WILD), glob.rfind(WILD)) {
+        (Some(first), Some(last)) => {
+            let (head, tail) = (glob.get(..first), glob.get(last + 1..));
+            (head.unwrap_or_default(), tail.unwrap_or_default(), false)
+        }
+        _ => (glob, glob, true),
+    }
+}
+
 /// The pieces of a glob; none for one with a backslash, whose meaning is documented for query strings alone.
 fn pieces(glob: &str) -> Option<Vec<Piece>> {
     let piece = |found| match found {
@@ -24,6 +39,19 @@ fn pieces(glob: &str) -> Option<Vec<Piece>> {
 
 /// Whether some text may match both. Never wrong when it says no.
 pub(super) fn meet(one: &str, other: &str) -> bool {
+    if one.contains('\\') || other.contains('\\') {
+        return true;
+    }
+    let ((head, tail, literal), (other_head, other_tail, other_literal)) = (ends(one), ends(other));
+    if literal && other_literal {
+        return one == other;
+    }
+    // Most are told by their beginnings or ends.
+    if !(head.starts_with(other_head) || other_head.starts_with(head))
+        || !(tail.ends_with(other_tail) || other_tail.ends_with(tail))
+    {
+        return false;
+    }
     let (Some(one), Some(other)) = (pieces(one), pieces(other)) else {
         return true;
     };
@@ -85,6 +113,10 @@ fn skip(other: &[Piece], mut row: Vec<bool>) -> Vec<bool> {
 pub(super) fn contains(wide: &str, narrow: &str) -> bool {
     if wide == narrow {
         return true;
+    }
+    let (head, tail, literal) = ends(wide);
+    if literal || !narrow.starts_with(head) || !narrow.ends_with(tail) {
+        return false;
     }
     let (Some(wide), Some(narrow)) = (pieces(wide), pieces(narrow)) else {
         return false;
