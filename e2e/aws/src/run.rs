@@ -1,13 +1,12 @@
 //! A whole simulator: both servers, the data plane, the clock's consequences.
 
-use crate::dispatch::Simulator;
+use crate::dispatch::{Simulator, Table};
 use crate::dns;
 use crate::iam::Policy;
 use crate::keep::{self, Kept, Said};
 use crate::publish::Publisher;
 use crate::server::{self, Side};
 use crate::service::{self, Healths, Settings};
-use crate::services::SERVICES;
 use crate::traffic::{self, Health, Plane};
 use anyhow::{Context as _, Result};
 use ipnet::Ipv4Net;
@@ -88,7 +87,7 @@ pub async fn start(options: Options) -> Result<Running> {
     };
     let health = Arc::new(Health::default());
     let healths = Arc::new(Checked(Arc::clone(&health)));
-    let simulator = Simulator::new(SERVICES, kept.world(), Publisher::new(options.network), healths)?;
+    let simulator = Simulator::new(Table::all()?, kept.world(), Publisher::new(options.network), healths);
     kept.tell(&simulator, said.clone());
     let said = Arc::new(said);
     let simulator = Arc::new(simulator);

@@ -14,7 +14,7 @@ use crate::protocol::model::Protocol;
 use crate::protocol::xml::Told;
 use crate::protocol::{cbor, check, json, object, rest, xml};
 use crate::publish::Publisher;
-use crate::service::{Context, Healths, Service, Settings};
+use crate::service::{Context, Healths, Settings};
 use crate::state::{Account, MOST_ACCOUNTS, World, place};
 use crate::sts::{Keys, authenticate};
 use crate::traffic::config::Config;
@@ -76,7 +76,7 @@ pub struct Answer {
 /// AWS on this machine.
 #[derive(Debug)]
 pub struct Simulator {
-    table: Table,
+    table: Arc<Table>,
     /// Its clock.
     pub clock: Clock,
     inner: Mutex<Inner>,
@@ -114,16 +114,7 @@ pub struct Inner {
 
 impl Simulator {
     /// A simulator of services with a world.
-    ///
-    /// # Errors
-    ///
-    /// When a service and its model do not fit.
-    pub fn new(
-        services: &[Service],
-        world: World,
-        publisher: Publisher,
-        healths: Arc<dyn Healths>,
-    ) -> Result<Self, TableError> {
+    pub fn new(table: Arc<Table>, world: World, publisher: Publisher, healths: Arc<dyn Healths>) -> Self {
         let inner = Inner {
             world,
             settings: Settings::default(),
@@ -138,7 +129,7 @@ impl Simulator {
             problems: Vec::new(),
         };
         let simulator = Self {
-            table: Table::load(services)?,
+            table,
             clock: Clock::default(),
             inner: Mutex::new(inner),
             healths,
@@ -146,7 +137,7 @@ impl Simulator {
             sequence: AtomicU64::new(0),
         };
         simulator.publish();
-        Ok(simulator)
+        simulator
     }
 
     /// What the data plane serves.

@@ -2,7 +2,9 @@
 
 use crate::protocol::model::{Model, ModelError, Operation, Protocol};
 use crate::service::{Handler, Service};
+use crate::services::SERVICES;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use thiserror::Error;
 
 /// Why services cannot be served: a fault of the program.
@@ -52,7 +54,23 @@ pub struct Table {
     services: Vec<Loaded>,
 }
 
+/// All services. Their models are part of the program: they are read once.
+static ALL: OnceLock<Arc<Table>> = OnceLock::new();
+
 impl Table {
+    /// All services that are served, of all simulators of a process.
+    ///
+    /// # Errors
+    ///
+    /// Names the service and what is wrong with it.
+    pub fn all() -> Result<Arc<Self>, TableError> {
+        if let Some(all) = ALL.get() {
+            return Ok(Arc::clone(all));
+        }
+        let all = Arc::new(Self::load(SERVICES)?);
+        Ok(Arc::clone(ALL.get_or_init(|| all)))
+    }
+
     /// Reads the models and checks that each operation is served.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 use super::*;
 use crate::faults::Fault;
-use crate::service::{Handler, Unchecked};
+use crate::service::{Handler, Service, Unchecked};
 use crate::state::Account;
 use http::{HeaderValue, Method};
 use serde_json::json;
@@ -40,7 +40,8 @@ fn simulator() -> Simulator {
         operations: operations.leak(),
     };
     let publisher = Publisher::new("127.64.0.0/10".parse().unwrap());
-    Simulator::new(&[service], World::default(), publisher, Arc::new(Unchecked)).unwrap()
+    let table = Arc::new(Table::load(&[service]).unwrap());
+    Simulator::new(table, World::default(), publisher, Arc::new(Unchecked))
 }
 
 fn signed(service: &str, body: &str) -> Request {
@@ -208,12 +209,11 @@ async fn each_service_throttles_in_its_own_words() {
     use crate::faults::throttle::{Category, Throttling};
     let publisher = Publisher::new("127.64.0.0/10".parse().unwrap());
     let simulator = Simulator::new(
-        crate::services::SERVICES,
+        Table::all().unwrap(),
         World::default(),
         publisher,
         Arc::new(Unchecked),
-    )
-    .unwrap();
+    );
     let slow = |service: &str| Category {
         name: service.to_owned(),
         service: service.to_owned(),

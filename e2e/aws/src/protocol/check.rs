@@ -142,17 +142,17 @@ fn measure(shape: &Shape, size: f64, value: &Value, path: &str, found: &mut Vec<
         Kind::Integer | Kind::Long | Kind::Float | Kind::Double => "value",
         _ => "length",
     };
-    let text = match value {
+    let text = || match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     if let Some(min) = shape.min.filter(|min| size < *min) {
         let rule = format!("Member must have {what} greater than or equal to {min}");
-        found.push(refused(shape, &text, path, &rule));
+        found.push(refused(shape, &text(), path, &rule));
     }
     if let Some(max) = shape.max.filter(|max| size > *max) {
         let rule = format!("Member must have {what} less than or equal to {max}");
-        found.push(refused(shape, &text, path, &rule));
+        found.push(refused(shape, &text(), path, &rule));
     }
 }
 
