@@ -2,7 +2,7 @@
 //! right the Gateway settles and leaves nothing.
 
 use super::drive::{driver, inventory, settle, take_away, target};
-use super::simulator::simulator;
+use super::simulator::{prompt, simulator};
 use super::{Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -196,7 +196,7 @@ fn without(action: &str) -> serde_json::Value {
 #[tokio::test]
 async fn every_missing_permission_names_its_action_and_what_grants_it() {
     for action in NEEDED {
-        let simulator = simulator(Some(&without(action))).await;
+        let simulator = prompt(Some(&without(action))).await;
         let cloud = wide(&simulator, Setup::default());
         let target = target(&cloud).await;
         let driver = driver(&cloud);

@@ -1,7 +1,7 @@
 //! Answers that are lost, and AWS's own buckets, between the driver and the simulator.
 
 use super::drive::{driver, inventory, settle, take_away, target, writes};
-use super::simulator::simulator;
+use super::simulator::{prompt, simulator};
 use super::{Seen, Setup, account};
 use crate::Account;
 use crate::calls::{Grant, policy};
@@ -33,7 +33,7 @@ fn impatient(simulator: &Running) -> (Account, Arc<Seen>) {
 /// The call takes effect, but its answer never comes: the SDK tries again, and what must not be made twice is not, or
 /// is found and taken away.
 async fn lose(operation: &str) {
-    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
+    let simulator = prompt(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, seen) = impatient(&simulator);
     let target = target(&cloud).await;
     simulator.simulator.inner().faults.add(Fault {
@@ -85,7 +85,7 @@ async fn a_lost_answer_to_a_deletion_is_no_error() {
 }
 
 async fn lose_at_the_end(operation: &str) {
-    let simulator = simulator(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
+    let simulator = prompt(Some(&policy(Grant::ALL, "aws", Some("test")))).await;
     let (cloud, _) = impatient(&simulator);
     let target = target(&cloud).await;
     let driver = driver(&cloud);

@@ -36,6 +36,19 @@ pub(super) async fn simulator(policy: Option<&serde_json::Value>) -> Running {
     run::start(options).await.unwrap()
 }
 
+/// The same for a test of many cases, which are not about waiting: what takes AWS minutes takes a moment.
+pub(super) async fn prompt(policy: Option<&serde_json::Value>) -> Running {
+    let running = simulator(policy).await;
+    running.simulator.inner().settings = gatewright_aws_simulator::service::Settings {
+        load_balancer_provisioning_ms: 50,
+        interface_release_ms: 50,
+        certificate_validation_ms: 50,
+        trust_store_creation_ms: 50,
+        ..gatewright_aws_simulator::service::Settings::default()
+    };
+    running
+}
+
 /// An operation of a JSON protocol that only users call, whatever the policy allows; with region and service of its signature.
 pub(super) async fn user(
     running: &Running,

@@ -7,12 +7,15 @@ use super::place::Place;
 use crate::Account;
 use crate::ec2::Filter;
 use crate::testing::lattice::{self, HOST, PLAIN, SECURE};
+use gatewright_aws::lattice::swept::Swept;
 use gatewright_aws::lattice::{LatticeDriver, Request, Settings};
+use gatewright_aws::swept::Ages;
 use gatewright_aws_core::lattice::{Access, Action, Health, Network, ServiceId, Target};
 use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::Outcome;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) struct Lattice;
 
@@ -55,16 +58,21 @@ fn edited(first: &Target, place: &Place<'_>) -> Target {
 
 impl Class for Lattice {
     const NAME: &'static str = "VPC Lattice";
-    const BUCKET: f64 = 60.0;
+    const BUCKET: f64 = 24.0;
     type Target = Target;
-    type Driver = LatticeDriver<Account>;
+    type Driver = LatticeDriver<Swept<Account>>;
 
     fn driver(account: &Account, cluster: &str) -> Self::Driver {
+        // What AWS is busy with is read by each run: time passes otherwise here.
+        let ages = Ages {
+            busy: Duration::ZERO,
+            ..Ages::default()
+        };
         let settings = Settings {
             cluster: cluster.into(),
             vpc: None,
         };
-        LatticeDriver::new(account.clone(), settings)
+        LatticeDriver::new(Swept::new(account.clone(), cluster, ages), settings)
     }
 
     async fn forms(place: &Place<'_>) -> Vec<Target> {
