@@ -2,8 +2,9 @@
 
 mod others;
 
+use super::drops::{Drops, Ticket};
 use super::roll::Roll;
-use super::shelf::{Holds, Lasts, Shelf};
+use super::shelf::{Holds, Shelf};
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
@@ -18,16 +19,6 @@ use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// How long the mark of a dropped entry is kept at least: no read takes longer.
-const READS_TAKE: Duration = Duration::from_secs(300);
-
-/// When a read began, so that what was dropped since is not put back.
-#[derive(Clone, Copy, Debug)]
-pub struct Ticket {
-    number: u64,
-    at: Instant,
-}
 
 /// What a search by tags found.
 #[derive(Debug)]
@@ -75,9 +66,7 @@ pub struct Known {
     /// Load balancers of listeners, listeners of rules.
     parents: BTreeMap<Arn, Arn>,
     children: BTreeMap<Arn, BTreeSet<Arn>>,
-    /// Number of drops, and the last one of each resource.
-    drops: u64,
-    dropped: BTreeMap<Arn, (u64, Instant)>,
+    drops: Drops,
     limits: Option<(AlbLimits, Instant)>,
     network_limits: Option<(NlbLimits, Instant)>,
     certificates: Option<(Vec<CertificateDetails>, Instant)>,
@@ -114,8 +103,7 @@ impl Known {
             gone: BTreeMap::new(),
             parents: BTreeMap::new(),
             children: BTreeMap::new(),
-            drops: 0,
-            dropped: BTreeMap::new(),
+            drops: Drops::default(),
             limits: None,
             network_limits: None,
             certificates: None,
@@ -127,7 +115,8 @@ impl Known {
 
     /// Forgets everything, also what is being read.
     pub fn forget_all(&mut self) {
-        let (ages, drops) = (self.ages, self.drops + 1);
+        let (ages, mut drops) = (self.ages, std::mem::take(&mut self.drops));
+        drops.mark_all();
         *self = Self {
             drops,
             ..Self::new(ages)
@@ -152,19 +141,9 @@ impl Known {
         self.ages.lag
     }
 
-    const fn age(&self, lasts: Lasts) -> Duration {
-        match lasts {
-            Lasts::Settled => self.ages.settled,
-            Lasts::Busy => self.ages.busy,
-        }
-    }
-
     /// A read begins.
     pub fn ticket(&self) -> Ticket {
-        Ticket {
-            number: self.drops,
-            at: Instant::now(),
-        }
+        self.drops.ticket()
     }
 
     /// What is known of a resource, else the ticket of a read.
@@ -181,31 +160,20 @@ impl Known {
         let Some((lasts, at)) = on(self).get(arn).map(|(value, at)| (value.lasts(), at)) else {
             return false;
         };
-        at.elapsed() < self.age(lasts)
+        at.elapsed() < self.ages.of(lasts)
     }
 
     /// Notes what was read, unless it was dropped since the read began.
     pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, value: T, ticket: Ticket) {
-        if self.is_current(arn, ticket) {
-            on(self).put(arn, value, ticket.at);
+        if self.drops.is_current(arn, ticket) {
+            on(self).put(arn, value, ticket.at());
         }
-    }
-
-    fn is_current(&self, arn: &Arn, ticket: Ticket) -> bool {
-        let later = |(number, _): &(u64, Instant)| *number > ticket.number;
-        !self.dropped.get(arn).is_some_and(later)
     }
 
     /// Drops what is known of a resource on one shelf.
     pub fn drop<T: Holds>(&mut self, on: On<T>, arn: &Arn) {
         on(self).drop(arn);
-        self.mark(arn);
-    }
-
-    /// What is being read of a resource is out of date.
-    fn mark(&mut self, arn: &Arn) {
-        self.drops += 1;
-        self.dropped.insert(arn.clone(), (self.drops, Instant::now()));
+        self.drops.mark(arn);
     }
 
     /// Drops everything that is known of a resource and of what belongs to it.
@@ -228,7 +196,7 @@ impl Known {
         self.targets.drop(arn);
         self.security_groups.drop(arn);
         self.tags.drop(arn);
-        self.mark(arn);
+        self.drops.mark(arn);
     }
 
     /// These and no others belong to a resource.
@@ -337,10 +305,10 @@ impl Known {
         let lag = self.ages.lag;
         self.made.retain(|_, (_, _, at)| at.elapsed() < lag);
         self.gone.retain(|_, at| at.elapsed() < lag);
-        self.dropped.retain(|_, (_, at)| at.elapsed() < READS_TAKE);
+        self.drops.prune();
         self.owners.retain(|_, (of, _)| *of != kind);
         let search = Search {
-            at: ticket.at,
+            at: ticket.at(),
             found: BTreeMap::new(),
         };
         self.searches.insert(kind, search);

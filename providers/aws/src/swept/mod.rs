@@ -20,6 +20,7 @@
 mod balancers;
 mod capacities;
 pub(crate) mod certificates;
+pub(crate) mod drops;
 mod known;
 mod listeners;
 mod network;
@@ -41,7 +42,7 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use gatewright_provider_api::contract::ErrorKind;
 use known::Known;
-use shelf::Shelf;
+use shelf::{Lasts, Shelf};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +73,16 @@ impl Default for Ages {
             busy: Duration::from_secs(4),
             others: Duration::from_secs(60),
             lag: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Ages {
+    /// Of an answer that holds so long.
+    pub(crate) const fn of(&self, lasts: Lasts) -> Duration {
+        match lasts {
+            Lasts::Settled => self.settled,
+            Lasts::Busy => self.busy,
         }
     }
 }

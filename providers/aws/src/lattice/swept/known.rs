@@ -6,7 +6,8 @@ use crate::lattice::cloud::{
     Kind, Listener, Network, Rule, Service, ServiceAssociation, TargetGroup, TargetStatus, VpcAssociation,
 };
 use crate::owner::{GATEWAY, Tags};
-use crate::swept::shelf::{Holds, Lasts, Shelf};
+use crate::swept::drops::{Drops, Ticket};
+use crate::swept::shelf::{Holds, Shelf};
 use crate::swept::{Ages, makes_doubtful};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::target_group::Target;
@@ -14,16 +15,6 @@ use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// How long the mark of a dropped entry is kept at least: no read takes longer.
-const READS_TAKE: Duration = Duration::from_secs(300);
-
-/// When a read began, so that what was dropped since is not put back.
-#[derive(Clone, Copy, Debug)]
-pub struct Ticket {
-    number: u64,
-    at: Instant,
-}
 
 /// What a search by tags found.
 #[derive(Debug)]
@@ -68,9 +59,7 @@ pub struct Known {
     unsure: BTreeMap<Kind, Instant>,
     /// Services of listeners, listeners of rules, networks and services of associations and logs.
     parents: BTreeMap<Arn, Arn>,
-    /// Number of drops, and the last one of each resource.
-    drops: u64,
-    dropped: BTreeMap<Arn, (u64, Instant)>,
+    drops: Drops,
 }
 
 impl Known {
@@ -93,21 +82,16 @@ impl Known {
             gone: BTreeMap::new(),
             unsure: BTreeMap::new(),
             parents: BTreeMap::new(),
-            drops: 0,
-            dropped: BTreeMap::new(),
+            drops: Drops::default(),
         }
     }
 
     /// Forgets everything, also what is being read.
     pub fn forget_all(&mut self) {
-        let (ages, drops) = (self.ages, self.drops + 1);
-        // What is read now began before, and must not be kept.
-        let keys = self.dropped.keys().chain(self.parents.keys());
-        let keys = keys.chain(self.searches.values().flat_map(|search| search.found.keys()));
-        let dropped = keys.map(|arn| (arn.clone(), (drops, Instant::now()))).collect();
+        let (ages, mut drops) = (self.ages, std::mem::take(&mut self.drops));
+        drops.mark_all();
         *self = Self {
             drops,
-            dropped,
             ..Self::new(ages)
         };
     }
@@ -119,43 +103,30 @@ impl Known {
 
     /// A read begins.
     pub fn ticket(&self) -> Ticket {
-        Ticket {
-            number: self.drops,
-            at: Instant::now(),
-        }
+        self.drops.ticket()
     }
 
     /// What is known of a resource, else the ticket of a read.
     pub fn look<T: Holds + Clone>(&mut self, on: On<T>, arn: &Arn) -> Result<T, Ticket> {
         let ages = self.ages;
         let found = on(self).get(arn).and_then(|(value, at)| {
-            let age = match value.lasts() {
-                Lasts::Settled => ages.settled,
-                Lasts::Busy => ages.busy,
-            };
-            (at.elapsed() < age).then(|| value.clone())
+            let fresh = at.elapsed() < ages.of(value.lasts());
+            fresh.then(|| value.clone())
         });
         found.ok_or_else(|| self.ticket())
     }
 
     /// Notes what was read, unless it was dropped since the read began.
     pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, value: T, ticket: Ticket) {
-        let later = |(number, _): &(u64, Instant)| *number > ticket.number;
-        if !self.dropped.get(arn).is_some_and(later) {
-            on(self).put(arn, value, ticket.at);
+        if self.drops.is_current(arn, ticket) {
+            on(self).put(arn, value, ticket.at());
         }
     }
 
     /// Drops what is known of a resource on one shelf.
     pub fn drop<T: Holds>(&mut self, on: On<T>, arn: &Arn) {
         on(self).drop(arn);
-        self.mark(arn);
-    }
-
-    /// What is being read of a resource is out of date.
-    fn mark(&mut self, arn: &Arn) {
-        self.drops += 1;
-        self.dropped.insert(arn.clone(), (self.drops, Instant::now()));
+        self.drops.mark(arn);
     }
 
     /// Drops everything that is known of a resource and of what belongs to it.
@@ -175,7 +146,7 @@ impl Known {
         self.rules.drop(arn);
         self.groups.drop(arn);
         self.targets.drop(arn);
-        self.mark(arn);
+        self.drops.mark(arn);
     }
 
     /// These belong to a resource.
@@ -300,13 +271,13 @@ impl Known {
         let lag = self.ages.lag;
         self.made.retain(|_, (_, _, at)| at.elapsed() < lag);
         self.gone.retain(|_, at| at.elapsed() < lag);
-        self.dropped.retain(|_, (_, at)| at.elapsed() < READS_TAKE);
+        self.drops.prune();
         let mut all: BTreeMap<Arn, Tags> = found.into_iter().map(|found| (found.arn, found.tags)).collect();
         all.retain(|arn, _| !self.gone.contains_key(arn));
         let made = self.made.iter().filter(|(_, (of, ..))| *of == kind);
         all.extend(made.map(|(arn, (_, tags, _))| (arn.clone(), tags.clone())));
         let search = Search {
-            at: ticket.at,
+            at: ticket.at(),
             found: all,
         };
         self.searches.insert(kind, search);

@@ -1,7 +1,8 @@
 //! What belongs to others: quotas, certificates, groups of nodes.
 
-use super::{Known, Ticket};
+use super::Known;
 use crate::cloud::{Arn, CertificateDetails, Group};
+use crate::swept::drops::Ticket;
 use gatewright_aws_core::limits::{AlbLimits, NlbLimits};
 use tokio::time::Instant;
 
@@ -34,15 +35,15 @@ impl Known {
 
     /// Notes them, unless one changed since the read began.
     pub fn set_node_groups(&mut self, cluster: &str, found: Vec<Group>, ticket: Ticket) {
-        if found.iter().all(|group| self.is_current(&group.id, ticket)) {
-            self.node_groups.insert(cluster.into(), (found, ticket.at));
+        if found.iter().all(|group| self.drops.is_current(&group.id, ticket)) {
+            self.node_groups.insert(cluster.into(), (found, ticket.at()));
         }
     }
 
     /// The rules of one change.
     pub fn drop_node_group(&mut self, group: &Arn) {
         self.node_groups.clear();
-        self.mark(group);
+        self.drops.mark(group);
     }
 
     /// They are read again.
