@@ -3,6 +3,7 @@
 //! Kinds are optional: a CRD may be missing at the start, come later or go away. What is served is asked
 //! again when a CRD changes and from time to time.
 
+use super::deadline::{DISCOVERY, within};
 use super::watch::Source;
 use gatewright_core::graph::class::BundleVersion;
 use gatewright_core::snapshot::Kind;
@@ -67,8 +68,12 @@ impl Catalog {
     /// Asks the API server.
     ///
     /// # Errors
-    /// When it cannot be reached, or refuses.
+    /// When it cannot be reached, does not answer in time, or refuses.
     pub async fn ask(client: &Client, nodes: Nodes) -> kube::Result<Self> {
+        within(DISCOVERY, Self::ask_all(client, nodes)).await
+    }
+
+    async fn ask_all(client: &Client, nodes: Nodes) -> kube::Result<Self> {
         let mut served = BTreeMap::new();
         let groups = client.list_api_groups().await?.groups;
         for group in GROUPS.into_iter().chain([CERTIFICATES]) {

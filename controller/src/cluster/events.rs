@@ -2,6 +2,7 @@
 
 mod recorder;
 
+use super::deadline::{EVENT, within};
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use gatewright_core::status::programming::PLAN;
@@ -55,7 +56,8 @@ impl Events {
                 if !*leads.borrow() {
                     continue;
                 }
-                if let Err(error) = recorder.publish(reference(&about), notice).await {
+                let publish = within(EVENT, recorder.publish(reference(&about), notice));
+                if let Err(error) = publish.await {
                     tracing::debug!(object = %about.key, %error, "Event not written");
                 }
             }

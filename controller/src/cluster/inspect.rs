@@ -1,6 +1,7 @@
 //! A cluster's objects, read once.
 
 use super::catalog::{Catalog, Nodes};
+use super::deadline::Deadlines;
 use super::options;
 use super::prune;
 use super::watch::{Input, read};
@@ -11,6 +12,7 @@ use gatewright_core::snapshot::Change;
 use gatewright_model::Str;
 use gatewright_provider_api::Provider;
 use kube::api::{DynamicObject, ListParams, TypeMeta};
+use kube::client::ClientBuilder;
 use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
 
@@ -83,5 +85,5 @@ async fn client(context: Option<&str>) -> Result<Client> {
         }
         None => Config::infer().await?,
     };
-    Ok(Client::try_from(config)?)
+    Ok(ClientBuilder::try_from(config)?.with_layer(&Deadlines).build())
 }

@@ -16,6 +16,7 @@ mod bindings;
 pub mod catalog;
 mod clock;
 mod cloud;
+mod deadline;
 mod events;
 mod finalizers;
 mod gate;
@@ -50,6 +51,7 @@ use bindings::{BindingWork, Bindings};
 use catalog::{Catalog, Nodes};
 use clock::Clock;
 use cloud::{CloudWork, Clouds, Keeper};
+use deadline::{Deadlines, Late};
 use events::Events;
 use finalizers::Finalizers;
 use gates::Book;
@@ -118,11 +120,12 @@ async fn serve(args: ControllerArgs, traces: Option<Arc<OwnTraces>>) -> Result<E
     Ok(Exit::Success)
 }
 
-/// A client whose requests are counted.
+/// A client whose requests are bounded and counted.
 async fn client(metrics: &Metrics) -> Result<Client> {
     let config = Config::infer().await?;
     let layer = metrics.requests(&config.cluster_url);
-    Ok(ClientBuilder::try_from(config)?.with_layer(&layer).build())
+    let builder = ClientBuilder::try_from(config)?.with_layer(&Deadlines);
+    Ok(builder.with_layer(&layer).build())
 }
 
 /// Starts everything; the answer ends when the lease is given back after `stopped`.
@@ -157,7 +160,7 @@ async fn start(
 
     let nodes = args.clouds.nodes();
     let catalog = first_catalog(&client, nodes).await;
-    let authorities = Authorities::load(&client, &args, clock.clone()).await?;
+    let authorities = first_authorities(&client, &args, &clock).await?;
     let grants = Grants::default();
     let server = ConfigServer::new(ServerOptions::default());
     let provider = SoftwareProvider::new(
@@ -332,6 +335,18 @@ async fn first_catalog(client: &Client, nodes: Nodes) -> Catalog {
             Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
         }
         tokio::time::sleep(PATIENCE).await;
+    }
+}
+
+/// The authority, once the API server answers.
+async fn first_authorities(client: &Client, args: &ControllerArgs, clock: &Clock) -> Result<Authorities> {
+    loop {
+        match Authorities::load(client, args, clock.clone()).await {
+            Err(error) if Late::is_cause(&error) => {
+                tracing::warn!(error = format!("{error:#}"), "the API server does not answer yet");
+            }
+            loaded => return loaded,
+        }
     }
 }
 

@@ -220,6 +220,40 @@ fn server(authority: &Authority, names: &[String], now: Timestamp) -> Result<Arc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::deadline::{ANSWER, Late};
+    use crate::cluster::testing::FakeApi;
+    use tokio::time::Instant;
+
+    /// Reading, making and replacing the authority cost a deadline each, and work again afterwards.
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_does_not_answer_costs_a_deadline() {
+        let fake = FakeApi::default();
+        let api = Api::namespaced(fake.client(), "system");
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        fake.silence(|path| path.contains("/secrets"));
+        let begun = Instant::now();
+        let error = load(&api, now).await.err().unwrap();
+        assert!(Late::is_cause(&error), "{error:#}");
+        assert_eq!(begun.elapsed(), ANSWER);
+        fake.speak();
+        let (authority, sessions) = load(&api, now).await.unwrap();
+        let names = vec!["controller".to_owned()];
+        let authorities = Authorities {
+            namespace: "system".to_owned(),
+            bundle: watch::channel(authority.bundle()).0,
+            server: watch::channel(server(&authority, &names, now).unwrap()).0,
+            names,
+            sessions,
+            clock: Clock::system(),
+        };
+        fake.silence(|path| path.contains("/secrets"));
+        let begun = Instant::now();
+        let error = authorities.advance(&api, true, now).await.err().unwrap();
+        assert!(Late::is_cause(&error), "{error:#}");
+        assert_eq!(begun.elapsed(), ANSWER);
+        fake.speak();
+        assert!(authorities.advance(&api, true, now).await.unwrap() == authority);
+    }
 
     #[test]
     fn a_secret_of_an_earlier_release_is_completed_once() {

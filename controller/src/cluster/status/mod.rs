@@ -7,6 +7,7 @@
 
 mod patch;
 
+use super::deadline::{STATUS, within};
 use super::metrics::Metrics;
 use super::traces::{self, TRACES};
 use super::writes::{Lane, Pace, Turn, Writes};
@@ -129,7 +130,8 @@ impl Writer {
             error = tracing::field::Empty,
         );
         traces::follow(&span, job.origin);
-        let result = self.send(&key, &job).instrument(span.clone()).await;
+        let sent = within(STATUS, self.send(&key, &job));
+        let result = sent.instrument(span.clone()).await;
         span.record("result", outcome(&result));
         if let Err(error) = &result {
             span.record("error", error.to_string());

@@ -2,6 +2,7 @@
 //!
 //! It knows no schema: server-side apply and merge patches both merge JSON, which is what one writer sees.
 
+use crate::cluster::deadline::Deadlines;
 use axum::http::{Method, Request, Response, StatusCode};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
+use tower::Layer;
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -30,7 +32,7 @@ impl<S> Service for S where
 {
 }
 
-/// A request that was answered.
+/// A request that arrived.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// Method.
@@ -52,9 +54,15 @@ struct State {
     failing: Vec<(String, StatusCode)>,
     /// Is told of each write before it is answered.
     hook: Option<Hook>,
+    /// Which paths get no answer.
+    silent: Option<Silent>,
+    /// What is answered for a path that names no object: discovery.
+    documents: BTreeMap<String, Value>,
 }
 
 type Hook = Box<dyn FnMut(&Asked) + Send>;
+
+type Silent = Box<dyn Fn(&str) -> bool + Send>;
 
 /// What becomes of a client's requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +141,7 @@ impl FakeApi {
 
     /// A client of it, on a line that a test disturbs.
     pub fn client_on(&self, line: watch::Receiver<Line>) -> Client {
-        Client::new(self.service_on(line), "default")
+        Client::new(Deadlines.layer(self.service_on(line)), "default")
     }
 
     /// What a client of it sends its requests to.
@@ -163,6 +171,21 @@ impl FakeApi {
             .iter()
             .map(|code| (path.to_owned(), StatusCode::from_u16(*code).unwrap()));
         self.state().failing.extend(codes);
+    }
+
+    /// Requests to such paths are never answered; those that came before this is called are done with.
+    pub fn silence(&self, silent: impl Fn(&str) -> bool + Send + 'static) {
+        self.state().silent = Some(Box::new(silent));
+    }
+
+    /// All requests are answered again; those that got no answer do not get one any more.
+    pub fn speak(&self) {
+        self.state().silent = None;
+    }
+
+    /// What is answered for a path that names no object.
+    pub fn document(&self, path: &str, document: Value) {
+        self.state().documents.insert(path.to_owned(), document);
     }
 
     /// Calls this with each write, before it is answered.
@@ -233,17 +256,26 @@ impl FakeApi {
         self.state().asked.clone()
     }
 
+    /// Answers whether a request gets no answer.
+    fn take_note(&self, asked: &Asked) -> bool {
+        let mut state = self.state();
+        state.asked.push(asked.clone());
+        state.silent.as_ref().is_some_and(|silent| silent(&asked.path))
+    }
+
     async fn answer(&self, request: Request<Body>) -> Answer {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let path = head.uri.path().to_owned();
-        let mut state = self.state();
         let asked = Asked {
             method: head.method.clone(),
             path: path.clone(),
         };
-        state.asked.push(asked.clone());
+        if self.take_note(&asked) {
+            return std::future::pending().await;
+        }
+        let mut state = self.state();
         if asked.method != Method::GET {
             if let Some(hook) = &mut state.hook {
                 hook(&asked);
@@ -252,6 +284,9 @@ impl FakeApi {
                 let (_, code) = state.failing.remove(at);
                 return failure(code, "as the test wants it");
             }
+        }
+        if let Some(document) = state.documents.get(&path) {
+            return success(document);
         }
         let Some(place) = Place::of(&path) else {
             return failure(StatusCode::NOT_FOUND, &path);

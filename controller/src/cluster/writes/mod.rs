@@ -8,8 +8,9 @@ use super::metrics::{Running, WorkQueue};
 use gatewright_core::snapshot::ObjectKey;
 use queue::{Next, Queue};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
 
 /// Bounds of the pause after failures.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -72,7 +73,7 @@ impl<J> Writes<J> {
                 }
                 Next::Wait(until) => {
                     tokio::select! {
-                        () = tokio::time::sleep_until(until.into()) => {}
+                        () = sleep_until(until) => {}
                         () = self.wake.notified() => {}
                     }
                 }

@@ -4,7 +4,8 @@
 use gatewright_core::snapshot::ObjectKey;
 use gatewright_model::key::ObjectName;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long after its rest an object's pace is remembered.
 const FORGET: Duration = Duration::from_secs(2);
