@@ -3,6 +3,7 @@
 mod recorder;
 
 use super::deadline::{EVENT, within};
+use super::leadership::while_leading;
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use gatewright_core::status::programming::PLAN;
@@ -48,7 +49,7 @@ pub struct Events(mpsc::Sender<(About, Notice)>);
 
 impl Events {
     /// Starts the task that sends; what waits when this process leads no more is another one's to tell.
-    pub fn start(client: Client, instance: String, leads: watch::Receiver<bool>) -> Self {
+    pub fn start(client: Client, instance: String, mut leads: watch::Receiver<bool>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<(About, Notice)>(QUEUE);
         let mut recorder = Recorder::new(client, instance);
         tokio::spawn(async move {
@@ -57,7 +58,7 @@ impl Events {
                     continue;
                 }
                 let publish = within(EVENT, recorder.publish(reference(&about), notice));
-                if let Err(error) = publish.await {
+                if let Some(Err(error)) = while_leading(&mut leads, publish).await {
                     tracing::debug!(object = %about.key, %error, "Event not written");
                 }
             }

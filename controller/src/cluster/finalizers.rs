@@ -2,6 +2,7 @@
 //! changed, in which case its watch leads to the next wish. An object that waits for its last finalizer must not wait
 //! for ever because of an API server that was away for a moment.
 
+use super::leadership::while_leading;
 use super::metrics::Metrics;
 use super::status::FIELD_MANAGER;
 use super::writes::{Pace, Turn, Writes};
@@ -55,7 +56,7 @@ impl Finalizers {
             let (worker, mut leads) = (finalizers.clone(), leads.clone());
             tokio::spawn(async move {
                 while let Some(turn) = worker.0.writes.next(&mut leads).await {
-                    worker.write(turn).await;
+                    worker.write(turn, &mut leads).await;
                 }
             });
         }
@@ -81,14 +82,18 @@ impl Finalizers {
         self.0.writes.cancel(key);
     }
 
-    async fn write(&self, turn: Turn<Wish>) {
+    async fn write(&self, turn: Turn<Wish>, leads: &mut watch::Receiver<bool>) {
         let Turn {
             key,
             job: mut wish,
             running: _running,
         } = turn;
         let writes = &self.0.writes;
-        let why = match tokio::time::timeout(PATIENCE, self.send(&key, &wish)).await {
+        let sent = tokio::time::timeout(PATIENCE, self.send(&key, &wish));
+        let Some(sent) = while_leading(leads, sent).await else {
+            return writes.back(key, wish);
+        };
+        let why = match sent {
             Ok(Ok(())) => return writes.done(&key, Pace::NONE),
             // Gone, or changed meanwhile: the watch brings the newer object, and with it the next wish.
             Ok(Err(kube::Error::Api(status))) if status.code == 404 || status.code == 409 => {

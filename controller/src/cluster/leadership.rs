@@ -1,7 +1,23 @@
 //! Leadership, as providers look at it.
 
 use gatewright_provider_api::contract::{BoxFuture, Lead};
+use std::future::Future;
 use tokio::sync::watch;
+
+/// What comes of `work` while `leads` is true; `None` when it is true no more: the work is dropped at that moment, so that
+/// nothing of it is sent any more.
+pub async fn while_leading<T>(leads: &mut watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = ended(leads) => None,
+        done = work => Some(done),
+    }
+}
+
+/// Also when nobody can say so any more.
+async fn ended(leads: &mut watch::Receiver<bool>) {
+    let _ = leads.wait_for(|leads| !*leads).await;
+}
 
 /// Whether this process leads.
 pub struct Leadership(watch::Receiver<bool>);

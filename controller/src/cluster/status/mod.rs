@@ -1,13 +1,16 @@
 //! Writing statuses: the only place that does.
 //!
-//! GatewayClasses, Gateways and ListenerSets by server-side apply of what is ours. Routes and policies,
-//! whose lists are atomic, by a merge patch that carries the resource version it was computed from: if
-//! somebody wrote meanwhile the API server refuses it, the watch brings the newer object, and the status is
-//! computed from that.
+//! GatewayClasses, Gateways and ListenerSets by server-side apply of what is ours; routes and policies, whose lists are
+//! atomic, by a merge patch. Both carry the resource version that they were computed from: if somebody wrote meanwhile,
+//! also another process that leads by now, the API server refuses it, the watch brings the newer object, and the status
+//! is computed from that.
+//!
+//! A write under way when this process leads no more is dropped.
 
 mod patch;
 
 use super::deadline::{STATUS, within};
+use super::leadership::while_leading;
 use super::metrics::Metrics;
 use super::traces::{self, TRACES};
 use super::writes::{Lane, Pace, Turn, Writes};
@@ -111,11 +114,11 @@ impl Writer {
 
     async fn work(self, mut leads: watch::Receiver<bool>) {
         while let Some(turn) = self.0.writes.next(&mut leads).await {
-            self.write(turn).await;
+            self.write(turn, &mut leads).await;
         }
     }
 
-    async fn write(&self, turn: Turn<Job>) {
+    async fn write(&self, turn: Turn<Job>, leads: &mut watch::Receiver<bool>) {
         let Turn {
             key,
             mut job,
@@ -131,7 +134,11 @@ impl Writer {
         );
         traces::follow(&span, job.origin);
         let sent = within(STATUS, self.send(&key, &job));
-        let result = sent.instrument(span.clone()).await;
+        let Some(result) = while_leading(leads, sent.instrument(span.clone())).await else {
+            tracing::debug!(object = %key, "status not written: this process leads no more");
+            span.record("result", "dropped");
+            return self.0.writes.back(key, job);
+        };
         span.record("result", outcome(&result));
         if let Err(error) = &result {
             span.record("error", error.to_string());
@@ -174,7 +181,8 @@ impl Writer {
             namespace => Api::namespaced_with(client, namespace, &resource),
         };
         let name = &key.name.name;
-        let own = patch::apply(&resource, name, &job.status).filter(|_| !self.lacking().contains(&key.kind));
+        let own = patch::apply(&resource, (name, &job.version), &job.status)
+            .filter(|_| !self.lacking().contains(&key.kind));
         if let Some(body) = own {
             let params = PatchParams::apply(FIELD_MANAGER).force();
             match api.patch_status(name, &params, &Patch::Apply(body)).await {
@@ -210,3 +218,6 @@ fn outcome(result: &kube::Result<()>) -> &'static str {
         Err(_) => "error",
     }
 }
+
+#[cfg(test)]
+mod tests;

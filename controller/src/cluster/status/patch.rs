@@ -4,13 +4,18 @@ use gatewright_core::status::Status;
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 
-/// Body of a server-side apply; `None` for statuses whose lists are atomic.
-pub fn apply(resource: &ApiResource, name: &str, status: &Status) -> Option<Value> {
+/// Body of a server-side apply that only the version it was computed from accepts; `None` for statuses whose lists are
+/// atomic.
+pub fn apply(resource: &ApiResource, (name, version): (&str, &str), status: &Status) -> Option<Value> {
     let own = status.applied()?;
+    let mut metadata = Map::from_iter([("name".to_owned(), Value::from(name))]);
+    if !version.is_empty() {
+        metadata.insert("resourceVersion".to_owned(), version.into());
+    }
     Some(json!({
         "apiVersion": resource.api_version,
         "kind": resource.kind,
-        "metadata": {"name": name},
+        "metadata": metadata,
         "status": own,
     }))
 }
@@ -84,12 +89,18 @@ mod tests {
         }))
         .unwrap();
         let gvk = kube::core::GroupVersionKind::gvk("gateway.networking.k8s.io", "v1", "Gateway");
-        let body = apply(&ApiResource::from_gvk(&gvk), "gw", &Status::Gateway(status)).unwrap();
+        let body = apply(
+            &ApiResource::from_gvk(&gvk),
+            ("gw", "7"),
+            &Status::Gateway(status),
+        )
+        .unwrap();
         assert_eq!(body["status"]["conditions"], json!([condition("Accepted")]));
         assert_eq!(
             body["status"]["listeners"][0]["conditions"],
             json!([condition("Programmed")])
         );
         assert_eq!(body["apiVersion"], "gateway.networking.k8s.io/v1");
+        assert_eq!(body["metadata"], json!({"name": "gw", "resourceVersion": "7"}));
     }
 }

@@ -22,7 +22,7 @@ pub struct Writes<J> {
     watched: WorkQueue,
 }
 
-/// A write whose turn has come; [`Writes::done`] or [`Writes::again`] must follow.
+/// A write whose turn has come; [`Writes::done`], [`Writes::again`] or [`Writes::back`] must follow.
 pub struct Turn<J> {
     /// The object.
     pub key: ObjectKey,
@@ -93,6 +93,13 @@ impl<J> Writes<J> {
     pub fn again(&self, key: ObjectKey, job: J, failures: u32) {
         self.watched.retried();
         self.queue(|queue| queue.again(key, job, (Instant::now(), pause(failures))));
+        self.wake.notify_one();
+    }
+
+    /// A write was cut short by somebody else's doing: it is for this process again when its time comes, unless something
+    /// newer is wanted by then.
+    pub fn back(&self, key: ObjectKey, job: J) {
+        self.queue(|queue| queue.again(key, job, (Instant::now(), Duration::ZERO)));
         self.wake.notify_one();
     }
 
