@@ -16,7 +16,7 @@ use super::gates::Book;
 use super::metrics::{Metrics, WorkQueue};
 use super::options;
 use super::provision::{Provisioned, Provisioner};
-use super::status::Writer;
+use super::status::{Basis, Writer, Written};
 use super::traces::TRACES;
 use super::watch::{Input, Source};
 use gatewright_core::backend::BackendOptions;
@@ -96,6 +96,8 @@ pub struct Hub {
     ready: bool,
     /// Versions of the objects with a status.
     versions: BTreeMap<ObjectKey, String>,
+    /// Of those, entries of the status that our types do not say whole.
+    written: BTreeMap<ObjectKey, Written>,
     leads: watch::Receiver<bool>,
     leading: bool,
     /// Until when proxies may arrive; `None`: they had their time.
@@ -137,6 +139,7 @@ impl Hub {
             early: Vec::new(),
             ready: false,
             versions: BTreeMap::new(),
+            written: BTreeMap::new(),
             leading,
             leads,
             arrival: None,
@@ -300,12 +303,13 @@ impl Hub {
                     self.out.book.forget(&key);
                     bound.note(&key);
                     self.versions.remove(&key);
+                    self.written.remove(&key);
                     self.out.writer.cancel(&key);
                     self.out.finalizers.are_right(&key);
                     self.gate.cancel(&key);
                     changes.push(Change::Delete(key));
                 }
-                Input::Upsert { object, version } => {
+                Input::Upsert { object, from } => {
                     let key = object.key();
                     self.out.metrics.watched(key.kind);
                     classes |= matches!(key.kind, Kind::GatewayClass | Kind::Gateway);
@@ -313,7 +317,11 @@ impl Hub {
                     self.out.book.note(&object);
                     bound.note(&key);
                     if key.kind.has_status() {
-                        self.versions.insert(key.clone(), version);
+                        self.versions.insert(key.clone(), from.version);
+                        match from.written {
+                            Some(written) => self.written.insert(key.clone(), written),
+                            None => self.written.remove(&key),
+                        };
                         self.engine.forget_status(&key);
                         upserted.push(key);
                     }
@@ -389,9 +397,12 @@ impl Hub {
     }
 
     fn write(&self, (key, status, origin): Free) {
-        let version = self.versions.get(&key).cloned().unwrap_or_default();
+        let from = Basis {
+            version: self.versions.get(&key).cloned().unwrap_or_default(),
+            written: self.written.get(&key).cloned(),
+        };
         let lane = self.lane(&key, &status);
-        self.out.writer.put((key, lane), (status, version), origin);
+        self.out.writer.put((key, lane), (status, from), origin);
     }
 
     /// Sends an Event about a Gateway that no condition says.

@@ -5,6 +5,7 @@
 //! nothing else.
 
 use super::prune;
+use super::status::{Basis, Written};
 use futures_util::{StreamExt, pin_mut};
 use gatewright_core::snapshot::{Kind, Object, ObjectKey, name_of};
 use gatewright_crds::convert::convert;
@@ -25,8 +26,8 @@ pub enum Input {
     Upsert {
         /// The object, pruned.
         object: Box<Object>,
-        /// `metadata.resourceVersion`.
-        version: String,
+        /// `metadata.resourceVersion`, and what our types do not say of its status.
+        from: Basis,
     },
     /// The object is gone.
     Delete(ObjectKey),
@@ -166,12 +167,13 @@ pub fn read(kind: Kind, mut object: DynamicObject) -> Input {
     prune::prune(kind, &mut object);
     let value = serde_json::to_value(&object)
         .map_err(|error| error.to_string())
-        .and_then(|value| convert(value).map_err(|error| error.to_string()))
-        .and_then(|value| Object::read(kind, value).map_err(|error| error.to_string()));
+        .and_then(|value| convert(value).map_err(|error| error.to_string()));
+    let written = value.as_ref().ok().and_then(Written::of);
+    let value = value.and_then(|value| Object::read(kind, value).map_err(|error| error.to_string()));
     match value {
         Ok(object) => Input::Upsert {
             object: Box::new(object),
-            version,
+            from: Basis { version, written },
         },
         Err(message) => Input::Unreadable { key, message },
     }

@@ -6,7 +6,7 @@ use crate::cluster::events::{About, Events, Notice};
 use crate::cluster::lease::Terms;
 use crate::cluster::metrics::Metrics;
 use crate::cluster::sources;
-use crate::cluster::status::Writer;
+use crate::cluster::status::{Basis, Writer};
 use crate::cluster::testing::FakeApi;
 use axum::http::Method;
 use gatewright_core::graph::class::BundleVersion;
@@ -113,7 +113,7 @@ async fn a_status_that_is_not_answered_holds_up_no_other_for_longer_than_its_dea
             name: ObjectName::new("n", name),
         };
         let status = Arc::new(Status::Route(RouteStatus::default()));
-        writer.put((key, None), (status, String::new()), None);
+        writer.put((key, None), (status, Basis::default()), None);
     };
     let written = |name: &str| api.get(&format!("{ROUTES}/{name}")).unwrap()["status"].is_object();
     api.silence(|path| path.contains("/mute-"));

@@ -341,3 +341,42 @@ async fn a_busy_gateway_does_not_starve_another() {
     // Eight writers, and three lanes.
     assert!(place < 30, "after {place} of the other Gateway");
 }
+
+/// Entries of other controllers in a route's status are written back as they came: with fields that our types do not
+/// know, and with times to the fraction of a second and elsewhere than in UTC.
+#[tokio::test(start_paused = true)]
+async fn entries_of_others_stay_byte_for_byte() {
+    let api = FakeApi::with_class();
+    api.put_gateway("edge", json!({}));
+    let foreign = json!({
+        "controllerName": "example.net/other", "later": {"a": [1, "b"]},
+        "parentRef": {"name": "gw", "zone": "z"},
+        "conditions": [{
+            "type": "Accepted", "status": "True", "reason": "Fine", "message": "m", "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T02:00:00.123456+02:00", "severity": "Info",
+        }],
+    });
+    let path = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes/r";
+    let route = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+        "metadata": {"name": "r", "namespace": "default", "generation": 1},
+        "spec": {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": [{"name": "b", "port": 80}]}]},
+        "status": {"parents": [foreign]},
+    });
+    api.put(path, route);
+    let _hub = TestHub::start(&api, ServerOptions::default());
+    let parents = || {
+        api.get(path).unwrap()["status"]["parents"]
+            .as_array()
+            .cloned()
+            .unwrap()
+    };
+    until("our entry is there", || (parents().len() == 2).then_some(())).await;
+    assert_eq!(parents()[0].to_string(), foreign.to_string());
+    let mut route = api.get(path).unwrap();
+    route["spec"]["parentRefs"] = json!([]);
+    route["metadata"]["generation"] = 2.into();
+    api.put(path, route);
+    until("our entry is gone", || (parents().len() == 1).then_some(())).await;
+    assert_eq!(parents()[0].to_string(), foreign.to_string());
+}

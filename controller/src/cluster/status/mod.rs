@@ -8,6 +8,9 @@
 //! A write under way when this process leads no more is dropped.
 
 mod patch;
+mod written;
+
+pub use written::Written;
 
 use super::deadline::{STATUS, within};
 use super::leadership::while_leading;
@@ -37,12 +40,21 @@ const GATEWAY_PACE: Pace = Pace {
     most: Duration::from_millis(400),
 };
 
+/// The object that a status was computed from.
+#[derive(Clone, Debug, Default)]
+pub struct Basis {
+    /// Its version; empty when it is not known.
+    pub version: String,
+    /// Entries of its status that our types do not say whole.
+    pub written: Option<Written>,
+}
+
 /// A status to write.
 #[derive(Clone, Debug)]
 struct Job {
     status: Arc<Status>,
-    /// Version of the object that it was computed from.
-    version: String,
+    /// What it was computed from.
+    from: Basis,
     /// What it comes from.
     origin: Option<traces::Context>,
     /// Writes of this status that failed.
@@ -80,17 +92,16 @@ impl Writer {
         self.lacking().clear();
     }
 
-    /// Wants a status written, in the turn of the lane, with the version of the object it was computed from and what it
-    /// comes from.
+    /// Wants a status written, in the turn of the lane, with the object it was computed from and what it comes from.
     pub fn put(
         &self,
         (key, lane): (ObjectKey, Lane),
-        (status, version): (Arc<Status>, String),
+        (status, from): (Arc<Status>, Basis),
         origin: Option<traces::Context>,
     ) {
         let job = Job {
             status,
-            version,
+            from,
             origin,
             failures: 0,
         };
@@ -181,7 +192,7 @@ impl Writer {
             namespace => Api::namespaced_with(client, namespace, &resource),
         };
         let name = &key.name.name;
-        let own = patch::apply(&resource, (name, &job.version), &job.status)
+        let own = patch::apply(&resource, (name, &job.from.version), &job.status)
             .filter(|_| !self.lacking().contains(&key.kind));
         if let Some(body) = own {
             let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -197,7 +208,7 @@ impl Writer {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let body = patch::merge(&job.status, &job.version);
+        let body = patch::merge(&job.status, &job.from);
         api.patch_status(name, &params, &Patch::Merge(body)).await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Bodies of status writes.
 
+use super::Basis;
 use gatewright_core::status::Status;
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
@@ -21,18 +22,21 @@ pub fn apply(resource: &ApiResource, (name, version): (&str, &str), status: &Sta
 }
 
 /// Body of a merge patch that only the version it was computed from accepts.
-pub fn merge(status: &Status, version: &str) -> Value {
+pub fn merge(status: &Status, from: &Basis) -> Value {
     let mut body = json!({"status": status});
+    if let (Some(written), Some(fields)) = (&from.written, body.get_mut("status")) {
+        written.restore(fields, status);
+    }
     if let Some(Value::Object(fields)) = body
         .get_mut("status")
         .filter(|_| matches!(status, Status::Backend(_)))
     {
         older_backend(fields);
     }
-    if !version.is_empty()
+    if !from.version.is_empty()
         && let Some(map) = body.as_object_mut()
     {
-        map.insert("metadata".to_owned(), json!({"resourceVersion": version}));
+        map.insert("metadata".to_owned(), json!({"resourceVersion": from.version}));
     }
     body
 }
@@ -66,7 +70,11 @@ mod tests {
             "ancestorRef": {"name": "gw"}, "controllerName": "gatewright.dev/software", "conditions": [],
         }]}))
         .unwrap();
-        let body = merge(&Status::Backend(status), "7");
+        let from = Basis {
+            version: "7".to_owned(),
+            written: None,
+        };
+        let body = merge(&Status::Backend(status), &from);
         assert_eq!(body["status"]["ancestors"][0]["ancestorRef"]["name"], "gw");
         assert_eq!(body["status"]["parents"][0]["parentRef"]["name"], "gw");
         assert_eq!(body["status"]["parents"][0].get("ancestorRef"), None);

@@ -64,7 +64,11 @@ fn want(writer: &Writer, kind: Kind, version: String) {
     };
     let name = ObjectName::new("n", "o");
     let key = ObjectKey { kind, name };
-    writer.put((key, None), (Arc::new(status), version), None);
+    let from = Basis {
+        version,
+        written: None,
+    };
+    writer.put((key, None), (Arc::new(status), from), None);
 }
 
 /// The line to the API server goes dead while statuses are on their way: at the end of the lease they are dropped, another

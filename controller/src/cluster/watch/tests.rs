@@ -15,10 +15,10 @@ fn an_older_version_is_read_in_the_present_shape() {
         "metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"},
         "spec": {},
     }));
-    let Input::Upsert { object, version } = read(Kind::HttpRoute, route) else {
+    let Input::Upsert { object, from } = read(Kind::HttpRoute, route) else {
         panic!("an HTTPRoute of v1beta1 is readable");
     };
-    assert_eq!((object.kind(), version.as_str()), (Kind::HttpRoute, "7"));
+    assert_eq!((object.kind(), from.version.as_str()), (Kind::HttpRoute, "7"));
 }
 
 #[test]
