@@ -22,6 +22,8 @@ pub struct Inspected {
     pub metrics: Arc<Metrics>,
     /// Whether all caches are synced.
     pub synced: watch::Receiver<bool>,
+    /// What they wait for until then.
+    pub waits: watch::Receiver<String>,
     /// Whether this process leads.
     pub leads: watch::Receiver<bool>,
     /// The last plan of each Gateway that a cloud serves.
@@ -50,14 +52,18 @@ pub fn router(inspected: Inspected) -> Router {
 }
 
 async fn ready(State(inspected): State<Inspected>) -> Response {
-    answer(*inspected.synced.borrow(), "the caches are not synced yet")
+    let waits = inspected.waits.borrow().clone();
+    answer(
+        *inspected.synced.borrow(),
+        format!("the caches are not synced yet\n{waits}").trim_end(),
+    )
 }
 
 async fn leading(State(inspected): State<Inspected>) -> Response {
     answer(*inspected.leads.borrow(), "another process leads")
 }
 
-fn answer(yes: bool, why_not: &'static str) -> Response {
+fn answer(yes: bool, why_not: &str) -> Response {
     if yes {
         "ok\n".into_response()
     } else {

@@ -1,6 +1,7 @@
 //! The one loop that owns the engine: what watches, proxies and providers tell goes in; configurations,
 //! provisioning and statuses come out.
 
+mod begin;
 mod lane;
 mod serving;
 mod told;
@@ -18,7 +19,8 @@ use super::options;
 use super::provision::{Provisioned, Provisioner};
 use super::status::{Basis, Writer, Written};
 use super::traces::TRACES;
-use super::watch::{Input, Source};
+use super::watch::Input;
+use begin::Beginning;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::engine::{BalancerChange, Delta, Engine, Parts, StatusChange};
 use gatewright_core::snapshot::{Change, Kind, Object, ObjectKey};
@@ -77,6 +79,8 @@ pub struct Outbox {
     pub metrics: Arc<Metrics>,
     /// Whether everything that exists is known.
     pub synced: watch::Sender<bool>,
+    /// What is waited for until then.
+    pub waits: watch::Sender<String>,
 }
 
 /// The loop's state.
@@ -89,8 +93,8 @@ pub struct Hub {
     catalog: Catalog,
     out: Outbox,
     gate: Gate,
-    /// Watches that have told everything once.
-    told: BTreeSet<Source>,
+    /// What is known of the watches.
+    beginning: Beginning,
     /// What came before everything was known.
     early: Vec<Input>,
     ready: bool,
@@ -135,7 +139,7 @@ impl Hub {
             catalog,
             out,
             gate: Gate::default(),
-            told: BTreeSet::new(),
+            beginning: Beginning::default(),
             early: Vec::new(),
             ready: false,
             versions: BTreeMap::new(),
@@ -154,6 +158,7 @@ impl Hub {
         let mut refresh = tokio::time::interval(REFRESH);
         loop {
             let deadline = self.gate.deadline();
+            let patience = self.beginning.until.filter(|_| !self.ready);
             tokio::select! {
                 count = inbox.inputs.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
@@ -178,6 +183,7 @@ impl Hub {
                     let catalog = inbox.catalog.borrow_and_update().clone();
                     self.take_catalog(catalog);
                 }
+                () = sleep_until(patience.map(Into::into)) => self.begin_when_synced(),
                 _ = refresh.tick() => {
                     let delta = self.engine.refresh(self.clock.now());
                     self.pass_on(delta);
@@ -198,36 +204,13 @@ impl Hub {
             return;
         }
         for input in batch {
-            if let Input::Synced(source) = input {
-                self.told.insert(source);
-            } else {
-                self.early.push(input);
+            match input {
+                Input::Synced(source) => self.take_synced(source),
+                Input::Failed { source, message } => self.take_failure(source, message),
+                input => self.early.push(input),
             }
         }
         self.begin_when_synced();
-    }
-
-    /// Statuses computed from half of the objects would be wrong: nothing is done before all watches have
-    /// told everything.
-    fn begin_when_synced(&mut self) {
-        let sources = self.catalog.sources(&self.namespaces);
-        if self.ready || !sources.iter().all(|source| self.told.contains(source)) {
-            return;
-        }
-        self.ready = true;
-        self.arrival = self.leading.then(|| Instant::now() + ARRIVAL);
-        let early = std::mem::take(&mut self.early);
-        let begun = Instant::now();
-        let objects = early.len();
-        self.apply(early);
-        self.keep_refused();
-        self.out.server.open();
-        self.out.synced.send_replace(true);
-        tracing::info!(
-            objects,
-            took_ms = begun.elapsed().as_millis() as u64,
-            "all caches are synced"
-        );
     }
 
     fn take_catalog(&mut self, catalog: Catalog) {
@@ -291,7 +274,8 @@ impl Hub {
         let mut changes = Vec::with_capacity(batch.len());
         for input in batch {
             match input {
-                Input::Synced(_) => {}
+                Input::Synced(source) => self.take_synced(source),
+                Input::Failed { .. } => {}
                 Input::Unreadable { key, message } => {
                     self.out.metrics.unreadable(key.kind);
                     tracing::warn!(object = %key, message, "cannot be read, what was known of it stays");
@@ -461,7 +445,7 @@ fn concerned(key: &ObjectKey, needs: &BTreeMap<ObjectName, (u64, Parts)>) -> BTr
 fn named(batch: &[Input]) -> String {
     const SHOWN: usize = 5;
     let keys = batch.iter().filter_map(|input| match input {
-        Input::Synced(_) => None,
+        Input::Synced(_) | Input::Failed { .. } => None,
         Input::Unreadable { key, .. } | Input::Delete(key) => Some(key.to_string()),
         Input::Upsert { object, .. } => Some(object.key().to_string()),
     });

@@ -61,7 +61,7 @@ pub async fn engine(
                     Input::Unreadable { key, message } => {
                         tracing::warn!(object = %key, message, "cannot be read");
                     }
-                    Input::Delete(_) | Input::Synced(_) => {}
+                    Input::Delete(_) | Input::Synced(_) | Input::Failed { .. } => {}
                 }
             }
             match page.metadata.continue_.filter(|token| !token.is_empty()) {

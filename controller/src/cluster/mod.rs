@@ -137,6 +137,8 @@ async fn start(
 ) -> Result<tokio::task::JoinHandle<()>> {
     let clock = Clock::system();
     let (synced, is_synced) = cell::channel(false);
+    let (waits, is_waiting) =
+        cell::channel("what was made for proxies (Deployments, Services, ...) is not listed yet".to_owned());
     let (leads, is_leading) = cell::channel(args.no_leader_election);
     let around = Around {
         leave: Leave::of(Leadership::new(is_leading.clone())),
@@ -147,6 +149,7 @@ async fn start(
     let inspected = admin::Inspected {
         metrics: Arc::clone(&metrics),
         synced: is_synced.clone(),
+        waits: is_waiting,
         leads: is_leading.clone(),
         plans: work.plans().clone(),
     };
@@ -250,6 +253,7 @@ async fn start(
         bindings,
         metrics: Arc::clone(&metrics),
         synced,
+        waits,
     };
     let hub = Hub::new(
         (args.controller_name.clone(), namespaces),

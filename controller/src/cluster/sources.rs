@@ -177,6 +177,7 @@ mod tests {
             Input::Delete(key) => format!("-{}", key.name.name),
             Input::Unreadable { key, message } => panic!("{key}: {message}"),
             Input::Synced(_) => "synced".to_owned(),
+            Input::Failed { message, .. } => panic!("{message}"),
         }
     }
 

@@ -40,6 +40,13 @@ pub enum Input {
     },
     /// All objects that exist have been told once.
     Synced(Source),
+    /// The kind could not be listed or followed; it is tried again.
+    Failed {
+        /// Which watch.
+        source: Source,
+        /// What the API server said, or why it did not.
+        message: String,
+    },
 }
 
 /// Identity of a watch.
@@ -106,7 +113,8 @@ pub async fn watch(
         let told = match event {
             Err(error) => {
                 tracing::warn!(%kind, %error, "watch failed, trying again");
-                continue;
+                let (source, message) = (source.clone(), error.to_string());
+                out.send(Input::Failed { source, message }).await
             }
             Ok(Event::Init) => {
                 listed.clear();

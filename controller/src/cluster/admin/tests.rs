@@ -97,10 +97,16 @@ fn request(path: &str, host: &str, peer: &str) -> Request {
 /// Asks as a client of that address does: status, type and body.
 async fn asked(request: Request) -> (StatusCode, String, String) {
     let (_synced, synced) = watch::channel(true);
+    asked_of(request, synced).await
+}
+
+async fn asked_of(request: Request, synced: watch::Receiver<bool>) -> (StatusCode, String, String) {
+    let (_waits, waits) = watch::channel("HTTPRoute: forbidden".to_owned());
     let (_leads, leads) = watch::channel(true);
     let inspected = Inspected {
         metrics: Arc::new(Metrics::new(None)),
         synced,
+        waits,
         leads,
         plans: known(),
     };
@@ -206,4 +212,14 @@ async fn plans_are_told_on_loopback_alone() {
         let (status, ..) = asked(request("/plans", "localhost", peer)).await;
         assert_eq!(status, StatusCode::OK, "{peer}");
     }
+}
+
+#[tokio::test]
+async fn readiness_says_what_is_waited_for() {
+    let request = || Request::get("/readyz").body(Body::empty()).unwrap();
+    let (status, _, text) = asked_of(request(), watch::channel(false).1).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(text, "the caches are not synced yet\nHTTPRoute: forbidden\n");
+    let (status, _, text) = asked_of(request(), watch::channel(true).1).await;
+    assert_eq!((status, text.as_str()), (StatusCode::OK, "ok\n"));
 }

@@ -25,6 +25,7 @@ impl Hub {
         self.out.clouds.forget_read();
         if leads {
             self.look_at_clouds();
+            self.announce_missing();
         }
     }
 

@@ -25,6 +25,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 use queues::{Queues, gauge};
 use requests::Requests;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -108,6 +109,7 @@ pub struct Metrics {
     write_time: Histogram,
     watch_events: Family<OfKind, Counter>,
     unreadable: Family<OfKind, Counter>,
+    unlisted: Family<OfKind, Gauge>,
     gateways: Gauge,
     proxies: Gauge,
     call_time: Family<Called, Histogram, fn() -> Histogram>,
@@ -199,6 +201,11 @@ impl Metrics {
                 all,
                 "gatewright_unreadable_objects",
                 "Objects told by watches that do not have the shape of their kind",
+            ),
+            unlisted: register(
+                all,
+                "gatewright_unlisted_kinds",
+                "Kinds that are served and could not be listed: the controller began without them",
             ),
             gateways: register(all, "gatewright_gateways", "Gateways served"),
             proxies: register(all, "gatewright_proxies_ready", "Proxies that are ready"),
@@ -323,6 +330,16 @@ impl Metrics {
         self.unreadable
             .get_or_create(&OfKind { kind: kind.as_str() })
             .inc();
+    }
+
+    /// Kinds that the controller began without and does not know yet.
+    pub fn unlisted(&self, kinds: &BTreeSet<Kind>) {
+        self.unlisted.clear();
+        for kind in kinds {
+            self.unlisted
+                .get_or_create(&OfKind { kind: kind.as_str() })
+                .set(1);
+        }
     }
 
     /// A change was tried in a cloud.

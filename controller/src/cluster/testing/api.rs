@@ -56,6 +56,8 @@ struct State {
     hook: Option<Hook>,
     /// Which paths get no answer.
     silent: Option<Silent>,
+    /// Which paths may not be read.
+    forbidden: Option<Silent>,
     /// What is answered for a path that names no object: discovery.
     documents: BTreeMap<String, Value>,
 }
@@ -173,6 +175,16 @@ impl FakeApi {
         self.state().failing.extend(codes);
     }
 
+    /// Requests that read such paths are refused.
+    pub fn forbid(&self, forbidden: impl Fn(&str) -> bool + Send + 'static) {
+        self.state().forbidden = Some(Box::new(forbidden));
+    }
+
+    /// Nothing is forbidden any more.
+    pub fn permit(&self) {
+        self.state().forbidden = None;
+    }
+
     /// Requests to such paths are never answered; those that came before this is called are done with.
     pub fn silence(&self, silent: impl Fn(&str) -> bool + Send + 'static) {
         self.state().silent = Some(Box::new(silent));
@@ -284,6 +296,9 @@ impl FakeApi {
                 let (_, code) = state.failing.remove(at);
                 return failure(code, "as the test wants it");
             }
+        }
+        if head.method == Method::GET && state.forbidden.as_ref().is_some_and(|forbidden| forbidden(&path)) {
+            return failure(StatusCode::FORBIDDEN, "no right to list");
         }
         if let Some(document) = state.documents.get(&path) {
             return success(document);

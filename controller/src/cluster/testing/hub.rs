@@ -46,6 +46,8 @@ pub struct TestHub {
     pub leads: cell::Sender<bool>,
     /// Whether everything that exists is known.
     pub synced: cell::Receiver<bool>,
+    /// What is waited for until then.
+    pub waits: cell::Receiver<String>,
     /// Pods that wait, and the Services that Gateways use.
     pub book: Book,
     /// Its metrics.
@@ -65,8 +67,9 @@ fn catalog() -> Catalog {
         Kind::Pod,
         Kind::Parameters,
         Kind::AwsBinding,
+        Kind::AwsLattice,
     ] {
-        let version = if matches!(kind, Kind::Parameters | Kind::AwsBinding) {
+        let version = if matches!(kind, Kind::Parameters | Kind::AwsBinding | Kind::AwsLattice) {
             "v1alpha1"
         } else {
             "v1"
@@ -127,6 +130,7 @@ impl TestHub {
         let provisioner = Provisioner::new(provider, Grants::default(), Arc::clone(&metrics));
         let writer = Writer::new(client.clone(), Arc::clone(&metrics));
         let (synced, is_synced) = cell::channel(false);
+        let (waits, is_waiting) = cell::channel(String::new());
         let (inputs, inputs_of_hub) = mpsc::channel(1024);
         let (provisioned, provisioned_of_hub) = mpsc::channel(1024);
         let catalog = catalog();
@@ -179,6 +183,7 @@ impl TestHub {
             bindings: Some(bindings),
             metrics: Arc::clone(&metrics),
             synced,
+            waits,
         };
         let hub = Hub::new(
             (OURS.to_owned(), Vec::new()),
@@ -204,6 +209,7 @@ impl TestHub {
             server,
             leads,
             synced: is_synced,
+            waits: is_waiting,
             book,
             metrics,
         }

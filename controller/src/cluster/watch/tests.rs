@@ -66,12 +66,16 @@ fn start_with(api: &FakeApi, known: Known) -> (mpsc::Receiver<Input>, tokio::tas
 
 /// What is told next, in short.
 async fn next(told: &mut mpsc::Receiver<Input>) -> String {
-    let input = tokio::time::timeout(Duration::from_secs(60), told.recv()).await;
-    match input.expect("nothing is told").expect("the watch goes on") {
-        Input::Upsert { object, .. } => format!("+{}", object.key().name.name),
-        Input::Delete(key) => format!("-{}", key.name.name),
-        Input::Unreadable { key, .. } => format!("?{}", key.name.name),
-        Input::Synced(_) => "synced".to_owned(),
+    loop {
+        let input = tokio::time::timeout(Duration::from_secs(60), told.recv()).await;
+        return match input.expect("nothing is told").expect("the watch goes on") {
+            Input::Upsert { object, .. } => format!("+{}", object.key().name.name),
+            Input::Delete(key) => format!("-{}", key.name.name),
+            Input::Unreadable { key, .. } => format!("?{}", key.name.name),
+            Input::Synced(_) => "synced".to_owned(),
+            // Why it lists anew.
+            Input::Failed { .. } => continue,
+        };
     }
 }
 
