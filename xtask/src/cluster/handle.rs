@@ -36,7 +36,7 @@ impl Place {
     /// Names what the machine lacks.
     pub fn require(self) -> Result<()> {
         match self {
-            Self::Machine => super::require(),
+            Self::Machine => super::require().context("`--kind` makes the cluster with Docker instead"),
             Self::Kind => Ok(()),
         }
     }

@@ -127,10 +127,11 @@ struct LoadImage {
     user: String,
 }
 
-/// Makes sure that clusters can run here, as a step of the tests.
+/// Makes sure that clusters can run here.
 ///
 /// # Errors
-/// Names what the machine lacks, and how to run the tests that need no cluster.
+/// Names what the machine lacks, and how to run the tests that need no cluster. What other clusters a command can use, it
+/// says itself.
 pub fn require() -> Result<()> {
     packages::ensure()
         .context("this machine cannot run a cluster; `cargo xtask test --no-cluster` runs everything else")

@@ -36,10 +36,7 @@ pub(super) const NEEDS: &[Need] = &[
 pub(super) fn ensure() -> Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").context("clusters need Linux")?;
     if effective_user(&status) != Some(0) {
-        bail!(
-            "a cluster in namespaces of this machine takes root: run the command as root, or use \
-             `--kind` where Docker runs"
-        );
+        bail!("a cluster in namespaces of this machine takes root: run the command as root");
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&search_path()).collect();
     let missing = missing(|need| present(need, &folders));

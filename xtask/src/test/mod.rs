@@ -335,6 +335,7 @@ pub fn run_steps(args: &Args) -> Result<()> {
         return Ok(());
     }
     let steps: Vec<&Step> = STEPS.iter().filter(chosen).collect();
+    before(&steps, cluster::require)?;
     let everything = args.full && args.steps.is_empty();
     if let Some(place) = &args.report {
         return run_recorded(args, &steps, Some(place));
@@ -356,6 +357,14 @@ pub fn run_steps(args: &Args) -> Result<()> {
     }
     println!("{} passed, 0 failed", times.len());
     Ok(())
+}
+
+/// What the steps need of the machine, said before the first of them: those that need it come after half an hour.
+fn before(steps: &[&Step], clusters: impl FnOnce() -> Result<()>) -> Result<()> {
+    match steps.iter().find(|step| step.cluster) {
+        Some(step) => clusters().with_context(|| format!("step `{}`", step.name)),
+        None => Ok(()),
+    }
 }
 
 /// Runs each step as a command of its own, to the last whatever fails, and writes down what they said: again after
@@ -436,4 +445,23 @@ fn deny() -> Result<()> {
         ],
     )
     .env("CARGO_TERM_COLOR", "never"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(names: &[&str]) -> Vec<&'static Step> {
+        let wanted = |step: &&Step| names.contains(&step.name);
+        STEPS.iter().filter(wanted).collect()
+    }
+
+    /// Before anything runs, and with what this command has; what needs no cluster is not asked for one.
+    #[test]
+    fn what_clusters_need_is_asked_for_before_the_first_step() {
+        let lacking = || bail!("no root");
+        before(&steps(&["fmt", "unit", "fan-out"]), lacking).unwrap();
+        let error = before(&steps(&["fmt", "cluster", "replay"]), lacking).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step `cluster`: no root");
+    }
 }
