@@ -27,6 +27,10 @@ const ROUTES: usize = 10_000;
 const CHANGES: usize = 40;
 /// From the publication to the last acknowledgement, of every change.
 const TARGET: Duration = Duration::from_millis(250);
+/// Load average of a minute for each core, before the changes, above which the target is told and not judged: so many
+/// others work at the same time, and all 500 proxies share the cores with them. What came before (the connections) adds to
+/// it for a while, which is why the bound is not lower.
+const BUSY: f64 = 1.5;
 
 /// 500 proxies, 10,000 routes, one change: each proxy has decoded it, has it in use and said so. Five are whole: with
 /// `GATEWRIGHT_BIN` the program itself. The others are the client's connection, protocol and decoder, and hold nothing,
@@ -105,8 +109,7 @@ async fn one_change_reaches_500_proxies() {
     }
     took.sort();
     let (best, median, worst) = (took[0], took[CHANGES / 2], took[CHANGES - 1]);
-    // What else the machine does counts in every time here, so that times are told and not judged: this fails when a
-    // change does not reach every proxy. The target is for each change: the worst of them decides.
+    // The target is for each change: the worst of them decides.
     let late = took.iter().filter(|took| **took >= TARGET).count();
     println!(
         "one of {ROUTES} routes changed on {} proxies, {CHANGES} times: best {best:.1?}, median {median:.1?}, worst {worst:.1?}",
@@ -124,6 +127,36 @@ async fn one_change_reaches_500_proxies() {
         println!("{source}");
     }
     assert!(light.iter().all(|task| !task.is_finished()), "a client gave up");
+    if worst < TARGET {
+        return;
+    }
+    let busy = is_busy(&load, cores());
+    assert!(
+        busy,
+        "the worst took {worst:.1?}, {TARGET:?} are the target, and the machine had time"
+    );
+    println!(
+        "not judged: the load average before the changes was above {:.1}, {BUSY} for each core",
+        BUSY * cores() as f64
+    );
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Whether others take so much of the machine that times are not ours alone. Where the system does not say, it does not.
+fn is_busy(load: &str, cores: usize) -> bool {
+    let minute = load.split_whitespace().next();
+    let minute: Option<f64> = minute.and_then(|minute| minute.parse().ok());
+    minute.is_some_and(|minute| minute > BUSY * cores as f64)
+}
+
+#[test]
+fn a_machine_is_busy_above_its_bound() {
+    assert!(is_busy("3.01 0.00 0.00", 2));
+    assert!(!is_busy("3.00 9.00 9.00", 2));
+    assert!(!is_busy("", 2));
 }
 
 /// Of one, five and fifteen minutes.
