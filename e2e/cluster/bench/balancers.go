@@ -114,6 +114,7 @@ func (world *world) resting(ctx context.Context, key, title string, span time.Du
 	}
 	world.add(key+".processor", of+": controller's processor time", rest.processor, "% of a core")
 	world.add(key+".objects", of+": writes of objects a minute", rest.writes, "")
+	world.add(key+".events", of+": Events a minute", rest.events, "")
 	world.add(key+".writes", of+": writes to AWS a minute", float64(spent.writes)/span.Minutes(), "")
 	world.add(key+".reads", of+": reads of AWS a minute", float64(spent.reads)/span.Minutes(), "")
 	return spent, world.size(key+".controller", of+": controller", world.product.controller)

@@ -231,6 +231,7 @@ func underLoad(ctx context.Context, world *world, chosen settings) error {
 	}
 	world.add("load.processor", fmt.Sprintf("%d routes: controller's processor time, idle", chosen.load), idle.processor, "% of a core")
 	world.add("load.writes", fmt.Sprintf("%d routes: writes a minute, idle", chosen.load), idle.writes, "")
+	world.add("load.events", fmt.Sprintf("%d routes: Events a minute, idle", chosen.load), idle.events, "")
 	return nil
 }
 
@@ -246,5 +247,6 @@ func steadily(ctx context.Context, world *world, chosen settings) error {
 		return err
 	}
 	world.add("steady.writes", fmt.Sprintf("%d routes, steady: writes a minute", chosen.steady), idle.writes, "")
+	world.add("steady.events", fmt.Sprintf("%d routes, steady: Events a minute", chosen.steady), idle.events, "")
 	return world.sizes("steady", fmt.Sprintf("%d routes", chosen.steady))
 }

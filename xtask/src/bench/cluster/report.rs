@@ -76,15 +76,19 @@ const TARGETS: &[Target] = &[
     target("load.controller", Bound::AtMost(150.0)),
     target("load.processor", Bound::Below(1.0)),
     target("load.writes", Bound::AtMost(0.0)),
+    target("load.events", Bound::AtMost(0.0)),
     target("steady.writes", Bound::AtMost(0.0)),
+    target("steady.events", Bound::AtMost(0.0)),
     target("sets.proxy", Bound::AtMost(120.0)),
     target("start.controller", Bound::AtMost(300.0)),
     target("start.controller.peak", Bound::AtMost(300.0)),
     target("idle.objects", Bound::AtMost(0.0)),
+    target("idle.events", Bound::AtMost(0.0)),
     target("idle.writes", Bound::AtMost(0.0)),
     target("idle.controller", Bound::AtMost(300.0)),
     target("idle.controller.peak", Bound::AtMost(300.0)),
     target("look.objects", Bound::AtMost(0.0)),
+    target("look.events", Bound::AtMost(0.0)),
     target("look.writes", Bound::AtMost(0.0)),
     target("look.controller", Bound::AtMost(300.0)),
     target("look.controller.peak", Bound::AtMost(300.0)),
@@ -108,7 +112,7 @@ and one controller each; all of it, the API server included, shares the machine.
 
 Routes are those of gateway-api-bench: a hostname of their own, two rules with a header filter, the second one to a backend that is missing.
 One by one: from the API server's answer until the route answers with 200, asked for again 0.5 ms after each answer over one connection. Status writes are the
-API server's own count of writing requests that succeeded. Memory is the resident set. Later routes of Envoy Gateway take longer and
+API server's own count of writing requests that succeeded; Events of events.k8s.io, which are ours, are counted apart. Memory is the resident set. Later routes of Envoy Gateway take longer and
 longer, so it gets fewer, and as many of our own first ones are compared.
 ";
 
