@@ -87,7 +87,12 @@ pub async fn start(options: Options) -> Result<Running> {
     };
     let health = Arc::new(Health::default());
     let healths = Arc::new(Checked(Arc::clone(&health)));
-    let simulator = Simulator::new(Table::all()?, kept.world(), Publisher::new(options.network), healths);
+    let simulator = Simulator::new(
+        Table::all()?,
+        kept.world(),
+        Publisher::new(options.network),
+        healths,
+    );
     kept.tell(&simulator, said.clone());
     let said = Arc::new(said);
     let simulator = Arc::new(simulator);
