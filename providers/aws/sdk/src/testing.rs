@@ -14,6 +14,7 @@ mod identity;
 mod lattice;
 mod life;
 mod network;
+mod older;
 mod pace;
 mod scale;
 mod secrets;

@@ -95,6 +95,11 @@ impl Memory {
         &self.calls
     }
 
+    /// No policy allows this operation from now on.
+    pub fn forbid(&self, operation: &'static str) {
+        self.state().forbidden.insert(operation);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,6 +160,9 @@ impl Connection {
         let usual = reply.carry_out.then(|| {
             let mut state = self.0.state();
             state.tick();
+            if state.forbidden.contains(operation) {
+                return Err((ErrorKind::Forbidden, "AccessDenied"));
+            }
             call(&mut state)
         });
         let refusal = match (reply.answer, usual) {

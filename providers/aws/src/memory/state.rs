@@ -64,6 +64,8 @@ pub(super) struct State {
     pub ghosts: Vec<(Kind, Arn, Tags, u64)>,
     /// What a deleted load balancer still holds, until then.
     pub held: BTreeMap<Arn, u64>,
+    /// Operations that no policy allows.
+    pub forbidden: BTreeSet<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ use super::{On, Swept};
 use crate::cloud::{Answer, Arn, CertificateDetails, Certificates, Cloud, Kind};
 use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, RESOURCE, Tags};
 use gatewright_aws_core::alb::listener::Import;
+use gatewright_provider_api::contract::ErrorKind;
 use std::time::Duration;
 
 const TAGS: On<Option<Tags>> = |known| &mut known.tags;
@@ -40,14 +41,22 @@ impl<C: Cloud> Swept<C> {
         Ok(None)
     }
 
-    /// Asks for the tags of certificates that were ours a moment ago.
+    /// Asks for the tags of certificates that were ours a moment ago. A policy that does not allow that stops no
+    /// Gateway: they have the tags that we gave them.
     pub(super) async fn prove_certificates(&self, arns: &[Arn]) -> Answer<()> {
         for arn in arns {
-            let tags = self.certificate_tags(arn).await?;
-            self.known(|known| match &tags {
-                Some(tags) => known.tagged(arn, tags),
-                None => known.deleted(arn),
+            self.count(1);
+            let answer = self.0.cloud.certificate_tags(arn).await;
+            self.known(|known| match &answer {
+                Ok(Some(tags)) => known.tagged(arn, tags),
+                Ok(None) => known.deleted(arn),
+                Err(error) if error.kind == ErrorKind::Forbidden => known.believed(arn),
+                Err(error) => known.failed(error, [arn]),
             });
+            match answer {
+                Err(error) if error.kind != ErrorKind::Forbidden => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -59,8 +59,9 @@ pub struct Known {
     owners: BTreeMap<Arn, (Kind, Str)>,
     /// What we made or marked, and when: a search may not show it yet.
     made: BTreeMap<Arn, (Kind, Tags, Instant)>,
-    /// What AWS answered to a creation, until its tags are read: it may be somebody else's.
-    unproven: BTreeMap<Arn, Kind>,
+    /// What AWS answered to a creation, until its tags are read: it may be somebody else's. And what was ours, with what was
+    /// known of it: another call failed since.
+    unproven: BTreeMap<Arn, (Kind, Option<(Tags, Instant)>)>,
     /// What we deleted, and when: a search may still show it.
     gone: BTreeMap<Arn, Instant>,
     /// Load balancers of listeners, listeners of rules.
@@ -276,10 +277,10 @@ impl Known {
         for root in roots {
             self.drop_whole(&root);
             // Tags may be others now than we believe. They can be asked for; a search may not show it yet.
-            if let Some((kind, ..)) = self.made.remove(&root)
+            if let Some((kind, tags, at)) = self.made.remove(&root)
                 && is_asked(kind)
             {
-                self.unproven.insert(root, kind);
+                self.unproven.insert(root, (kind, Some((tags, at))));
             }
         }
         // Searches that are old enough are made again: something may be there, or gone, that they do not know.
@@ -383,12 +384,12 @@ impl Known {
     pub fn created(&mut self, kind: Kind, arn: &Arn) {
         self.drop_whole(arn);
         self.gone.remove(arn);
-        self.unproven.insert(arn.clone(), kind);
+        self.unproven.insert(arn.clone(), (kind, None));
     }
 
     /// What is to be asked for its tags, before it is told what there is of a kind.
     pub fn unproven(&self, kind: Kind) -> Vec<Arn> {
-        let found = self.unproven.iter().filter(|(_, of)| **of == kind);
+        let found = self.unproven.iter().filter(|(_, (of, _))| *of == kind);
         found.map(|(arn, _)| arn.clone()).collect()
     }
 
@@ -399,8 +400,18 @@ impl Known {
 
     /// A resource has exactly these tags.
     pub fn tagged(&mut self, arn: &Arn, tags: &Tags) {
-        if let Some(kind) = self.unproven.remove(arn) {
+        if let Some((kind, _)) = self.unproven.remove(arn) {
             self.made(kind, arn, tags);
+        }
+    }
+
+    /// Nobody may ask for the tags of a resource: it has those that we gave it, for as long as a search may not show it.
+    pub fn believed(&mut self, arn: &Arn) {
+        if let Some((kind, Some((tags, at)))) = self.unproven.remove(arn)
+            && at.elapsed() < self.ages.lag
+        {
+            self.made.insert(arn.clone(), (kind, tags.clone(), at));
+            self.note_found(kind, arn.clone(), tags);
         }
     }
 
@@ -417,7 +428,7 @@ impl Known {
         self.drop(|known| &mut known.tags, arn);
         // Tags of others are told with them.
         if is_asked(kind) {
-            self.unproven.insert(arn.clone(), kind);
+            self.unproven.entry(arn.clone()).or_insert((kind, None));
         }
     }
 

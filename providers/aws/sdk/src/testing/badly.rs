@@ -9,8 +9,8 @@ use crate::calls::{Grant, policy};
 use crate::limiter::{Bucket, Figures};
 use gatewright_aws::alb::{AlbDriver, Request};
 use gatewright_aws::cloud::{
-    Action, Arn, Balancers, Kind, ListenerSettings, Listeners, NewBalancer, NewListener, NewTargetGroup,
-    Tagging, TargetGroups,
+    Action, Arn, Balancers, Cloud, Kind, ListenerSettings, Listeners, NewBalancer, NewListener,
+    NewTargetGroup, Tagging, TargetGroups,
 };
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 const FOR: Duration = Duration::from_secs(90);
 
-fn wide(simulator: &Running, setup: Setup) -> Account {
+pub(super) fn wide(simulator: &Running, setup: Setup) -> Account {
     let wide = Figures {
         burst: 100_000,
         per_second: 100_000.0,
@@ -40,7 +40,7 @@ fn wide(simulator: &Running, setup: Setup) -> Account {
     account(&format!("http://{}", simulator.services), setup).0
 }
 
-async fn once(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
+pub(super) async fn once<C: Cloud>(driver: &AlbDriver<C>, target: &Target) -> Outcome {
     let request = Request {
         target: target.clone(),
         unsupported: Vec::new(),
@@ -52,8 +52,8 @@ async fn once(driver: &AlbDriver<Account>, target: &Target) -> Outcome {
 }
 
 /// Runs until an error comes that is looked for.
-async fn until(
-    driver: &AlbDriver<Account>,
+pub(super) async fn until<C: Cloud>(
+    driver: &AlbDriver<C>,
     target: &Target,
     wanted: impl Fn(&ProviderError) -> bool,
 ) -> ProviderError {
@@ -69,7 +69,7 @@ async fn until(
 }
 
 /// What is in an account besides that of the Gateways of the cluster `test`, as the simulator keeps it.
-fn tags(pairs: &[(&str, &str)]) -> BTreeMap<Str, Str> {
+pub(super) fn tags(pairs: &[(&str, &str)]) -> BTreeMap<Str, Str> {
     pairs
         .iter()
         .map(|(key, value)| (Str::from(*key), Str::from(*value)))
@@ -182,7 +182,7 @@ const NEEDED: &[&str] = &[
 ];
 
 /// The policy without an action.
-fn without(action: &str) -> serde_json::Value {
+pub(super) fn without(action: &str) -> serde_json::Value {
     let mut policy = policy(Grant::ALL, "aws", Some("test"));
     for statement in policy["Statement"].as_array_mut().unwrap() {
         let actions = statement["Action"].as_array_mut().unwrap();

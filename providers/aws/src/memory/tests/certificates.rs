@@ -11,7 +11,7 @@ use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::listener::Certificate;
 use gatewright_aws_core::alb::rule::{Action, FixedResponse};
 use gatewright_aws_core::limits::AlbLimits;
-use gatewright_provider_api::contract::{ErrorKind, Outcome, Verdict, converge};
+use gatewright_provider_api::contract::{ErrorKind, Outcome, Verdict, converge, remove};
 use gatewright_provider_api::suite::{Injected, drive};
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,6 +216,56 @@ fn a_certificate_that_no_search_shows_yet_is_not_imported_again() {
             }
         }
     }
+}
+
+/// The same under a policy of before `ListTagsForCertificate` was asked: the process that imported a Secret does so once,
+/// whatever fails meanwhile, changes the rest of the Gateway, and removes all of it.
+#[test]
+fn without_the_permission_to_read_tags_a_certificate_is_imported_once_and_goes() {
+    let wanted = shown("shop", &["pay"]);
+    let ideal = account();
+    settle(&ideal, &wanted);
+    let calls = {
+        let memory = unsearchable();
+        drive(converge(&swept_driver(&memory), &request(wanted.clone()))).unwrap();
+        memory.calls().made().len()
+    };
+    let mut failures = 0;
+    for kind in [ErrorKind::NotFound, ErrorKind::Unavailable, ErrorKind::Conflict] {
+        for at in 0..calls {
+            let memory = unsearchable();
+            memory.forbid("ListTagsForCertificate");
+            let process = swept_driver(&memory);
+            let injected = Injected::Error {
+                kind,
+                carried_out: false,
+            };
+            memory.calls().inject(at, injected);
+            let outcome = drive(converge(&process, &request(wanted.clone()))).unwrap();
+            failures += usize::from(!outcome.is_converged());
+            memory.calls().reset();
+            let case = format!("{kind:?} at call {at}");
+            let mut last = None;
+            let settled = (0..200).any(|_| {
+                let outcome = drive(converge(&process, &request(wanted.clone()))).unwrap();
+                assert!(certificates(&memory) <= 2, "{case}");
+                let settled = outcome.is_converged() && outcome.changes.is_empty();
+                last = Some(outcome);
+                settled
+            });
+            assert!(settled, "{case}: {last:#?}");
+            assert_eq!(memory.contents(), ideal.contents(), "{case}");
+            // Another call fails, and the Gateway goes.
+            memory.calls().inject(at % 5, injected);
+            let gone = (0..200).any(|_| {
+                let outcome = drive(remove(&process, &wanted.gateway)).unwrap();
+                outcome.is_converged() && outcome.changes.is_empty()
+            });
+            assert!(gone, "{case}");
+            assert_eq!(certificates(&memory), 0, "{case}");
+        }
+    }
+    assert!(failures > calls, "{failures} of {calls} calls hurt");
 }
 
 /// What two processes imported at the same time, or one whose list was out of date: one of them goes with the next sweep.
