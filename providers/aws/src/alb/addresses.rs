@@ -2,7 +2,7 @@
 
 use super::observed::{Observed, SeenBalancer};
 use super::plan::{addresses_in_words, can_move, held, retired_at, warming};
-use crate::cloud::State;
+use crate::cloud::{Health, State};
 use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::rule::Action;
@@ -124,7 +124,8 @@ pub fn serves(target: &Target, observed: &Observed, seen: &SeenBalancer) -> bool
             .all(|id| takes_over(target, observed, id))
 }
 
-/// Whether a target group is as well as the one whose place it takes.
+/// Whether a target group is as well as the one whose place it takes. One that takes the place of none, or of one that is not
+/// well, is waited for until its targets are checked for the first time.
 fn takes_over(target: &Target, observed: &Observed, id: &TargetGroupId) -> bool {
     let Some(wanted) = target.target_groups.get(id) else {
         return true;
@@ -132,12 +133,24 @@ fn takes_over(target: &Target, observed: &Observed, id: &TargetGroupId) -> bool 
     let Some(group) = observed.target_group(&wanted.name) else {
         return false;
     };
+    if wanted.targets.is_empty() || group.is_healthy() {
+        return true;
+    }
+    let own = value(&id.0);
     let former_is_healthy = observed.target_groups.values().any(|former| {
+        let of = former.tags.get(RESOURCE);
         former.group.name != wanted.name
-            && former.tags.get(RESOURCE) == Some(&value(&id.0))
+            && of.is_some_and(|of| backend(of) == backend(&own))
             && former.is_healthy()
     });
-    !former_is_healthy || wanted.targets.is_empty() || group.is_healthy()
+    let is_checked = |health: &Health| *health != Health::Initial;
+    !former_is_healthy && group.targets.values().all(is_checked)
+}
+
+/// The backend in the id of a target group, without the protocol: that is another one under another kind of load balancer.
+pub(super) fn backend(id: &str) -> &str {
+    let end = id.match_indices('/').nth(2).map_or(id.len(), |(end, _)| end);
+    id.get(..end).unwrap_or(id)
 }
 
 /// Target groups that requests are forwarded to.

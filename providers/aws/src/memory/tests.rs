@@ -5,6 +5,7 @@ mod behind;
 mod bindings;
 mod capacity;
 mod certificates;
+mod classes;
 mod contract;
 mod counts;
 mod drift;

@@ -1,6 +1,7 @@
 //! Target groups and their targets.
 
 use super::{Note, Phase, Planner, TARGET_GROUP, TARGET_GROUP_ATTRIBUTES, TARGETS, fields, resource};
+use crate::alb::addresses::backend;
 use crate::alb::observed::SeenGroup;
 use crate::alb::step::{CHUNK, Call, Group, Id};
 use crate::cloud::{Arn, Attributes, Kind, NewTargetGroup};
@@ -147,14 +148,22 @@ impl Planner<'_> {
     }
 
     /// Former groups of a load balancer that still serves get the same targets as those that take their place:
-    /// pods come and go meanwhile.
+    /// pods come and go meanwhile. Under another kind of load balancer that is a group of the same backend.
     pub(super) fn mirror(&mut self, seen: &SeenGroup) {
         let target = self.target;
-        let successor = target
-            .target_groups
-            .iter()
-            .find(|(id, _)| seen.tags.get(RESOURCE) == Some(&value(&id.0)));
-        if let Some((_, wanted)) = successor
+        let Some(of) = seen.tags.get(RESOURCE) else {
+            return;
+        };
+        let same = target.target_groups.iter().find(|(id, _)| *of == value(&id.0));
+        let alike = || {
+            let mut groups = target.target_groups.iter();
+            groups.find(|(id, wanted)| {
+                // Only groups of QUIC take targets with ids of servers.
+                let plain = wanted.targets.iter().all(|target| target.quic_server.is_none());
+                plain && backend(of) == backend(&value(&id.0))
+            })
+        };
+        if let Some((_, wanted)) = same.or_else(alike)
             && wanted.fixed.kind == seen.group.fixed.kind
         {
             self.sync_targets(&Group::Former(seen.group.arn.clone()), wanted, seen);
