@@ -229,16 +229,17 @@ impl Engine {
         let judged: Vec<Option<RouteShortfall>> =
             parents.iter().map(|parent| self.judged(parent, key)).collect();
         let served = RouteShortfall::default();
-        let names: Vec<Vec<(Str, Str)>> = parents.iter().map(|parent| self.names(parent)).collect();
+        let told: Vec<[Vec<(Str, Str)>; 2]> = parents.iter().map(|parent| self.told(parent)).collect();
         let outcomes: Vec<ParentOutcome<'_>> = parents
             .iter()
             .zip(lost.iter().zip(&judged))
-            .zip(&names)
-            .map(|((parent, (lost, judged)), names)| ParentOutcome {
+            .zip(&told)
+            .map(|((parent, (lost, judged)), [names, resources])| ParentOutcome {
                 parent,
                 refused: parent.outcome.as_ref().err().or(whole.as_ref()).or(lost.as_ref()),
                 shortfall: judged.as_ref().unwrap_or(&served),
                 names,
+                resources,
                 pending: judged.is_none(),
                 extensions: self.extensions(parent),
             })
@@ -283,24 +284,25 @@ impl Engine {
         Some(programming.shortfall.route(key, rules.map(|rules| &rules.rules)))
     }
 
-    /// Hostnames that a route has at a parent, with the names that they are reached by there, in order.
-    fn names(&self, parent: &ParentNode) -> Vec<(Str, Str)> {
+    /// Hostnames that a route has at a parent, in order: with the names that they are reached by there, and with what serves them.
+    fn told(&self, parent: &ParentNode) -> [Vec<(Str, Str)>; 2] {
         let Some(programming) = self.programming.get(&parent.gateway) else {
-            return Vec::new();
+            return [Vec::new(), Vec::new()];
         };
+        let any = Str::from("*");
         let attachments = parent.outcome.iter().flatten();
         let hosts: BTreeSet<&Str> = attachments
             .flat_map(|attachment| &attachment.hosts)
             .filter_map(|host| match &host.effective {
                 HostPattern::Exact(host) => Some(host),
-                HostPattern::Any | HostPattern::Wildcard(_) => None,
+                HostPattern::Any => Some(&any),
+                HostPattern::Wildcard(_) => None,
             })
             .collect();
-        let named = hosts.into_iter().filter_map(|host| {
-            let name = programming.names.get(host)?;
-            Some((host.clone(), name.clone()))
-        });
-        named.collect()
+        [&programming.names, &programming.resources].map(|known| {
+            let found = hosts.iter().filter_map(|host| known.get_key_value(*host));
+            found.map(|(host, name)| (host.clone(), name.clone())).collect()
+        })
     }
 
     /// `Accepted=False` when rivals took every listener that a parent attaches to.

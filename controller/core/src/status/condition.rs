@@ -109,6 +109,7 @@ const OWNED: &[&str] = &[
     super::shortfall::UNSUPPORTED,
     super::programming::PLAN,
     super::programming::NAMES,
+    super::programming::RESOURCES,
 ];
 
 /// Whether conditions of a type are ours.

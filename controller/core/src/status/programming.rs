@@ -14,6 +14,8 @@ pub struct Programming {
     pub addresses: Vec<AssignedAddress>,
     /// Names that single hostnames of routes are reached by, where a hostname has one of its own.
     pub names: BTreeMap<Str, Str>,
+    /// Identifiers of what serves single hostnames in a cloud, `*` for what names no host.
+    pub resources: BTreeMap<Str, Str>,
     /// A fault of the Gateway as a whole.
     pub fault: Option<ProgrammingFault>,
     /// What the provider cannot express.
@@ -28,6 +30,10 @@ pub const PLAN: &str = "gatewright.dev/Plan";
 /// Our own condition of routes: the names that their hostnames are reached by, for DNS. Only present where hostnames have
 /// names of their own, and when true.
 pub const NAMES: &str = "gatewright.dev/Names";
+
+/// Our own condition of routes: the cloud's identifiers of what serves their hostnames, for tools of the cloud. Only present where
+/// hostnames have something of their own, and when true.
+pub const RESOURCES: &str = "gatewright.dev/Resources";
 
 /// What is left to be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

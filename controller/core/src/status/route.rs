@@ -1,7 +1,7 @@
 //! Status of a route of any kind.
 
 use super::entries::{self, WantedEntry, Word};
-use super::programming::NAMES;
+use super::programming::{NAMES, RESOURCES};
 use super::shortfall::{APPROXIMATED, BY_PROVIDER, RouteShortfall};
 use super::{BACKENDS_WITHOUT_ENDPOINTS, Stamp, Wanted};
 use crate::backend::BackendNotice;
@@ -11,7 +11,7 @@ use gatewright_crds::api::{RouteParentStatus, RouteStatus};
 use gatewright_crds::constants::route::{condition, reason};
 use gatewright_model::Str;
 
-/// Reason of [`NAMES`].
+/// Reason of [`NAMES`] and [`RESOURCES`].
 const ASSIGNED: &str = "Assigned";
 
 /// Parents a route may list (`RouteStatus.parents`).
@@ -28,6 +28,8 @@ pub struct ParentOutcome<'a> {
     pub shortfall: &'a RouteShortfall,
     /// Hostnames of the route and the names that each is reached by at this parent.
     pub names: &'a [(Str, Str)],
+    /// The same with what serves each, `*` for what names no host.
+    pub resources: &'a [(Str, Str)],
     /// Whether the parent's provider has yet to say that: what was said of this generation of the route stands.
     pub pending: bool,
     /// Whether the parent's provider knows our own kinds of filters.
@@ -112,10 +114,12 @@ fn conditions(outcome: &ParentOutcome<'_>, context: RouteContext<'_>) -> Vec<Wan
         let message = join(rough.iter().cloned(), rough.len());
         wanted.push(Wanted::yes(APPROXIMATED, BY_PROVIDER, message));
     }
-    if refused.is_none() && !outcome.names.is_empty() {
-        let names = outcome.names.iter().map(|(host, name)| format!("{host}: {name}"));
-        let message = names.collect::<Vec<_>>().join("; ");
-        wanted.push(Wanted::yes(NAMES, ASSIGNED, message));
+    for (kind, told) in [(NAMES, outcome.names), (RESOURCES, outcome.resources)] {
+        if refused.is_none() && !told.is_empty() {
+            let told = told.iter().map(|(host, name)| format!("{host}: {name}"));
+            let message = told.collect::<Vec<_>>().join("; ");
+            wanted.push(Wanted::yes(kind, ASSIGNED, message));
+        }
     }
     if let Some(first) = context.notices.first() {
         let total = context.notices.len();

@@ -65,6 +65,7 @@ enum Stage {
 struct Word {
     addresses: Vec<AssignedAddress>,
     names: BTreeMap<Str, Str>,
+    resources: BTreeMap<Str, Str>,
     fault: Option<ProgrammingFault>,
     plan: Option<Planned>,
     /// Whether what is served is not what is wanted, because nothing is made.
@@ -135,13 +136,17 @@ impl State {
             let plan = Some(plans::words(&outcome, mode));
             let held = !outcome.planned.is_empty();
             // Whoever cannot ask the cloud does not know that it stopped to serve: the addresses stay.
-            let (addresses, names) = match self.word.take() {
-                Some(word) if outcome.unread.is_some() => (word.addresses, word.names),
-                _ => (outcome.addresses.assigned, outcome.addresses.names),
+            let (addresses, names, resources) = match self.word.take() {
+                Some(word) if outcome.unread.is_some() => (word.addresses, word.names, word.resources),
+                _ => {
+                    let found = outcome.addresses;
+                    (found.assigned, found.names, found.resources)
+                }
             };
             self.word = Some(Word {
                 addresses,
                 names,
+                resources,
                 fault,
                 plan,
                 held,
@@ -210,6 +215,7 @@ impl State {
             listeners: listeners.collect(),
             addresses: word.addresses.clone(),
             names: word.names.clone(),
+            resources: word.resources.clone(),
             fault: word.fault.clone(),
             shortfall: self.shortfall.clone(),
             plan: word.plan.clone(),

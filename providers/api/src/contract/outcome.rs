@@ -16,6 +16,9 @@ pub struct Addresses {
     pub fault: Option<ProgrammingFault>,
     /// Names that hostnames of routes are reached by, where each has one of its own: what DNS is to say for them.
     pub names: BTreeMap<Str, Str>,
+    /// What serves hostnames of routes, where each has something of its own: the cloud's identifier of it, for example an ARN. `*` is what
+    /// names no host.
+    pub resources: BTreeMap<Str, Str>,
 }
 
 /// What became of one change.

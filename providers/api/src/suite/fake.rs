@@ -187,6 +187,7 @@ impl Driver for FakeDriver {
         };
         Addresses {
             names: BTreeMap::new(),
+            resources: BTreeMap::new(),
             assigned: there.then_some(address).into_iter().collect(),
             fault: None,
         }

@@ -329,6 +329,27 @@ fn a_route_tells_the_names_of_its_hostnames() {
     assert_eq!(tell(&[], 5).1, None);
 }
 
+/// Also a route without hostnames is told what serves it.
+#[test]
+fn a_route_tells_what_serves_its_hostnames() {
+    let named = http_route("r", "").replace("rules: [", "hostnames: [a.example, '*.c.example']\n  rules: [");
+    let mut engine = engine_with(&(GATEWAY.to_owned() + &named + &http_route("any", "")));
+    let resources = [("*", "arn:own"), ("a.example", "arn:a"), ("b.example", "arn:b")];
+    let programming = Programming {
+        resources: resources.map(|(host, arn)| (host.into(), arn.into())).into(),
+        ..Programming::default()
+    };
+    engine.set_programming([(name(), programming)].into(), at(1));
+    let told = |route: &str| {
+        let conditions = status(&engine, Kind::HttpRoute, route)["parents"][0]["conditions"].clone();
+        let mut conditions = conditions.as_array().unwrap().iter();
+        let found = conditions.find(|found| found["type"] == "gatewright.dev/Resources");
+        found.map(|found| found["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told("r").as_deref(), Some("a.example: arn:a"));
+    assert_eq!(told("any").as_deref(), Some("*: arn:own"));
+}
+
 #[test]
 fn what_of_the_gateway_itself_is_not_served_is_a_condition_of_it() {
     let mut engine = engine_with(GATEWAY);
