@@ -31,6 +31,10 @@ use std::collections::BTreeMap;
         .message("serviceNetwork and access exclude each other: who may call is up to the network's owner"),
     validation = Rule::new("!has(self.securityGroups) || !has(self.vpcAssociation) || self.vpcAssociation == 'Vpc'")
         .message("securityGroups are those of the VPC's association, which vpcAssociation None leaves to others"),
+    validation = Rule::new("!has(self.standalone) || !self.standalone || !(has(self.serviceNetwork) || has(self.access) || has(self.securityGroups) || (has(self.vpcAssociation) && self.vpcAssociation == 'Vpc'))")
+        .message("standalone: there is no service network, so that serviceNetwork, access, securityGroups and vpcAssociation have no place"),
+    validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.name) || self.services.exists_one(o, has(o.name) && o.name == s.name))")
+        .message("services: names are unique"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
         .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
@@ -64,6 +68,10 @@ pub struct AwsLatticeParametersSpec {
     /// associated with one service network. `Vpc` by default, `None` with `serviceNetwork`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_association: Option<VpcAssociation>,
+    /// Whether services are in no service network. Nobody reaches them until somebody associates them with one; their names are told
+    /// all the same. Off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<bool>,
     /// Security groups of the association: whom in the VPC they let in. All by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
@@ -121,6 +129,14 @@ pub struct LatticeAccess {
 /// Settings of one service.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.name) || !(self.name.startsWith('svc-') || self.name.startsWith('gw-'))")
+        .message("name: svc- is reserved by AWS, and gw- for names that the controller makes"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
+        .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
+    validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
+        .message("tags: a key has at most 128 characters, a value at most 256")
+)]
 pub struct LatticeService {
     /// The hostname that it serves, or `*` for the Gateway's own service.
     #[schemars(
@@ -128,6 +144,18 @@ pub struct LatticeService {
         regex(pattern = "^(\\*|[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$")
     )]
     pub hostname: String,
+    /// Name of the service in VPC Lattice, unique in the account and region; it follows from cluster, Gateway and hostname by default. A
+    /// change makes a new service, with another generated name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 40), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
+    pub name: Option<String>,
+    /// Tags of the service and its target groups, over those of the Gateway. Labels of the Gateway's `infrastructure` win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 40))]
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Whether it is in no service network, as `standalone` of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standalone: Option<bool>,
     /// ARN of a certificate in ACM, in place of those of the Gateway's listeners.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
@@ -149,11 +177,17 @@ impl LatticeService {
     fn over(self, base: &Self) -> Self {
         let Self {
             hostname,
+            name,
+            tags,
+            standalone,
             certificate_arn,
             access,
         } = self;
         Self {
             hostname,
+            name: name.or_else(|| base.name.clone()),
+            tags: merged(tags, base.tags.as_ref()),
+            standalone: standalone.or(base.standalone),
             certificate_arn: certificate_arn.or_else(|| base.certificate_arn.clone()),
             access: both(access, base.access.as_ref(), LatticeAccess::over),
         }
@@ -211,6 +245,7 @@ impl AwsLatticeParametersSpec {
             vpc,
             service_network,
             vpc_association,
+            standalone,
             security_groups,
             access,
             services,
@@ -218,19 +253,30 @@ impl AwsLatticeParametersSpec {
             tags,
             strict,
         } = self;
+        let networked = service_network.is_some()
+            || access.is_some()
+            || security_groups.is_some()
+            || vpc_association == Some(VpcAssociation::Vpc);
+        let without = Self::default();
+        // One of them replaces the other here too.
+        let (of_network, standalone) = match standalone {
+            Some(true) => (&without, standalone),
+            None if !networked => (base, base.standalone),
+            Some(false) | None => (base, standalone),
+        };
         // One of them replaces the other: together they would contradict each other.
         let (service_network, access) = match (service_network, access) {
-            (None, None) => (base.service_network.clone(), base.access.clone()),
+            (None, None) => (of_network.service_network.clone(), of_network.access.clone()),
             (None, Some(access)) => (
                 None,
-                both(Some(access), base.access.as_ref(), LatticeAccess::over),
+                both(Some(access), of_network.access.as_ref(), LatticeAccess::over),
             ),
             (network, _) => (network, None),
         };
         let (vpc_association, security_groups) = match (vpc_association, security_groups) {
-            (None, None) => (base.vpc_association, base.security_groups.clone()),
+            (None, None) => (of_network.vpc_association, of_network.security_groups.clone()),
             (Some(VpcAssociation::None), _) => (Some(VpcAssociation::None), None),
-            (association, groups) => (association, groups.or_else(|| base.security_groups.clone())),
+            (association, groups) => (association, groups.or_else(|| of_network.security_groups.clone())),
         };
         Self {
             account: account.or_else(|| base.account.clone()),
@@ -238,6 +284,7 @@ impl AwsLatticeParametersSpec {
             vpc: vpc.or_else(|| base.vpc.clone()),
             service_network,
             vpc_association,
+            standalone,
             security_groups,
             access,
             services: both(services, base.services.as_ref(), |mine, base| {

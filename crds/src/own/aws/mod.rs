@@ -42,7 +42,7 @@ pub use route::{
 };
 pub use target_group::{
     AwsTargetGroupParameters, AwsTargetGroupParametersSpec, HealthCheck, HealthCheckProtocol,
-    ServiceReference, TargetGroupSettings, TargetProtocol, TargetType,
+    HealthCheckVersion, ServiceReference, TargetGroupSettings, TargetProtocol, TargetType,
 };
 
 use std::collections::BTreeMap;

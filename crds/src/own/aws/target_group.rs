@@ -2,7 +2,7 @@
 
 use super::merged;
 use crate::api::PolicyStatus;
-use crate::own::merge::{both, over};
+use crate::own::merge::both;
 use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -121,15 +121,25 @@ pub enum TargetProtocol {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("!has(self.enabled) || self.enabled || !(has(self.protocol) || has(self.protocolVersion) || has(self.port) || has(self.path) || has(self.codes) || has(self.intervalSeconds) || has(self.timeoutSeconds) || has(self.healthyThreshold) || has(self.unhealthyThreshold))")
+        .message("enabled: false checks nothing: leave all else out"),
     validation = Rule::new("!has(self.protocol) || self.protocol != 'TCP' || (!has(self.path) && !has(self.codes))")
         .message("a check of protocol TCP asks for nothing: path and codes belong to HTTP and HTTPS"),
     validation = Rule::new("!has(self.timeoutSeconds) || self.timeoutSeconds < (has(self.intervalSeconds) ? self.intervalSeconds : 30)")
         .message("timeoutSeconds must be less than intervalSeconds, which is 30 by default")
 )]
 pub struct HealthCheck {
+    /// Whether targets of VPC Lattice are checked. By default those of HTTP are, and those of gRPC and TCP once the Service has a check of
+    /// its own; `true` checks all. Load balancers always check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
     /// Protocol. `HTTP` by default, `HTTPS` where that is the protocol of the targets; of a Network Load Balancer `TCP`, and `HTTP` when path or codes are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<HealthCheckProtocol>,
+    /// Version of HTTP of VPC Lattice's checks. `HTTP2` by default where targets are asked by HTTP/2 or gRPC, else `HTTP1`. Load balancers have
+    /// no such setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<HealthCheckVersion>,
     /// Port. That of the traffic by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
@@ -188,16 +198,58 @@ impl HealthCheckProtocol {
     }
 }
 
-over!(HealthCheck {
-    protocol,
-    port,
-    path,
-    codes,
-    interval_seconds,
-    timeout_seconds,
-    healthy_threshold,
-    unhealthy_threshold
-});
+/// Version of HTTP of a health check. `HTTP1` by default, `HTTP2` where targets are asked by HTTP/2 or gRPC.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthCheckVersion {
+    /// HTTP/1.1.
+    #[serde(rename = "HTTP1")]
+    Http1,
+    /// HTTP/2.
+    #[serde(rename = "HTTP2")]
+    Http2,
+}
+
+impl HealthCheck {
+    /// These settings where set, else `base`'s; none of `base`'s where nothing is checked.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let Self {
+            enabled,
+            protocol,
+            protocol_version,
+            port,
+            path,
+            codes,
+            interval_seconds,
+            timeout_seconds,
+            healthy_threshold,
+            unhealthy_threshold,
+        } = self;
+        let off = Self::default();
+        let base = if enabled == Some(false) { &off } else { base };
+        Self {
+            enabled: enabled.or(base.enabled),
+            protocol: protocol.or(base.protocol),
+            protocol_version: protocol_version.or(base.protocol_version),
+            port: port.or(base.port),
+            path: path.or_else(|| base.path.clone()),
+            codes: codes.or_else(|| base.codes.clone()),
+            interval_seconds: interval_seconds.or(base.interval_seconds),
+            timeout_seconds: timeout_seconds.or(base.timeout_seconds),
+            healthy_threshold: healthy_threshold.or(base.healthy_threshold),
+            unhealthy_threshold: unhealthy_threshold.or(base.unhealthy_threshold),
+        }
+    }
+
+    /// Whether anything is said of how targets are checked.
+    pub fn says_how(&self) -> bool {
+        let nothing = Self {
+            enabled: self.enabled,
+            ..Self::default()
+        };
+        *self != nothing
+    }
+}
 
 impl TargetGroupSettings {
     /// These settings where set, else `base`'s.

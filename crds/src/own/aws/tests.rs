@@ -87,3 +87,57 @@ fn a_class_wins_where_it_says_so() {
     let own = balancer(json!({"mergingMode": "PreferGatewayClass"}));
     assert_eq!(own.class_only(), Some("spec.mergingMode"));
 }
+
+fn lattice(value: Value) -> AwsLatticeParametersSpec {
+    serde_json::from_value(value).unwrap()
+}
+
+/// The CRD refuses a network for services that are in none, so both levels together must not come to that either.
+#[test]
+fn a_network_and_none_replace_each_other() {
+    let merged = |mine: Value, base: Value| serde_json::to_value(lattice(mine).over(&lattice(base))).unwrap();
+    let network = json!({"serviceNetwork": "sn-0123456789abcdef0", "vpc": "vpc-0123456789abcdef0"});
+    assert_eq!(
+        merged(json!({"standalone": true}), network.clone()),
+        json!({"standalone": true, "vpc": "vpc-0123456789abcdef0"})
+    );
+    assert_eq!(merged(network.clone(), json!({"standalone": true})), network);
+    let tags = json!({"tags": {"a": "b"}});
+    assert_eq!(
+        merged(tags, json!({"standalone": true})),
+        json!({"tags": {"a": "b"}, "standalone": true})
+    );
+    let access = json!({"access": {"authPolicy": "{}"}, "securityGroups": ["sg-0123456789abcdef0"]});
+    assert_eq!(
+        merged(json!({"standalone": true}), access),
+        json!({"standalone": true})
+    );
+}
+
+#[test]
+fn services_are_merged_host_by_host_and_their_tags_key_by_key() {
+    let class = lattice(json!({"services": [
+        {"hostname": "a.example", "name": "a-of-class", "tags": {"team": "x", "cost": "1"}},
+        {"hostname": "b.example", "standalone": true},
+    ]}));
+    let own = lattice(json!({"services": [{"hostname": "a.example", "tags": {"cost": "2"}}]}));
+    assert_eq!(
+        serde_json::to_value(own.over(&class)).unwrap(),
+        json!({"services": [
+            {"hostname": "a.example", "name": "a-of-class", "tags": {"team": "x", "cost": "2"}},
+            {"hostname": "b.example", "standalone": true},
+        ]})
+    );
+}
+
+/// Whoever checks nothing has none of what others say of checks.
+#[test]
+fn a_check_that_is_off_takes_nothing_over() {
+    let class =
+        lattice(json!({"targetGroups": {"healthCheck": {"path": "/class", "protocolVersion": "HTTP2"}}}));
+    let off = lattice(json!({"targetGroups": {"healthCheck": {"enabled": false}}}));
+    assert_eq!(
+        serde_json::to_value(off.over(&class)).unwrap(),
+        json!({"targetGroups": {"healthCheck": {"enabled": false}}})
+    );
+}

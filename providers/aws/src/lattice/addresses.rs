@@ -3,7 +3,7 @@
 use super::cloud::Status;
 use super::observed::{Observed, SeenService};
 use crate::cloud::Arn;
-use gatewright_aws_core::lattice::{Network, ServiceId, Target};
+use gatewright_aws_core::lattice::{Network, Service, ServiceId, Target};
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_provider_api::contract::Addresses;
 use std::time::Duration;
@@ -11,22 +11,34 @@ use std::time::Duration;
 /// Between two looks at something that AWS is still busy with.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The name of the Gateway's own service, once clients reach it; and of each hostname its service's name, for DNS.
+/// The name of the Gateway's own service, once clients reach it; and of each hostname its service's name, for DNS, and ARN. Where another
+/// service takes its place, its former one is told until that serves.
 pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     let mut found = Addresses::default();
-    let Some(network) = network(target, observed) else {
+    let network = network(target, observed);
+    if network.is_none() && target.network != Network::None {
         found.fault = Some(pending("the service network is not made yet"));
         return found;
-    };
+    }
+    let network = network.as_ref();
     for (id, wanted) in &target.services {
-        let seen = observed.service(&wanted.name);
-        let Some(seen) = seen.filter(|seen| seen.is_reached(&network) && !seen.service.dns_name.is_empty())
-        else {
+        let current = observed.current(id, wanted);
+        let known = |seen: &&SeenService| !seen.service.dns_name.is_empty();
+        let reached = current.filter(|seen| serves(wanted, seen, network)).filter(known);
+        // DNS may go on to say the name of a hostname's former service while the hostname moves.
+        let stands = |seen: &&SeenService| {
+            seen.service.status == Status::Active
+                && (*id != ServiceId::own() || serves(wanted, seen, network))
+        };
+        let mut formers = observed.formers(id, wanted).filter(known).filter(stands);
+        let Some(seen) = reached.or_else(|| formers.next()) else {
             if *id == ServiceId::own() {
-                found.fault = Some(fault(seen));
+                found.fault = Some(fault(current));
             }
             continue;
         };
+        let arn = seen.service.arn.0.clone();
+        found.resources.insert(id.0.clone(), arn);
         let name = seen.service.dns_name.to_ascii_lowercase();
         if *id == ServiceId::own() {
             found.assigned.push(AssignedAddress {
@@ -39,7 +51,7 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
         }
     }
     if let Some(wanted) = &target.vpc {
-        let seen = observed.networks.get(&network);
+        let seen = network.and_then(|network| observed.networks.get(network));
         let association = seen
             .into_iter()
             .flat_map(|seen| &seen.vpcs)
@@ -64,7 +76,7 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     found
 }
 
-/// The network that services are associated with.
+/// The network that services are associated with, if there is to be one and it is there.
 pub(super) fn network(target: &Target, observed: &Observed) -> Option<Arn> {
     match &target.network {
         Network::Own { name, .. } => observed.network(name).map(|seen| seen.network.arn.clone()),
@@ -76,7 +88,16 @@ pub(super) fn network(target: &Target, observed: &Observed) -> Option<Arn> {
                 .find(|arn| is_named(arn, given));
             Some(found.cloned().unwrap_or_else(|| Arn(given.clone())))
         }
+        Network::None => None,
     }
+}
+
+/// Whether a service that exists is as far as clients need it: they reach it by this network, or it is to be in none.
+pub(super) fn serves(wanted: &Service, seen: &SeenService, network: Option<&Arn>) -> bool {
+    if wanted.standalone {
+        return seen.service.status == Status::Active;
+    }
+    network.is_some_and(|network| seen.is_reached(network))
 }
 
 /// Whether an ARN is of what a user names by ARN or id.
@@ -115,24 +136,20 @@ pub fn recheck(target: &Target, observed: &Observed) -> Option<Duration> {
         .target_groups
         .values()
         .any(|seen| moves(&seen.group.status));
-    let left = observed.services.values().any(|seen| {
-        !target
-            .services
-            .values()
-            .any(|wanted| wanted.name == seen.service.name)
-    });
+    let left = observed
+        .services
+        .values()
+        .any(|seen| !target.services.iter().any(|(id, wanted)| seen.is(id, wanted)));
     let groups_left = observed.target_groups.values().any(|seen| {
         !target
             .target_groups
             .values()
             .any(|wanted| wanted.name == seen.group.name)
     });
-    let missing = network(target, observed).is_none_or(|network| {
-        target.services.values().any(|wanted| {
-            !observed
-                .service(&wanted.name)
-                .is_some_and(|seen| seen.is_reached(&network))
-        })
+    let network = network(target, observed);
+    let missing = target.services.iter().any(|(id, wanted)| {
+        let current = observed.current(id, wanted);
+        !current.is_some_and(|seen| serves(wanted, seen, network.as_ref()))
     });
     (services || vpcs || groups || left || groups_left || missing).then_some(BUSY)
 }

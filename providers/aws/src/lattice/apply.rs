@@ -3,7 +3,7 @@
 use super::cloud::{self, Auth, Kind, Lattice, NewListener, NewRule, NewService};
 use super::step::{Call, Id, Ledger, Step};
 use crate::cloud::{Answer, Arn, CloudError};
-use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, Tags};
+use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, RESOURCE, Tags};
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::{Access, Action, Service};
 use gatewright_provider_api::contract::{Change, ErrorKind, ProviderError};
@@ -61,7 +61,7 @@ impl<C: Lattice> Caller<'_, C> {
                 self.ledger.note(Id::TargetGroup(id.clone()), arn);
                 Ok(())
             }
-            Call::SetHealth(arn, fixed, health) => cloud.set_health(arn, fixed, health).await,
+            Call::SetHealth(arn, health) => cloud.set_health(arn, health).await,
             Call::Register(id, targets) => {
                 let arn = self.arn(&Id::TargetGroup(id.clone()))?;
                 cloud.register_targets(&arn, targets).await
@@ -242,9 +242,21 @@ impl<C: Lattice> Caller<'_, C> {
             None => None,
         };
         match (arn, found) {
-            (Some(arn), Some(found)) if same_owner(&found, tags) => Ok(arn),
+            (Some(arn), Some(found)) if same_owner(&found, tags) => {
+                if found.get(RESOURCE) == tags.get(RESOURCE) {
+                    return Ok(arn);
+                }
+                // Names that users give can go from one to another.
+                Err(CloudError {
+                    kind: ErrorKind::Conflict,
+                    message: "another of the Gateway's has its name, and goes first".to_owned(),
+                    ..error
+                })
+            }
             (Some(_), Some(_)) => Err(CloudError {
-                message: "it exists and was not made for this Gateway: rename it, or the Gateway".to_owned(),
+                message: "it exists and was not made for this Gateway: rename it, or the Gateway; a service has another name by \
+                          services[].name of AwsLatticeParameters"
+                    .to_owned(),
                 ..error
             }),
             _ => Err(CloudError {

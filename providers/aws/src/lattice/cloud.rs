@@ -7,7 +7,7 @@ use crate::swept::PACE;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::settings::Limits;
-use gatewright_aws_core::lattice::{Health, Match, Protocol};
+use gatewright_aws_core::lattice::{CheckVersion, Health, Match, Protocol};
 use gatewright_aws_core::target_group::{Fixed, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -223,6 +223,8 @@ pub struct SeenHealth {
     pub enabled: bool,
     /// `protocol`.
     pub protocol: Option<Str>,
+    /// `protocolVersion`.
+    pub version: Option<CheckVersion>,
     /// `port`; none for that of the traffic.
     pub port: Option<u16>,
     /// `path`.
@@ -452,12 +454,7 @@ pub trait TargetGroups: Send + Sync {
     fn create_group(&self, new: &NewTargetGroup) -> impl Future<Output = Answer<Arn>> + Send;
 
     /// `UpdateTargetGroup`.
-    fn set_health(
-        &self,
-        arn: &Arn,
-        fixed: &Fixed,
-        health: &Health,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    fn set_health(&self, arn: &Arn, health: &Health) -> impl Future<Output = Answer<()>> + Send;
 
     /// `DeleteTargetGroup`: no rule may forward to it.
     fn delete_group(&self, arn: &Arn) -> impl Future<Output = Answer<()>> + Send;

@@ -70,7 +70,7 @@ fn reads(target: &Target, pace: f64) -> Reads {
     let network = match &target.network {
         Network::Own { .. } => 4 + usize::from(target.vpc.is_some()),
         // It is not ours to look at.
-        Network::Given(_) => 0,
+        Network::Given(_) | Network::None => 0,
     };
     let listeners = |service: &Service| {
         let listeners = service.listeners.values();

@@ -60,7 +60,7 @@ pub(super) struct State {
     made: BTreeMap<Arn, u64>,
     /// What goes, and when it is gone.
     going: BTreeMap<Arn, u64>,
-    networks: BTreeMap<Arn, (Str, Auth)>,
+    pub(super) networks: BTreeMap<Arn, (Str, Auth)>,
     pub(super) services: BTreeMap<Arn, NewService>,
     pub(super) vpcs: BTreeMap<Arn, VpcLink>,
     links: BTreeMap<Arn, (Arn, Arn)>,

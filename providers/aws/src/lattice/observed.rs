@@ -1,12 +1,14 @@
 //! What exists for one Gateway.
 
 use super::cloud::{
-    Listener, Network, Rule, Service, ServiceAssociation, Status, TargetGroup, TargetStatus, VpcAssociation,
+    Listener, Network, Rule, Service as Exists, ServiceAssociation, Status, TargetGroup, TargetStatus,
+    VpcAssociation,
 };
 use crate::cloud::Arn;
-use crate::owner::Tags;
+use crate::owner::{RESOURCE, Tags, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::names::PREFIX;
+use gatewright_aws_core::lattice::{Service, ServiceId};
 use gatewright_aws_core::target_group::Target;
 use std::collections::BTreeMap;
 
@@ -49,7 +51,7 @@ pub struct SeenNetwork {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenService {
     /// The service.
-    pub service: Service,
+    pub service: Exists,
     /// Who may call, and what is logged.
     pub access: SeenAccess,
     /// Networks that it is associated with.
@@ -86,9 +88,24 @@ impl Observed {
         self.networks.values().find(|seen| &*seen.network.name == name)
     }
 
-    /// The service of this name.
+    /// The service of this name, whatever it is for.
     pub fn service(&self, name: &str) -> Option<&SeenService> {
         self.services.values().find(|seen| &*seen.service.name == name)
+    }
+
+    /// The service that is wanted.
+    pub fn current(&self, id: &ServiceId, wanted: &Service) -> Option<&SeenService> {
+        self.services.values().find(|seen| seen.is(id, wanted))
+    }
+
+    /// Services that were for the same and have other names.
+    pub fn formers<'a>(
+        &'a self,
+        id: &'a ServiceId,
+        wanted: &'a Service,
+    ) -> impl Iterator<Item = &'a SeenService> {
+        let all = self.services.values();
+        all.filter(move |seen| seen.is_for(id) && !seen.is(id, wanted))
     }
 
     /// The target group of this name.
@@ -98,6 +115,18 @@ impl Observed {
 }
 
 impl SeenService {
+    /// Whether it was made for this.
+    pub fn is_for(&self, id: &ServiceId) -> bool {
+        self.tags.get(RESOURCE) == Some(&resource(id))
+    }
+
+    /// Whether it is the one that is wanted. Users can give a name to another hostname: then it is that of another service, by its
+    /// tag and its custom domain, neither of which alone would do, as others may change tags.
+    pub fn is(&self, id: &ServiceId, wanted: &Service) -> bool {
+        let domain = self.service.domain.as_deref().filter(|domain| !domain.is_empty());
+        self.service.name == wanted.name && (self.is_for(id) || domain == wanted.domain.as_deref())
+    }
+
     /// Whether clients of a network reach it.
     pub fn is_reached(&self, network: &Arn) -> bool {
         self.service.status == Status::Active
@@ -106,6 +135,11 @@ impl SeenService {
                 .iter()
                 .any(|of| of.network == *network && of.status == Status::Active)
     }
+}
+
+/// The tag of a service that says what it is for.
+pub fn resource(id: &ServiceId) -> Str {
+    value(&format!("service {id}"))
 }
 
 impl SeenListener {

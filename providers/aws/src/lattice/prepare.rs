@@ -7,13 +7,16 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::Approximations;
 use gatewright_aws_core::lattice::fit::fit;
 use gatewright_aws_core::lattice::lower::lower;
-use gatewright_aws_core::lattice::settings::{Association, ServiceSettings, Settings, Surroundings};
-use gatewright_aws_core::lattice::{Access, Network, Target};
+use gatewright_aws_core::lattice::settings::{
+    Association, HealthSettings, ServiceSettings, Settings, Surroundings, Unfit,
+};
+use gatewright_aws_core::lattice::{Access, CheckVersion, Network, Target};
 use gatewright_aws_core::target_group;
 use gatewright_core::graph::parameters::{AwsLattice, Parameters};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_crds::own::aws::{
-    self, AwsLatticeParametersSpec, LatticeAccess, TargetGroupSettings, TargetType, VpcAssociation,
+    self, AwsLatticeParametersSpec, HealthCheckProtocol, HealthCheckVersion, LatticeAccess,
+    TargetGroupSettings, TargetType, VpcAssociation,
 };
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::{self, ErrorKind, Prepare, ProviderError, Quota, Resource};
@@ -112,6 +115,7 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
         vpc: _,
         service_network,
         vpc_association,
+        standalone,
         security_groups,
         access,
         services,
@@ -134,18 +138,28 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
         };
         Some((service.clone(), health(&check)))
     });
-    let of_gateway = groups.iter().flat_map(unfit).map(|name| {
-        let field = format!("spec.infrastructure.parametersRef targetGroups.{name}");
-        (Str::from(format!("Gateway {gateway}")), Str::from(field))
+    let of_gateway = groups.iter().flat_map(|groups| {
+        unfit(
+            groups,
+            base.as_ref(),
+            (
+                &format!("Gateway {gateway}"),
+                "spec.infrastructure.parametersRef targetGroups.",
+            ),
+        )
     });
     let of_services = target_groups.iter().flat_map(|(service, spec)| {
-        unfit(&spec.settings).map(move |name| {
-            let field = format!("AwsTargetGroupParameters {name}");
-            (Str::from(format!("Service {service}")), Str::from(field))
-        })
+        unfit(
+            &spec.settings,
+            base.as_ref(),
+            (&format!("Service {service}"), "AwsTargetGroupParameters "),
+        )
     });
     let services = services.iter().flatten().map(|settings| {
         let own = ServiceSettings {
+            name: settings.name.as_deref().map(Into::into),
+            tags: texts(settings.tags.as_ref()),
+            standalone: settings.standalone,
             certificate: settings.certificate_arn.as_deref().map(Into::into),
             access: of_access(settings.access.as_ref()),
         };
@@ -157,6 +171,7 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
             VpcAssociation::Vpc => Association::Vpc,
             VpcAssociation::None => Association::None,
         },
+        standalone: standalone.unwrap_or_default(),
         security_groups: security_groups
             .iter()
             .flatten()
@@ -170,7 +185,7 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
         } else {
             Approximations::Serve
         },
-        health: base.as_ref().map(health),
+        health: base.as_ref().map(health).unwrap_or_default(),
         backends: backends.collect(),
         overruled: overruled.clone(),
         unfit: of_gateway.chain(of_services).collect(),
@@ -178,16 +193,58 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
     }
 }
 
-/// What is set and target groups of VPC Lattice do not have.
-fn unfit(settings: &TargetGroupSettings) -> impl Iterator<Item = &'static str> {
+/// What is set and target groups of VPC Lattice do not have, and what comes to nothing as nothing is checked.
+/// `API_CreateTargetGroup` of VPC Lattice: its configuration has a health check and no attributes; `API_HealthCheckConfig`: "the
+/// possible protocols are HTTP and HTTPS".
+fn unfit(
+    settings: &TargetGroupSettings,
+    base: Option<&aws::HealthCheck>,
+    (object, path): (&str, &str),
+) -> Vec<Unfit> {
+    const OTHERS: (&str, &str) = (
+        "found a setting of load balancers, accepted is healthCheck: target groups of VPC Lattice have no other",
+        "leave it out",
+    );
+    const TCP: (&str, &str) = (
+        "found TCP, accepted is HTTP or HTTPS: VPC Lattice checks by no other, and these targets by HTTP",
+        "leave it out, or set enabled to false",
+    );
+    const OFF: (&str, &str) = (
+        "enabled: false wins, so that nothing is checked",
+        "set enabled to true, or leave all else out",
+    );
+    let check = settings.health_check.as_ref();
+    let off = |check: &aws::HealthCheck| check.enabled == Some(false);
+    let is_off = |check: &aws::HealthCheck| off(check) || (check.enabled.is_none() && base.is_some_and(off));
     let set = [
-        ("targetType", settings.target_type == Some(TargetType::Instance)),
-        ("nodeLabels", settings.node_labels.is_some()),
-        ("attributes", settings.attributes.is_some()),
-        ("preserveClientIp", settings.preserve_client_ip.is_some()),
-        ("proxyProtocol", settings.proxy_protocol.is_some()),
+        (
+            "targetType",
+            OTHERS,
+            settings.target_type == Some(TargetType::Instance),
+        ),
+        ("nodeLabels", OTHERS, settings.node_labels.is_some()),
+        ("attributes", OTHERS, settings.attributes.is_some()),
+        ("preserveClientIp", OTHERS, settings.preserve_client_ip.is_some()),
+        ("proxyProtocol", OTHERS, settings.proxy_protocol.is_some()),
+        (
+            "healthCheck.protocol",
+            TCP,
+            check.is_some_and(|check| check.protocol == Some(HealthCheckProtocol::Tcp)),
+        ),
+        (
+            "healthCheck",
+            OFF,
+            check.is_some_and(|check| check.says_how() && is_off(check)),
+        ),
     ];
-    set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
+    let set = set.into_iter().filter(|(.., set)| *set);
+    set.map(|(name, (why, instead), _)| Unfit {
+        object: object.into(),
+        field: format!("{path}{name}").into(),
+        why,
+        instead,
+    })
+    .collect()
 }
 
 fn texts(all: Option<&BTreeMap<String, String>>) -> BTreeMap<Str, Str> {
@@ -222,9 +279,11 @@ fn of_access(access: Option<&LatticeAccess>) -> Access {
     }
 }
 
-fn health(check: &aws::HealthCheck) -> target_group::HealthCheck {
+fn health(check: &aws::HealthCheck) -> HealthSettings {
     let aws::HealthCheck {
+        enabled,
         protocol,
+        protocol_version,
         port,
         path,
         codes,
@@ -233,8 +292,10 @@ fn health(check: &aws::HealthCheck) -> target_group::HealthCheck {
         healthy_threshold,
         unhealthy_threshold,
     } = check;
-    target_group::HealthCheck {
-        protocol: protocol.map(|protocol| protocol.as_str().into()),
+    let check = target_group::HealthCheck {
+        protocol: protocol
+            .filter(|protocol| *protocol != HealthCheckProtocol::Tcp)
+            .map(|protocol| protocol.as_str().into()),
         port: port.map(|port| port.to_string().into()),
         path: path.as_deref().map(Into::into),
         codes: codes.as_deref().map(Into::into),
@@ -242,6 +303,14 @@ fn health(check: &aws::HealthCheck) -> target_group::HealthCheck {
         timeout_s: *timeout_seconds,
         healthy: *healthy_threshold,
         unhealthy: *unhealthy_threshold,
+    };
+    HealthSettings {
+        enabled: *enabled,
+        version: protocol_version.map(|version| match version {
+            HealthCheckVersion::Http1 => CheckVersion::Http1,
+            HealthCheckVersion::Http2 => CheckVersion::Http2,
+        }),
+        check,
     }
 }
 
@@ -251,6 +320,81 @@ mod tests {
     use gatewright_crds::own::AwsTargetGroupParametersSpec;
     use serde_json::json;
     use std::sync::Arc;
+
+    fn found(lattice: serde_json::Value, service: serde_json::Value) -> Settings {
+        let service = json!({"targetRefs": [{"name": "web"}], "settings": {"healthCheck": service}});
+        let service: AwsTargetGroupParametersSpec = serde_json::from_value(service).unwrap();
+        let parameters = AwsLattice {
+            lattice: serde_json::from_value(lattice).unwrap(),
+            target_groups: [(ObjectName::new("shop", "web"), Arc::new(service))].into(),
+            ..AwsLattice::default()
+        };
+        settings("blue", &ObjectName::new("shop", "public"), &parameters)
+    }
+
+    /// A Service's check is over that of the Gateway, and what comes to nothing is told where it is set.
+    #[test]
+    fn checks_are_merged_and_what_comes_to_nothing_is_told() {
+        let web = ObjectName::new("shop", "web");
+        let told = |found: &Settings| -> Vec<String> {
+            let words = found
+                .unfit
+                .iter()
+                .map(|found| format!("{}: {}", found.object, found.field));
+            words.collect()
+        };
+        let of = |check: serde_json::Value| json!({"targetGroups": {"healthCheck": check}});
+        let all = found(
+            of(json!({"enabled": true, "protocolVersion": "HTTP2"})),
+            json!({"path": "/a"}),
+        );
+        assert_eq!(told(&all), Vec::<String>::new());
+        let own = &all.backends[&web];
+        assert_eq!(
+            (own.enabled, own.version),
+            (Some(true), Some(CheckVersion::Http2))
+        );
+        assert_eq!(own.check.path.as_deref(), Some("/a"));
+
+        let off = found(of(json!({"enabled": false})), json!({"path": "/a"}));
+        assert_eq!(off.health.enabled, Some(false));
+        assert_eq!(
+            told(&off),
+            ["Service shop/web: AwsTargetGroupParameters healthCheck"]
+        );
+        let on = found(
+            of(json!({"enabled": false})),
+            json!({"enabled": true, "path": "/a"}),
+        );
+        assert_eq!((on.backends[&web].enabled, told(&on)), (Some(true), Vec::new()));
+        let apart = found(of(json!({"path": "/a"})), json!({"enabled": false}));
+        assert_eq!(
+            (apart.backends[&web].check.path.clone(), told(&apart)),
+            (None, Vec::new())
+        );
+
+        let tcp = found(of(json!({"protocol": "TCP"})), json!({"enabled": true}));
+        assert_eq!(
+            told(&tcp),
+            ["Gateway shop/public: spec.infrastructure.parametersRef targetGroups.healthCheck.protocol"]
+        );
+        assert_eq!(tcp.health.check.protocol, None);
+    }
+
+    #[test]
+    fn settings_of_services_are_by_their_hostname() {
+        let services = json!([
+            {"hostname": "a.example", "name": "shop-a", "tags": {"team": "a"}, "standalone": true},
+            {"hostname": "*", "name": "edge"},
+        ]);
+        let found = found(json!({"services": services, "standalone": true}), json!({}));
+        assert!(found.standalone);
+        let own = &found.services["*"];
+        assert_eq!((own.name.as_deref(), own.standalone), (Some("edge"), None));
+        let a = &found.services["a.example"];
+        assert_eq!((a.name.as_deref(), a.standalone), (Some("shop-a"), Some(true)));
+        assert_eq!(a.tags, [("team".into(), "a".into())].into());
+    }
 
     /// `API_CreateTargetGroup` of VPC Lattice knows none of them.
     #[test]
@@ -270,7 +414,7 @@ mod tests {
         let told: Vec<String> = found
             .unfit
             .iter()
-            .map(|(object, field)| format!("{object}: {field}"))
+            .map(|found| format!("{}: {}", found.object, found.field))
             .collect();
         assert_eq!(
             told,

@@ -6,7 +6,7 @@ use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::{CertificateId, Import};
 use gatewright_aws_core::lattice::{Action, Health, Listener, Rule, Service, ServiceId};
-use gatewright_aws_core::target_group::{Fixed, Target, TargetGroupId};
+use gatewright_aws_core::target_group::{Target, TargetGroupId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,7 +99,7 @@ pub enum Call {
     /// A target group is made.
     CreateTargetGroup(TargetGroupId, NewTargetGroup),
     /// Its health check changes.
-    SetHealth(Arn, Fixed, Health),
+    SetHealth(Arn, Health),
     /// Targets are registered, at most [`CHUNK`].
     Register(TargetGroupId, BTreeSet<Target>),
     /// Targets are deregistered, at most [`CHUNK`].

@@ -1,6 +1,7 @@
 //! The contract suite of providers, and what it does not show.
 
 mod certificates;
+mod formers;
 mod places;
 mod swept;
 mod told;
@@ -14,8 +15,8 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import};
 use gatewright_aws_core::lattice::settings::Limits;
 use gatewright_aws_core::lattice::{
-    Access, Action, Health, Listener, Match, Network, PathMatch, Protocol, Rule, Service, ServiceId, Target,
-    TargetGroup, VpcAssociation,
+    Access, Action, CheckVersion, Health, Listener, Match, Network, PathMatch, Protocol, Rule, Service,
+    ServiceId, Target, TargetGroup, VpcAssociation,
 };
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroupId, TargetKind,
@@ -67,6 +68,8 @@ fn service(name: &str, domain: Option<&str>, ports: &[u16]) -> Service {
         certificate: None,
         access: Access::default(),
         listeners: ports.iter().map(listener).collect(),
+        standalone: false,
+        tags: BTreeMap::new(),
     }
 }
 
@@ -110,11 +113,12 @@ fn group(target: &mut Target, service: &str, backend: &str, protocol: &str) -> T
             ipv6: false,
         },
         health: if protocol == "HTTP" {
-            Health::On(HealthCheck::default())
+            Health::On(HealthCheck::default(), CheckVersion::Http1)
         } else {
             Health::Off
         },
         targets: [pod(1), pod(2)].into(),
+        tags: BTreeMap::new(),
     };
     target.target_groups.insert(id.clone(), wanted);
     id

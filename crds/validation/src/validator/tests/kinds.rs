@@ -126,9 +126,58 @@ fn contradictions_in_parameters_of_aws_are_refused() {
             "{targetRefs: [{name: a}], settings: {healthCheck: {timeoutSeconds: 30}}}",
             "less than intervalSeconds",
         ),
+        (
+            "{targetRefs: [{name: a}], settings: {healthCheck: {enabled: false, path: /}}}",
+            "leave all else out",
+        ),
+        (
+            "{targetRefs: [{name: a}], settings: {healthCheck: {protocolVersion: GRPC}}}",
+            "spec.settings.healthCheck.protocolVersion",
+        ),
     ] {
         let found = refused("AwsTargetGroupParameters", spec);
         assert!(found.contains(part), "{spec}: {found}");
+    }
+    for (spec, part) in [
+        (
+            "{services: [{hostname: a.example, name: svc-a}]}",
+            "svc- is reserved by AWS",
+        ),
+        ("{services: [{hostname: a.example, name: gw-a}]}", "gw- for names"),
+        (
+            "{services: [{hostname: a.example, name: a--b}]}",
+            "spec.services[0].name",
+        ),
+        (
+            "{services: [{hostname: a.example, name: ab}]}",
+            "spec.services[0].name",
+        ),
+        (
+            "{services: [{hostname: a.example, name: abc}, {hostname: b.example, name: abc}]}",
+            "names are unique",
+        ),
+        (
+            "{services: [{hostname: a.example, tags: {gatewright.dev/gateway: a}}]}",
+            "not yours to set",
+        ),
+        (
+            "{standalone: true, serviceNetwork: sn-0123456789abcdef0}",
+            "there is no service network",
+        ),
+        (
+            "{standalone: true, vpcAssociation: Vpc}",
+            "there is no service network",
+        ),
+    ] {
+        let found = refused("AwsLatticeParameters", spec);
+        assert!(found.contains(part), "{spec}: {found}");
+    }
+    for spec in [
+        "{standalone: true, vpcAssociation: None, services: [{hostname: a.example, name: a-b1, tags: {team: a}}]}",
+        "{standalone: false, serviceNetwork: sn-0123456789abcdef0}",
+        "{targetGroups: {healthCheck: {enabled: true, protocolVersion: HTTP2, path: /}}}",
+    ] {
+        assert_eq!(refused("AwsLatticeParameters", spec), "", "{spec}");
     }
     for (spec, part) in [
         (

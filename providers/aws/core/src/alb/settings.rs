@@ -239,6 +239,8 @@ pub struct TargetSettings {
     pub node_labels: BTreeMap<Str, Str>,
     /// Health check.
     pub health: HealthCheck,
+    /// Fields of the health check that are set and that VPC Lattice alone has.
+    pub unfit: BTreeSet<Str>,
     /// `TargetGroupAttributes`.
     pub attributes: BTreeMap<Str, Str>,
     /// Whether targets of a Network Load Balancer see the client's address; AWS's default without.
@@ -254,6 +256,7 @@ impl Default for TargetSettings {
             tls: false,
             node_labels: BTreeMap::new(),
             health: HealthCheck::default(),
+            unfit: BTreeSet::new(),
             attributes: BTreeMap::new(),
             client_ip: None,
             proxy_protocol: None,

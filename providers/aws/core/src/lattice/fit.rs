@@ -131,7 +131,11 @@ fn needs(target: &Target, limits: &Limits) -> Vec<Need> {
         need(
             "services",
             "service network",
-            target.services.len() as u64,
+            target
+                .services
+                .values()
+                .filter(|service| !service.standalone)
+                .count() as u64,
             limits.services,
         ),
         need(

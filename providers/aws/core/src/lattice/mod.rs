@@ -74,6 +74,8 @@ pub enum Network {
     },
     /// One of somebody else, of this account or shared with it: its id or ARN. Nothing of it is changed.
     Given(Str),
+    /// None: all services are [`Service::standalone`].
+    None,
 }
 
 /// Who may call, and what is logged.
@@ -129,6 +131,20 @@ pub struct Service {
     pub access: Access,
     /// Listeners by port.
     pub listeners: BTreeMap<u16, Listener>,
+    /// Whether it is in no network.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub standalone: bool,
+    /// Tags of its own, over those of the [`Target`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<Str, Str>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives a reference to what it may leave out"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A listener that is wanted.
@@ -236,6 +252,9 @@ pub struct TargetGroup {
     pub health: Health,
     /// Who is registered.
     pub targets: BTreeSet<Registered>,
+    /// Tags of its service's own, over those of the [`Target`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<Str, Str>,
 }
 
 /// Health check of a target group.
@@ -243,6 +262,28 @@ pub struct TargetGroup {
 pub enum Health {
     /// Targets are not checked: the default of gRPC and TCP, whose checks Lattice does not know.
     Off,
-    /// They are; what is not set has AWS's default.
-    On(HealthCheck),
+    /// They are, by this version of HTTP; what is not set has AWS's default.
+    On(HealthCheck, CheckVersion),
+}
+
+/// `protocolVersion` of a health check
+/// (<https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_HealthCheckConfig.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckVersion {
+    /// `HTTP1`.
+    #[serde(rename = "HTTP1")]
+    Http1,
+    /// `HTTP2`.
+    #[serde(rename = "HTTP2")]
+    Http2,
+}
+
+impl CheckVersion {
+    /// AWS's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP1",
+            Self::Http2 => "HTTP2",
+        }
+    }
 }

@@ -39,6 +39,28 @@ pub fn service(cluster: &str, gateway: &ObjectName, id: &ServiceId) -> Str {
     name(&[&gateway.namespace, readable], &hash)
 }
 
+/// Whether AWS takes a service's name (`API_CreateService`, `name`: 3 to 40 characters,
+/// `(?!svc-)(?![-])(?!.*[-]$)(?!.*[-]{2})[a-z0-9-]+`), and it is none that could be made here.
+///
+/// # Errors
+/// In words.
+pub fn check(name: &str) -> Result<(), &'static str> {
+    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !(3..=40).contains(&name.len()) || !name.bytes().all(known) {
+        return Err("a name has 3 to 40 small letters, digits and hyphens");
+    }
+    if name.starts_with('-') || name.ends_with('-') || name.contains("--") {
+        return Err("a hyphen stands between others, alone");
+    }
+    if name.starts_with("svc-") {
+        return Err("names that begin with svc- are reserved by AWS");
+    }
+    if name.starts_with(PREFIX) {
+        return Err("names that begin with gw- are those that follow from cluster, Gateway and hostname");
+    }
+    Ok(())
+}
+
 /// Name of a target group of a service.
 pub fn target_group(
     service: &str,
@@ -169,6 +191,20 @@ mod tests {
         assert_eq!(names.len(), 4 * (2 + 3 * 3));
         for name in &names {
             assert!(is_valid(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_users_are_those_that_aws_takes() {
+        for name in ["abc", "a1-b2", &"a".repeat(40)] {
+            assert_eq!(check(name), Ok(()), "{name}");
+            assert!(is_valid(name), "{name}");
+        }
+        let long = "a".repeat(41);
+        for name in [
+            "ab", &long, "Abc", "a_b", "a.b", "-ab", "ab-", "a--b", "svc-a", "gw-a", "",
+        ] {
+            assert!(check(name).is_err(), "{name}");
         }
     }
 

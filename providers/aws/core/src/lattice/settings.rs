@@ -1,6 +1,6 @@
 //! What a Gateway's services depend on beside it: what users set, and what is found in the account.
 
-use super::Access;
+use super::{Access, CheckVersion};
 use crate::Str;
 use crate::alb::settings::{Approximations, Family};
 use crate::target_group::HealthCheck;
@@ -17,6 +17,8 @@ pub struct Settings {
     pub network: Option<Str>,
     /// Whether the VPC is associated with the network.
     pub association: Association,
+    /// Whether services are in no network.
+    pub standalone: bool,
     /// Security groups of the association.
     pub security_groups: BTreeSet<Str>,
     /// Of the network.
@@ -30,13 +32,13 @@ pub struct Settings {
     /// Address family of pods that have both.
     pub family: Family,
     /// Health checks.
-    pub health: Option<HealthCheck>,
+    pub health: HealthSettings,
     /// Health checks of single Services, in place of `health`.
-    pub backends: BTreeMap<ObjectName, HealthCheck>,
+    pub backends: BTreeMap<ObjectName, HealthSettings>,
     /// What the Gateway's own parameters set and those of its class overrule, by path.
     pub overruled: BTreeSet<Str>,
-    /// What is set of target groups and is of load balancers alone: object and field.
-    pub unfit: BTreeSet<(Str, Str)>,
+    /// What is set of target groups and comes to nothing.
+    pub unfit: BTreeSet<Unfit>,
 }
 
 impl Settings {
@@ -46,18 +48,43 @@ impl Settings {
             cluster: cluster.into(),
             network: None,
             association: Association::default(),
+            standalone: false,
             security_groups: BTreeSet::new(),
             access: Access::default(),
             services: BTreeMap::new(),
             tags: BTreeMap::new(),
             approximations: Approximations::default(),
             family: Family::default(),
-            health: None,
+            health: HealthSettings::default(),
             backends: BTreeMap::new(),
             overruled: BTreeSet::new(),
             unfit: BTreeSet::new(),
         }
     }
+}
+
+/// How targets are checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// Whether they are. By default those of HTTP/1.1 and HTTP/2, and of Services with a check of their own.
+    pub enabled: Option<bool>,
+    /// By which version of HTTP; by default that of the targets.
+    pub version: Option<CheckVersion>,
+    /// All else.
+    pub check: HealthCheck,
+}
+
+/// A setting that comes to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unfit {
+    /// Object.
+    pub object: Str,
+    /// Field.
+    pub field: Str,
+    /// Why.
+    pub why: &'static str,
+    /// What to do instead.
+    pub instead: &'static str,
 }
 
 /// Whether a VPC is associated with the service network.
@@ -73,6 +100,12 @@ pub enum Association {
 /// Settings of one service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceSettings {
+    /// Its name, in place of one that follows from cluster, Gateway and hostname.
+    pub name: Option<Str>,
+    /// Tags, over those of all.
+    pub tags: BTreeMap<Str, Str>,
+    /// Whether it is in no network, in place of what holds for all.
+    pub standalone: Option<bool>,
     /// ARN of a certificate in ACM, in place of those of the Gateway's listeners.
     pub certificate: Option<Str>,
     /// Who may call, and what is logged.

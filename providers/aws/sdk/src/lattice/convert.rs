@@ -5,7 +5,7 @@ use aws_smithy_types::error::operation::BuildError;
 use gatewright_aws::cloud::Arn;
 use gatewright_aws::lattice::cloud::{Action, Auth, SeenHealth, Status, TargetStatus};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::lattice::{HeaderMatch, Health, Match, PathMatch, Protocol};
+use gatewright_aws_core::lattice::{CheckVersion, HeaderMatch, Health, Match, PathMatch, Protocol};
 use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, Target, TargetAddress};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -203,20 +203,15 @@ pub(super) fn config(fixed: &Fixed, vpc: &str, health: &Health) -> sdk::TargetGr
         }))
         .ip_address_type(family)
         .vpc_identifier(vpc)
-        .health_check(self::health(fixed, health))
+        .health_check(self::health(health))
         .build()
 }
 
-/// Targets of HTTP/2 alone do not answer checks of HTTP/1.1.
-pub(super) fn health(fixed: &Fixed, health: &Health) -> sdk::HealthCheckConfig {
-    let version = match fixed.version {
-        Some(ProtocolVersion::Http2 | ProtocolVersion::Grpc) => sdk::HealthCheckProtocolVersion::Http2,
-        Some(ProtocolVersion::Http1) | None => sdk::HealthCheckProtocolVersion::Http1,
-    };
+pub(super) fn health(health: &Health) -> sdk::HealthCheckConfig {
     let builder = sdk::HealthCheckConfig::builder();
-    let check = match health {
+    let (check, version) = match health {
         Health::Off => return builder.enabled(false).build(),
-        Health::On(check) => check,
+        Health::On(check, version) => (check, version),
     };
     let HealthCheck {
         protocol,
@@ -235,7 +230,10 @@ pub(super) fn health(fixed: &Fixed, health: &Health) -> sdk::HealthCheckConfig {
                 .as_deref()
                 .map_or(sdk::TargetGroupProtocol::Http, sdk::TargetGroupProtocol::from),
         )
-        .protocol_version(version)
+        .protocol_version(match version {
+            CheckVersion::Http1 => sdk::HealthCheckProtocolVersion::Http1,
+            CheckVersion::Http2 => sdk::HealthCheckProtocolVersion::Http2,
+        })
         .set_port(port.as_deref().and_then(|port| port.parse().ok()))
         .set_path(path.as_deref().map(str::to_owned))
         .set_matcher(
@@ -261,6 +259,11 @@ pub(super) fn seen_health(found: Option<&sdk::HealthCheckConfig>) -> SeenHealth 
     SeenHealth {
         enabled: found.enabled().unwrap_or(false),
         protocol: text(found.protocol().map(sdk::TargetGroupProtocol::as_str)),
+        version: match found.protocol_version() {
+            Some(sdk::HealthCheckProtocolVersion::Http1) => Some(CheckVersion::Http1),
+            Some(sdk::HealthCheckProtocolVersion::Http2) => Some(CheckVersion::Http2),
+            _ => None,
+        },
         port: seconds(found.port()).filter(|port| *port > 0),
         path: text(found.path()),
         codes: match found.matcher() {
@@ -307,6 +310,23 @@ pub(super) fn seen_target(found: &sdk::TargetSummary) -> Option<(Target, TargetS
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checks_come_back_as_they_went() {
+        for version in [CheckVersion::Http1, CheckVersion::Http2] {
+            let check = HealthCheck {
+                path: Some("/ready".into()),
+                ..HealthCheck::default()
+            };
+            let found = seen_health(Some(&health(&Health::On(check, version))));
+            assert!(found.enabled);
+            assert_eq!(
+                (found.version, found.path.as_deref()),
+                (Some(version), Some("/ready"))
+            );
+        }
+        assert!(!seen_health(Some(&health(&Health::Off))).enabled);
+    }
 
     #[test]
     fn rules_come_back_as_they_went() {

@@ -8,7 +8,7 @@ use aws_sdk_vpclattice::types as sdk;
 use gatewright_aws::cloud::{Answer, Arn, CloudError};
 use gatewright_aws::lattice::cloud::{NewTargetGroup, TargetGroup, TargetGroups, TargetStatus};
 use gatewright_aws_core::lattice::Health;
-use gatewright_aws_core::target_group::{Fixed, Target};
+use gatewright_aws_core::target_group::Target;
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,12 +44,12 @@ impl TargetGroups for Account {
         made(operation, answer.arn())
     }
 
-    async fn set_health(&self, arn: &Arn, fixed: &Fixed, health: &Health) -> Answer<()> {
+    async fn set_health(&self, arn: &Arn, health: &Health) -> Answer<()> {
         let request = self
             .lattice
             .update_target_group()
             .target_group_identifier(&*arn.0)
-            .health_check(convert::health(fixed, health));
+            .health_check(convert::health(health));
         done!(request, "UpdateTargetGroup")
     }
 

@@ -17,8 +17,8 @@ use gatewright_aws::lattice::{LatticeDriver, Request, Settings};
 use gatewright_aws::swept::Ages;
 use gatewright_aws_core::alb::listener::{Certificate, CertificateId, Import};
 use gatewright_aws_core::lattice::{
-    Access, Action, HeaderMatch, Health, Listener, Match, Network, PathMatch, Protocol, Rule, Service,
-    ServiceId, Target, TargetGroup, VpcAssociation,
+    Access, Action, CheckVersion, HeaderMatch, Health, Listener, Match, Network, PathMatch, Protocol, Rule,
+    Service, ServiceId, Target, TargetGroup, VpcAssociation,
 };
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target as Pod, TargetAddress, TargetGroupId, TargetKind,
@@ -95,13 +95,16 @@ fn group(name: &str, at: SocketAddr) -> TargetGroup {
             kind: TargetKind::Ip,
             ipv6: false,
         },
-        health: Health::On(HealthCheck {
-            path: Some("/ready".into()),
-            codes: Some("200-299".into()),
-            interval_s: Some(5),
-            timeout_s: Some(2),
-            ..HealthCheck::default()
-        }),
+        health: Health::On(
+            HealthCheck {
+                path: Some("/ready".into()),
+                codes: Some("200-299".into()),
+                interval_s: Some(5),
+                timeout_s: Some(2),
+                ..HealthCheck::default()
+            },
+            CheckVersion::Http1,
+        ),
         targets: [Pod {
             id: TargetAddress::Ip(at.ip()),
             port: at.port(),
@@ -109,6 +112,7 @@ fn group(name: &str, at: SocketAddr) -> TargetGroup {
             quic_server: None,
         }]
         .into(),
+        tags: BTreeMap::new(),
     }
 }
 
@@ -167,6 +171,8 @@ pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target 
         certificate: None,
         access: Access::default(),
         listeners: BTreeMap::from([listener(Protocol::Http, PLAIN, Vec::new())]),
+        standalone: false,
+        tags: BTreeMap::new(),
     };
     let of_host = Service {
         name: "gw-infra-edge-shop".into(),
@@ -177,6 +183,8 @@ pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target 
             listener(Protocol::Http, PLAIN, one_and_two(&first, &second, (1, 0))),
             listener(Protocol::Https, SECURE, one_and_two(&second, &first, (1, 0))),
         ]),
+        standalone: false,
+        tags: BTreeMap::from([("team".into(), "payments".into())]),
     };
     Target {
         gateway: ObjectName::new("infra", "edge"),
@@ -267,7 +275,7 @@ pub(super) fn edit(target: &mut Target) {
         .target_groups
         .get_mut(&TargetGroupId("two".into()))
         .unwrap();
-    let Health::On(check) = &mut second.health else {
+    let Health::On(check, _) = &mut second.health else {
         panic!("it is checked");
     };
     check.path = Some("/healthz".into());
@@ -344,6 +352,10 @@ async fn a_gateway_serves_by_its_services_and_leaves_nothing() {
     answers(at, (HOST, "/elsewhere"), "404").await;
     answers(at, ("other.example.com", "/one"), "404").await;
     answers(of_own, (&own, "/one"), "404").await;
+    let arn = cloud.service_named("gw-infra-edge-shop").await.unwrap().unwrap();
+    assert_eq!(outcome.addresses.resources.get(HOST), Some(&arn.0));
+    let tags = cloud.tags_of(&arn).await.unwrap().unwrap();
+    assert_eq!(tags.get("team").map(|value| &**value), Some("payments"));
 
     // What a plan says that a look costs is what it costs, beside the searches for all Gateways, and the next is for free.
     let calls = seen.attempts().len();

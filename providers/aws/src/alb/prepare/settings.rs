@@ -192,9 +192,20 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         preserve_client_ip,
         proxy_protocol,
     } = settings;
+    let unfit = health_check.iter().flat_map(|check| {
+        let set = [
+            ("healthCheck.enabled: false", check.enabled == Some(false)),
+            ("healthCheck.protocolVersion", check.protocol_version.is_some()),
+        ];
+        set.into_iter()
+            .filter(|(_, set)| *set)
+            .map(|(name, _)| name.into())
+    });
     let health = health_check.as_ref().map(|check| {
         let aws::HealthCheck {
+            enabled: _,
             protocol,
+            protocol_version: _,
             port,
             path,
             codes,
@@ -222,6 +233,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         tls: protocol.unwrap_or_default() == TargetProtocol::Https,
         node_labels: map(node_labels.as_ref()),
         health: health.unwrap_or_default(),
+        unfit: unfit.collect(),
         attributes: map(attributes.as_ref()),
         client_ip: *preserve_client_ip,
         proxy_protocol: *proxy_protocol,

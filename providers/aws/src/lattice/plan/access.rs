@@ -15,7 +15,7 @@ impl Planner<'_> {
         let (target, observed) = (self.target, self.observed);
         let wanted = match &target.network {
             Network::Own { name, access } => Some((name, access)),
-            Network::Given(_) => None,
+            Network::Given(_) | Network::None => None,
         };
         if let Some((name, access)) = wanted {
             let of = resource(NETWORK, name.clone());
@@ -76,11 +76,17 @@ impl Planner<'_> {
 
     /// Whether a service is still on its way into the wanted network. One that AWS could not bring there holds nobody up.
     fn is_moving(&self) -> bool {
+        // Services that are to be in none move nowhere.
+        let mut services = self
+            .target
+            .services
+            .iter()
+            .filter(|(_, wanted)| !wanted.standalone);
         let Some(network) = addresses::network(self.target, self.observed) else {
-            return true;
+            return services.next().is_some();
         };
-        self.target.services.values().any(|wanted| {
-            let Some(seen) = self.observed.service(&wanted.name) else {
+        services.any(|(id, wanted)| {
+            let Some(seen) = self.observed.current(id, wanted) else {
                 return true;
             };
             let failed = |status: &Status| matches!(status, Status::Failed(_));

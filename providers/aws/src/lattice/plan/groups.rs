@@ -23,9 +23,10 @@ impl Planner<'_> {
                 Some(seen) => self.change_group(id, wanted, seen),
             }
         }
+        let of_formers = self.groups_of_formers();
         for (arn, seen) in &observed.target_groups {
             let is_wanted = |wanted: &TargetGroup| wanted.name == seen.group.name;
-            let serves = self.warming.values().any(|former| former == arn);
+            let serves = of_formers.contains(arn) || self.warming.values().any(|former| former == arn);
             if !serves && !target.target_groups.values().any(is_wanted) {
                 end(arn, seen, Ending::Replaced, self.changes);
             }
@@ -39,7 +40,7 @@ impl Planner<'_> {
             fixed: wanted.fixed.clone(),
             vpc: self.target.home.clone(),
             health: wanted.health.clone(),
-            tags: self.owner.tags(&id.0, &self.target.tags),
+            tags: self.tags_with(&id.0, &wanted.tags),
         };
         let note = Note::create(of.clone(), &format!("routes lead to {id}"));
         self.push(Phase::Build, note, Call::CreateTargetGroup(id.clone(), new));
@@ -53,7 +54,7 @@ impl Planner<'_> {
         let differs = differences(&wanted.health, &seen.group.health);
         if !differs.is_empty() {
             let note = Note::update(of.clone(), differs, "its health check differs");
-            let call = Call::SetHealth(arn.clone(), wanted.fixed.clone(), wanted.health.clone());
+            let call = Call::SetHealth(arn.clone(), wanted.health.clone());
             self.push(Phase::Build, note, call);
         }
         let registered: BTreeSet<&Target> = seen.registered().collect();
@@ -76,7 +77,7 @@ impl Planner<'_> {
             "the backend has them no more",
             self.changes,
         );
-        let tags = self.owner.tags(&id.0, &self.target.tags);
+        let tags = self.tags_with(&id.0, &wanted.tags);
         self.compare_tags((Kind::TargetGroup, arn), &of, &seen.tags, &tags);
     }
 
@@ -168,17 +169,23 @@ fn end(arn: &Arn, seen: &SeenGroup, why: Ending, changes: &mut Changes) {
 /// Fields of a health check that are wanted and otherwise. What is not asked for is left as it is.
 fn differences(wanted: &Health, seen: &SeenHealth) -> Vec<FieldChange> {
     let mut found = Vec::new();
-    let check = match wanted {
+    let (check, version) = match wanted {
         Health::Off => {
             if seen.enabled {
                 found.push(change("healthCheck.enabled", Some(&true), Some(&false)));
             }
             return found;
         }
-        Health::On(check) => check,
+        Health::On(check, version) => (check, *version),
     };
     if !seen.enabled {
         found.push(change("healthCheck.enabled", Some(&false), Some(&true)));
+    }
+    if let Some(seen) = seen.version
+        && seen != version
+    {
+        let differs = change("healthCheck.protocolVersion", Some(&seen), Some(&version));
+        found.push(differs);
     }
     let HealthCheck {
         protocol,

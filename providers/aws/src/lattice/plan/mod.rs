@@ -7,6 +7,7 @@
 
 mod access;
 mod certificates;
+mod formers;
 mod groups;
 mod rules;
 mod services;
@@ -220,11 +221,18 @@ impl Planner<'_> {
         self.owner.tags(what, &Tags::new())
     }
 
+    /// Tags of a service or of one of its target groups: those of its own are over those of the Gateway.
+    fn tags_with(&self, what: &str, own: &BTreeMap<Str, Str>) -> Tags {
+        let mut given = self.target.tags.clone();
+        given.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self.owner.tags(what, &given)
+    }
+
     /// The network in words of changes; none for one of somebody else.
     fn network_resource(&self) -> Option<Resource> {
         match &self.target.network {
             Network::Own { name, .. } => Some(resource(NETWORK, name.clone())),
-            Network::Given(_) => None,
+            Network::Given(_) | Network::None => None,
         }
     }
 }

@@ -19,16 +19,21 @@ impl Planner<'_> {
     pub(super) fn services(&mut self) {
         let (target, observed) = (self.target, self.observed);
         for (id, wanted) in &target.services {
-            match observed.service(&wanted.name) {
+            match observed.current(id, wanted) {
                 Some(seen) if seen.service.status == Status::Going => {}
                 Some(seen) => self.change_service(id, wanted, seen),
+                // Another of the Gateway's has its name, and goes first.
+                None if observed.service(&wanted.name).is_some() => {}
                 None => self.make_service(id, wanted),
             }
         }
         for seen in observed.services.values() {
-            let is_wanted = |wanted: &Service| wanted.name == seen.service.name;
-            if !target.services.values().any(is_wanted) {
-                self.end_service(seen);
+            if target.services.iter().any(|(id, wanted)| seen.is(id, wanted)) {
+                continue;
+            }
+            match target.services.iter().find(|(id, _)| seen.is_for(id)) {
+                Some(successor) => self.retire(seen, successor),
+                None => self.end_service(seen, "no route serves its host any more"),
             }
         }
     }
@@ -38,7 +43,7 @@ impl Planner<'_> {
         let certificate = wanted.certificate.as_ref().map(certificate_of);
         let note = Note::create(of.clone(), &format!("it serves {}", words(id)))
             .needs(self.changes.only_made(certificate));
-        let tags = self.owner.tags(&format!("service {id}"), &self.target.tags);
+        let tags = self.tags_with(&format!("service {id}"), &wanted.tags);
         self.push(
             Phase::Build,
             note,
@@ -48,7 +53,7 @@ impl Planner<'_> {
         for (port, listener) in &wanted.listeners {
             self.make_listener((id, *port), listener, &of, Phase::Build);
         }
-        self.associate(id, &of, &[]);
+        self.associate((id, wanted), &of, &[]);
     }
 
     fn change_service(&mut self, id: &ServiceId, wanted: &Service, seen: &SeenService) {
@@ -96,8 +101,8 @@ impl Planner<'_> {
                 );
             }
         }
-        self.associate(id, &of, &seen.associations);
-        let tags = self.owner.tags(&format!("service {id}"), &self.target.tags);
+        self.associate((id, wanted), &of, &seen.associations);
+        let tags = self.tags_with(&format!("service {id}"), &wanted.tags);
         self.compare_tags((Kind::Service, arn), &of, &seen.tags, &tags);
     }
 
@@ -168,13 +173,30 @@ impl Planner<'_> {
     }
 
     /// The association with the network comes when everything behind it is there.
-    fn associate(&mut self, id: &ServiceId, of: &Resource, seen: &[cloud::ServiceAssociation]) {
+    fn associate(
+        &mut self,
+        (id, wanted): (&ServiceId, &Service),
+        of: &Resource,
+        seen: &[cloud::ServiceAssociation],
+    ) {
+        if wanted.standalone {
+            // Others associate it with networks of theirs.
+            let is_ours =
+                |network: &Arn| self.is_network(network) || self.observed.networks.contains_key(network);
+            let ours: Vec<_> = seen
+                .iter()
+                .filter(|found| found.status != Status::Going && is_ours(&found.network))
+                .collect();
+            for association in ours {
+                let what = association_of(of, &association.network);
+                let note = Note::delete(what, "it is to be in no network");
+                let call = Call::DissociateService(association.arn.clone());
+                self.push(Phase::Delete, note, call);
+            }
+            return;
+        }
         let network = self.network_resource();
-        let own = self.changes.ledger.get(&Id::Network);
-        let is_wanted = |arn: &Arn| match &self.target.network {
-            Network::Own { .. } => own.as_ref() == Some(arn),
-            Network::Given(given) => is_named(arn, given),
-        };
+        let is_wanted = |arn: &Arn| self.is_network(arn);
         let current = seen.iter().find(|association| is_wanted(&association.network));
         let other: Vec<_> = seen
             .iter()
@@ -189,9 +211,11 @@ impl Planner<'_> {
                 self.push(Phase::Delete, note, call);
             }
             Some(_) => {}
+            // Its former one leaves the network first.
+            None if self.is_held_up(id, wanted) => {}
             None => {
                 let given = match &self.target.network {
-                    Network::Own { .. } => None,
+                    Network::Own { .. } | Network::None => None,
                     Network::Given(given) => Some(Arn(given.clone())),
                 };
                 let name = network.as_ref().map(|network| network.id.clone());
@@ -217,10 +241,18 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether this is the network that services are to be in.
+    pub(super) fn is_network(&self, arn: &Arn) -> bool {
+        match &self.target.network {
+            Network::Own { .. } => self.changes.ledger.get(&Id::Network).as_ref() == Some(arn),
+            Network::Given(given) => is_named(arn, given),
+            Network::None => false,
+        }
+    }
+
     /// First clients let go of it, then it goes.
-    fn end_service(&mut self, seen: &SeenService) {
+    pub(super) fn end_service(&mut self, seen: &SeenService, why: &str) {
         let of = resource(SERVICE, seen.service.name.clone());
-        let why = "no route serves its host any more";
         for association in seen
             .associations
             .iter()

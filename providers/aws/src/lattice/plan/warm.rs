@@ -22,7 +22,7 @@ pub(super) fn warming(target: &Target, observed: &Observed) -> BTreeMap<TargetGr
             seen.group.name != wanted.name
                 && seen.tags.get(RESOURCE) == Some(&value(&id.0))
                 && seen.is_healthy()
-                && gets_requests(observed, &seen.group.arn)
+                && gets_requests((target, observed), &seen.group.arn)
         })?;
         let cold = !is_warm(wanted, observed.target_group(&wanted.name));
         cold.then(|| (id.clone(), former.group.arn.clone()))
@@ -41,15 +41,18 @@ fn is_warm(wanted: &TargetGroup, seen: Option<&SeenGroup>) -> bool {
     let mut statuses = wanted.targets.iter().map(|target| seen.targets.get(target));
     match wanted.health {
         Health::Off => statuses.all(|status| status.is_some()),
-        Health::On(_) => {
+        Health::On(..) => {
             let checked = |status: &TargetStatus| *status != TargetStatus::Initial;
             seen.is_healthy() && statuses.all(|status| status.is_some_and(checked))
         }
     }
 }
 
-fn gets_requests(observed: &Observed, group: &Arn) -> bool {
-    let listeners = observed.services.values().flat_map(|seen| &seen.listeners);
+/// Of a service that stays: a group is of one service, and one that another takes the place of keeps its own.
+fn gets_requests((target, observed): (&Target, &Observed), group: &Arn) -> bool {
+    let wanted = target.services.iter();
+    let services = wanted.filter_map(|(id, wanted)| observed.current(id, wanted));
+    let listeners = services.flat_map(|seen| &seen.listeners);
     let mut actions = listeners.flat_map(|seen| {
         let rules = seen.rules.iter().map(|rule| &rule.action);
         rules.chain([&seen.listener.default])

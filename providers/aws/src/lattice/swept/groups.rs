@@ -4,7 +4,7 @@ use super::{On, Swept};
 use crate::cloud::{Answer, Arn};
 use crate::lattice::cloud::{Kind, Lattice, NewTargetGroup, TargetGroup, TargetGroups, TargetStatus};
 use gatewright_aws_core::lattice::Health;
-use gatewright_aws_core::target_group::{Fixed, Target};
+use gatewright_aws_core::target_group::Target;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Targets of a page of `ListTargets`.
@@ -28,8 +28,8 @@ impl<C: Lattice> TargetGroups for Swept<C> {
             .await
     }
 
-    async fn set_health(&self, arn: &Arn, fixed: &Fixed, health: &Health) -> Answer<()> {
-        let write = self.0.cloud.set_health(arn, fixed, health);
+    async fn set_health(&self, arn: &Arn, health: &Health) -> Answer<()> {
+        let write = self.0.cloud.set_health(arn, health);
         self.write(arn, |known| known.drop(ON, arn), write).await
     }
 

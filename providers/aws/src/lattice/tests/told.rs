@@ -3,11 +3,12 @@
 
 use super::super::memory::{Delays, Memory};
 use super::super::step::{Call, Step};
-use super::{add_host, bare, certificate, driver, request, settle};
+use super::{add_host, bare, certificate, driver, formers, request, settle};
 use crate::goldens;
 use crate::lattice::cloud::Action as Seen;
 use crate::owner::FINGERPRINT;
-use gatewright_aws_core::lattice::{Access, Network, PathMatch, Target};
+use gatewright_aws_core::lattice::{Access, CheckVersion, Health, Network, PathMatch, ServiceId, Target};
+use gatewright_aws_core::target_group::HealthCheck;
 use gatewright_provider_api::contract::Resource;
 use std::sync::Arc;
 
@@ -63,6 +64,26 @@ const EDITS: &[(&str, Edit)] = &[
                 logs: ["arn:aws:logs:::log-group:a".into()].into(),
             },
         };
+        Some(target)
+    }),
+    ("service-renamed", |target| Some(formers::renamed(target))),
+    ("tags-of-a-service", |mut target| {
+        let id = ServiceId("shop.example".into());
+        let tags = [("team".into(), "shop".into())];
+        target.services.get_mut(&id).unwrap().tags = tags.clone().into();
+        for group in target.target_groups.values_mut() {
+            group.tags = tags.clone().into();
+        }
+        Some(target)
+    }),
+    ("standalone", |target| Some(formers::standalone(target))),
+    ("checks", |mut target| {
+        for (number, group) in target.target_groups.values_mut().enumerate() {
+            group.health = match number {
+                0 => Health::Off,
+                _ => Health::On(HealthCheck::default(), CheckVersion::Http2),
+            };
+        }
         Some(target)
     }),
     ("gone", |_| None),

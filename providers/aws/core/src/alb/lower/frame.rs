@@ -40,6 +40,11 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     only_network(context, report, &place("spec.infrastructure.parametersRef"));
+    only_lattice(
+        context.settings,
+        report,
+        &place("spec.infrastructure.parametersRef"),
+    );
     own_groups(
         context.settings,
         report,
@@ -125,6 +130,17 @@ fn only_network(context: &Context<'_>, report: &mut Report, place: &Place) {
     for (name, _) in set.into_iter().filter(|(_, set)| *set) {
         let why = format!("{name} is of Network Load Balancers");
         let _ = report.refuse(place, &why, "use it with a class of gatewright.dev/aws-nlb");
+    }
+}
+
+/// Settings that only VPC Lattice has. "If the target type is instance, ip, or alb, health checks are always enabled and can't be
+/// disabled" (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>).
+pub(crate) fn only_lattice(settings: &Settings, report: &mut Report, place: &Place) {
+    let targets = settings.services.values().chain([&settings.targets]);
+    let set: BTreeSet<&Str> = targets.flat_map(|targets| &targets.unfit).collect();
+    for name in set {
+        let why = format!("{name} is of VPC Lattice: load balancers check all targets, in their own way");
+        let _ = report.refuse(place, &why, "leave it out");
     }
 }
 

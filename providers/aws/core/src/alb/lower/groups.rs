@@ -159,6 +159,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
         kind,
         tls,
         node_labels: _,
+        unfit: _,
         health,
         attributes,
         client_ip: _,

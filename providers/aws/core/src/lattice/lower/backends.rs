@@ -5,10 +5,8 @@
 use super::service::On;
 use crate::alb::lower::report::{Place, Report};
 use crate::alb::settings::Family;
-use crate::lattice::{Health, TargetGroup, names};
-use crate::target_group::{
-    Fixed, HealthCheck, ProtocolVersion, Target, TargetAddress, TargetGroupId, TargetKind,
-};
+use crate::lattice::{CheckVersion, Health, TargetGroup, names};
+use crate::target_group::{Fixed, ProtocolVersion, Target, TargetAddress, TargetGroupId, TargetKind};
 use gatewright_model::backend::{Backend, BackendProtocol, Endpoint, Endpoints};
 use gatewright_model::key::RouteKind;
 use gatewright_provider_api::Feature;
@@ -120,6 +118,7 @@ impl Groups {
                 fixed,
                 health: Health::Off,
                 targets: BTreeSet::new(),
+                tags: on.tags.clone(),
             }
         });
         id
@@ -166,23 +165,26 @@ fn group(
         fixed,
         health: health(backend, way, on),
         targets,
+        tags: on.tags.clone(),
     }
 }
 
-/// gRPC targets are checked by HTTP alone, and TCP ones not unless users say how (`API_HealthCheckConfig`,
-/// tls-listeners.html).
+/// gRPC targets are checked by HTTP alone, and TCP ones not unless users say so (`API_HealthCheckConfig`, tls-listeners.html).
+/// Targets of HTTP/2 alone do not answer checks of HTTP/1.1.
 fn health(backend: &Backend, way: Way, on: &On<'_>) -> Health {
     let settings = on.context.settings;
     let own = settings.backends.get(&backend.key.object);
-    match (own, way, &settings.health) {
-        (Some(own), ..) => Health::On(own.clone()),
-        (None, Way::Http(ProtocolVersion::Http1 | ProtocolVersion::Http2), Some(all)) => {
-            Health::On(all.clone())
-        }
-        (None, Way::Http(ProtocolVersion::Http1 | ProtocolVersion::Http2), None) => {
-            Health::On(HealthCheck::default())
-        }
-        (None, Way::Http(ProtocolVersion::Grpc) | Way::Tcp, _) => Health::Off,
+    let (usual, version) = match way {
+        Way::Http(ProtocolVersion::Http1) => (true, CheckVersion::Http1),
+        Way::Http(ProtocolVersion::Http2) => (true, CheckVersion::Http2),
+        Way::Http(ProtocolVersion::Grpc) => (own.is_some(), CheckVersion::Http2),
+        Way::Tcp => (own.is_some(), CheckVersion::Http1),
+    };
+    let wanted = own.unwrap_or(&settings.health);
+    if wanted.enabled.unwrap_or(usual) {
+        Health::On(wanted.check.clone(), wanted.version.unwrap_or(version))
+    } else {
+        Health::Off
     }
 }
 

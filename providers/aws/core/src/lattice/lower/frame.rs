@@ -29,11 +29,9 @@ pub(super) fn review(balancer: &LoadBalancer, settings: &Settings, report: &mut 
     unheeded::review(balancer, TLS_OPTIONS_OF_LATTICE, report);
     unheeded::overruled(balancer, &settings.overruled, report);
     unheeded::distribution(balancer, |_| false, NEARNESS_OF_LATTICE, report);
-    // `API_CreateTargetGroup` of VPC Lattice: its configuration has a health check and no attributes.
-    for (object, field) in &settings.unfit {
-        let place = Place::new(object, field, Consequence::Ignored);
-        let why = "found a setting of load balancers, accepted is healthCheck: target groups of VPC Lattice have no other";
-        let _ = report.refuse(&place, why, "leave it out");
+    for found in &settings.unfit {
+        let place = Place::new(&found.object, &found.field, Consequence::Ignored);
+        let _ = report.refuse(&place, found.why, found.instead);
     }
 }
 
@@ -45,6 +43,7 @@ pub(super) fn network(context: &Context<'_>) -> Network {
         ..
     } = context.settings;
     match network {
+        _ if context.settings.standalone => Network::None,
         Some(given) => Network::Given(given.clone()),
         None => Network::Own {
             name: names::network(cluster, &context.balancer.gateway),
@@ -55,7 +54,7 @@ pub(super) fn network(context: &Context<'_>) -> Network {
 
 pub(super) fn association(context: &Context<'_>) -> Option<VpcAssociation> {
     let settings = context.settings;
-    (settings.association == Association::Vpc).then(|| VpcAssociation {
+    (settings.association == Association::Vpc && !settings.standalone).then(|| VpcAssociation {
         vpc: context.surroundings.vpc.clone(),
         security_groups: settings.security_groups.clone(),
     })
@@ -90,6 +89,7 @@ pub(super) fn tags(context: &Context<'_>, report: &mut Report) -> BTreeMap<Str, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lattice::settings::Unfit;
     use gatewright_model::key::ObjectName;
     use gatewright_provider_api::Provider;
 
@@ -99,7 +99,12 @@ mod tests {
         let balancer = LoadBalancer::bare(gateway, "lattice", "gatewright.dev/aws-lattice");
         let mut settings = Settings::new("blue");
         let field = "AwsTargetGroupParameters attributes";
-        settings.unfit.insert(("Service shop/web".into(), field.into()));
+        settings.unfit.insert(Unfit {
+            object: "Service shop/web".into(),
+            field: field.into(),
+            why: "accepted is healthCheck",
+            instead: "leave it out",
+        });
         settings.overruled.insert("serviceNetwork".into());
         let mut report = Report::of(Provider::AwsLattice, settings.approximations);
         review(&balancer, &settings, &mut report);

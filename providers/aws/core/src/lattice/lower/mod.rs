@@ -17,10 +17,12 @@ mod conditions;
 mod frame;
 mod hosts;
 mod listeners;
+mod own;
 mod service;
 
 use super::settings::{Settings, Surroundings};
 use super::{ServiceId, Target};
+use crate::Str;
 use crate::alb::listener::{Certificate, CertificateId};
 use crate::alb::lower::report::Report;
 use crate::target_group::TargetGroupId;
@@ -38,6 +40,10 @@ struct Context<'a> {
     settings: &'a Settings,
     surroundings: &'a Surroundings,
     members: &'a [Member<'a>],
+    /// Names of services in place of those that are made.
+    names: &'a BTreeMap<ServiceId, Str>,
+    /// Tags of everything.
+    tags: &'a BTreeMap<Str, Str>,
 }
 
 /// What all services share while they are made.
@@ -52,11 +58,20 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
     let mut report = Report::of(Provider::AwsLattice, settings.approximations);
     frame::review(balancer, settings, &mut report);
     let members = listeners::members(balancer, &mut report);
-    let context = Context {
+    let nothing = (BTreeMap::new(), BTreeMap::new());
+    let bare = Context {
         balancer,
         settings,
         surroundings,
         members: &members,
+        names: &nothing.0,
+        tags: &nothing.1,
+    };
+    let (names, tags) = (own::names(&bare, &mut report), frame::tags(&bare, &mut report));
+    let context = Context {
+        names: &names,
+        tags: &tags,
+        ..bare
     };
     let mut shared = Shared {
         groups: Groups::default(),
@@ -73,7 +88,7 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
     let Shared {
         groups,
         mut certificates,
-        mut report,
+        report,
     } = shared;
     certificates.retain(|id, _| {
         services
@@ -85,7 +100,7 @@ pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surrou
         network: frame::network(&context),
         vpc: frame::association(&context),
         home: surroundings.vpc.clone(),
-        tags: frame::tags(&context, &mut report),
+        tags: tags.clone(),
         services,
         target_groups: groups.into_map(),
         certificates,

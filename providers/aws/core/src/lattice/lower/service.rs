@@ -3,7 +3,7 @@
 use super::action;
 use super::conditions;
 use super::listeners::{self, Member, place};
-use super::{Context, Shared};
+use super::{Context, Shared, own};
 use crate::Str;
 use crate::alb::listener::{Certificate, CertificateId};
 use crate::alb::lower::certificates::import;
@@ -24,6 +24,8 @@ pub(super) struct On<'a> {
     pub service: &'a Str,
     /// Which service.
     pub id: &'a ServiceId,
+    /// Tags of its own.
+    pub tags: &'a BTreeMap<Str, Str>,
     /// Whether the listener terminates TLS.
     pub https: bool,
 }
@@ -31,7 +33,8 @@ pub(super) struct On<'a> {
 /// The Gateway's own service: every HTTP port has a listener, so that its address answers.
 pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
     let id = ServiceId::own();
-    let name = names::service(&context.settings.cluster, &context.balancer.gateway, &id);
+    let name = name(context, &id);
+    let tags = own::tags(&id, context, context.tags, &mut shared.report);
     let mut listeners = BTreeMap::new();
     for port in listeners::ports(context.members) {
         let nobodys = listeners::nobodys(context.members, port);
@@ -63,12 +66,15 @@ pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
             context: *context,
             service: &name,
             id: &id,
+            tags: &tags,
             https: member.protocol == Protocol::Https,
         };
         listeners.insert(port, http(member, mine, &on, shared));
     }
     limit(&mut listeners, &id, context, shared);
     Service {
+        standalone: own::is_standalone(&id, context, &mut shared.report),
+        tags,
         domain: None,
         certificate: None,
         access: settings(context, &id).access,
@@ -80,7 +86,8 @@ pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
 /// The service of a hostname; none when nothing of it can be served, which is reported.
 pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) -> Option<Service> {
     let id = ServiceId(host.clone());
-    let name = names::service(&context.settings.cluster, &context.balancer.gateway, &id);
+    let name = name(context, &id);
+    let tags = own::tags(&id, context, context.tags, &mut shared.report);
     let mut listeners = BTreeMap::new();
     let mut certificate: Option<CertificateId> = None;
     for port in listeners::ports(context.members) {
@@ -91,6 +98,7 @@ pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) ->
             context: *context,
             service: &name,
             id: &id,
+            tags: &tags,
             https: member.protocol == Protocol::Https,
         };
         if member.protocol == Protocol::TlsPassthrough {
@@ -119,7 +127,12 @@ pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) ->
         listeners.insert(port, http(member, mine, &on, shared));
     }
     limit(&mut listeners, &id, context, shared);
-    (!listeners.is_empty()).then(|| Service {
+    if listeners.is_empty() {
+        return None;
+    }
+    Some(Service {
+        standalone: own::is_standalone(&id, context, &mut shared.report),
+        tags,
         certificate: certificate.filter(|_| {
             listeners
                 .values()
@@ -130,6 +143,11 @@ pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) ->
         listeners,
         name,
     })
+}
+
+fn name(context: &Context<'_>, id: &ServiceId) -> Str {
+    let own = context.names.get(id).cloned();
+    own.unwrap_or_else(|| names::service(&context.settings.cluster, &context.balancer.gateway, id))
 }
 
 fn settings(context: &Context<'_>, id: &ServiceId) -> ServiceSettings {

@@ -187,6 +187,7 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     let place_of_parameters = place("spec.infrastructure.parametersRef");
+    frame::only_lattice(context.plain.settings, report, &place_of_parameters);
     if is_open(context) {
         open(context, report, &place_of_parameters);
     } else {

@@ -44,6 +44,7 @@ impl Cloud {
                 network
             }
             Network::Given(_) => self.make_of_lattice("CreateServiceNetwork", &json!({"name": "theirs"})),
+            Network::None => "none".to_owned(),
         };
         self.later();
         if target.vpc.is_some() {
@@ -67,8 +68,10 @@ impl Cloud {
             }));
             let made = self.make_of_lattice("CreateService", &input);
             self.later();
-            let input = json!({"serviceNetworkIdentifier": network, "serviceIdentifier": made});
-            self.make_of_lattice("CreateServiceNetworkServiceAssociation", &input);
+            if !service.standalone {
+                let input = json!({"serviceNetworkIdentifier": network, "serviceIdentifier": made});
+                self.make_of_lattice("CreateServiceNetworkServiceAssociation", &input);
+            }
             self.access(&made, &service.access);
             self.listeners(service, &made, &groups);
         }
@@ -127,6 +130,7 @@ fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         fixed,
         health,
         targets: _,
+        tags: _,
     } = group;
     let Fixed {
         protocol,
@@ -137,19 +141,22 @@ fn target_group(group: &TargetGroup, vpc: &str) -> Value {
     } = fixed;
     let check = match health {
         Health::Off => json!({"enabled": false}),
-        Health::On(HealthCheck {
-            protocol,
-            port,
-            path,
-            codes,
-            interval_s,
-            timeout_s,
-            healthy,
-            unhealthy,
-        }) => wire::filled(json!({
+        Health::On(
+            HealthCheck {
+                protocol,
+                port,
+                path,
+                codes,
+                interval_s,
+                timeout_s,
+                healthy,
+                unhealthy,
+            },
+            version,
+        ) => wire::filled(json!({
             "enabled": true,
             "protocol": protocol.as_deref().unwrap_or("HTTP"),
-            "protocolVersion": if *version == Some(ProtocolVersion::Http1) { "HTTP1" } else { "HTTP2" },
+            "protocolVersion": version.as_str(),
             "port": port.as_ref().and_then(|port| port.parse::<u16>().ok()),
             "path": path,
             "matcher": codes.as_ref().map(|codes| json!({"httpCode": codes})),

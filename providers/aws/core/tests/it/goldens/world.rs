@@ -174,6 +174,13 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.elastic_tags = [("role".into(), ["edge".into()].into())].into();
             }
             "https" => settings.targets.tls = true,
+            "checks of lattice" => {
+                settings.targets.unfit = [
+                    "healthCheck.enabled: false".into(),
+                    "healthCheck.protocolVersion".into(),
+                ]
+                .into();
+            }
             "zones of near apart" => {
                 let mut own = settings.targets.clone();
                 own.attributes = [("load_balancing.cross_zone.enabled".into(), "false".into())].into();

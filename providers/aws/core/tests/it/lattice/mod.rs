@@ -1,10 +1,12 @@
 //! What manifests become on VPC Lattice. `goldens/lattice` has each test of the conformance suite about routes, with the
 //! manifests of `controller/core/goldens/conformance`; `goldens/lattice-features` some of `goldens/features`, and
 //! `goldens/lattice-translation` some of `controller/core/goldens/features`: those that the mapping table names.
+//! What settings change has manifests of its own ([`settings`]).
 //! `GATEWRIGHT_BLESS=1 cargo test -p gatewright-aws-core lattice` writes what is expected; what it wrote is then read by a
 //! person before it is committed.
 
 mod render;
+mod settings;
 mod verdicts;
 
 use crate::goldens::world;
@@ -125,11 +127,11 @@ fn surroundings() -> Surroundings {
     }
 }
 
-fn expectation(gateways: &BTreeMap<ObjectName, LoadBalancer>) -> String {
+fn expectation(gateways: &BTreeMap<ObjectName, LoadBalancer>, settings: &Settings) -> String {
     let mut expected = Map::new();
     for (gateway, balancer) in gateways {
-        let lowered = lower(balancer, &Settings::new("main"), &surroundings());
-        let again = lower(balancer, &Settings::new("main"), &surroundings());
+        let lowered = lower(balancer, settings, &surroundings());
+        let again = lower(balancer, settings, &surroundings());
         assert_eq!(lowered, again, "equal inputs, other results");
         let shown = render::shown(&lowered.target, &lowered.unsupported);
         expected.insert(gateway.to_string(), shown);
@@ -151,7 +153,7 @@ fn compare(folder: &str, from: &Path, names: impl Iterator<Item = String>) -> Ve
         let text = manifests(&from.join(format!("{name}.yaml")));
         let gateways = changed(&before, world::balancers(&defaults, &text));
         let head = format!("# The manifests are those of {told}/{name}.yaml.\n");
-        let outcome = format!("{head}{}", expectation(&gateways));
+        let outcome = format!("{head}{}", expectation(&gateways, &Settings::new("main")));
         let path = goldens().join(folder).join(format!("{name}.yaml"));
         if fs::read_to_string(&path).unwrap_or_default() == outcome {
             continue;
@@ -176,7 +178,7 @@ pub(crate) fn targets() -> Vec<(String, Target)> {
         (goldens().join("features"), features),
         (core().join("features"), translation),
     ];
-    let mut found = Vec::new();
+    let mut found = settings::targets();
     for (from, names) in folders {
         let defaults = fs::read_to_string(from.join("_defaults.yaml")).unwrap();
         let before = world::balancers(&defaults, "");

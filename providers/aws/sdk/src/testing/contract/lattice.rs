@@ -34,7 +34,7 @@ fn edited(first: &Target, place: &Place<'_>) -> Target {
     plain.default = Action::Fixed(500);
     shop.listeners.remove(&SECURE);
     let group = form.target_groups.get_mut(&TargetGroupId("two".into())).unwrap();
-    if let Health::On(check) = &mut group.health {
+    if let Health::On(check, _) = &mut group.health {
         check.path = Some("/healthz".into());
     }
     for group in form.target_groups.values_mut() {

@@ -4,7 +4,7 @@ use super::super::{Connection, Group, IN_USE, INVALID, QUOTA, TAKEN};
 use super::{found, name, tags};
 use crate::cloud::{Answer, Arn};
 use crate::lattice::cloud::{Action, NewTargetGroup, SeenHealth, TargetGroup, TargetGroups, TargetStatus};
-use gatewright_aws_core::lattice::Health;
+use gatewright_aws_core::lattice::{CheckVersion, Health};
 use gatewright_aws_core::target_group::{Fixed, HealthCheck, ProtocolVersion, Target};
 use gatewright_provider_api::contract::Action as Change;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ fn seen(fixed: &Fixed, health: &Health) -> SeenHealth {
             .version
             .is_some_and(|version| version != ProtocolVersion::Grpc),
         protocol: Some("HTTP".into()),
+        version: Some(CheckVersion::Http1),
         port: None,
         path: Some("/".into()),
         codes: Some("200".into()),
@@ -23,6 +24,15 @@ fn seen(fixed: &Fixed, health: &Health) -> SeenHealth {
         timeout_s: Some(5),
         healthy: Some(5),
         unhealthy: Some(2),
+    };
+    let (check, version) = match health {
+        Health::Off => {
+            return SeenHealth {
+                enabled: false,
+                ..defaults
+            };
+        }
+        Health::On(check, version) => (check.clone(), *version),
     };
     let HealthCheck {
         protocol,
@@ -33,18 +43,11 @@ fn seen(fixed: &Fixed, health: &Health) -> SeenHealth {
         timeout_s,
         healthy,
         unhealthy,
-    } = match health {
-        Health::Off => {
-            return SeenHealth {
-                enabled: false,
-                ..defaults
-            };
-        }
-        Health::On(check) => check.clone(),
-    };
+    } = check;
     SeenHealth {
         enabled: true,
         protocol: protocol.or(defaults.protocol),
+        version: Some(version),
         port: port.and_then(|port| port.parse().ok()),
         path: path.or(defaults.path),
         codes: codes.or(defaults.codes),
@@ -96,9 +99,10 @@ impl TargetGroups for Connection {
         .await
     }
 
-    async fn set_health(&self, arn: &Arn, fixed: &Fixed, health: &Health) -> Answer<()> {
+    async fn set_health(&self, arn: &Arn, health: &Health) -> Answer<()> {
         self.write("UpdateTargetGroup", (Change::Update, arn.0.clone()), |state| {
-            found(state.groups.get_mut(arn))?.health = seen(fixed, health);
+            let group = found(state.groups.get_mut(arn))?;
+            group.health = seen(&group.new.fixed, health);
             Ok(())
         })
         .await

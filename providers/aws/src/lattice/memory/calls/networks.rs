@@ -159,6 +159,12 @@ impl Networks for Connection {
             if state.status(service) != Status::Active {
                 return Err(BUSY);
             }
+            // "Custom domain names must be unique per service network" (service-custom-domain-name.html).
+            let domain = |of: &Arn| state.services.get(of).and_then(|found| found.domain.clone());
+            let mut of_network = state.links.values().filter(|(of, _)| of == network);
+            if domain(service).is_some() && of_network.any(|(_, other)| domain(other) == domain(service)) {
+                return Err(BUSY);
+            }
             let link = (network.clone(), service.clone());
             if state.links.values().any(|other| *other == link) {
                 return Err(BUSY);

@@ -1,0 +1,102 @@
+//! Services that others take the place of: their names are to be others, and a name cannot change.
+//!
+//! The successor is made first, with all that is behind it. That of no hostname is associated with the network beside its former one,
+//! which goes once that serves. Of a hostname a network has one service ("Custom domain names must be unique per service network",
+//! <https://docs.aws.amazon.com/vpc-lattice/latest/ug/service-custom-domain-name.html>): the former one leaves it when the successor is
+//! ready, and nobody serves the hostname until AWS has associated that.
+
+use super::services::association_of;
+use super::{Note, Phase, Planner, SERVICE, resource};
+use crate::cloud::Arn;
+use crate::lattice::addresses;
+use crate::lattice::cloud::{Action, Status};
+use crate::lattice::observed::SeenService;
+use crate::lattice::step::Call;
+use gatewright_aws_core::lattice::{self, Service, ServiceId};
+use std::collections::BTreeSet;
+
+impl Planner<'_> {
+    /// Target groups of services that serve until their successors do: their targets stay.
+    pub(super) fn groups_of_formers(&self) -> BTreeSet<Arn> {
+        let wanted = self.target.services.iter();
+        let formers = wanted.flat_map(|(id, wanted)| self.observed.formers(id, wanted));
+        let actions = formers.flat_map(|seen| &seen.listeners).flat_map(|seen| {
+            let rules = seen.rules.iter().map(|rule| &rule.action);
+            rules.chain([&seen.listener.default])
+        });
+        let groups = actions.filter_map(|action| match action {
+            Action::Forward(groups) => Some(groups.keys().cloned()),
+            Action::Fixed(_) | Action::Other => None,
+        });
+        groups.flatten().collect()
+    }
+
+    /// Whether a service cannot be associated yet: its former one is in the network, with the same custom domain.
+    pub(super) fn is_held_up(&self, id: &ServiceId, wanted: &Service) -> bool {
+        let mut formers = self.observed.formers(id, wanted);
+        wanted.domain.is_some()
+            && formers.any(|seen| {
+                let mut associations = seen.associations.iter();
+                associations.any(|found| self.is_network(&found.network))
+            })
+    }
+
+    /// A service that another takes the place of.
+    pub(super) fn retire(&mut self, seen: &SeenService, (id, wanted): (&ServiceId, &Service)) {
+        let network = addresses::network(self.target, self.observed);
+        let Some(successor) = self.observed.current(id, wanted) else {
+            // Two that swap their names would wait for each other.
+            let asked_for = |wanted: &Service| wanted.name == seen.service.name;
+            if self.observed.service(&wanted.name).is_some() && self.target.services.values().any(asked_for) {
+                self.end_service(seen, "another of the Gateway's has its name from now on");
+            }
+            return;
+        };
+        if addresses::serves(wanted, successor, network.as_ref()) {
+            self.end_service(seen, "its successor serves");
+        } else if self.is_held_up(id, wanted) && self.is_ready(successor, wanted) {
+            let of = resource(SERVICE, seen.service.name.clone());
+            for found in seen.associations.iter().filter(|of| of.status != Status::Going) {
+                let what = association_of(&of, &found.network);
+                let why = "its successor is ready, and a network has one service of a hostname";
+                let call = Call::DissociateService(found.arn.clone());
+                self.push(Phase::Delete, Note::delete(what, why), call);
+            }
+        }
+    }
+
+    /// Whether a service has all that is wanted behind it.
+    fn is_ready(&self, seen: &SeenService, wanted: &Service) -> bool {
+        let has = |listener: &lattice::Listener| {
+            let found = seen
+                .listeners
+                .iter()
+                .find(|seen| seen.listener.name == listener.name);
+            let rules = || listener.rules.iter().map(|rule| &rule.action);
+            found.is_some_and(|found| {
+                found.rules.len() >= listener.rules.len()
+                    && rules()
+                        .chain([&listener.default])
+                        .all(|action| self.is_filled(action))
+            })
+        };
+        seen.service.status == Status::Active && wanted.listeners.values().all(has)
+    }
+
+    /// Whether all targets of an action are registered.
+    fn is_filled(&self, action: &lattice::Action) -> bool {
+        let lattice::Action::Forward(groups) = action else {
+            return true;
+        };
+        groups.keys().all(|id| {
+            let Some(wanted) = self.target.target_groups.get(id) else {
+                return true;
+            };
+            let seen = self.observed.target_group(&wanted.name);
+            seen.is_some_and(|seen| {
+                let registered: BTreeSet<_> = seen.registered().collect();
+                wanted.targets.iter().all(|target| registered.contains(target))
+            })
+        })
+    }
+}
