@@ -3,6 +3,7 @@
 
 use super::{expectation, goldens, surroundings};
 use crate::goldens::world;
+use gatewright_aws_core::alb::listener::Certificate;
 use gatewright_aws_core::lattice::lower::lower;
 use gatewright_aws_core::lattice::settings::{HealthSettings, ServiceSettings, Settings};
 use gatewright_aws_core::lattice::{CheckVersion, Target};
@@ -89,7 +90,11 @@ pub(super) fn targets() -> Vec<(String, Target)> {
     for (path, manifests, _) in all() {
         for (_, balancer) in super::changed(&before, world::balancers(&defaults, &manifests)) {
             let target = lower(&balancer, &settings(&manifests), &surroundings()).target;
-            found.push((format!("lattice {}", path.display()), target));
+            // One in ACM is for no hostname of these goldens.
+            let given = |found: &Certificate| matches!(found, Certificate::Existing);
+            if !target.certificates.values().any(given) {
+                found.push((format!("lattice {}", path.display()), target));
+            }
         }
     }
     found
