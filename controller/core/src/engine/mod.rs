@@ -378,11 +378,13 @@ impl Engine {
         let nothing = Shortfall::default();
         let after = self.programming.get(gateway);
         let routes: Vec<Unit> = match (before, after) {
-            (Some(before), Some(after)) if before.names == after.names => {
+            (Some(before), Some(after))
+                if before.names == after.names && before.resources == after.resources =>
+            {
                 let differ = before.shortfall.routes_that_differ(&after.shortfall);
                 differ.map(ObjectKey::of_route).map(Unit::Status).collect()
             }
-            // The first and the last word are about all routes, and names may be of any of them.
+            // The first and the last word are about all routes; names and resources may be of any of them.
             _ => {
                 let state = self.gateways.get(gateway).into_iter();
                 let routes =

@@ -1,9 +1,10 @@
 //! Addresses that lead to a Gateway, and when to look again.
 
-use super::observed::{Observed, SeenBalancer};
+use super::observed::{Observed, SeenBalancer, SeenGroup};
 use super::plan::{addresses_in_words, can_move, held, retired_at, warming};
-use crate::cloud::{Health, State};
+use crate::cloud::State;
 use crate::owner::{RESOURCE, value};
+use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::rule::Action;
 use gatewright_aws_core::network::StaticAddress;
@@ -33,7 +34,11 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     match serving.or(former) {
         Some(seen) => Addresses {
             assigned: assigned(seen, still_held(&held, seen)),
-            fault: (!held.is_empty()).then(|| not_yet(target, &held)),
+            fault: match held.is_empty() {
+                true if serving.is_none() => unwell(target, observed, seen),
+                true => None,
+                false => Some(not_yet(target, &held)),
+            },
             ..Addresses::default()
         },
         None => Addresses {
@@ -72,6 +77,29 @@ fn not_yet(target: &Target, held: &BTreeSet<StaticAddress>) -> ProgrammingFault 
              back then"
         ),
     }
+}
+
+/// A successor whose targets were all checked, and are not as well as those of the one before: nothing but somebody's hand may
+/// ever end that.
+fn unwell(target: &Target, observed: &Observed, former: &SeenBalancer) -> Option<ProgrammingFault> {
+    let waited_for = used(target).into_iter().filter(|id| {
+        let group = target.target_groups.get(*id);
+        let group = group.and_then(|wanted| observed.target_group(&wanted.name));
+        group.is_some_and(SeenGroup::is_unwell) && !takes_over(target, observed, id)
+    });
+    let names: Vec<String> = waited_for
+        .filter_map(|id| Some(target.target_groups.get(id)?.name.to_string()))
+        .collect();
+    (!names.is_empty()).then(|| ProgrammingFault {
+        reason: "Pending".into(),
+        message: format!(
+            "the load balancer is being replaced, and {} serves on until a target of each of {} is healthy, as it is in the one \
+             before: see their health checks, which may be others than before (of HTTP by an Application Load Balancer, of TCP by \
+             a Network Load Balancer)",
+            former.balancer.name,
+            names.join(", "),
+        ),
+    })
 }
 
 /// The addresses that it keeps, others that lead to the Gateway, and its name.
@@ -136,15 +164,24 @@ fn takes_over(target: &Target, observed: &Observed, id: &TargetGroupId) -> bool 
     if wanted.targets.is_empty() || group.is_healthy() {
         return true;
     }
+    !former_is_healthy(target, observed, id) && group.is_checked()
+}
+
+/// Whether the target group whose place one takes is well: the one of the same id, or else those of the same backend, which
+/// have another protocol under another kind of load balancer.
+fn former_is_healthy(target: &Target, observed: &Observed, id: &TargetGroupId) -> bool {
+    let wanted: BTreeSet<&Str> = target.target_groups.values().map(|group| &group.name).collect();
     let own = value(&id.0);
-    let former_is_healthy = observed.target_groups.values().any(|former| {
-        let of = former.tags.get(RESOURCE);
-        former.group.name != wanted.name
-            && of.is_some_and(|of| backend(of) == backend(&own))
-            && former.is_healthy()
+    let formers = observed.target_groups.values().filter_map(|group| {
+        let of = group.tags.get(RESOURCE)?;
+        let is_former = !wanted.contains(&group.group.name) && backend(of) == backend(&own);
+        is_former.then_some((*of == own, group))
     });
-    let is_checked = |health: &Health| *health != Health::Initial;
-    !former_is_healthy && group.targets.values().all(is_checked)
+    let formers: Vec<_> = formers.collect();
+    let exact = formers.iter().any(|(same, _)| *same);
+    formers
+        .iter()
+        .any(|(same, group)| *same == exact && group.is_healthy())
 }
 
 /// The backend in the id of a target group, without the protocol: that is another one under another kind of load balancer.

@@ -132,6 +132,17 @@ impl SeenGroup {
         registered.map(|(target, _)| target)
     }
 
+    /// Whether no target waits for its first check.
+    pub fn is_checked(&self) -> bool {
+        self.targets.values().all(|health| *health != Health::Initial)
+    }
+
+    /// Whether its targets were checked, and none is healthy.
+    pub fn is_unwell(&self) -> bool {
+        let unwell = self.targets.values().any(|health| *health == Health::Unhealthy);
+        unwell && self.is_checked() && !self.is_healthy()
+    }
+
     /// Whether a target is healthy.
     pub fn is_healthy(&self) -> bool {
         self.targets.values().any(|health| *health == Health::Healthy)

@@ -41,6 +41,8 @@ pub(super) struct State {
     pub listeners: BTreeMap<Arn, KeptListener>,
     pub rules: BTreeMap<Arn, KeptRule>,
     pub target_groups: BTreeMap<Arn, KeptGroup>,
+    /// Names of target groups whose targets fail each check.
+    pub unwell: BTreeSet<Str>,
     pub security_groups: BTreeMap<Arn, Group>,
     pub certificates: BTreeMap<Arn, KeptCertificate>,
     pub trust_stores: BTreeMap<Arn, KeptStore>,

@@ -78,6 +78,7 @@ impl State {
         let health = |since: u64| match (used, self.now > since + self.delays.healthy) {
             (false, _) => Health::Unused,
             (true, false) => Health::Initial,
+            (true, true) if self.unwell.contains(&kept.of.name) => Health::Unhealthy,
             (true, true) => Health::Healthy,
         };
         let draining = kept

@@ -335,19 +335,31 @@ fn a_route_tells_what_serves_its_hostnames() {
     let named = http_route("r", "").replace("rules: [", "hostnames: [a.example, '*.c.example']\n  rules: [");
     let mut engine = engine_with(&(GATEWAY.to_owned() + &named + &http_route("any", "")));
     let resources = [("*", "arn:own"), ("a.example", "arn:a"), ("b.example", "arn:b")];
-    let programming = Programming {
-        resources: resources.map(|(host, arn)| (host.into(), arn.into())).into(),
-        ..Programming::default()
+    let programming = |resources: &[(&str, &str)]| {
+        let resources = resources.iter();
+        let programming = Programming {
+            resources: resources
+                .map(|(host, arn)| ((*host).into(), (*arn).into()))
+                .collect(),
+            ..Programming::default()
+        };
+        [(name(), programming)].into()
     };
-    engine.set_programming([(name(), programming)].into(), at(1));
-    let told = |route: &str| {
-        let conditions = status(&engine, Kind::HttpRoute, route)["parents"][0]["conditions"].clone();
+    let told = |engine: &Engine, route: &str| {
+        let conditions = status(engine, Kind::HttpRoute, route)["parents"][0]["conditions"].clone();
         let mut conditions = conditions.as_array().unwrap().iter();
         let found = conditions.find(|found| found["type"] == "gatewright.dev/Resources");
         found.map(|found| found["message"].as_str().unwrap().to_owned())
     };
-    assert_eq!(told("r").as_deref(), Some("a.example: arn:a"));
-    assert_eq!(told("any").as_deref(), Some("*: arn:own"));
+    // The first word of a provider has nothing of it.
+    engine.set_programming(programming(&[]), at(1));
+    assert_eq!(told(&engine, "any"), None);
+    engine.set_programming(programming(&resources), at(2));
+    assert_eq!(told(&engine, "r").as_deref(), Some("a.example: arn:a"));
+    assert_eq!(told(&engine, "any").as_deref(), Some("*: arn:own"));
+    engine.set_programming(programming(&[("*", "arn:new")]), at(3));
+    assert_eq!(told(&engine, "r"), None);
+    assert_eq!(told(&engine, "any").as_deref(), Some("*: arn:new"));
 }
 
 #[test]

@@ -188,3 +188,41 @@ fn the_load_balancer_of_the_former_class_learns_of_new_pods() {
     let targets = former.unwrap().1;
     assert!(targets.contains("10.0.0.77"), "{targets}");
 }
+
+/// Target groups of a form fail each check from now on.
+fn fail(memory: &Arc<Memory>, form: &Target, which: &str) {
+    let mut state = memory.state();
+    let names = form.target_groups.iter().filter(|(id, _)| id.0.contains(which));
+    for (_, group) in names {
+        state.unwell.insert(group.name.clone());
+    }
+}
+
+/// An HTTP server that answers its root with 404 is well for a Network Load Balancer alone.
+#[test]
+fn who_waits_for_targets_that_are_never_well_is_told() {
+    let memory = slow();
+    let (before, after) = (network("front"), application());
+    while !is_well(&memory, &before) {
+        round(&memory, &before);
+    }
+    fail(&memory, &after, "");
+    let mut told_of = None;
+    for _ in 0..100 {
+        let outcome = round(&memory, &after);
+        assert_eq!(told(&outcome, [&before, &after]), 0, "what works stays");
+        told_of = outcome.addresses.fault.or(told_of);
+    }
+    let fault = told_of.expect("it is told");
+    assert_eq!(&*fault.reason, "Pending");
+    let group = after.target_groups.values().next().unwrap();
+    assert!(fault.message.contains(&*group.name), "{}", fault.message);
+    // When its checks are mended it goes on.
+    memory.state().unwell.clear();
+    let mut rounds = 0;
+    while told(&round(&memory, &after), [&before, &after]) == 0 {
+        rounds += 1;
+        assert!(rounds < 20);
+    }
+    assert!(round(&memory, &after).addresses.fault.is_none());
+}
