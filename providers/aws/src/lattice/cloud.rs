@@ -210,6 +210,10 @@ pub struct TargetGroup {
     pub arn: Arn,
     /// `name`.
     pub name: Str,
+    /// `vpcIdentifier`.
+    pub vpc: Str,
+    /// `ipAddressType`.
+    pub ipv6: bool,
     /// Its health check, as far as it is set.
     pub health: SeenHealth,
     /// `status`.

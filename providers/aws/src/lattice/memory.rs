@@ -81,7 +81,7 @@ pub(super) struct VpcLink {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {
-    new: NewTargetGroup,
+    pub(super) new: NewTargetGroup,
     health: SeenHealth,
     pub(super) targets: BTreeSet<Target>,
     draining: BTreeMap<Target, u64>,

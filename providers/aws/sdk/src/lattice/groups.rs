@@ -16,14 +16,23 @@ impl TargetGroups for Account {
     async fn group(&self, arn: &Arn) -> Answer<Option<TargetGroup>> {
         let request = self.lattice.get_target_group().target_group_identifier(&*arn.0);
         let answer = existing(request.send().await.map_err(failed(LATTICE, "GetTargetGroup")))?;
-        Ok(answer.map(|found| TargetGroup {
-            arn: arn.clone(),
-            name: found.name().unwrap_or_default().into(),
-            health: convert::seen_health(found.config().and_then(|config| config.health_check())),
-            status: status(
-                found.status().map_or("", sdk::TargetGroupStatus::as_str),
-                found.failure_message(),
-            ),
+        Ok(answer.map(|found| {
+            let config = found.config();
+            let family = config.and_then(|config| config.ip_address_type());
+            TargetGroup {
+                arn: arn.clone(),
+                name: found.name().unwrap_or_default().into(),
+                vpc: config
+                    .and_then(|config| config.vpc_identifier())
+                    .unwrap_or_default()
+                    .into(),
+                ipv6: family == Some(&sdk::IpAddressType::Ipv6),
+                health: convert::seen_health(config.and_then(|config| config.health_check())),
+                status: status(
+                    found.status().map_or("", sdk::TargetGroupStatus::as_str),
+                    found.failure_message(),
+                ),
+            }
         }))
     }
 

@@ -6,29 +6,53 @@
 //! ready, and nobody serves the hostname until AWS has associated that.
 
 use super::services::association_of;
-use super::{Note, Phase, Planner, SERVICE, resource};
+use super::{Note, Phase, Planner, SERVICE, TARGET_GROUP, resource};
 use crate::cloud::Arn;
 use crate::lattice::addresses;
 use crate::lattice::cloud::{Action, Status};
-use crate::lattice::observed::SeenService;
-use crate::lattice::step::Call;
+use crate::lattice::observed::{SeenGroup, SeenService};
+use crate::lattice::step::{Call, Id};
+use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::lattice::{self, Service, ServiceId};
+use gatewright_aws_core::target_group::TargetGroupId;
 use std::collections::BTreeSet;
 
 impl Planner<'_> {
-    /// Target groups of services that serve until their successors do: their targets stay.
+    /// Target groups of services that serve until their successors do: they stay.
     pub(super) fn groups_of_formers(&self) -> BTreeSet<Arn> {
         let wanted = self.target.services.iter();
         let formers = wanted.flat_map(|(id, wanted)| self.observed.formers(id, wanted));
-        let actions = formers.flat_map(|seen| &seen.listeners).flat_map(|seen| {
-            let rules = seen.rules.iter().map(|rule| &rule.action);
-            rules.chain([&seen.listener.default])
+        groups_behind(formers)
+    }
+
+    /// Those of services whose successors do not serve yet, or never will: their names may be somebody else's.
+    pub(super) fn groups_that_wait(&self) -> BTreeSet<Arn> {
+        let (target, observed) = (self.target, self.observed);
+        let network = addresses::network(target, observed);
+        let waits = |(id, wanted): &(&ServiceId, &Service)| {
+            let successor = observed.current(id, wanted);
+            !successor.is_some_and(|seen| addresses::serves(wanted, seen, network.as_ref()))
+        };
+        let waiting = target.services.iter().filter(waits);
+        groups_behind(waiting.flat_map(|(id, wanted)| observed.formers(id, wanted)))
+    }
+
+    /// A former group gets the targets of the one that takes its place: pods come and go meanwhile. Backend, protocol and port are in
+    /// the tag of both; targets of another VPC or family it would not take.
+    pub(super) fn mirror(&mut self, seen: &SeenGroup) {
+        let target = self.target;
+        let SeenGroup { group, tags, .. } = seen;
+        let of = tags.get(RESOURCE);
+        let mut groups = target.target_groups.iter();
+        let same = groups.find(|(id, wanted)| {
+            of == Some(&value(&id.0)) && wanted.fixed.ipv6 == group.ipv6 && target.home == group.vpc
         });
-        let groups = actions.filter_map(|action| match action {
-            Action::Forward(groups) => Some(groups.keys().cloned()),
-            Action::Fixed(_) | Action::Other => None,
-        });
-        groups.flatten().collect()
+        if let Some((id, wanted)) = same {
+            let place = TargetGroupId(format!("{id} of {}", group.arn).into());
+            self.exists(Id::TargetGroup(place.clone()), &group.arn);
+            let of = resource(TARGET_GROUP, group.name.clone());
+            self.sync_targets(&place, &of, wanted, seen);
+        }
     }
 
     /// Whether a service cannot be associated yet: its former one is in the network, with the same custom domain.
@@ -99,4 +123,17 @@ impl Planner<'_> {
             })
         })
     }
+}
+
+/// Target groups that rules of services forward to.
+fn groups_behind<'a>(services: impl Iterator<Item = &'a SeenService>) -> BTreeSet<Arn> {
+    let actions = services.flat_map(|seen| &seen.listeners).flat_map(|seen| {
+        let rules = seen.rules.iter().map(|rule| &rule.action);
+        rules.chain([&seen.listener.default])
+    });
+    let groups = actions.filter_map(|action| match action {
+        Action::Forward(groups) => Some(groups.keys().cloned()),
+        Action::Fixed(_) | Action::Other => None,
+    });
+    groups.flatten().collect()
 }

@@ -24,10 +24,17 @@ impl Planner<'_> {
             }
         }
         let of_formers = self.groups_of_formers();
+        let waiting = self.groups_that_wait();
         for (arn, seen) in &observed.target_groups {
             let is_wanted = |wanted: &TargetGroup| wanted.name == seen.group.name;
+            if target.target_groups.values().any(is_wanted) {
+                continue;
+            }
+            if waiting.contains(arn) {
+                self.mirror(seen);
+            }
             let serves = of_formers.contains(arn) || self.warming.values().any(|former| former == arn);
-            if !serves && !target.target_groups.values().any(is_wanted) {
+            if !serves {
                 end(arn, seen, Ending::Replaced, self.changes);
             }
         }
@@ -57,6 +64,19 @@ impl Planner<'_> {
             let call = Call::SetHealth(arn.clone(), wanted.health.clone());
             self.push(Phase::Build, note, call);
         }
+        self.sync_targets(id, &of, wanted, seen);
+        let tags = self.tags_with(&id.0, &wanted.tags);
+        self.compare_tags((Kind::TargetGroup, arn), &of, &seen.tags, &tags);
+    }
+
+    /// A group, which the ledger knows by this id, gets the targets that are wanted, and loses others.
+    pub(super) fn sync_targets(
+        &mut self,
+        id: &TargetGroupId,
+        of: &Resource,
+        wanted: &TargetGroup,
+        seen: &SeenGroup,
+    ) {
         let registered: BTreeSet<&Target> = seen.registered().collect();
         let new: BTreeSet<Target> = wanted
             .targets
@@ -64,7 +84,7 @@ impl Planner<'_> {
             .filter(|target| !registered.contains(target))
             .cloned()
             .collect();
-        self.register(id, (&of, &new), &[]);
+        self.register(id, (of, &new), &[]);
         let old: BTreeSet<Target> = registered
             .into_iter()
             .filter(|target| !wanted.targets.contains(target))
@@ -72,13 +92,11 @@ impl Planner<'_> {
             .collect();
         deregister(
             Phase::LetGo,
-            (arn, &of),
+            (&seen.group.arn, of),
             &old,
             "the backend has them no more",
             self.changes,
         );
-        let tags = self.tags_with(&id.0, &wanted.tags);
-        self.compare_tags((Kind::TargetGroup, arn), &of, &seen.tags, &tags);
     }
 
     fn register(

@@ -1,7 +1,7 @@
 //! Services that get other names, and such as are in no network.
 
 use super::super::memory::{Connection, Delays, Memory};
-use super::{InMemory, OWN, Stages, add_host, bare, driver, request, settle};
+use super::{InMemory, OWN, Pod, Stages, add_host, bare, driver, request, settle};
 use crate::cloud::Arn;
 use crate::lattice::cloud::{Networks as _, NewService};
 use crate::owner::Tags;
@@ -36,6 +36,36 @@ pub(super) fn renamed(mut target: Target) -> Target {
     name(&mut target, &ServiceId::own(), "edge");
     name(&mut target, &ServiceId(HOST.into()), "shop");
     target
+}
+
+/// Of each group a pod has gone, and another has come.
+fn rolled_out(mut target: Target) -> Target {
+    for group in target.target_groups.values_mut() {
+        let gone = group.targets.pop_first().unwrap();
+        group.targets.insert(Pod { port: 9090, ..gone });
+    }
+    target
+}
+
+/// Targets of the groups of a service, by the rest of their names.
+fn registered(memory: &Memory, service: &str) -> BTreeMap<Str, BTreeSet<Pod>> {
+    let state = memory.state();
+    let groups = state.groups.values();
+    let of_service = groups.filter_map(|group| {
+        let rest = group.new.name.strip_prefix(service)?;
+        Some((rest.into(), group.targets.clone()))
+    });
+    of_service.collect()
+}
+
+/// Targets that groups of a service are to have, by the rest of their names.
+fn wanted_of(target: &Target, service: &str) -> BTreeMap<Str, BTreeSet<Pod>> {
+    let groups = target.target_groups.values();
+    let of_service = groups.filter_map(|group| {
+        let rest = group.name.strip_prefix(service)?;
+        Some((rest.into(), group.targets.clone()))
+    });
+    of_service.collect()
 }
 
 /// Nothing is in a network.
@@ -151,6 +181,39 @@ fn a_service_with_another_name_is_made_before_the_former_one_goes() {
     );
 }
 
+/// Pods come and go while a service waits for its successor: they do in its groups too.
+#[test]
+fn pods_come_and_go_while_a_service_waits_for_its_successor() {
+    let delays = Delays {
+        status: 40,
+        draining: 20,
+        search: 5,
+    };
+    let memory = Arc::new(Memory::new(delays));
+    settle(&memory, Some(&shop()));
+    let renamed = renamed(shop());
+    let later = rolled_out(renamed.clone());
+    drive(converge(&driver(&memory), &request(renamed))).unwrap();
+    let mut checked = 0;
+    let mut last = Outcome::default();
+    for _ in 0..200 {
+        last = drive(converge(&driver(&memory), &request(later.clone()))).unwrap();
+        if told(&last).1 == Some("gw-shop-example.on.aws".into()) {
+            let found = registered(&memory, "gw-shop-example");
+            assert_eq!(found, wanted_of(&later, "shop"), "{last:?}");
+            checked += 1;
+        }
+        if last.is_converged() && last.changes.is_empty() && last.again.is_none() {
+            break;
+        }
+    }
+    assert!(checked > 1, "{last:?}");
+    assert!(last.is_converged() && last.changes.is_empty(), "{last:?}");
+    assert_eq!(told(&last).1, Some("shop.on.aws".into()));
+    assert_eq!(registered(&memory, "gw-shop-example"), BTreeMap::new());
+    assert_eq!(registered(&memory, "shop"), wanted_of(&later, "shop"));
+}
+
 #[test]
 fn names_that_are_swapped_come_to_an_end() {
     let memory = Arc::new(Memory::new(Delays::default()));
@@ -169,14 +232,11 @@ fn names_that_are_swapped_come_to_an_end() {
     }
 }
 
-/// The former one goes on to serve, and nothing of the other is touched.
-#[test]
-fn a_name_that_somebody_else_has_is_told_and_left_to_them() {
-    let memory = Arc::new(Memory::new(Delays::default()));
-    settle(&memory, Some(&shop()));
+/// Somebody else has a service of this name.
+fn plant_service(memory: &Memory, name: &str) -> (Arn, NewService) {
     let theirs = Arn("service/theirs".into());
     let new = NewService {
-        name: "shop".into(),
+        name: name.into(),
         domain: None,
         certificate: None,
         auth: crate::lattice::cloud::Auth::None,
@@ -184,6 +244,15 @@ fn a_name_that_somebody_else_has_is_told_and_left_to_them() {
     };
     memory.state().services.insert(theirs.clone(), new.clone());
     memory.state().tags.insert(theirs.clone(), Tags::new());
+    (theirs, new)
+}
+
+/// The former one goes on to serve, with the pods that there are, and nothing of the other is touched.
+#[test]
+fn a_name_that_somebody_else_has_is_told_and_left_to_them() {
+    let memory = Arc::new(Memory::new(Delays::default()));
+    settle(&memory, Some(&shop()));
+    let (theirs, new) = plant_service(&memory, "shop");
     let mut wanted = shop();
     name(&mut wanted, &ServiceId(HOST.into()), "shop");
     let outcome = settle(&memory, Some(&wanted));
@@ -198,8 +267,34 @@ fn a_name_that_somebody_else_has_is_told_and_left_to_them() {
         "{outcome:?}"
     );
     assert_eq!(told(&outcome).1, Some("gw-shop-example.on.aws".into()));
+    let later = rolled_out(wanted);
+    let outcome = settle(&memory, Some(&later));
+    assert_eq!(told(&outcome).1, Some("gw-shop-example.on.aws".into()));
+    let found = registered(&memory, "gw-shop-example");
+    assert_eq!(found, wanted_of(&later, "shop"), "{outcome:?}");
+    let kinds: BTreeSet<&str> = outcome
+        .changes
+        .iter()
+        .map(|change| change.resource.kind)
+        .collect();
+    assert!(!kinds.contains("targets"), "{outcome:?}");
     assert_eq!(memory.state().services.get(&theirs), Some(&new));
     assert_eq!(memory.state().tags.get(&theirs), Some(&Tags::new()));
+}
+
+/// A group takes no targets of another VPC, and it has no use for them.
+#[test]
+fn a_former_group_of_another_vpc_keeps_its_targets() {
+    let memory = Arc::new(Memory::new(Delays::default()));
+    settle(&memory, Some(&shop()));
+    let before = registered(&memory, "gw-shop-example");
+    plant_service(&memory, "shop");
+    let mut wanted = rolled_out(shop());
+    name(&mut wanted, &ServiceId(HOST.into()), "shop");
+    wanted.home = "vpc-2".into();
+    settle(&memory, Some(&wanted));
+    assert_eq!(registered(&memory, "gw-shop-example"), before);
+    assert_eq!(registered(&memory, "shop"), wanted_of(&wanted, "shop"));
 }
 
 /// Whoever associates it with a network of theirs is left alone.

@@ -64,6 +64,8 @@ impl TargetGroups for Connection {
             Ok(state.groups.get(arn).map(|group| TargetGroup {
                 arn: arn.clone(),
                 name: group.new.name.clone(),
+                vpc: group.new.vpc.clone(),
+                ipv6: group.new.fixed.ipv6,
                 health: group.health.clone(),
                 status: state.status(arn),
             }))
