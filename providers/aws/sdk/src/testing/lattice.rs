@@ -309,7 +309,9 @@ async fn look_up(cloud: &Account, vpc: &Str) {
     assert_eq!(tags.get("cost").map(|value| &**value), Some("shop"));
     assert!(cloud.service_named("gw-infra-edge-shop").await.unwrap().is_some());
     assert_eq!(cloud.service_named("nobodys").await, Ok(None));
-    assert!(cloud.group_named("gw-infra-edge-one").await.unwrap().is_some());
+    let one = cloud.group_named("gw-infra-edge-one").await.unwrap().unwrap();
+    let one = cloud.group(&one).await.unwrap().unwrap();
+    assert_eq!((&one.vpc, one.ipv6), (vpc, false));
     assert_eq!(cloud.group_named("nobodys").await, Ok(None));
     let links = cloud.vpc_associations(&network).await.unwrap();
     assert_eq!(cloud.associations_of_vpc(vpc).await.unwrap().len(), 1);
