@@ -1,11 +1,13 @@
 //! Addresses, and how one load balancer takes the place of another.
 
-use super::forms::{add_listener, bare, driver, http, managed, pass, request};
+use super::forms::{add_listener, bare, driver, http, managed, pass, request, rule, target_group};
 use crate::alb::addresses;
 use crate::memory::{Delays, Memory};
 use gatewright_aws_core::alb::Target;
+use gatewright_aws_core::alb::rule::{Action, Forward};
 use gatewright_aws_core::limits::AlbLimits;
 use gatewright_aws_core::network::Scheme;
+use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_provider_api::contract::{Driver, Outcome, converge};
 use gatewright_provider_api::suite::drive;
 use std::sync::Arc;
@@ -200,4 +202,37 @@ fn a_replaced_target_group_serves_until_its_successor_is_well() {
         .filter(|resource| resource.kind == "target group");
     assert_eq!(left.count(), 1);
     assert_eq!(recheck(&memory, &target), None);
+}
+
+/// The same backend once more, by gRPC.
+fn and_grpc(mut target: Target) -> Target {
+    let id = TargetGroupId("Service/shop/front:80/grpc".into());
+    let name = format!("{}-grpc", target.balancer.name).into();
+    target.target_groups.insert(id.clone(), target_group(name, 2));
+    let forward = Forward {
+        groups: [(id, 1)].into(),
+        stickiness_s: None,
+    };
+    let rules = &mut target.listeners.get_mut(&80).unwrap().rules;
+    rules.insert(0, rule("/grpc", Action::Forward(forward)));
+    target
+}
+
+/// A target group takes the place of its like: that another one of the same backend is well is no reason to wait for one that
+/// was not well before.
+#[test]
+fn targets_that_were_never_well_hold_no_successor_up() {
+    let memory = slow();
+    let before = and_grpc(http(&[("/*", &[("front", 1)])]));
+    let target = and_grpc(public());
+    let unwell = ["gw-internal-grpc", "gw-public-grpc"];
+    memory.state().unwell.extend(unwell.map(Into::into));
+    while address(&round(&memory, &before)).is_none() {}
+    let moved = (0..100).any(|_| {
+        let address = address(&round(&memory, &target));
+        address
+            .expect("there is always an address")
+            .starts_with("gw-public")
+    });
+    assert!(moved, "{:?}", round(&memory, &target).addresses);
 }
