@@ -137,6 +137,29 @@ fn tests_that_pages_name_are_there() {
     assert!(named >= 13, "{named} tests are named");
 }
 
+/// The page's table of what staying up means has each test of it, and no other.
+#[test]
+fn tests_of_staying_up_are_those_of_the_page() {
+    let text = page("development/full-run.md");
+    let (_, section) = text.split_once("## Staying up\n").unwrap();
+    let (table, _) = section.split_once("\n## ").unwrap();
+    let named: BTreeSet<&str> = code(table)
+        .into_iter()
+        .filter(|name| name.starts_with("Test"))
+        .collect();
+    let mut sources = String::new();
+    for entry in std::fs::read_dir(root().join("e2e/cluster/stay")).unwrap() {
+        sources += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    let there: BTreeSet<&str> = sources
+        .lines()
+        .filter_map(|line| line.strip_prefix("func ")?.split_once("(t *testing.T) {"))
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with("Test"))
+        .collect();
+    assert_eq!(named, there);
+}
+
 /// Fields of ours that pages about migrations name are fields of ours.
 #[test]
 fn fields_that_migrations_name_are_there() {
