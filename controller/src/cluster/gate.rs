@@ -159,6 +159,11 @@ impl Gate {
         self.held.values().map(|held| held.until).min()
     }
 
+    /// Whether a status of the object waits.
+    pub fn holds(&self, key: &ObjectKey) -> bool {
+        self.held.contains_key(key)
+    }
+
     /// The object has the wanted status, or is gone.
     pub fn cancel(&mut self, key: &ObjectKey) {
         self.take(key);

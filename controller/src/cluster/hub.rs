@@ -100,6 +100,8 @@ pub struct Hub {
     ready: bool,
     /// Versions of the objects with a status.
     versions: BTreeMap<ObjectKey, String>,
+    /// Of those that cannot be read any more, versions by now.
+    unread: BTreeMap<ObjectKey, String>,
     /// Of those, entries of the status that our types do not say whole.
     written: BTreeMap<ObjectKey, Written>,
     leads: watch::Receiver<bool>,
@@ -143,6 +145,7 @@ impl Hub {
             early: Vec::new(),
             ready: false,
             versions: BTreeMap::new(),
+            unread: BTreeMap::new(),
             written: BTreeMap::new(),
             leading,
             leads,
@@ -276,9 +279,14 @@ impl Hub {
             match input {
                 Input::Synced(source) => self.take_synced(source),
                 Input::Failed { .. } => {}
-                Input::Unreadable { key, message } => {
+                Input::Unreadable {
+                    key,
+                    version,
+                    message,
+                } => {
                     self.out.metrics.unreadable(key.kind);
                     tracing::warn!(object = %key, message, "cannot be read, what was known of it stays");
+                    self.take_unread(key, version);
                 }
                 Input::Delete(key) => {
                     self.out.metrics.watched(key.kind);
@@ -287,6 +295,7 @@ impl Hub {
                     self.out.book.forget(&key);
                     bound.note(&key);
                     self.versions.remove(&key);
+                    self.unread.remove(&key);
                     self.written.remove(&key);
                     self.out.writer.cancel(&key);
                     self.out.finalizers.are_right(&key);
@@ -302,6 +311,7 @@ impl Hub {
                     bound.note(&key);
                     if key.kind.has_status() {
                         self.versions.insert(key.clone(), from.version);
+                        self.unread.remove(&key);
                         match from.written {
                             Some(written) => self.written.insert(key.clone(), written),
                             None => self.written.remove(&key),
@@ -380,9 +390,24 @@ impl Hub {
         self.out.metrics.served(gateways, self.out.server.connected());
     }
 
+    /// Notes the version of an object that cannot be read any more. A write under way may be refused because of it: where
+    /// a status is applied, what is wanted is written again, by whoever leads.
+    fn take_unread(&mut self, key: ObjectKey, version: String) {
+        if !key.kind.has_status() {
+            return;
+        }
+        self.unread.insert(key.clone(), version);
+        let wanted = self.engine.status(&key).cloned();
+        let again = self.leading && !self.gate.holds(&key);
+        if let Some(status) = wanted.filter(|status| again && status.applied().is_some()) {
+            self.write((key, status, None));
+        }
+    }
+
     fn write(&self, (key, status, origin): Free) {
         let from = Basis {
             version: self.versions.get(&key).cloned().unwrap_or_default(),
+            unread: self.unread.get(&key).cloned(),
             written: self.written.get(&key).cloned(),
         };
         let lane = self.lane(&key, &status);

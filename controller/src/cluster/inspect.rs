@@ -58,7 +58,7 @@ pub async fn engine(
                 });
                 match read(*kind, object) {
                     Input::Upsert { object, .. } => changes.push(Change::Upsert(object.into())),
-                    Input::Unreadable { key, message } => {
+                    Input::Unreadable { key, message, .. } => {
                         tracing::warn!(object = %key, message, "cannot be read");
                     }
                     Input::Delete(_) | Input::Synced(_) | Input::Failed { .. } => {}

@@ -3,7 +3,7 @@
 use super::admission::Grants;
 use super::metrics::Metrics;
 use super::traces;
-use super::work::{Done, Line, Provide};
+use super::work::{Again, Done, Line, Provide};
 use futures_util::StreamExt;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_model::key::ObjectName;
@@ -14,7 +14,6 @@ use gatewright_stream::Scope;
 use gatewright_stream::settings::GatewaySettings;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 pub use gatewright_software::Input as Request;
@@ -68,7 +67,7 @@ impl Provide for Proxies {
     }
 
     /// It says itself what changed.
-    fn again(&self, _: &Outcome) -> Option<Duration> {
+    fn again(&self, _: &Outcome) -> Option<Again> {
         None
     }
 

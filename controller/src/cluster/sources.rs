@@ -175,7 +175,7 @@ mod tests {
         match told.recv().await.unwrap() {
             Input::Upsert { object, .. } => format!("+{}", object.key().name.name),
             Input::Delete(key) => format!("-{}", key.name.name),
-            Input::Unreadable { key, message } => panic!("{key}: {message}"),
+            Input::Unreadable { key, message, .. } => panic!("{key}: {message}"),
             Input::Synced(_) => "synced".to_owned(),
             Input::Failed { message, .. } => panic!("{message}"),
         }

@@ -35,6 +35,8 @@ pub enum Input {
     Unreadable {
         /// The object.
         key: ObjectKey,
+        /// `metadata.resourceVersion`.
+        version: String,
         /// Field and reason.
         message: String,
     },
@@ -181,9 +183,17 @@ pub fn read(kind: Kind, mut object: DynamicObject) -> Input {
     match value {
         Ok(object) => Input::Upsert {
             object: Box::new(object),
-            from: Basis { version, written },
+            from: Basis {
+                version,
+                unread: None,
+                written,
+            },
         },
-        Err(message) => Input::Unreadable { key, message },
+        Err(message) => Input::Unreadable {
+            key,
+            version,
+            message,
+        },
     }
 }
 

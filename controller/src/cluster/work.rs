@@ -21,6 +21,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Failures of what was made a moment ago that nobody is told of: by the pauses between them, some six seconds.
 const PATIENCE: u32 = 5;
 
+/// When a Gateway is looked at again after a run in which nothing failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// As a matter of course: everything is as it should be.
+    Regularly(Duration),
+    /// Because the run was not the last one: something is not there yet, or is still to go.
+    Unfinished(Duration),
+}
+
+impl Again {
+    const fn pause(self) -> Duration {
+        match self {
+            Self::Regularly(pause) | Self::Unfinished(pause) => pause,
+        }
+    }
+}
+
 /// Who does the work.
 pub trait Provide: Send + Sync + 'static {
     /// What a Gateway's infrastructure is to be like.
@@ -43,7 +60,7 @@ pub trait Provide: Send + Sync + 'static {
     fn remove(&self, gateway: &ObjectName) -> impl Future<Output = Outcome> + Send;
 
     /// When a Gateway is looked at again after a run in which nothing failed.
-    fn again(&self, outcome: &Outcome) -> Option<Duration>;
+    fn again(&self, outcome: &Outcome) -> Option<Again>;
 
     /// What is told of a run.
     fn told(&self, done: Done<Self::Request, Self::Note>) -> Option<Self::Told>;
@@ -323,6 +340,8 @@ impl<P: Provide> Line<P> {
         let origin = traces::context();
         if !*leads.borrow() && !outcome.is_converged() {
             tracing::info!(%gateway, "this process does not lead any more: another one goes on");
+            let metrics = &self.0.metrics;
+            metrics.reconciled(P::CONTROLLER, "requeue", begun.elapsed());
             self.queue(|queue| queue.resume(gateway, wish, Instant::now()));
             return None;
         }
@@ -351,19 +370,26 @@ impl<P: Provide> Line<P> {
         begun: Instant,
     ) -> bool {
         let metrics = &self.0.metrics;
+        let lasting = outcome.errors().any(|error| !error.kind.retryable());
+        metrics.terminal(P::CONTROLLER, lasting);
         queue.busy.remove(gateway);
         let mut patient = queue.made.contains(gateway);
         let makes = matches!(wish, Wish::Make(_));
         let pause = if outcome.is_converged() {
             queue.failures.remove(gateway);
-            metrics.reconciled(P::CONTROLLER, "success", begun.elapsed());
-            if makes {
+            let again = if makes {
                 queue.made.insert(gateway.clone());
                 self.0.provider.again(outcome)
             } else {
                 queue.made.remove(gateway);
                 None
-            }
+            };
+            let result = match again {
+                Some(Again::Unfinished(_)) => "requeue_after",
+                Some(Again::Regularly(_)) | None => "success",
+            };
+            metrics.reconciled(P::CONTROLLER, result, begun.elapsed());
+            again.map(Again::pause)
         } else {
             let failures = queue.failures.entry(gateway.clone()).or_default();
             *failures += 1;
@@ -399,81 +425,4 @@ fn is_young(outcome: &Outcome, failures: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use gatewright_provider_api::contract::{Action, Applied, Resource, Verdict};
-
-    fn name(text: &str) -> ObjectName {
-        ObjectName::new("n", text)
-    }
-
-    /// EC2 does not find a security group for some seconds after it was made; one that a person named wrongly is never
-    /// found.
-    #[test]
-    fn what_was_made_a_moment_ago_may_not_be_found_for_some_attempts() {
-        let failed = |kinds: &[ErrorKind]| Outcome {
-            changes: kinds
-                .iter()
-                .map(|kind| Applied {
-                    action: Action::Create,
-                    resource: resource(),
-                    summary: String::new(),
-                    verdict: Verdict::Failed(ProviderError {
-                        kind: *kind,
-                        resource: resource(),
-                        message: String::new(),
-                    }),
-                })
-                .collect(),
-            ..Outcome::default()
-        };
-        let missing = failed(&[ErrorKind::NotFound]);
-        assert!(is_young(&missing, 1) && is_young(&missing, PATIENCE));
-        assert!(!is_young(&missing, PATIENCE + 1));
-        let pauses = (1..=PATIENCE).map(|failures| missing.retry_after(failures).unwrap());
-        assert_eq!(pauses.sum::<Duration>(), Duration::from_millis(6_200));
-        for kind in ErrorKind::ALL {
-            let expected = matches!(kind, ErrorKind::NotFound | ErrorKind::Conflict);
-            assert_eq!(
-                is_young(&failed(&[ErrorKind::NotFound, kind]), 1),
-                expected,
-                "{kind:?}"
-            );
-        }
-    }
-
-    fn resource() -> Resource {
-        Resource {
-            kind: "security group rules",
-            id: "sg-1".into(),
-        }
-    }
-
-    #[test]
-    fn a_gateway_is_worked_on_once_at_a_time_and_the_newest_wish_counts() {
-        let (mut queue, now) = (Queue::<()>::default(), Instant::now());
-        queue.put(name("a"), Wish::Remove, now);
-        queue.put(name("a"), Wish::Remove, now);
-        assert!(matches!(queue.next(now), Ok((gateway, Wish::Remove, _)) if gateway == name("a")));
-        queue.put(name("a"), Wish::Remove, now);
-        queue.put(name("b"), Wish::Remove, now + Duration::from_secs(1));
-        assert_eq!(queue.next(now).unwrap_err(), Some(now + Duration::from_secs(1)));
-        queue.busy.clear();
-        assert!(queue.next(now).is_ok());
-        assert_eq!(queue.due.len(), 1);
-    }
-
-    #[test]
-    fn a_run_that_was_cut_short_comes_back_unless_something_newer_is_wanted() {
-        let (mut queue, now) = (Queue::<()>::default(), Instant::now());
-        queue.put(name("a"), Wish::Make(Box::new(())), now);
-        let (gateway, wish, _) = queue.next(now).unwrap();
-        queue.resume(gateway, wish, now);
-        assert!(matches!(queue.next(now), Ok((_, Wish::Make(_), _))));
-        queue.put(name("a"), Wish::Remove, now);
-        queue.resume(name("a"), Wish::Make(Box::new(())), now);
-        assert_eq!(queue.depth(now), 1);
-        assert!(matches!(queue.next(now), Ok((_, Wish::Remove, _))));
-        assert_eq!(queue.depth(now), 0);
-    }
-}
+mod tests;

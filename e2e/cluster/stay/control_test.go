@@ -26,7 +26,7 @@ func TestTheControllerIsAway(t *testing.T) {
 	load.End(t, "no controller")
 
 	// A crash loses what is under way, whatever the rest does: nothing is asked meanwhile.
-	crashed := proxies(t)[0]
+	crashed := own.proxies(t)[0]
 	if _, err := inside.Try(t.Context(), "gwcluster", "kill-pod", space+"/"+crashed); err != nil {
 		t.Fatal(err)
 	}
@@ -37,34 +37,45 @@ func TestTheControllerIsAway(t *testing.T) {
 		}
 		return nil
 	})
-	settled(t, 2)
+	own.settled(t, 2)
 
 	load = inside.Start(plain(address))
 	inside.Kubectl(t, "scale", "--namespace", inside.System, "deployment", controller, "--replicas=2")
 	available(t, inside.System, controller)
-	reaches(t, address)
+	reaches(t, edge{space, address})
 	load.End(t, "new controllers")
 }
 
 // The leader ends, with and without giving its lease back.
 func TestAnotherControllerLeads(t *testing.T) {
-	address := world(t)
-	for _, how := range [][]string{{"--wait=false"}, {"--grace-period=0", "--force"}} {
-		load := inside.Start(plain(address))
-		before := leader(t)
-		inside.Kubectl(t, append([]string{"delete", "pod", "--namespace", inside.System, before}, how...)...)
-		began := time.Now()
-		for leader(t) == before || leader(t) == "" {
-			if time.Since(began) > inside.Limit {
-				t.Fatalf("%s still leads", before)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		t.Logf("another one leads after %s (%s)", time.Since(began).Round(100*time.Millisecond), strings.Join(how, " "))
-		reaches(t, address)
-		available(t, inside.System, controller)
-		load.End(t, "another leader")
+	served := dedicated(t)
+	for _, how := range leaves {
+		served.led(t, how)
 	}
+}
+
+// leaves are the ways in which a leader is deleted: in order, and by force.
+var leaves = [][]string{{"--wait=false"}, {"--grace-period=0", "--force"}}
+
+// led has another controller lead, under load.
+func (served served) led(t *testing.T, how []string) {
+	t.Helper()
+	load := served.load()
+	before := leader(t)
+	inside.Kubectl(t, append([]string{"delete", "pod", "--namespace", inside.System, before}, how...)...)
+	began := time.Now()
+	for leader(t) == before || leader(t) == "" {
+		if time.Since(began) > inside.Limit {
+			t.Fatalf("%s still leads", before)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Logf("another one leads after %s (%s)", time.Since(began).Round(100*time.Millisecond), strings.Join(how, " "))
+	for _, edge := range served.edges {
+		reaches(t, edge)
+	}
+	available(t, inside.System, controller)
+	load.end(t, "another leader")
 }
 
 func leader(t *testing.T) string {
@@ -82,9 +93,9 @@ func TestTheControlPlaneRestarts(t *testing.T) {
 		load := inside.Start(plain(address))
 		for range either(3, 1) {
 			component(t, name)
-			reaches(t, address)
+			reaches(t, edge{space, address})
 		}
 		load.End(t, "restart of "+name)
-		settled(t, 2)
+		own.settled(t, 2)
 	}
 }

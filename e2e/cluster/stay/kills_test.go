@@ -38,7 +38,7 @@ func TestControllersAreKilledAtRandom(t *testing.T) {
 	inside.Kubectl(t, "patch", "--namespace", inside.System, "deployment", controller, "--type", "json", "--patch",
 		`[{"op":"replace","path":"/spec/replicas","value":1},{"op":"add","path":"/spec/template/spec/containers/0/args/-","value":"--no-leader-election"}]`)
 	available(t, inside.System, controller)
-	inside.Apply(t, inside.System, sharedManifests)
+	inside.Apply(t, inside.System, fmt.Sprintf(sharedManifests, sharedClass, 1))
 	t.Run("dedicated", func(t *testing.T) { changes{t, objects(t), "gatewright"}.compared(either(200, 7)) })
 	t.Run("shared", func(t *testing.T) { changes{t, objects(t), sharedClass}.compared(either(60, 3)) })
 	inside.Kubectl(t, "delete", "gatewayclass", sharedClass, "--timeout=60s")
@@ -47,21 +47,6 @@ func TestControllersAreKilledAtRandom(t *testing.T) {
 	inside.Gone(t, stateKinds, "--namespace", inside.System, "--selector=gateway.networking.k8s.io/gateway-class-name="+sharedClass)
 	inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
 }
-
-// sharedManifests make the class of shared proxies.
-const sharedManifests = `
-apiVersion: gatewright.dev/v1alpha1
-kind: SoftwareGatewayParameters
-metadata: {name: kills-shared}
-spec: {mode: Shared, deployment: {replicas: 1}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: kills-shared}
-spec:
-  controllerName: gatewright.dev/software
-  parametersRef: {group: gatewright.dev, kind: SoftwareGatewayParameters, name: kills-shared, namespace: gatewright-system}
-`
 
 // changes are made to Gateways of a class and their routes.
 type changes struct {

@@ -57,7 +57,7 @@ func TestALeaseRunsOut(t *testing.T) {
 		next, _, _ := strings.Cut(after, "_")
 		t.Logf("the lease of a killed leader ran out: another process leads after %s (pod %s after %s)",
 			took.Round(100*time.Millisecond), next, killed)
-		reaches(t, address)
+		reaches(t, edge{space, address})
 		t.Logf("changes reach the proxies again %s after the kill", time.Since(began).Round(100*time.Millisecond))
 		available(t, inside.System, controller)
 		load.End(t, "a lease that ran out")

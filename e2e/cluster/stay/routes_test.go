@@ -87,7 +87,7 @@ func TestRoutesAreAddedOneByOne(t *testing.T) {
 		}
 		return nil
 	})
-	settled(t, 2)
+	own.settled(t, 2)
 	load.End(t, "routes removed at once")
 }
 

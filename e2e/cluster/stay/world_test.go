@@ -22,7 +22,6 @@ import (
 const (
 	space = "stay"
 	host  = "hello.example.com"
-	fleet = "edge-gatewright"
 )
 
 // full is whether everything runs at its full length.
@@ -36,14 +35,14 @@ func either[N any](whole, quick N) N {
 	return quick
 }
 
-// manifests are a Gateway with a route to a backend of two pods that end as a backend should: they go on answering
-// for as long as somebody may still send to them.
+// manifests are a Gateway of a class with a route to a backend of two pods that end as a backend should: they go on
+// answering for as long as somebody may still send to them.
 const manifests = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: edge}
 spec:
-  gatewayClassName: gatewright
+  gatewayClassName: %s
   listeners: [{name: http, port: 80, protocol: HTTP}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
@@ -98,20 +97,26 @@ func world(t *testing.T) string {
 	once.Do(func() {
 		inside.Definitions(t)
 		inside.Install(t, "--set", "gatewayClass.parameters.deployment.replicas=2")
-		inside.Namespace(t, space, "restricted")
-		inside.Apply(t, space, manifests)
-		inside.Apply(t, space, fmt.Sprintf(backend, "hello"))
-		available(t, space, "hello")
-		installed = inside.Programmed(t, space)
+		installed = placed(t, space, own.class)
 	})
 	if installed == "" {
 		t.Fatal("there is no Gateway: see the first test")
 	}
 	// As the test before should have left it.
-	parameters(t, `{"replicas":2,"image":null,"podAnnotations":null}`)
-	settled(t, 2)
+	own.parameters(t, `{"replicas":2,"image":null,"podAnnotations":null}`)
+	own.settled(t, 2)
 	inside.Answers(t, plain(installed))
 	return installed
+}
+
+// placed makes a Gateway of a class, its route and its backend in a namespace, and returns the Gateway's address.
+func placed(t *testing.T, namespace, class string) string {
+	t.Helper()
+	inside.Namespace(t, namespace, "restricted")
+	inside.Apply(t, namespace, fmt.Sprintf(manifests, class))
+	inside.Apply(t, namespace, fmt.Sprintf(backend, "hello"))
+	available(t, namespace, "hello")
+	return inside.Programmed(t, namespace)
 }
 
 // plain is the first route by HTTP.
@@ -122,37 +127,6 @@ func plain(address string) inside.Target {
 func available(t *testing.T, namespace, deployment string) {
 	t.Helper()
 	inside.Kubectl(t, "rollout", "status", "--namespace", namespace, "deployment/"+deployment, "--timeout=110s")
-}
-
-// parameters changes the parameters of the class.
-func parameters(t *testing.T, deployment string) {
-	t.Helper()
-	inside.Kubectl(t, "patch", "--namespace", inside.System, "softwaregatewayparameters", "gatewright", "--type", "merge",
-		"--patch", `{"spec":{"deployment":`+deployment+`}}`)
-}
-
-// settled waits until the fleet has exactly so many proxies, all of them ready and up to date, and no others
-// that still end.
-func settled(t *testing.T, want int) {
-	t.Helper()
-	inside.Until(t, func() error {
-		const path = "{.spec.replicas} {.status.replicas} {.status.readyReplicas} {.status.updatedReplicas}"
-		number := strconv.Itoa(want)
-		found := inside.Field(t, path, "--namespace", space, "deployment", fleet)
-		if found != strings.Join([]string{number, number, number, number}, " ") {
-			return fmt.Errorf("replicas wanted, made, ready, up to date: %s, want %d", found, want)
-		}
-		if pods := proxies(t); len(pods) != want {
-			return fmt.Errorf("proxies %v, want %d", pods, want)
-		}
-		return nil
-	})
-}
-
-// proxies are the names of the fleet's pods, ending ones included.
-func proxies(t *testing.T) []string {
-	t.Helper()
-	return pods(t, space, "gateway.networking.k8s.io/gateway-name=edge")
 }
 
 // controllers are the names of the controllers' pods.
@@ -178,17 +152,17 @@ func component(t *testing.T, name string) {
 	})
 }
 
-// reaches changes what the route answers and waits until it can be seen: proof that configuration flows.
-func reaches(t *testing.T, address string) {
+// reaches changes what a Gateway's route answers and waits until it can be seen: proof that configuration flows.
+func reaches(t *testing.T, edge edge) {
 	t.Helper()
 	value := strconv.FormatInt(time.Now().UnixNano(), 36)
 	patch := `[{"op":"add","path":"/spec/rules/0/filters","value":[{"type":"ResponseHeaderModifier","responseHeaderModifier":{"set":[{"name":"x-change","value":"` + value + `"}]}}]}]`
 	inside.Until(t, func() error {
-		_, err := inside.Try(t.Context(), "kubectl", "patch", "--namespace", space, "httproute", "hello", "--type", "json", "--patch", patch)
+		_, err := inside.Try(t.Context(), "kubectl", "patch", "--namespace", edge.namespace, "httproute", "hello", "--type", "json", "--patch", patch)
 		return err
 	})
 	began := time.Now()
-	client := &inside.Client{Target: plain(address), Fresh: true}
+	client := &inside.Client{Target: plain(edge.address), Fresh: true}
 	// Every proxy, by chance: a Service picks one for each connection.
 	seen := 0
 	inside.Until(t, func() error {

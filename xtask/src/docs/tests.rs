@@ -61,6 +61,21 @@ fn metrics_of_the_page_are_those_of_the_programs() {
             .any(|name| code_of_programs.contains(&format!("\"{name}\"")));
         assert!(known, "{name} is in docs/operations.md and in no program");
     }
+    // What is told to be missing is.
+    let (_, missing) = head.split_once("these controllers do not,").unwrap();
+    let (missing, _) = missing.split_once("Of the proxies,").unwrap();
+    let missing: Vec<&str> = missing
+        .lines()
+        .filter_map(|line| line.strip_prefix("- ")?.split_once(": "))
+        .flat_map(|(names, _)| names.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(missing.len() >= 5, "{missing:?}");
+    for name in missing {
+        let there = [name, name.trim_end_matches("_total")]
+            .iter()
+            .any(|name| code_of_programs.contains(&format!("\"{name}\"")));
+        assert!(!there, "{name} is missing by docs/operations.md, and there");
+    }
     // Alerts ask for metrics that the tables have.
     let (_, alerts) = text.split_once("## Alerts").unwrap();
     let (alerts, _) = alerts.split_once("## Keys").unwrap();
@@ -135,6 +150,29 @@ fn tests_that_pages_name_are_there() {
         }
     }
     assert!(named >= 13, "{named} tests are named");
+}
+
+/// The page's table of what staying up means has each test of it, and no other.
+#[test]
+fn tests_of_staying_up_are_those_of_the_page() {
+    let text = page("development/full-run.md");
+    let (_, section) = text.split_once("## Staying up\n").unwrap();
+    let (table, _) = section.split_once("\n## ").unwrap();
+    let named: BTreeSet<&str> = code(table)
+        .into_iter()
+        .filter(|name| name.starts_with("Test"))
+        .collect();
+    let mut sources = String::new();
+    for entry in std::fs::read_dir(root().join("e2e/cluster/stay")).unwrap() {
+        sources += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    let there: BTreeSet<&str> = sources
+        .lines()
+        .filter_map(|line| line.strip_prefix("func ")?.split_once("(t *testing.T) {"))
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with("Test"))
+        .collect();
+    assert_eq!(named, there);
 }
 
 /// Fields of ours that pages about migrations name are fields of ours.

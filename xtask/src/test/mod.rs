@@ -224,7 +224,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "stay",
-        about: "no request is lost while everything changes or restarts; with --full at full length",
+        about: "no request is lost while everything changes or restarts, in both modes; with --full at full length",
         full: false,
         cluster: true,
         tells: Tells::Only(&["--- PASS: Test", "_test.go:", "load.go:"]),

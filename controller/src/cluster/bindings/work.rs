@@ -5,7 +5,7 @@ use crate::clouds::{Cloud, Registry};
 use crate::cluster::clock::Clock;
 use crate::cluster::metrics::Metrics;
 use crate::cluster::status::FIELD_MANAGER;
-use crate::cluster::work::{Done, Provide};
+use crate::cluster::work::{Again, Done, Provide};
 use gatewright_crds::own::AwsTargetGroupBinding;
 use gatewright_crds::own::aws::{AwsTargetGroupBindingStatus, BoundTarget};
 use gatewright_model::Str;
@@ -287,9 +287,12 @@ impl Provide for BindingWork {
         Outcome::default()
     }
 
-    fn again(&self, outcome: &Outcome) -> Option<Duration> {
+    fn again(&self, outcome: &Outcome) -> Option<Again> {
         let regular = self.resync.mul_f64(0.9 + 0.2 * fastrand::f64());
-        Some(outcome.again.map_or(regular, |again| again.min(regular)))
+        Some(match outcome.again {
+            Some(again) => Again::Unfinished(again.min(regular)),
+            None => Again::Regularly(regular),
+        })
     }
 
     fn told(&self, _: Done<Wish, ()>) -> Option<()> {

@@ -5,7 +5,7 @@ use super::plans::{DRY_RUN, Mode, Plans};
 use crate::clouds::{Cloud, Registry};
 use crate::cluster::metrics::Metrics;
 use crate::cluster::traces;
-use crate::cluster::work::{Done, Provide};
+use crate::cluster::work::{Again, Done, Provide};
 use gatewright_core::status::ProgrammingFault;
 use gatewright_core::status::programming::PLAN;
 use gatewright_model::key::ObjectName;
@@ -212,7 +212,7 @@ impl Provide for CloudWork {
         all
     }
 
-    fn again(&self, outcome: &Outcome) -> Option<Duration> {
+    fn again(&self, outcome: &Outcome) -> Option<Again> {
         // What is planned alone changes when somebody changes it.
         let waits = outcome.planned.is_empty();
         let unreachable = outcome
@@ -222,8 +222,9 @@ impl Provide for CloudWork {
             .filter(|_| waits)
             .map(|_| UNREACHABLE);
         // Spread, so that what was made together is not looked at together for ever.
-        let regular = || self.resync.mul_f64(0.9 + 0.2 * fastrand::f64());
-        Some(outcome.again.or(unreachable).unwrap_or_else(regular))
+        let regular = || Again::Regularly(self.resync.mul_f64(0.9 + 0.2 * fastrand::f64()));
+        let unfinished = outcome.again.or(unreachable);
+        Some(unfinished.map_or_else(regular, Again::Unfinished))
     }
 
     fn told(&self, done: Done<Revised, Mode>) -> Option<Told> {

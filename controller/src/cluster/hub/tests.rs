@@ -342,6 +342,50 @@ async fn a_busy_gateway_does_not_starve_another() {
     assert!(place < 30, "after {place} of the other Gateway");
 }
 
+/// A Gateway that cannot be read any more is served as it was, and its status is written on: over the version that it has
+/// by now, and so is what was under way while it changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_a_gateway_that_cannot_be_read_is_written_on() {
+    let api = FakeApi::with_class();
+    api.put_gateway("edge", json!({}));
+    let hub = TestHub::start(&api, ServerOptions::default());
+    until("it has a status", || {
+        (!hub.programmed("edge").is_empty()).then_some(())
+    })
+    .await;
+    assert_ne!(hub.programmed("edge"), "Programmed");
+    let unreadable = || {
+        hub.metrics
+            .render()
+            .contains("gatewright_unreadable_objects_total{kind=\"Gateway\"}")
+    };
+    assert!(!unreadable());
+    let mut gateway = api.get(&gateway_path("edge")).unwrap();
+    gateway["spec"]["listeners"] = json!("none");
+    gateway["metadata"]["generation"] = 2.into();
+    api.put(&gateway_path("edge"), gateway);
+    until("it cannot be read", || unreadable().then_some(())).await;
+
+    let pki = Pki::serve(&hub.server).await;
+    let _proxy = TestProxy::start(&pki, Scope::Gateway(edge()), "first");
+    until("it is programmed", || {
+        hub.assign_addresses();
+        (hub.programmed("edge") == "Programmed").then_some(())
+    })
+    .await;
+    assert_eq!(
+        api.get(&gateway_path("edge")).unwrap()["spec"]["listeners"],
+        "none"
+    );
+
+    // Mended, it goes on.
+    api.put_gateway("edge", listeners(&[80, 81]));
+    until("both listeners are programmed", || {
+        (told(&hub) == named(&[80, 81])).then_some(())
+    })
+    .await;
+}
+
 /// Entries of other controllers in a route's status are written back as they came: with fields that our types do not
 /// know, and with times to the fraction of a second and elsewhere than in UTC.
 #[tokio::test(start_paused = true)]

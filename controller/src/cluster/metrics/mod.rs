@@ -101,6 +101,7 @@ pub struct Metrics {
     registry: Registry,
     reconciled: Family<Reconciled, Counter>,
     failed: Family<Controller, Counter>,
+    terminal: Family<Controller, Counter>,
     reconcile_time: Family<Controller, Histogram, fn() -> Histogram>,
     queues: Queues,
     requests: Requests,
@@ -181,6 +182,11 @@ impl Metrics {
                 all,
                 "controller_runtime_reconcile_errors",
                 "Reconciliations that failed",
+            ),
+            terminal: register(
+                all,
+                "controller_runtime_terminal_reconcile_errors",
+                "Reconciliations with a failure that only a person can end",
             ),
             reconcile_time,
             queues: Queues::new(all),
@@ -287,6 +293,14 @@ impl Metrics {
         self.reconcile_time
             .get_or_create(&controller)
             .observe(took.as_secs_f64());
+    }
+
+    /// Whether a run of a provider had a failure that only a person can end. Told of each run, so that a rate of them is
+    /// known to be zero.
+    pub fn terminal(&self, controller: &'static str, is_terminal: bool) {
+        self.terminal
+            .get_or_create(&Controller { controller })
+            .inc_by(u64::from(is_terminal));
     }
 
     /// What became of one run of a provider.

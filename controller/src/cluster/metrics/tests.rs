@@ -7,6 +7,8 @@ fn names_are_those_that_dashboards_know() {
     let metrics = Metrics::new(None);
     metrics.reconciled("engine", "success", Duration::from_millis(3));
     metrics.reconciled("gateway", "error", Duration::from_millis(3));
+    metrics.terminal("gateway", false);
+    metrics.terminal("gateway", true);
     metrics.status_write(Kind::Gateway, "success", Duration::from_millis(3));
     let status = metrics.queue("status", 8);
     status.depth(2);
@@ -52,6 +54,7 @@ fn names_are_those_that_dashboards_know() {
         r#"controller_runtime_reconcile_total{controller="engine",result="success"} 1"#,
         r#"controller_runtime_reconcile_errors_total{controller="engine"} 0"#,
         r#"controller_runtime_reconcile_errors_total{controller="gateway"} 1"#,
+        r#"controller_runtime_terminal_reconcile_errors_total{controller="gateway"} 1"#,
         r#"controller_runtime_reconcile_time_seconds_bucket{le="0.005",controller="engine"} 1"#,
         r#"controller_runtime_active_workers{controller="gateway"} 1"#,
         r#"controller_runtime_max_concurrent_reconciles{controller="gateway"} 8"#,

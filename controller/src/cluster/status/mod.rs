@@ -45,8 +45,18 @@ const GATEWAY_PACE: Pace = Pace {
 pub struct Basis {
     /// Its version; empty when it is not known.
     pub version: String,
+    /// Its version by now, when it cannot be read any more. What is applied is ours alone and may be written over it; what
+    /// is written whole would take away what others wrote since, and waits until it can be read.
+    pub unread: Option<String>,
     /// Entries of its status that our types do not say whole.
     pub written: Option<Written>,
+}
+
+impl Basis {
+    /// The version that a server-side apply names.
+    fn newest(&self) -> &str {
+        self.unread.as_deref().unwrap_or(&self.version)
+    }
 }
 
 /// A status to write.
@@ -192,7 +202,7 @@ impl Writer {
             namespace => Api::namespaced_with(client, namespace, &resource),
         };
         let name = &key.name.name;
-        let own = patch::apply(&resource, (name, &job.from.version), &job.status)
+        let own = patch::apply(&resource, (name, job.from.newest()), &job.status)
             .filter(|_| !self.lacking().contains(&key.kind));
         if let Some(body) = own {
             let params = PatchParams::apply(FIELD_MANAGER).force();

@@ -72,6 +72,7 @@ mod tests {
         .unwrap();
         let from = Basis {
             version: "7".to_owned(),
+            unread: Some("8".to_owned()),
             written: None,
         };
         let body = merge(&Status::Backend(status), &from);

@@ -66,6 +66,7 @@ fn want(writer: &Writer, kind: Kind, version: String) {
     let key = ObjectKey { kind, name };
     let from = Basis {
         version,
+        unread: None,
         written: None,
     };
     writer.put((key, None), (Arc::new(status), from), None);

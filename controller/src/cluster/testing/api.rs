@@ -460,10 +460,15 @@ impl State {
             return failure(StatusCode::NOT_FOUND, &path);
         }
         merge(&mut object, patch);
+        let unchanged = self.objects.get(&path) == Some(&object);
         let metadata = &object["metadata"];
         let finalizers = metadata["finalizers"].as_array().map_or(0, Vec::len);
         // An object that is being deleted goes with its last finalizer.
         let ends = !metadata["deletionTimestamp"].is_null() && finalizers == 0 && place.subresource.is_none();
+        // A patch that changes nothing makes no version, and no watch is told.
+        if unchanged && !ends {
+            return success(&object);
+        }
         let stored = self.store(place, &path, object, if ends { "DELETED" } else { event });
         success(&stored)
     }

@@ -25,13 +25,21 @@ fn an_older_version_is_read_in_the_present_shape() {
 fn an_object_of_another_shape_is_named_with_the_reason() {
     let route = object(json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-        "metadata": {"name": "a", "namespace": "n"},
+        "metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"},
         "spec": {"rules": "none"},
     }));
-    let Input::Unreadable { key, message } = read(Kind::HttpRoute, route) else {
+    let Input::Unreadable {
+        key,
+        version,
+        message,
+    } = read(Kind::HttpRoute, route)
+    else {
         panic!("rules must be a list");
     };
-    assert_eq!(key.to_string(), "HTTPRoute n/a");
+    assert_eq!(
+        (key.to_string().as_str(), version.as_str()),
+        ("HTTPRoute n/a", "7")
+    );
     assert!(message.contains("HTTPRoute"), "{message}");
 }
 

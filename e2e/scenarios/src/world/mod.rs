@@ -1,10 +1,12 @@
 //! A place for one scenario: a namespace of its own, a Gateway, backends, and means to wait and to ask.
 
 mod class;
+mod events;
 mod load;
 pub mod program;
 mod proxies;
 
+pub use events::{Told, says};
 pub use load::{Load, Seen};
 pub use proxies::{PARAMETERS, Proxy};
 

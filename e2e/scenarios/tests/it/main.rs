@@ -12,6 +12,7 @@ mod cross_namespace;
 mod dangling_references;
 mod definitions_removed;
 mod ecosystem;
+mod events;
 mod every_kind;
 mod external_auth;
 mod external_dns;

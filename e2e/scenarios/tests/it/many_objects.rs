@@ -1,14 +1,14 @@
 //! Thousands of objects, one in a hundred of them broken: all are judged while they are written, and again at once by a
-//! controller that meets them all, which finds everything as it is and writes nothing.
+//! controller that meets them all, which finds everything as it is, writes nothing and tells no fault again.
 
 use anyhow::{Context, Result, ensure};
 use gatewright_scenarios::api::JSON;
 use gatewright_scenarios::world::{
-    GATEWAY_API, Load, World, http_listener, http_route, listener_of, route_is, until,
+    GATEWAY_API, Load, Told, World, http_listener, http_route, listener_of, route_is, until,
 };
 use http::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// With `--full`, and else.
@@ -83,6 +83,21 @@ async fn all_judged(world: &World, count: usize) -> Result<BTreeMap<usize, Value
         .collect())
 }
 
+/// Waits until so many routes have Events, and answers what these say.
+async fn told_of(world: &World, routes: usize) -> Result<Told> {
+    let look = async || {
+        let told = world.told("HTTPRoute").await?;
+        let names: BTreeSet<&String> = told.keys().map(|(name, ..)| name).collect();
+        let count = names.len();
+        Ok(if count == routes {
+            Ok(told)
+        } else {
+            Err(format!("{count} of {routes}"))
+        })
+    };
+    until("every broken object to have an Event, and no other", look).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a cluster: cargo xtask scenarios"]
 async fn thousands_of_objects_come_at_once() -> Result<()> {
@@ -112,6 +127,8 @@ async fn thousands_of_objects_come_at_once() -> Result<()> {
         let host = format!("h{index}.many.example");
         world.answers(at, (&host, "/"), status).await?;
     }
+
+    told_of(&world, count / 100).await?;
 
     // Another controller meets them all.
     let load = Load::kept(at, &last, "/");
@@ -148,6 +165,16 @@ async fn thousands_of_objects_come_at_once() -> Result<()> {
         "{} objects were written again, such as {:?}",
         written.len(),
         written.first()
+    );
+    // What it tells of one that comes is told after all else it has to tell: of the others nothing.
+    world.apply(&object(count + 99)).await?;
+    let told = told_of(&world, count / 100 + 1).await?;
+    let again: Vec<_> = told.iter().filter(|(_, events)| events.len() > 1).collect();
+    ensure!(
+        again.is_empty(),
+        "{} faults were told again, such as {:?}",
+        again.len(),
+        again.first()
     );
     println!("{} requests meanwhile, none failed", load.end().await?);
 
