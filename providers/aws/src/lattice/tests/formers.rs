@@ -3,11 +3,12 @@
 use super::super::memory::{Connection, Delays, Memory};
 use super::{InMemory, OWN, Pod, Stages, add_host, bare, driver, request, settle};
 use crate::cloud::Arn;
+use crate::lattice::addresses::addresses;
 use crate::lattice::cloud::{Networks as _, NewService};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Service, ServiceId, Target};
-use gatewright_provider_api::contract::{Outcome, Verdict, converge};
+use gatewright_provider_api::contract::{Driver as _, Outcome, Verdict, converge};
 use gatewright_provider_api::suite::{drive, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -212,6 +213,35 @@ fn pods_come_and_go_while_a_service_waits_for_its_successor() {
     assert_eq!(told(&last).1, Some("shop.on.aws".into()));
     assert_eq!(registered(&memory, "gw-shop-example"), BTreeMap::new());
     assert_eq!(registered(&memory, "shop"), wanted_of(&later, "shop"));
+}
+
+/// A service that is renamed twice has two former ones, of which the later never came into the network.
+#[test]
+fn of_two_former_services_the_one_that_is_reached_is_told() {
+    let memory = Arc::new(Memory::new(Delays::default()));
+    settle(&memory, Some(&shop()));
+    let host = ServiceId(HOST.into());
+    let (mut second, mut third) = (shop(), shop());
+    name(&mut second, &host, "shop");
+    name(&mut third, &host, "shop-2");
+    let driver = driver(&memory);
+    drive(converge(&driver, &request(second))).unwrap();
+    let mut observed = drive(driver.observe(&third.gateway)).unwrap().unwrap();
+    let later = observed.service("shop").unwrap();
+    assert!(later.associations.is_empty(), "{later:?}");
+    // Whichever has the lower ARN.
+    for first in ["shop", "gw-shop-example"] {
+        let all = std::mem::take(&mut observed.services).into_values();
+        let placed = all.map(|mut seen| {
+            let place = u8::from(*seen.service.name != *first);
+            seen.service.arn = Arn(format!("service/{place}-{}", seen.service.name).into());
+            (seen.service.arn.clone(), seen)
+        });
+        observed.services = placed.collect();
+        let found = addresses(&third, &observed);
+        let told = found.names.get(HOST).map(|name| &**name);
+        assert_eq!(told, Some("gw-shop-example.on.aws"), "{first} is the first");
+    }
 }
 
 #[test]
