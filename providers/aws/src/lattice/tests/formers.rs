@@ -262,6 +262,50 @@ fn names_that_are_swapped_come_to_an_end() {
     }
 }
 
+/// Names that move on in a row: each service goes when its successor serves, and none before, as none waits for itself.
+#[test]
+fn names_that_move_on_in_a_row_leave_no_hostname_alone() {
+    let delays = Delays {
+        status: 40,
+        draining: 20,
+        search: 5,
+    };
+    let memory = Arc::new(Memory::new(delays));
+    let target = |hosts: &[(&str, &str)]| {
+        let mut target = bare();
+        for (host, own) in hosts {
+            // A backend of its own, so that no two groups have one name.
+            let (backend, _) = host.split_once('.').unwrap();
+            add_host(&mut target, host, &[("/", &[(backend, 1)])]);
+            name(&mut target, &ServiceId((*host).into()), own);
+        }
+        target
+    };
+    settle(
+        &memory,
+        Some(&target(&[("a.example", "one"), ("b.example", "two")])),
+    );
+    let wanted = target(&[("a.example", "two"), ("b.example", "three"), ("c.example", "one")]);
+    let mut last = Outcome::default();
+    for _ in 0..400 {
+        last = drive(converge(&driver(&memory), &request(wanted.clone()))).unwrap();
+        let names = &last.addresses.names;
+        for host in ["a.example", "b.example"] {
+            assert!(names.contains_key(host), "nothing serves {host}: {last:?}");
+        }
+        if last.is_converged() && last.changes.is_empty() && last.again.is_none() {
+            break;
+        }
+    }
+    assert!(last.is_converged() && last.changes.is_empty(), "{last:?}");
+    let told: Vec<&str> = last.addresses.names.values().map(|name| &**name).collect();
+    assert_eq!(told, ["two.on.aws", "three.on.aws", "one.on.aws"]);
+    assert_eq!(
+        services(&memory),
+        [OWN.into(), "one".into(), "two".into(), "three".into()].into()
+    );
+}
+
 /// Somebody else has a service of this name.
 fn plant_service(memory: &Memory, name: &str) -> (Arn, NewService) {
     let theirs = Arn("service/theirs".into());
