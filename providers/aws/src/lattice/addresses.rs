@@ -30,8 +30,15 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
             seen.service.status == Status::Active
                 && (*id != ServiceId::own() || serves(wanted, seen, network))
         };
-        let mut formers = observed.formers(id, wanted).filter(known).filter(stands);
-        let Some(seen) = reached.or_else(|| formers.next()) else {
+        let formers: Vec<&SeenService> = observed
+            .formers(id, wanted)
+            .filter(known)
+            .filter(stands)
+            .collect();
+        // Of several the one that clients reach: others were replaced before they came into the network.
+        let of_network = formers.iter().find(|seen| serves(wanted, seen, network));
+        let former = of_network.or_else(|| formers.first()).copied();
+        let Some(seen) = reached.or(former) else {
             if *id == ServiceId::own() {
                 found.fault = Some(fault(current));
             }

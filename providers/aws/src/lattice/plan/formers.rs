@@ -69,9 +69,7 @@ impl Planner<'_> {
     pub(super) fn retire(&mut self, seen: &SeenService, (id, wanted): (&ServiceId, &Service)) {
         let network = addresses::network(self.target, self.observed);
         let Some(successor) = self.observed.current(id, wanted) else {
-            // Two that swap their names would wait for each other.
-            let asked_for = |wanted: &Service| wanted.name == seen.service.name;
-            if self.observed.service(&wanted.name).is_some() && self.target.services.values().any(asked_for) {
+            if self.waits_for_itself(seen, wanted) {
                 self.end_service(seen, "another of the Gateway's has its name from now on");
             }
             return;
@@ -87,6 +85,27 @@ impl Planner<'_> {
                 self.push(Phase::Delete, Note::delete(what, why), call);
             }
         }
+    }
+
+    /// Whether its successor's name is that of a service that goes only after this one: two that swap their names would wait for
+    /// each other. In a row that ends at a free name, or at a service that goes by itself, nobody has to make room.
+    fn waits_for_itself(&self, seen: &SeenService, successor: &Service) -> bool {
+        let mut passed = BTreeSet::new();
+        let mut name = &successor.name;
+        while passed.insert(name) {
+            if *name == seen.service.name {
+                return true;
+            }
+            let Some(holder) = self.observed.service(name) else {
+                return false;
+            };
+            let mut wanted = self.target.services.iter();
+            let Some((_, next)) = wanted.find(|(id, _)| holder.is_for(id)) else {
+                return false;
+            };
+            name = &next.name;
+        }
+        false
     }
 
     /// Whether a service has all that is wanted behind it.

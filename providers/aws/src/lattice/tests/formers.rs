@@ -3,11 +3,12 @@
 use super::super::memory::{Connection, Delays, Memory};
 use super::{InMemory, OWN, Pod, Stages, add_host, bare, driver, request, settle};
 use crate::cloud::Arn;
+use crate::lattice::addresses::addresses;
 use crate::lattice::cloud::{Networks as _, NewService};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Network, Service, ServiceId, Target};
-use gatewright_provider_api::contract::{Outcome, Verdict, converge};
+use gatewright_provider_api::contract::{Driver as _, Outcome, Verdict, converge};
 use gatewright_provider_api::suite::{drive, run};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -214,6 +215,35 @@ fn pods_come_and_go_while_a_service_waits_for_its_successor() {
     assert_eq!(registered(&memory, "shop"), wanted_of(&later, "shop"));
 }
 
+/// A service that is renamed twice has two former ones, of which the later never came into the network.
+#[test]
+fn of_two_former_services_the_one_that_is_reached_is_told() {
+    let memory = Arc::new(Memory::new(Delays::default()));
+    settle(&memory, Some(&shop()));
+    let host = ServiceId(HOST.into());
+    let (mut second, mut third) = (shop(), shop());
+    name(&mut second, &host, "shop");
+    name(&mut third, &host, "shop-2");
+    let driver = driver(&memory);
+    drive(converge(&driver, &request(second))).unwrap();
+    let mut observed = drive(driver.observe(&third.gateway)).unwrap().unwrap();
+    let later = observed.service("shop").unwrap();
+    assert!(later.associations.is_empty(), "{later:?}");
+    // Whichever has the lower ARN.
+    for first in ["shop", "gw-shop-example"] {
+        let all = std::mem::take(&mut observed.services).into_values();
+        let placed = all.map(|mut seen| {
+            let place = u8::from(*seen.service.name != *first);
+            seen.service.arn = Arn(format!("service/{place}-{}", seen.service.name).into());
+            (seen.service.arn.clone(), seen)
+        });
+        observed.services = placed.collect();
+        let found = addresses(&third, &observed);
+        let told = found.names.get(HOST).map(|name| &**name);
+        assert_eq!(told, Some("gw-shop-example.on.aws"), "{first} is the first");
+    }
+}
+
 #[test]
 fn names_that_are_swapped_come_to_an_end() {
     let memory = Arc::new(Memory::new(Delays::default()));
@@ -230,6 +260,50 @@ fn names_that_are_swapped_come_to_an_end() {
             .collect();
         assert_eq!(services(&memory), wanted);
     }
+}
+
+/// Names that move on in a row: each service goes when its successor serves, and none before, as none waits for itself.
+#[test]
+fn names_that_move_on_in_a_row_leave_no_hostname_alone() {
+    let delays = Delays {
+        status: 40,
+        draining: 20,
+        search: 5,
+    };
+    let memory = Arc::new(Memory::new(delays));
+    let target = |hosts: &[(&str, &str)]| {
+        let mut target = bare();
+        for (host, own) in hosts {
+            // A backend of its own, so that no two groups have one name.
+            let (backend, _) = host.split_once('.').unwrap();
+            add_host(&mut target, host, &[("/", &[(backend, 1)])]);
+            name(&mut target, &ServiceId((*host).into()), own);
+        }
+        target
+    };
+    settle(
+        &memory,
+        Some(&target(&[("a.example", "one"), ("b.example", "two")])),
+    );
+    let wanted = target(&[("a.example", "two"), ("b.example", "three"), ("c.example", "one")]);
+    let mut last = Outcome::default();
+    for _ in 0..400 {
+        last = drive(converge(&driver(&memory), &request(wanted.clone()))).unwrap();
+        let names = &last.addresses.names;
+        for host in ["a.example", "b.example"] {
+            assert!(names.contains_key(host), "nothing serves {host}: {last:?}");
+        }
+        if last.is_converged() && last.changes.is_empty() && last.again.is_none() {
+            break;
+        }
+    }
+    assert!(last.is_converged() && last.changes.is_empty(), "{last:?}");
+    let told: Vec<&str> = last.addresses.names.values().map(|name| &**name).collect();
+    assert_eq!(told, ["two.on.aws", "three.on.aws", "one.on.aws"]);
+    assert_eq!(
+        services(&memory),
+        [OWN.into(), "one".into(), "two".into(), "three".into()].into()
+    );
 }
 
 /// Somebody else has a service of this name.
