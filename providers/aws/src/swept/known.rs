@@ -5,6 +5,7 @@ mod others;
 use super::drops::{Drops, Ticket};
 use super::roll::Roll;
 use super::shelf::{Holds, Shelf};
+use super::texts::Texts;
 use super::{Ages, On, makes_doubtful};
 use crate::alb::forwards_to;
 use crate::cloud::{
@@ -40,6 +41,7 @@ const fn is_asked(kind: Kind) -> bool {
 #[derive(Debug)]
 pub struct Known {
     ages: Ages,
+    texts: Texts,
     pub balancers: Shelf<Option<Balancer>>,
     pub balancer_attributes: Shelf<Attributes>,
     pub web_acls: Shelf<Option<Str>>,
@@ -83,6 +85,7 @@ impl Known {
     pub fn new(ages: Ages) -> Self {
         Self {
             ages,
+            texts: Texts::default(),
             balancers: Shelf::default(),
             balancer_attributes: Shelf::default(),
             web_acls: Shelf::default(),
@@ -165,10 +168,18 @@ impl Known {
     }
 
     /// Notes what was read, unless it was dropped since the read began.
-    pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, value: T, ticket: Ticket) {
+    pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, mut value: T, ticket: Ticket) {
         if self.drops.is_current(arn, ticket) {
+            value.share(&mut self.texts);
+            let arn = self.shared(arn);
             on(self).put(arn, value, ticket.at());
         }
+    }
+
+    fn shared(&mut self, arn: &Arn) -> Arn {
+        let mut arn = arn.clone();
+        self.texts.share(&mut arn.0);
+        arn
     }
 
     /// Drops what is known of a resource on one shelf.
@@ -201,16 +212,19 @@ impl Known {
     }
 
     /// These and no others belong to a resource.
-    pub fn set_children(&mut self, parent: &Arn, children: BTreeSet<Arn>) {
+    pub fn set_children(&mut self, parent: &Arn, mut children: BTreeSet<Arn>) {
+        self.texts.share_arns(&mut children);
         let before = self.children.remove(parent).unwrap_or_default();
         for gone in before.difference(&children) {
             self.parents.remove(gone);
             self.drop_whole(gone);
         }
         for child in &children {
-            self.parents.insert(child.clone(), parent.clone());
+            let parent = self.shared(parent);
+            self.parents.insert(child.clone(), parent);
         }
-        self.children.insert(parent.clone(), children);
+        let parent = self.shared(parent);
+        self.children.insert(parent, children);
     }
 
     /// An action of a load balancer's listener or rule changes: what is told of the users of target groups is out of
@@ -327,7 +341,9 @@ impl Known {
         }
     }
 
-    fn note_found(&mut self, kind: Kind, arn: Arn, tags: Tags) {
+    fn note_found(&mut self, kind: Kind, arn: Arn, mut tags: Tags) {
+        let arn = self.shared(&arn);
+        self.texts.share_map(&mut tags);
         let Some(search) = self.searches.get_mut(&kind) else {
             return;
         };
@@ -418,9 +434,10 @@ impl Known {
     /// We made something that is nobody else's.
     pub fn made(&mut self, kind: Kind, arn: &Arn, tags: &Tags) {
         self.gone.remove(arn);
-        self.made
-            .insert(arn.clone(), (kind, tags.clone(), Instant::now()));
-        self.note_found(kind, arn.clone(), tags.clone());
+        let (arn, mut tags) = (self.shared(arn), tags.clone());
+        self.texts.share_map(&mut tags);
+        self.made.insert(arn.clone(), (kind, tags.clone(), Instant::now()));
+        self.note_found(kind, arn, tags);
     }
 
     /// Tags of a resource are being changed: whoever may not live to hear the answer must not believe what was known.
@@ -502,5 +519,6 @@ impl Known {
         self.tags.retain(keep);
         self.children.retain(|arn, _| keep(arn));
         self.parents.retain(|arn, _| keep(arn));
+        self.texts.prune();
     }
 }

@@ -31,6 +31,7 @@ pub(crate) mod shelf;
 pub(crate) mod sweep;
 mod tagging;
 mod target_groups;
+mod texts;
 mod trust_stores;
 mod web_acls;
 

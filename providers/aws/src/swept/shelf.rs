@@ -1,7 +1,8 @@
 //! What is known of one kind of thing, by ARN.
 
+use super::texts::Texts;
 use crate::cloud::{
-    Arn, Attributes, Balancer, Capacity, Group, Health, Listener, Protection, Rule, State, TargetGroup,
+    Arn, Attributes, Balancer, Capacity, Group, Health, Listener, Protection, Rule, Seen, State, TargetGroup,
 };
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
@@ -24,15 +25,48 @@ pub trait Holds {
     fn lasts(&self) -> Lasts {
         Lasts::Settled
     }
+
+    /// Takes the texts that others have too from there. It says the same as before.
+    fn share(&mut self, _texts: &mut Texts) {}
 }
 
-impl Holds for Attributes {}
-impl Holds for BTreeSet<Arn> {}
+impl Holds for Attributes {
+    fn share(&mut self, texts: &mut Texts) {
+        texts.share_map(self);
+    }
+}
+
+impl Holds for BTreeSet<Arn> {
+    fn share(&mut self, texts: &mut Texts) {
+        texts.share_arns(self);
+    }
+}
+
 impl Holds for Option<Str> {}
 impl Holds for Option<Protection> {}
 impl Holds for Option<Capacity> {}
-impl Holds for Vec<Listener> {}
-impl Holds for Vec<Rule> {}
+
+impl Holds for Vec<Listener> {
+    fn share(&mut self, texts: &mut Texts) {
+        for listener in self {
+            texts.share(&mut listener.arn.0);
+            if let Seen::Known(action) = &mut listener.default {
+                texts.share_action(action);
+            }
+        }
+    }
+}
+
+impl Holds for Vec<Rule> {
+    fn share(&mut self, texts: &mut Texts) {
+        for rule in self {
+            texts.share(&mut rule.arn.0);
+            if let Seen::Known(settings) = &mut rule.settings {
+                texts.share_action(&mut settings.action);
+            }
+        }
+    }
+}
 
 /// What does not exist: it never will again, but what is new is not told at once everywhere.
 impl Holds for Option<Balancer> {
@@ -40,6 +74,14 @@ impl Holds for Option<Balancer> {
         match self.as_ref().map(|balancer| &balancer.state) {
             Some(State::Active) => Lasts::Settled,
             _ => Lasts::Busy,
+        }
+    }
+
+    fn share(&mut self, texts: &mut Texts) {
+        if let Some(balancer) = self {
+            texts.share(&mut balancer.arn.0);
+            texts.share(&mut balancer.vpc);
+            texts.share_arns(&mut balancer.security_groups);
         }
     }
 }
@@ -50,6 +92,14 @@ impl Holds for Option<TargetGroup> {
             Lasts::Settled
         } else {
             Lasts::Busy
+        }
+    }
+
+    fn share(&mut self, texts: &mut Texts) {
+        if let Some(group) = self {
+            texts.share(&mut group.arn.0);
+            texts.share(&mut group.vpc);
+            texts.share_arns(&mut group.balancers);
         }
     }
 }
@@ -70,6 +120,12 @@ impl Holds for Option<Tags> {
             Lasts::Settled
         } else {
             Lasts::Busy
+        }
+    }
+
+    fn share(&mut self, texts: &mut Texts) {
+        if let Some(tags) = self {
+            texts.share_map(tags);
         }
     }
 }
@@ -107,8 +163,8 @@ impl<T: Holds> Shelf<T> {
         self.0.get(arn).map(|entry| (&entry.value, entry.at))
     }
 
-    pub fn put(&mut self, arn: &Arn, value: T, at: Instant) {
-        self.0.insert(arn.clone(), Entry { value, at });
+    pub fn put(&mut self, arn: Arn, value: T, at: Instant) {
+        self.0.insert(arn, Entry { value, at });
     }
 
     pub fn drop(&mut self, arn: &Arn) {

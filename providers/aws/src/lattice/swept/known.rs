@@ -119,7 +119,7 @@ impl Known {
     /// Notes what was read, unless it was dropped since the read began.
     pub fn put<T: Holds>(&mut self, on: On<T>, arn: &Arn, value: T, ticket: Ticket) {
         if self.drops.is_current(arn, ticket) {
-            on(self).put(arn, value, ticket.at());
+            on(self).put(arn.clone(), value, ticket.at());
         }
     }
 
