@@ -4,6 +4,7 @@ mod recorder;
 
 use super::deadline::{EVENT, within};
 use super::leadership::while_leading;
+use super::vital;
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_core::status::Status;
 use gatewright_core::status::programming::PLAN;
@@ -52,7 +53,7 @@ impl Events {
     pub fn start(client: Client, instance: String, mut leads: watch::Receiver<bool>) -> Self {
         let (sender, mut receiver) = mpsc::channel::<(About, Notice)>(QUEUE);
         let mut recorder = Recorder::new(client, instance);
-        tokio::spawn(async move {
+        vital::spawn("events", async move {
             while let Some((about, notice)) = receiver.recv().await {
                 if !*leads.borrow() {
                     continue;

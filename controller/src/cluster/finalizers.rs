@@ -5,6 +5,7 @@
 use super::leadership::while_leading;
 use super::metrics::Metrics;
 use super::status::FIELD_MANAGER;
+use super::vital;
 use super::writes::{Pace, Turn, Writes};
 use gatewright_core::snapshot::{Kind, ObjectKey};
 use gatewright_crds::api::{Gateway, GatewayClass};
@@ -54,7 +55,7 @@ impl Finalizers {
         let finalizers = Self(Arc::new(Inner { client, writes }));
         for _ in 0..WORKERS {
             let (worker, mut leads) = (finalizers.clone(), leads.clone());
-            tokio::spawn(async move {
+            vital::spawn("finalizer", async move {
                 while let Some(turn) = worker.0.writes.next(&mut leads).await {
                     worker.write(turn, &mut leads).await;
                 }

@@ -35,6 +35,7 @@ mod status;
 #[cfg(test)]
 pub mod testing;
 mod traces;
+mod vital;
 mod watch;
 mod webhook;
 mod work;
@@ -199,7 +200,7 @@ async fn start(
         let about = (client.clone(), clock.clone());
         let registry = work.registry().clone();
         let keeper = gates::Keeper::new(about, registry.clone(), book.clone(), Arc::clone(&metrics));
-        tokio::spawn(keeper.run(is_leading.clone(), is_synced.clone()));
+        vital::spawn("pod-gate", keeper.run(is_leading.clone(), is_synced.clone()));
         let about = (client.clone(), clock.clone());
         let bound = BindingWork::new(about, registry, args.cloud_resync, Arc::clone(&metrics));
         let line = Line::new(bound, Arc::clone(&metrics));
@@ -208,9 +209,9 @@ async fn start(
     }
     if !args.webhook_configuration.is_empty() {
         let listener = bind(args.webhook_address, "--webhook-address").await?;
-        tokio::spawn(webhook::serve(listener, authorities.server(), book.clone()));
+        vital::spawn("webhook", webhook::serve(listener, authorities.server(), book.clone()));
         let registration = Registration::new(client.clone(), &args.webhook_configuration);
-        tokio::spawn(registration.keep(authorities.bundle(), is_leading.clone()));
+        vital::spawn("registration", registration.keep(authorities.bundle(), is_leading.clone()));
     }
     let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
     let keeper = Keeper::new(finalizers.clone());
@@ -223,24 +224,26 @@ async fn start(
     let (provisioned, provisioned_of_hub) = mpsc::channel(INPUTS);
     let (publish, catalogs) = cell::channel(catalog.clone());
     let namespaces = args.namespaces.clone();
-    tokio::spawn(sources::run(
+    let watches = sources::run(
         client.clone(),
         (namespaces.clone(), nodes),
         (catalog.clone(), publish),
         inputs,
-    ));
-    tokio::spawn(writer.clone().run(is_leading.clone()));
-    tokio::spawn(
-        provisioner
-            .clone()
-            .run(is_leading.clone(), is_synced, provisioned),
     );
-    tokio::spawn(configure(
+    vital::spawn("sources", watches);
+    vital::spawn("status", writer.clone().run(is_leading.clone()));
+    let provisioning = provisioner.clone();
+    vital::spawn(
+        "gateway",
+        provisioning.run(is_leading.clone(), is_synced, provisioned),
+    );
+    let serving = configure(
         (server.clone(), args.config_address),
         authorities.clone(),
         Arc::new(TokenAdmission::new(client.clone(), grants)),
         is_leading.clone(),
-    ));
+    );
+    vital::spawn("configurations", serving);
     let placing = provisioner.clone();
     let outbox = Outbox {
         server,
@@ -268,13 +271,13 @@ async fn start(
         clouds: told_by_clouds,
         leads: is_leading.clone(),
     };
-    tokio::spawn(async move {
+    vital::spawn("engine", async move {
         // Ports that Services have already are kept: they must be known before the first one is given.
         placing.synced().await;
         hub.run(inbox).await;
     });
-    tokio::spawn(authorities.keep(client.clone(), is_leading.clone()));
-    tokio::spawn(follow_leadership(is_leading, metrics));
+    vital::spawn("authorities", authorities.keep(client.clone(), is_leading.clone()));
+    vital::spawn("leadership", follow_leadership(is_leading, metrics));
     if args.no_leader_election {
         return Ok(tokio::spawn(async move {
             let mut stopped = stopped;
@@ -288,7 +291,7 @@ async fn start(
         identity,
         (Terms::default(), clock),
     );
-    Ok(tokio::spawn(candidate.run(leads, stopped)))
+    Ok(vital::spawn("lease", candidate.run(leads, stopped)))
 }
 
 /// Serves configurations while this process leads: the others know as much, but nobody would take their

@@ -1,6 +1,7 @@
 //! Starts and stops watches as kinds appear and disappear.
 
 use super::catalog::{Catalog, Nodes};
+use super::vital;
 use super::watch::{self, Input, Known, Source};
 use futures_util::StreamExt;
 use gatewright_core::snapshot::Kind;
@@ -122,7 +123,8 @@ async fn reconcile(
             None => Api::all_with(client.clone(), resource),
         };
         let from = (api, resource.clone());
-        let task = tokio::spawn(watch::watch(source.clone(), from, known.clone(), out.clone()));
+        let watching = watch::watch(source.clone(), from, known.clone(), out.clone());
+        let task = vital::spawn("watch", watching);
         let watch = Running {
             resource: resource.clone(),
             known,

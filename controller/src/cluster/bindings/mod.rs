@@ -18,6 +18,7 @@ pub use work::{BindingWork, Wish, binding_cloud};
 
 use super::gates::Book;
 use super::work::Line;
+use crate::cluster::vital;
 use gatewright_core::Engine;
 use gatewright_core::backend::BackendOptions;
 use gatewright_core::graph::binding;
@@ -74,7 +75,7 @@ impl Bindings {
         // Nobody needs to be told: a run writes the status itself.
         let (out, mut told) = mpsc::channel(1);
         tokio::spawn(async move { while told.recv().await.is_some() {} });
-        tokio::spawn(async move {
+        vital::spawn("binding", async move {
             if synced.wait_for(|synced| *synced).await.is_ok() {
                 line.run(leads, out).await;
             }

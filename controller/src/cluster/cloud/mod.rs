@@ -21,6 +21,7 @@ pub use work::{CloudWork, Revised, Told};
 
 use super::gate::Reached;
 use super::work::Line;
+use crate::cluster::vital;
 use gatewright_core::Engine;
 use gatewright_core::status::programming::Programming;
 use gatewright_model::key::ObjectName;
@@ -76,7 +77,7 @@ impl Clouds {
         let (out, told) = mpsc::channel(room);
         let (line, mut known) = (self.line.clone(), synced.clone());
         let leading = leads.clone();
-        tokio::spawn(async move {
+        vital::spawn("cloud", async move {
             // Half of a load balancer would be served.
             if known.wait_for(|known| *known).await.is_ok() {
                 line.run(leading, out).await;
@@ -84,13 +85,14 @@ impl Clouds {
         });
         let work = self.line.provider();
         let line = self.line.clone();
-        tokio::spawn(sweep::run(
+        let sweeps = sweep::run(
             (work.registry().clone(), self.expected.clone()),
             Arc::clone(work.metrics()),
             move || line.hasten(),
             (leads, synced),
             work.resync(),
-        ));
+        );
+        vital::spawn("sweep", sweeps);
         told
     }
 
