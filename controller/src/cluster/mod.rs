@@ -209,9 +209,15 @@ async fn start(
     }
     if !args.webhook_configuration.is_empty() {
         let listener = bind(args.webhook_address, "--webhook-address").await?;
-        vital::spawn("webhook", webhook::serve(listener, authorities.server(), book.clone()));
+        vital::spawn(
+            "webhook",
+            webhook::serve(listener, authorities.server(), book.clone()),
+        );
         let registration = Registration::new(client.clone(), &args.webhook_configuration);
-        vital::spawn("registration", registration.keep(authorities.bundle(), is_leading.clone()));
+        vital::spawn(
+            "registration",
+            registration.keep(authorities.bundle(), is_leading.clone()),
+        );
     }
     let finalizers = Finalizers::start(client.clone(), &is_leading, &metrics);
     let keeper = Keeper::new(finalizers.clone());
@@ -276,7 +282,10 @@ async fn start(
         placing.synced().await;
         hub.run(inbox).await;
     });
-    vital::spawn("authorities", authorities.keep(client.clone(), is_leading.clone()));
+    vital::spawn(
+        "authorities",
+        authorities.keep(client.clone(), is_leading.clone()),
+    );
     vital::spawn("leadership", follow_leadership(is_leading, metrics));
     if args.no_leader_election {
         return Ok(tokio::spawn(async move {

@@ -20,7 +20,10 @@ pub fn spawn(name: &'static str, task: impl Future<Output = ()> + Send + 'static
 async fn guarded(name: &'static str, task: impl Future<Output = ()> + Send, end: impl FnOnce()) {
     // What it left half done is nobody's any more: the process ends.
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        tracing::error!(task = name, "a task that this controller cannot do without panicked, see above: it ends");
+        tracing::error!(
+            task = name,
+            "a task that this controller cannot do without panicked, see above: it ends"
+        );
         end();
     }
 }

@@ -436,7 +436,8 @@ impl Known {
         self.gone.remove(arn);
         let (arn, mut tags) = (self.shared(arn), tags.clone());
         self.texts.share_map(&mut tags);
-        self.made.insert(arn.clone(), (kind, tags.clone(), Instant::now()));
+        self.made
+            .insert(arn.clone(), (kind, tags.clone(), Instant::now()));
         self.note_found(kind, arn, tags);
     }
 
