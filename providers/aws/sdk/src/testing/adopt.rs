@@ -109,6 +109,7 @@ async fn plant(cloud: &Account) -> Theirs {
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: zones.into_values().cloned().collect(),
         addresses: BTreeMap::new(),
         security_groups: [group.id].into(),

@@ -223,6 +223,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             vpc,
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: zones
                 .into_iter()
                 .map(|(zone, id)| Subnet {

@@ -197,6 +197,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             vpc,
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: [Subnet {
                 id: subnet.id.clone(),
                 zone: subnet.zone.clone(),

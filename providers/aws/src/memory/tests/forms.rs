@@ -39,6 +39,7 @@ pub fn bare() -> Target {
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),

@@ -79,6 +79,7 @@ pub fn lower_and_wait(
         // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
         // (create-listener.html).
         open: quic.is_some() || settings.access.without,
+        customer_owned_pool: None,
     };
     let name = names::balancer(
         &settings.cluster,
@@ -179,6 +180,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
     if context.plain.settings.ipam_pool.is_some() {
         let why = "ipamPool: a Network Load Balancer has its addresses from AWS, or Elastic IP addresses";
         let instead = "allocate Elastic IP addresses from the pool, and name them in spec.addresses";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if context.plain.settings.customer_owned_pool.is_some() {
+        let why = "customerOwnedIpv4Pool: pools of AWS Outposts are of Application Load Balancers alone";
+        let instead = "use a class of gatewright.dev/aws-alb, or leave customerOwnedIpv4Pool out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     if context.plain.settings.shield {
@@ -302,6 +308,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
         access: access(

@@ -101,6 +101,7 @@ impl Class for Nlb {
                 vpc,
                 ip_address_type: IpAddressType::Ipv4,
                 ipam_pool: None,
+                customer_owned_pool: None,
                 access: Access::default(),
                 subnets: zones
                     .into_iter()
