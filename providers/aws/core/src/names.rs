@@ -101,6 +101,7 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
         port,
         kind,
         ipv6,
+        control_port,
     } = fixed;
     let version = match version {
         None => "",
@@ -116,7 +117,8 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
     };
     let family = if *ipv6 { "ipv6" } else { "ipv4" };
     let port = port.to_string();
-    let hash = hash(&[
+    let control_port = control_port.map(|port| port.to_string());
+    let mut parts = vec![
         "target-group",
         balancer,
         &id.0,
@@ -125,7 +127,11 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
         &port,
         kind,
         family,
-    ]);
+    ];
+    if let Some(port) = &control_port {
+        parts.extend(["target control", port]);
+    }
+    let hash = hash(&parts);
     match of {
         Some(backend) => name(&backend.object.namespace, &backend.object.name, &hash),
         None if fixed.kind == TargetKind::Lambda => name("lambda", "", &hash),
@@ -190,6 +196,7 @@ mod tests {
             port: 80,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         }
     }
 
@@ -283,8 +290,10 @@ mod tests {
             ),
             group(&base, &id, changed(|fixed| fixed.protocol = "HTTPS".into())),
             group(&base, &id, changed(|fixed| fixed.port = 81)),
+            group(&base, &id, changed(|fixed| fixed.control_port = Some(3000))),
+            group(&base, &id, changed(|fixed| fixed.control_port = Some(3001))),
         ]);
-        assert_eq!(names.len(), 16);
+        assert_eq!(names.len(), 18);
     }
 
     /// RFC 4648 section 10: BASE32("foobar") = "MZXW6YTBOI======", of which whole groups of five bits.

@@ -172,6 +172,7 @@ impl Memory {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             },
             vpc: "vpc-1".into(),
             health: HealthCheck::default(),

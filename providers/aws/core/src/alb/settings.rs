@@ -246,6 +246,8 @@ pub struct TargetSettings {
     pub unfit: BTreeSet<Str>,
     /// `TargetGroupAttributes`.
     pub attributes: BTreeMap<Str, Str>,
+    /// `TargetControlPort`: of AWS's agent at targets of an Application Load Balancer.
+    pub control_port: Option<u16>,
     /// Whether targets of a Network Load Balancer see the client's address; AWS's default without.
     pub client_ip: Option<bool>,
     /// Whether a Network Load Balancer sends PROXY protocol version 2 in front; it does not by default.
@@ -261,6 +263,7 @@ impl Default for TargetSettings {
             health: HealthCheck::default(),
             unfit: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            control_port: None,
             client_ip: None,
             proxy_protocol: None,
         }

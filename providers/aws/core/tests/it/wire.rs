@@ -44,6 +44,7 @@ pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         port,
         kind,
         ipv6,
+        control_port,
     } = fixed;
     let HealthCheck {
         protocol: check,
@@ -81,6 +82,7 @@ pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         "VpcId": vpc,
         "TargetType": kind,
         "IpAddressType": family,
+        "TargetControlPort": control_port,
         "HealthCheckProtocol": check,
         "HealthCheckPort": check_port,
         "HealthCheckPath": path,

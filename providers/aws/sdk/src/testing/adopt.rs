@@ -215,6 +215,7 @@ fn add_routes(request: &mut Request, port: u16, routes: &[&str]) {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck::default(),
         attributes: BTreeMap::new(),

@@ -73,6 +73,7 @@ fn group(name: &str, version: ProtocolVersion) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             path: Some("/ready".into()),

@@ -111,6 +111,7 @@ pub(super) fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
             port: 5672,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             interval_s: Some(5),

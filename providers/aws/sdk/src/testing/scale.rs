@@ -135,6 +135,7 @@ fn group(name: Str) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck::default(),
         attributes: [("deregistration_delay.timeout_seconds".into(), "30".into())].into(),

@@ -191,6 +191,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         node_labels,
         health_check,
         attributes,
+        target_control_port,
         preserve_client_ip,
         proxy_protocol,
     } = settings;
@@ -237,6 +238,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         health: health.unwrap_or_default(),
         unfit: unfit.collect(),
         attributes: map(attributes.as_ref()),
+        control_port: *target_control_port,
         client_ip: *preserve_client_ip,
         proxy_protocol: *proxy_protocol,
     }

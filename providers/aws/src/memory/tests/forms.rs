@@ -184,6 +184,7 @@ pub fn target_group(name: Str, targets: u8) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             path: Some("/healthz".into()),

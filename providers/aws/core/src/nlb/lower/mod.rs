@@ -228,6 +228,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "use a TLS listener of mode Passthrough, and let targets end TLS";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
+    if targets().any(|settings| settings.control_port.is_some()) {
+        let why = "targetControlPort: the target optimizer is of Application Load Balancers";
+        let instead = "use a class of gatewright.dev/aws-alb, or leave targetControlPort out";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
     if targets().any(|settings| settings.client_ip == Some(false))
         && balancer
             .stream_routes

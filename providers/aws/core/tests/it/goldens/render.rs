@@ -393,12 +393,15 @@ fn group(found: &TargetGroup) -> String {
         .map(|(key, value)| format!(", {key}={value}"))
         .collect();
     format!(
-        "{name} {} {} {:?}{} {}: {}{health}{attributes}",
+        "{name} {} {} {:?}{} {}{}: {}{health}{attributes}",
         fixed.protocol,
         version.unwrap_or_default(),
         fixed.kind,
         if fixed.ipv6 { " IPv6" } else { "" },
         fixed.port,
+        fixed
+            .control_port
+            .map_or_else(String::new, |port| format!(" controlled by {port}")),
         if targets.is_empty() {
             "no targets".to_owned()
         } else {

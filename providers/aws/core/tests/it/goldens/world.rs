@@ -168,6 +168,7 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "target control" => settings.targets.control_port = Some(3000),
             "ipam pool" => settings.ipam_pool = Some("ipam-pool-0123456789abcdef0".into()),
             "customer-owned pool" => {
                 settings.customer_owned_pool = Some("ipv4pool-coip-0123456789abcdef0".into());
@@ -277,6 +278,7 @@ fn groups() -> BTreeMap<Str, Result<GivenGroup, Str>> {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             },
         };
         (name.into(), Ok(found))

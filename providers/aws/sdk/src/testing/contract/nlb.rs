@@ -40,6 +40,7 @@ fn group(name: &str, pods: &[SocketAddr]) -> TargetGroup {
             port: PORT,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             interval_s: Some(5),
