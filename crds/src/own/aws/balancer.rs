@@ -35,6 +35,8 @@ use std::collections::BTreeMap;
         .message("securityGroups and access.prefixLists or access.pathMtuDiscovery exclude each other: whom your own groups let in is up to them"),
     validation = Rule::new("!((has(self.securityGroups) || has(self.sourceRanges)) && has(self.access) && has(self.access.withoutSecurityGroups) && self.access.withoutSecurityGroups)")
         .message("access.withoutSecurityGroups and securityGroups or sourceRanges exclude each other"),
+    validation = Rule::new("!(has(self.ipamPool) && has(self.customerOwnedIpv4Pool))")
+        .message("ipamPool and customerOwnedIpv4Pool exclude each other: a load balancer has its IPv4 addresses from one pool"),
     validation = Rule::new("!has(self.sourceRanges) || self.sourceRanges.all(c, isCIDR(c))")
         .message("sourceRanges must hold IP networks such as 10.0.0.0/8 or 2001:db8::/32"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
@@ -70,6 +72,11 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), regex(pattern = "^ipam-pool-[0-9a-f]{8,17}$"))]
     pub ipam_pool: Option<String>,
+    /// Pool of customer-owned IPv4 addresses that an Application Load Balancer on an AWS Outpost has its addresses from, by id.
+    /// It stands in one subnet then, of the Outpost. A change makes a new load balancer beside the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = "^ipv4pool-coip-[A-Za-z0-9]+$"))]
+    pub customer_owned_ipv4_pool: Option<String>,
     /// Tags of the Elastic IP addresses that an internet-facing Network Load Balancer takes, each with the values that are
     /// accepted; an empty list accepts any value. Of those that have all the tags it takes one for each zone: what it has
     /// already, then free ones, the lowest allocation first. Addresses in `spec.addresses` of the Gateway win.
@@ -240,6 +247,7 @@ impl AwsLoadBalancerParametersSpec {
             scheme,
             ip_address_type,
             ipam_pool,
+            customer_owned_ipv4_pool,
             elastic_ip_tags,
             adopt,
             subnets,
@@ -258,9 +266,13 @@ impl AwsLoadBalancerParametersSpec {
             tags,
             strict,
         } = self;
-        // One of them replaces the other: together they would contradict each other.
+        // One of two replaces the other: together they would contradict each other.
         let (security_groups, source_ranges) = match (security_groups, source_ranges) {
             (None, None) => (base.security_groups.clone(), base.source_ranges.clone()),
+            own => own,
+        };
+        let (ipam_pool, customer_owned_ipv4_pool) = match (ipam_pool, customer_owned_ipv4_pool) {
+            (None, None) => (base.ipam_pool.clone(), base.customer_owned_ipv4_pool.clone()),
             own => own,
         };
         Self {
@@ -269,7 +281,8 @@ impl AwsLoadBalancerParametersSpec {
             vpc: vpc.or_else(|| base.vpc.clone()),
             scheme: scheme.or(base.scheme),
             ip_address_type: ip_address_type.or(base.ip_address_type),
-            ipam_pool: ipam_pool.or_else(|| base.ipam_pool.clone()),
+            ipam_pool,
+            customer_owned_ipv4_pool,
             elastic_ip_tags: elastic_ip_tags.or_else(|| base.elastic_ip_tags.clone()),
             adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),

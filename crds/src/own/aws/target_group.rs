@@ -85,6 +85,11 @@ pub struct TargetGroupSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 30))]
     pub attributes: Option<BTreeMap<String, String>>,
+    /// Port on which an Application Load Balancer talks to AWS's target control agent, which must run beside each target and says
+    /// how many requests it takes at once: the target optimizer. A change makes new target groups beside the old ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub target_control_port: Option<u16>,
     /// Whether targets of a Network Load Balancer see the address of the client instead of its own. AWS's default for pods
     /// is not to with TCP, and always to with UDP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,6 +266,7 @@ impl TargetGroupSettings {
             node_labels,
             health_check,
             attributes,
+            target_control_port,
             preserve_client_ip,
             proxy_protocol,
         } = self;
@@ -270,6 +276,7 @@ impl TargetGroupSettings {
             node_labels: node_labels.or_else(|| base.node_labels.clone()),
             health_check: both(health_check, base.health_check.as_ref(), HealthCheck::over),
             attributes: merged(attributes, base.attributes.as_ref()),
+            target_control_port: target_control_port.or(base.target_control_port),
             preserve_client_ip: preserve_client_ip.or(base.preserve_client_ip),
             proxy_protocol: proxy_protocol.or(base.proxy_protocol),
         }

@@ -53,6 +53,23 @@ fn own_security_groups_and_source_ranges_replace_each_other() {
     );
 }
 
+/// Likewise: addresses come from one pool.
+#[test]
+fn pools_of_addresses_replace_each_other() {
+    let ipam = balancer(json!({"ipamPool": "ipam-pool-0123456789abcdef0"}));
+    let owned = balancer(json!({"customerOwnedIpv4Pool": "ipv4pool-coip-0123456789abcdef0"}));
+    let pools = |found: AwsLoadBalancerParametersSpec| (found.ipam_pool, found.customer_owned_ipv4_pool);
+    assert_eq!(
+        pools(owned.clone().over(&ipam)),
+        (None, owned.customer_owned_ipv4_pool.clone())
+    );
+    assert_eq!(pools(ipam.clone().over(&owned)), (ipam.ipam_pool.clone(), None));
+    assert_eq!(
+        pools(AwsLoadBalancerParametersSpec::default().over(&owned)),
+        (None, owned.customer_owned_ipv4_pool)
+    );
+}
+
 /// What an administrator sets holds, also one of two that replace each other.
 #[test]
 fn a_class_wins_where_it_says_so() {

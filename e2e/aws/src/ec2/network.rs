@@ -4,6 +4,7 @@ use super::balancer;
 use super::describe::{ById, Kind, describe};
 use super::{State, Tags, tags};
 use crate::error::ApiError;
+use crate::input::tidy;
 use crate::service::Context;
 use crate::state::Account;
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -65,6 +66,9 @@ pub struct Subnet {
     pub cidr: Ipv4Net,
     /// Its IPv6 range.
     pub ipv6: Option<Ipv6Net>,
+    /// The ARN of its Outpost.
+    #[serde(default)]
+    pub outpost: Option<String>,
     /// Whether instances get public addresses.
     pub public_addresses: bool,
     /// Addresses that others hold.
@@ -313,7 +317,7 @@ pub fn describe_subnets(account: &mut Account, _: &Context, input: &Value) -> Re
                     })
                 })
                 .collect();
-            json!({
+            tidy(json!({
                 "SubnetId": subnet.id,
                 "SubnetArn": state.arn(&format!("subnet/{}", subnet.id)),
                 "VpcId": subnet.vpc,
@@ -326,6 +330,7 @@ pub fn describe_subnets(account: &mut Account, _: &Context, input: &Value) -> Re
                 "AvailableIpAddressCount": state.free_addresses(subnet),
                 "MapPublicIpOnLaunch": subnet.public_addresses,
                 "MapCustomerOwnedIpOnLaunch": false,
+                "OutpostArn": subnet.outpost,
                 "AssignIpv6AddressOnCreation": subnet.ipv6.is_some(),
                 "DefaultForAz": false,
                 "EnableDns64": false,
@@ -336,7 +341,7 @@ pub fn describe_subnets(account: &mut Account, _: &Context, input: &Value) -> Re
                     "EnableResourceNameDnsAAAARecord": false,
                 },
                 "Tags": tags::render(&subnet.tags),
-            })
+            }))
         })
         .collect();
     describe(&SUBNETS, rows, input)

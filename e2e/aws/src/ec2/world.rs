@@ -112,6 +112,7 @@ impl State {
                         zone: zone.clone(),
                         cidr,
                         ipv6: None,
+                        outpost: None,
                         public_addresses: name == "Public",
                         held: 0,
                         tags,
@@ -365,6 +366,13 @@ pub enum Change {
         /// The range, or none.
         range: Option<Ipv6Net>,
     },
+    /// The Outpost of a subnet.
+    SetOutpost {
+        /// The subnet.
+        subnet: String,
+        /// The ARN of the Outpost, or none.
+        outpost: Option<String>,
+    },
     /// A further instance.
     AddInstance(NewInstance),
     /// The state of an instance; a terminated one gives up its interface.
@@ -463,6 +471,7 @@ impl State {
                         zone,
                         cidr: cidr.trunc(),
                         ipv6,
+                        outpost: None,
                         public_addresses: public,
                         held: 0,
                         tags,
@@ -510,6 +519,14 @@ impl State {
                         .ok_or_else(|| SUBNET_ID.not_found(&id))?;
                     subnet.ipv6 = range;
                 }
+                Ok(json!({}))
+            }
+            Change::SetOutpost { subnet, outpost } => {
+                let found = self
+                    .subnets
+                    .get_mut(&subnet)
+                    .ok_or_else(|| SUBNET_ID.not_found(&subnet))?;
+                found.outpost = outpost;
                 Ok(json!({}))
             }
             Change::AddInstance(wanted) => Ok(json!({"id": self.add_instance(wanted, context.now)?})),

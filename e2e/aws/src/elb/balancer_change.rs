@@ -1,6 +1,7 @@
 //! What can be changed of a load balancer: its subnets, security groups and type of addresses.
 
-use super::balancer::{Balancer, Kind, attach, check_addresses, pools, subnets};
+use super::addresses::{check_addresses, pools, subnets};
+use super::balancer::{Balancer, Kind, attach};
 use super::{arn, surroundings};
 use crate::error::ApiError;
 use crate::input::{text, texts, tidy};

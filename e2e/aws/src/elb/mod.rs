@@ -5,6 +5,7 @@
 //! [ALB guide](https://docs.aws.amazon.com/elasticloadbalancing/latest/application/introduction.html).
 
 mod actions;
+mod addresses;
 mod arn;
 mod attributes;
 mod authenticate;

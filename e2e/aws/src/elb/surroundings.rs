@@ -25,12 +25,15 @@ pub(super) struct Place {
     pub zones: Vec<Zone>,
     /// Whether all have an IPv6 range.
     pub ipv6: bool,
+    /// Whether it is on an Outpost.
+    pub outpost: bool,
 }
 
 /// Subnets by their ids: of one VPC, one in each zone.
 ///
 /// `API_CreateLoadBalancer`: "You can specify only one subnet per Availability Zone"; "\[Application Load
-/// Balancers\] You must specify subnets from at least two Availability Zones".
+/// Balancers\] You must specify subnets from at least two Availability Zones"; "\[Application Load Balancers on Outposts\] You must
+/// specify one Outpost subnet".
 ///
 /// # Errors
 ///
@@ -45,6 +48,7 @@ pub(super) fn place(
     let mut vpcs = BTreeSet::new();
     let mut zones: Vec<Zone> = Vec::new();
     let mut ipv6 = true;
+    let mut outpost = false;
     for id in ids {
         let subnet = account.ec2.subnet(id);
         let subnet = subnet
@@ -56,6 +60,7 @@ pub(super) fn place(
         }
         vpcs.insert(subnet.vpc.clone());
         ipv6 &= subnet.ipv6.is_some();
+        outpost |= subnet.outpost.is_some();
         zones.push(Zone {
             name: subnet.zone.clone(),
             subnet: id.clone(),
@@ -64,7 +69,11 @@ pub(super) fn place(
             private: None,
         });
     }
-    let least = if kind == Kind::Application { 2 } else { 1 };
+    let application = kind == Kind::Application;
+    if application && outpost && zones.len() != 1 {
+        return Err(ApiError::validation("You must specify one Outpost subnet"));
+    }
+    let least = if application && !outpost { 2 } else { 1 };
     if zones.len() < least {
         return Err(ApiError::validation(format!(
             "At least {least} subnets in {least} different Availability Zones must be specified"
@@ -72,7 +81,12 @@ pub(super) fn place(
     }
     zones.sort_by(|a, b| a.name.cmp(&b.name));
     match (vpcs.pop_first(), vpcs.is_empty()) {
-        (Some(vpc), true) => Ok(Place { vpc, zones, ipv6 }),
+        (Some(vpc), true) => Ok(Place {
+            vpc,
+            zones,
+            ipv6,
+            outpost,
+        }),
         _ => Err(ApiError::new(
             "InvalidConfigurationRequest",
             "All subnets must belong to the same VPC",

@@ -99,7 +99,10 @@ pub(super) fn requests(
             keys,
         });
     }
-    let looks = looks(service, operation).iter();
+    let pool = operation == "CreateLoadBalancer" && text(input, "CustomerOwnedIpv4Pool").is_some();
+    let looks = looks(service, operation)
+        .iter()
+        .chain(LOOKS_AT_POOLS.iter().filter(|_| pool));
     found.extend(looks.map(|action| Request {
         action: (*action).to_owned(),
         resource: "*".to_owned(),
@@ -123,6 +126,9 @@ pub(super) fn requests(
     found.extend(waf(account, context, (service, operation), input));
     found
 }
+
+/// What is looked at for a pool of customer-owned addresses, as the policy of the AWS Load Balancer Controller has it (assumed).
+const LOOKS_AT_POOLS: &[&str] = &["ec2:DescribeCoipPools", "ec2:GetCoipPoolUsage"];
 
 /// What an operation of Elastic Load Balancing looks at with the caller's rights
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-permissions.html>).

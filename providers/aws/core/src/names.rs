@@ -22,7 +22,7 @@ const HASH: usize = 10;
 
 /// What of a load balancer cannot change, beside whose it is and its VPC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
+pub struct Shape<'a> {
     /// `Type`.
     pub kind: BalancerKind,
     /// `Scheme`.
@@ -30,9 +30,11 @@ pub struct Shape {
     /// Whether it has no security groups: a Network Load Balancer that is made without gets none later
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-security-groups.html>).
     pub open: bool,
+    /// `CustomerOwnedIpv4Pool`: `API_CreateLoadBalancer` alone takes it.
+    pub customer_owned_pool: Option<&'a str>,
 }
 
-impl From<Scheme> for Shape {
+impl From<Scheme> for Shape<'_> {
     fn from(scheme: Scheme) -> Self {
         Self {
             scheme,
@@ -42,8 +44,13 @@ impl From<Scheme> for Shape {
 }
 
 /// Name of a Gateway's load balancer, and of the security group that is made for it.
-pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl Into<Shape>) -> Str {
-    let Shape { kind, scheme, open } = shape.into();
+pub fn balancer<'a>(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl Into<Shape<'a>>) -> Str {
+    let Shape {
+        kind,
+        scheme,
+        open,
+        customer_owned_pool,
+    } = shape.into();
     let scheme = match scheme {
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
@@ -61,6 +68,9 @@ pub fn balancer(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl Into
     }
     if open {
         parts.push("without security groups");
+    }
+    if let Some(pool) = customer_owned_pool {
+        parts.extend(["customer-owned", pool]);
     }
     name(&gateway.namespace, &gateway.name, &hash(&parts))
 }
@@ -91,6 +101,7 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
         port,
         kind,
         ipv6,
+        control_port,
     } = fixed;
     let version = match version {
         None => "",
@@ -106,7 +117,8 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
     };
     let family = if *ipv6 { "ipv6" } else { "ipv4" };
     let port = port.to_string();
-    let hash = hash(&[
+    let control_port = control_port.map(|port| port.to_string());
+    let mut parts = vec![
         "target-group",
         balancer,
         &id.0,
@@ -115,7 +127,11 @@ pub fn target_group(balancer: &str, id: &TargetGroupId, of: Option<&BackendKey>,
         &port,
         kind,
         family,
-    ]);
+    ];
+    if let Some(port) = &control_port {
+        parts.extend(["target control", port]);
+    }
+    let hash = hash(&parts);
     match of {
         Some(backend) => name(&backend.object.namespace, &backend.object.name, &hash),
         None if fixed.kind == TargetKind::Lambda => name("lambda", "", &hash),
@@ -180,6 +196,7 @@ mod tests {
             port: 80,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         }
     }
 
@@ -243,6 +260,14 @@ mod tests {
             ),
         ]);
         assert_eq!(names.len(), 6);
+        for pool in ["ipv4pool-coip-1", "ipv4pool-coip-2"] {
+            let shape = Shape {
+                customer_owned_pool: Some(pool),
+                ..Shape::from(Scheme::Internal)
+            };
+            names.insert(balancer("main", &gateway, "vpc-1", shape));
+        }
+        assert_eq!(names.len(), 8);
 
         let id = TargetGroupId("Service/shop/cart:80/http1".into());
         let group =
@@ -265,8 +290,10 @@ mod tests {
             ),
             group(&base, &id, changed(|fixed| fixed.protocol = "HTTPS".into())),
             group(&base, &id, changed(|fixed| fixed.port = 81)),
+            group(&base, &id, changed(|fixed| fixed.control_port = Some(3000))),
+            group(&base, &id, changed(|fixed| fixed.control_port = Some(3001))),
         ]);
-        assert_eq!(names.len(), 14);
+        assert_eq!(names.len(), 18);
     }
 
     /// RFC 4648 section 10: BASE32("foobar") = "MZXW6YTBOI======", of which whole groups of five bits.

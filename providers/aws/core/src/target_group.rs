@@ -49,6 +49,9 @@ pub struct Fixed {
     pub kind: TargetKind,
     /// `IpAddressType`: of the targets.
     pub ipv6: bool,
+    /// `TargetControlPort`: where the load balancer talks to AWS's agent at each target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_port: Option<u16>,
 }
 
 /// `ProtocolVersion`.

@@ -15,6 +15,7 @@ mod lattice;
 mod life;
 mod network;
 mod older;
+mod outpost;
 mod pace;
 mod scale;
 mod secrets;

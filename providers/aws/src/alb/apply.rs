@@ -277,6 +277,7 @@ impl<C: Cloud> Caller<'_, C> {
             scheme: wanted.scheme,
             ip_address_type: wanted.ip_address_type,
             ipam_pool: wanted.ipam_pool.clone(),
+            customer_owned_pool: wanted.customer_owned_pool.clone(),
             subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
             addresses: wanted.addresses.clone(),
             security_groups: self.security_groups(wanted)?,

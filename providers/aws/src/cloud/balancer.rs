@@ -24,6 +24,8 @@ pub struct Balancer {
     pub ip_address_type: IpAddressType,
     /// `IpamPools`.
     pub ipam_pool: Option<Str>,
+    /// `CustomerOwnedIpv4Pool`; it cannot change.
+    pub customer_owned_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets (`LoadBalancerAddresses`).
@@ -64,6 +66,8 @@ pub struct NewBalancer {
     pub ip_address_type: IpAddressType,
     /// `IpamPools`.
     pub ipam_pool: Option<Str>,
+    /// `CustomerOwnedIpv4Pool`; it cannot change.
+    pub customer_owned_pool: Option<Str>,
     /// Ids of its subnets.
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets.

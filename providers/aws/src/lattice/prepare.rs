@@ -224,6 +224,11 @@ fn unfit(
         ),
         ("nodeLabels", OTHERS, settings.node_labels.is_some()),
         ("attributes", OTHERS, settings.attributes.is_some()),
+        (
+            "targetControlPort",
+            OTHERS,
+            settings.target_control_port.is_some(),
+        ),
         ("preserveClientIp", OTHERS, settings.preserve_client_ip.is_some()),
         ("proxyProtocol", OTHERS, settings.proxy_protocol.is_some()),
         (
@@ -402,7 +407,8 @@ mod tests {
         let lattice = json!({"targetGroups": {"attributes": {"a": "b"}, "healthCheck": {"path": "/"}}});
         let service = json!({
             "targetRefs": [{"name": "web"}],
-            "settings": {"targetType": "Instance", "nodeLabels": {"pool": "a"}, "preserveClientIp": true, "proxyProtocol": true},
+            "settings": {"targetType": "Instance", "nodeLabels": {"pool": "a"}, "preserveClientIp": true, "proxyProtocol": true,
+                "targetControlPort": 3000},
         });
         let service: AwsTargetGroupParametersSpec = serde_json::from_value(service).unwrap();
         let parameters = AwsLattice {
@@ -423,6 +429,7 @@ mod tests {
                 "Service shop/web: AwsTargetGroupParameters nodeLabels",
                 "Service shop/web: AwsTargetGroupParameters preserveClientIp",
                 "Service shop/web: AwsTargetGroupParameters proxyProtocol",
+                "Service shop/web: AwsTargetGroupParameters targetControlPort",
                 "Service shop/web: AwsTargetGroupParameters targetType",
             ]
         );

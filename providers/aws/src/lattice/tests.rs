@@ -111,6 +111,7 @@ fn group(target: &mut Target, service: &str, backend: &str, protocol: &str) -> T
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: if protocol == "HTTP" {
             Health::On(HealthCheck::default(), CheckVersion::Http1)

@@ -16,6 +16,7 @@ impl State {
         check::name(&new.name)?;
         check::tags(&new.tags)?;
         self.check_subnets(new.kind, &new.subnets)?;
+        self.check_owned(new)?;
         self.check_addresses((&new.subnets, &new.addresses), None)?;
         self.check_groups(&new.security_groups)?;
         check_pool((new.kind, new.scheme), new.ipam_pool.as_deref())?;
@@ -24,6 +25,7 @@ impl State {
                 && kept.of.scheme == new.scheme
                 && kept.of.addresses == new.addresses
                 && kept.of.ipam_pool == new.ipam_pool
+                && kept.of.customer_owned_pool == new.customer_owned_pool
                 && kept.of.subnets == new.subnets
                 && kept.of.security_groups == new.security_groups
                 && kept.of.ip_address_type == new.ip_address_type;
@@ -52,6 +54,7 @@ impl State {
             vpc: "vpc-1".into(),
             ip_address_type: new.ip_address_type,
             ipam_pool: new.ipam_pool.clone(),
+            customer_owned_pool: new.customer_owned_pool.clone(),
             subnets: new.subnets.clone(),
             addresses: new.addresses.clone(),
             security_groups: new.security_groups.clone(),
@@ -84,18 +87,35 @@ impl State {
     }
 
     /// "\[Application Load Balancers\] You must specify subnets from at least two Availability Zones", "\[Network Load
-    /// Balancers\] You can specify subnets from one or more Availability Zones" (`API_SetSubnets`).
+    /// Balancers\] You can specify subnets from one or more Availability Zones", "\[Application Load Balancers on Outposts\] You
+    /// must specify one Outpost subnet" (`API_SetSubnets`).
     fn check_subnets(&self, kind: BalancerKind, subnets: &BTreeSet<Str>) -> Outcome<()> {
         let mut zones = BTreeSet::new();
+        let mut outpost = false;
         for subnet in subnets {
             let subnet = found(self.subnets.get(subnet), "SubnetNotFound")?;
+            outpost |= subnet.outpost;
             valid(zones.insert(&subnet.zone))?;
         }
-        let least = match kind {
-            BalancerKind::Application => 2,
-            BalancerKind::Network => 1,
+        valid(match kind {
+            BalancerKind::Application if outpost => zones.len() == 1,
+            BalancerKind::Application => zones.len() >= 2,
+            BalancerKind::Network => !zones.is_empty(),
+        })
+    }
+
+    /// "\[Application Load Balancers on Outposts\] The ID of the customer-owned address pool (CoIP pool)"
+    /// (`API_CreateLoadBalancer`).
+    fn check_owned(&self, new: &NewBalancer) -> Outcome<()> {
+        let Some(pool) = &new.customer_owned_pool else {
+            return Ok(());
         };
-        valid(zones.len() >= least)
+        let mut subnets = new.subnets.iter().filter_map(|id| self.subnets.get(id));
+        valid(
+            new.kind == BalancerKind::Application
+                && pool.starts_with("ipv4pool-coip-")
+                && subnets.all(|subnet| subnet.outpost),
+        )
     }
 
     /// Each address is for a subnet of the load balancer, exists, and no other load balancer has it. That of a subnet in

@@ -4,7 +4,7 @@ use super::Memory;
 use super::state::{State, groups_of};
 use crate::cloud::{
     Action, Arn, Balancer, Clients, Group, Kind, Listener, ListenerTls, Rule, RuleSettings, Seen,
-    State as Phase, TargetGroup,
+    State as Phase, SubnetDetails, TargetGroup,
 };
 use crate::owner::{FINGERPRINT, RESOURCE, Tags};
 use gatewright_aws_core::Str;
@@ -82,6 +82,7 @@ impl Memory {
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: ["subnet-a".into(), "subnet-b".into()].into(),
             addresses: BTreeMap::new(),
             security_groups: [group].into(),
@@ -111,6 +112,23 @@ impl Memory {
         let mut state = self.state();
         let tags = state.tags.entry(Arn(group.into())).or_default();
         tags.insert(crate::owner::NODES.into(), cluster.into());
+    }
+
+    /// A subnet of an AWS Outpost, in a zone that others are in as well.
+    pub fn plant_outpost(&self, id: &str) {
+        let mut state = self.state();
+        let subnet = SubnetDetails {
+            id: id.into(),
+            vpc: "vpc-1".into(),
+            zone: "eu-central-1a".into(),
+            block: "10.0.9.0/24".into(),
+            free_addresses: 250,
+            ipv6: false,
+            outpost: true,
+            public: true,
+            tags: Tags::new(),
+        };
+        state.subnets.insert(subnet.id.clone(), subnet);
     }
 
     /// Has a load balancer protected, as its owner would.
@@ -154,6 +172,7 @@ impl Memory {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             },
             vpc: "vpc-1".into(),
             health: HealthCheck::default(),
@@ -264,6 +283,7 @@ impl State {
                 vpc,
                 ip_address_type,
                 ipam_pool,
+                customer_owned_pool,
                 subnets,
                 security_groups,
                 private_link,
@@ -271,7 +291,7 @@ impl State {
             } = &kept.of;
             let groups: BTreeSet<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?} {:?}",
+                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {customer_owned_pool:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?} {:?}",
                 kept.attributes,
                 self.capacities.get(arn),
                 self.web_acls.get(arn)

@@ -15,6 +15,11 @@ impl State {
     fn create_target_group(&mut self, new: &NewTargetGroup) -> Outcome<Arn> {
         check::name(&new.name)?;
         check::tags(&new.tags)?;
+        // "The port on which the target control agent and application load balancer exchange management traffic"
+        // (`API_CreateTargetGroup`).
+        let agents = matches!(new.fixed.kind, TargetKind::Ip | TargetKind::Instance)
+            && matches!(&*new.fixed.protocol, "HTTP" | "HTTPS");
+        valid(agents || new.fixed.control_port.is_none())?;
         let health = complete(new);
         if let Some(kept) = self.target_groups.values().find(|kept| kept.of.name == new.name) {
             let same = kept.of.fixed == new.fixed && kept.of.health == health && kept.of.vpc == new.vpc;

@@ -7,6 +7,7 @@ mod capacity;
 mod certificates;
 mod classes;
 mod contract;
+mod control;
 mod counts;
 mod drift;
 mod elastic;

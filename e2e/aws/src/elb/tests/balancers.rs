@@ -223,6 +223,67 @@ fn subnets_and_security_groups_can_be_set() {
     assert_eq!(told["SecurityGroupIds"], json!([group]));
 }
 
+/// `API_CreateLoadBalancer`, `API_SetSubnets`: "\[Application Load Balancers on Outposts\] You must specify one Outpost subnet",
+/// `CustomerOwnedIpv4Pool` is of these.
+#[test]
+fn on_an_outpost_it_has_one_subnet_and_may_have_a_pool() {
+    let mut bench = Bench::new();
+    let subnets = bench.subnets();
+    let pool = "ipv4pool-coip-0123456789abcdef0";
+    let outpost = "arn:aws:outposts:eu-central-1:111122223333:outpost/op-0123456789abcdef0".to_owned();
+    let change = crate::ec2::Change::SetOutpost {
+        subnet: subnets[2].clone(),
+        outpost: Some(outpost.clone()),
+    };
+    bench.account.ec2.change(change, &bench.context).unwrap();
+    let asked = json!({"SubnetIds": [subnets[2]]});
+    let mut of_ec2 = crate::ec2::OPERATIONS.iter();
+    let (_, describe) = of_ec2.find(|(name, _)| *name == "DescribeSubnets").unwrap();
+    let told = describe(&mut bench.account, &bench.context, &asked).unwrap();
+    assert_eq!(told["Subnets"][0]["OutpostArn"], outpost);
+
+    let with = |name: &str, ids: &[String], pool: Option<&str>| {
+        let mut input = json!({"Name": name, "Subnets": ids});
+        if let Some(pool) = pool {
+            input["CustomerOwnedIpv4Pool"] = json!(pool);
+        }
+        input
+    };
+    let mixed = with("x", &subnets[1..3], None);
+    assert_eq!(bench.code("CreateLoadBalancer", mixed), "ValidationError");
+    let region = with("x", &subnets[..2], Some(pool));
+    assert_eq!(
+        bench.code("CreateLoadBalancer", region),
+        "InvalidConfigurationRequest"
+    );
+    let odd = with("x", &subnets[2..3], Some("coip-1"));
+    assert_eq!(bench.code("CreateLoadBalancer", odd), "ValidationError");
+    let mut network = with("x", &subnets[2..3], Some(pool));
+    network["Type"] = json!("network");
+    assert_eq!(
+        bench.code("CreateLoadBalancer", network),
+        "InvalidConfigurationRequest"
+    );
+
+    let wanted = with("edge", &subnets[2..3], Some(pool));
+    let made = bench.ok("CreateLoadBalancer", wanted.clone());
+    assert_eq!(made["LoadBalancers"][0]["CustomerOwnedIpv4Pool"], pool);
+    let again = bench.ok("CreateLoadBalancer", wanted);
+    let arn = &again["LoadBalancers"][0]["LoadBalancerArn"];
+    assert_eq!(*arn, made["LoadBalancers"][0]["LoadBalancerArn"]);
+    assert_eq!(
+        bench.code("CreateLoadBalancer", with("edge", &subnets[2..3], None)),
+        "DuplicateLoadBalancerName"
+    );
+    assert_eq!(
+        bench.code(
+            "SetSubnets",
+            json!({"LoadBalancerArn": arn, "Subnets": [subnets[1], subnets[2]]})
+        ),
+        "ValidationError"
+    );
+}
+
 /// `guide/load-balancer-tags`: no key twice, none of AWS's, at most 50; `API_DescribeTags`: at most 20 resources.
 #[test]
 fn tags_follow_the_rules() {

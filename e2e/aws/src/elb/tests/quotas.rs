@@ -180,6 +180,21 @@ fn the_port_of_the_target_control_agent_is_told_as_it_was_given() {
     let group = bench.group("pods");
     let told = bench.ok("DescribeTargetGroups", json!({"TargetGroupArns": [group]}));
     assert_eq!(told["TargetGroups"][0].get("TargetControlPort"), None);
+    // It is a setting of the creation, of groups of Application Load Balancers.
+    let other = json!({"Name": "agents", "Protocol": "HTTP", "Port": 80, "VpcId": bench.vpc(), "TargetType": "ip",
+        "TargetControlPort": 9001});
+    assert_eq!(
+        bench.code("CreateTargetGroup", other.clone()),
+        "DuplicateTargetGroupName"
+    );
+    for more in [
+        json!({"Name": "x", "Protocol": "TCP"}),
+        json!({"Name": "x", "TargetControlPort": 0}),
+    ] {
+        let mut input = other.clone();
+        merge(&mut input, more);
+        assert_eq!(bench.code("CreateTargetGroup", input), "ValidationError");
+    }
 }
 
 /// `API_DescribeAccountLimits`, `API_Limit`.

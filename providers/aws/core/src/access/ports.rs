@@ -112,6 +112,9 @@ pub fn of_group<'a>(
         // "Health checks for UDP services": by TCP or HTTP, on the port of the traffic unless another is named
         // (https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html).
         ports.insert(Ports::one("tcp", check.unwrap_or(target.port)));
+        // "The port on which the target control agent and application load balancer exchange management traffic"
+        // (`API_CreateTargetGroup`).
+        ports.extend(fixed.control_port.map(|port| Ports::one("tcp", port)));
     }
     ports
 }
@@ -136,6 +139,7 @@ mod tests {
                 port: 80,
                 kind,
                 ipv6: false,
+                control_port: None,
             },
             health: HealthCheck {
                 port: check.map(Into::into),
@@ -174,6 +178,12 @@ mod tests {
         // Health checks of datagrams are of TCP.
         let found = needs([&group("UDP", TargetKind::Ip, &[53], None)]);
         assert_eq!(words(&found), ["tcp/53", "udp/53"]);
+        // An agent at each target is talked to on a port of its own.
+        let mut controlled = group("HTTP", TargetKind::Ip, &[8080], None);
+        controlled.fixed.control_port = Some(3000);
+        assert_eq!(words(&needs([&controlled])), ["tcp/3000", "tcp/8080"]);
+        controlled.targets.clear();
+        assert!(needs([&controlled]).is_empty());
     }
 
     #[test]

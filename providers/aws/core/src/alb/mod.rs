@@ -63,7 +63,10 @@ pub struct Balancer {
     /// `IpamPools.Ipv4IpamPoolId`: where its public IPv4 addresses come from. Of Application Load Balancers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipam_pool: Option<Str>,
-    /// One subnet for each zone; at least two, of a Network Load Balancer one.
+    /// `CustomerOwnedIpv4Pool`; cannot change. Of Application Load Balancers on an AWS Outpost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_owned_pool: Option<Str>,
+    /// One subnet for each zone; at least two, of a Network Load Balancer one, on an AWS Outpost one.
     pub subnets: BTreeSet<Subnet>,
     /// Addresses that it keeps, by the ids of their subnets. Of Network Load Balancers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

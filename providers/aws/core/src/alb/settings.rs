@@ -30,6 +30,8 @@ pub struct Settings {
     pub ip_address_type: IpAddressType,
     /// Pool of public IPv4 addresses that it has its own from; AWS's without.
     pub ipam_pool: Option<Str>,
+    /// Pool of customer-owned addresses that it has its own from, on an AWS Outpost.
+    pub customer_owned_pool: Option<Str>,
     /// Tags of Elastic IP addresses that a Network Load Balancer takes, each with the values that are accepted; an empty set
     /// accepts any value.
     pub elastic_tags: BTreeMap<Str, BTreeSet<Str>>,
@@ -83,6 +85,7 @@ impl Settings {
             scheme: Scheme::default(),
             ip_address_type: IpAddressType::default(),
             ipam_pool: None,
+            customer_owned_pool: None,
             elastic_tags: BTreeMap::new(),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -243,6 +246,8 @@ pub struct TargetSettings {
     pub unfit: BTreeSet<Str>,
     /// `TargetGroupAttributes`.
     pub attributes: BTreeMap<Str, Str>,
+    /// `TargetControlPort`: of AWS's agent at targets of an Application Load Balancer.
+    pub control_port: Option<u16>,
     /// Whether targets of a Network Load Balancer see the client's address; AWS's default without.
     pub client_ip: Option<bool>,
     /// Whether a Network Load Balancer sends PROXY protocol version 2 in front; it does not by default.
@@ -258,6 +263,7 @@ impl Default for TargetSettings {
             health: HealthCheck::default(),
             unfit: BTreeSet::new(),
             attributes: BTreeMap::new(),
+            control_port: None,
             client_ip: None,
             proxy_protocol: None,
         }
@@ -282,6 +288,8 @@ pub struct Surroundings {
     pub blocks: BTreeSet<IpNet>,
     /// The subnets chosen for the load balancer, one for each zone.
     pub subnets: BTreeSet<Subnet>,
+    /// Whether they are of an AWS Outpost: there it is one.
+    pub outpost: bool,
     /// Security groups of nodes and pods in the VPC that were given over to rules for load balancers, by id.
     pub node_groups: BTreeSet<Str>,
     /// Nodes that may take traffic, by name.

@@ -74,6 +74,7 @@ pub fn target_group(
         port,
         kind: _,
         ipv6,
+        control_port: _,
     } = fixed;
     let version = match version {
         None => "",
@@ -169,6 +170,7 @@ mod tests {
             port,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         };
         for gateway in [
             ObjectName::new("shop", "public"),

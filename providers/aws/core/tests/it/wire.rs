@@ -44,6 +44,7 @@ pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         port,
         kind,
         ipv6,
+        control_port,
     } = fixed;
     let HealthCheck {
         protocol: check,
@@ -81,6 +82,7 @@ pub(crate) fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         "VpcId": vpc,
         "TargetType": kind,
         "IpAddressType": family,
+        "TargetControlPort": control_port,
         "HealthCheckProtocol": check,
         "HealthCheckPort": check_port,
         "HealthCheckPath": path,
@@ -133,6 +135,7 @@ pub(crate) fn balancer(balancer: &Balancer, subnets: &[String], allocations: &[S
             IpAddressType::Dualstack => "dualstack",
             IpAddressType::DualstackWithoutPublicIpv4 => "dualstack-without-public-ipv4",
         },
+        "CustomerOwnedIpv4Pool": balancer.customer_owned_pool,
         "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
         "Subnets": if addressed.is_empty() { json!(subnets) } else { Value::Null },
         "SubnetMappings": if addressed.is_empty() { Value::Null } else { json!(addressed) },

@@ -451,6 +451,14 @@ pub static IMPLIED: &[Implied] = &[
         "CreateLoadBalancer looks at the account's network as whoever calls it",
     ),
     looked_at(
+        "ec2:DescribeCoipPools",
+        "CreateLoadBalancer looks for a pool of customer-owned addresses as whoever calls it",
+    ),
+    looked_at(
+        "ec2:GetCoipPoolUsage",
+        "CreateLoadBalancer looks whether such a pool has addresses as whoever calls it",
+    ),
+    looked_at(
         "ec2:DescribeIpamPools",
         "ModifyIpPools looks for the pool as whoever calls it",
     ),

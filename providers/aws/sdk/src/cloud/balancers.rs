@@ -99,6 +99,7 @@ impl Balancers for Account {
             scheme,
             ip_address_type,
             ipam_pool,
+            customer_owned_pool,
             subnets,
             addresses,
             security_groups,
@@ -112,6 +113,7 @@ impl Balancers for Account {
             .scheme(balancer::scheme_to_sdk(*scheme))
             .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
             .set_ipam_pools(ipam_pool.as_deref().map(pools))
+            .set_customer_owned_ipv4_pool(customer_owned_pool.as_deref().map(ToOwned::to_owned))
             .set_subnets(plain(subnets, addresses))
             .set_subnet_mappings(mapped(subnets, addresses))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))

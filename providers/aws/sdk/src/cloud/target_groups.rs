@@ -90,6 +90,7 @@ impl TargetGroups for Account {
             port,
             kind,
             ipv6,
+            control_port,
         } = fixed;
         let HealthCheck {
             protocol: check,
@@ -122,7 +123,8 @@ impl TargetGroups for Account {
                 .set_protocol_version(version.map(|version| target_group::version_to_sdk(version).to_owned()))
                 .port(i32::from(*port))
                 .vpc_id(&**vpc)
-                .ip_address_type(target_group::family_to_sdk(*ipv6));
+                .ip_address_type(target_group::family_to_sdk(*ipv6))
+                .set_target_control_port(control_port.map(i32::from));
         }
         let answer = request.send().await.map_err(failed(ELB, operation))?;
         let made = answer

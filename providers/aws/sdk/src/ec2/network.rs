@@ -33,6 +33,8 @@ pub struct Subnet {
     pub free_addresses: u32,
     /// Whether a block of IPv6 addresses is associated.
     pub ipv6: bool,
+    /// Whether it is of an AWS Outpost (`OutpostArn`).
+    pub outpost: bool,
     /// `Tags`.
     pub tags: BTreeMap<String, String>,
 }
@@ -177,6 +179,7 @@ struct SubnetXml {
     available_ip_address_count: u32,
     #[serde(default)]
     ipv6_cidr_block_association_set: Items<Block6>,
+    outpost_arn: Option<String>,
     #[serde(default)]
     tag_set: TagSet,
 }
@@ -195,6 +198,7 @@ impl Page for SubnetPage {
                 .ipv6_cidr_block_association_set
                 .into_iter()
                 .any(|block| block.associated().is_some()),
+            outpost: subnet.outpost_arn.is_some(),
             tags: subnet.tag_set.into_map(),
         });
         (subnets.collect(), self.next)

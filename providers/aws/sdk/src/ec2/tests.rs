@@ -62,12 +62,14 @@ fn subnets_have_zone_free_addresses_and_tags() {
          <item><key>kubernetes.io/cluster/a&amp;b</key><value/></item></tagSet></item>\
          <item><subnetId>subnet-2</subnetId><vpcId>vpc-1</vpcId><availabilityZone>eu-central-1b</availabilityZone>\
          <ipv6CidrBlockAssociationSet><item><ipv6CidrBlock>2001:db8::/64</ipv6CidrBlock>\
-         <ipv6CidrBlockState><state>associated</state></ipv6CidrBlockState></item></ipv6CidrBlockAssociationSet></item>\
+         <ipv6CidrBlockState><state>associated</state></ipv6CidrBlockState></item></ipv6CidrBlockAssociationSet>\
+         <outpostArn>arn:aws:outposts:eu-central-1:111122223333:outpost/op-0123456789abcdef0</outpostArn></item>\
          </subnetSet><nextToken>more</nextToken></R>",
     );
     assert_eq!(next.as_deref(), Some("more"));
     assert_eq!((subnets[0].free_addresses, subnets[0].ipv6), (251, false));
     assert_eq!((subnets[1].free_addresses, subnets[1].ipv6), (0, true));
+    assert_eq!((subnets[0].outpost, subnets[1].outpost), (false, true));
     let tags: BTreeMap<_, _> = [("kubernetes.io/role/elb", "1"), ("kubernetes.io/cluster/a&b", "")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();

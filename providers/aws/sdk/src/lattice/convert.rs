@@ -187,6 +187,7 @@ pub(super) fn config(fixed: &Fixed, vpc: &str, health: &Health) -> sdk::TargetGr
         port,
         kind: _,
         ipv6,
+        control_port: _,
     } = fixed;
     let family = if *ipv6 {
         sdk::IpAddressType::Ipv6

@@ -88,6 +88,7 @@ async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: target
             .balancer
             .subnets

@@ -69,6 +69,7 @@ async fn pods_are_bound_to_a_target_group_that_its_owner_allows() {
             port: 80,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         vpc,
         health: HealthCheck::default(),

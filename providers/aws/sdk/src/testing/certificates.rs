@@ -235,6 +235,7 @@ async fn show_elsewhere(cloud: &Account, target: &Target, certificate: Arn) -> A
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: target
             .balancer
             .subnets

@@ -73,6 +73,7 @@ fn group(name: &str, version: ProtocolVersion) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             path: Some("/ready".into()),
@@ -223,6 +224,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
             vpc,
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: zones
                 .into_iter()
                 .map(|(zone, id)| Subnet {

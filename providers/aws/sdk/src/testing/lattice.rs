@@ -94,6 +94,7 @@ fn group(name: &str, at: SocketAddr) -> TargetGroup {
             port: at.port(),
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: Health::On(
             HealthCheck {

@@ -172,6 +172,7 @@ async fn target_group(cloud: &Account, vpc: &Str, address: &str) -> Arn {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: Some(3000),
         },
         vpc: vpc.clone(),
         health: HealthCheck {

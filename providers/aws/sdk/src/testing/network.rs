@@ -111,6 +111,7 @@ pub(super) fn target_group(name: &str, targets: &[SocketAddr]) -> TargetGroup {
             port: 5672,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             interval_s: Some(5),
@@ -197,6 +198,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             vpc,
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: [Subnet {
                 id: subnet.id.clone(),
                 zone: subnet.zone.clone(),

@@ -52,6 +52,7 @@ fn gateway(number: usize, routes: usize) -> Target {
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: ["a", "b"]
                 .map(|zone| Subnet {
                     id: format!("subnet-{zone}").into(),
@@ -134,6 +135,7 @@ fn group(name: Str) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck::default(),
         attributes: [("deregistration_delay.timeout_seconds".into(), "30".into())].into(),

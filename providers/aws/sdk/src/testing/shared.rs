@@ -89,6 +89,7 @@ async fn nodes_let_load_balancers_in_where_their_owner_says_so_and_on_no_other_p
             vpc: vpc.as_str().into(),
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: [Subnet {
                 id: subnet.id.clone(),
                 zone: subnet.zone.clone(),

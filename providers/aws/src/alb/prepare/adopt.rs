@@ -95,11 +95,22 @@ pub(super) fn inherit(
             adopted.vpc
         ));
     }
+    let asks_pool = parameters.customer_owned_ipv4_pool.is_some();
+    if asks_pool && settings.customer_owned_pool != adopted.customer_owned_pool {
+        let is = adopted.customer_owned_pool.as_deref().unwrap_or("none");
+        return Err(format!(
+            "adopt: its pool of customer-owned addresses is {is} and cannot change; set customerOwnedIpv4Pool to that, or leave it \
+             out"
+        ));
+    }
     settings.name = Some(adopted.name.clone());
     settings.scheme = adopted.scheme;
     if parameters.ip_address_type.is_none() {
         settings.ip_address_type = adopted.ip_address_type;
     }
+    settings
+        .customer_owned_pool
+        .clone_from(&adopted.customer_owned_pool);
     if parameters.ipam_pool.is_none() {
         settings.ipam_pool.clone_from(&adopted.ipam_pool);
     }

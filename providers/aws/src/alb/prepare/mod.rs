@@ -104,7 +104,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         let room = self
             .region(&balancer.gateway, &mut settings, (vpc, &own, &limits))
             .await?;
-        let its = || standing::alike(&own, (settings.scheme, vpc));
+        let its = || standing::alike(&own, (&settings, vpc));
         let standing: BTreeSet<Str> = its()
             .flat_map(|balancer| balancer.subnets.iter().cloned())
             .collect();
@@ -115,6 +115,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             ip_address_type: settings.ip_address_type,
             kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
+            outpost: self.kind() == BalancerKind::Application && settings.customer_owned_pool.is_some(),
             standing: &standing,
         };
         let mut fault = room.fault.clone();
@@ -144,6 +145,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
                 .iter()
                 .filter_map(|block| block.parse().ok())
                 .collect(),
+            outpost: subnets::of_outpost(&network.subnets, &subnets),
             subnets,
             node_groups: network.node_groups.clone(),
             nodes: nodes::instances(&parameters.nodes),

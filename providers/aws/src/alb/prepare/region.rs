@@ -43,7 +43,7 @@ impl<C: Cloud> ElbDriver<C> {
         (vpc, own, limits): (&str, &[Balancer], &AlbLimits),
     ) -> Result<Room, ProviderError> {
         let limit = self.most_balancers(limits).await?;
-        let stands = alike(own, (settings.scheme, vpc)).next().is_some();
+        let stands = alike(own, (&*settings, vpc)).next().is_some();
         let needed = u64::from(!stands);
         let count = |census: Census| census.balancers(self.kind()) as u64;
         let mut there = count(self.census(Freshness::Known).await?);
@@ -80,6 +80,9 @@ impl<C: Cloud> ElbDriver<C> {
             });
         };
         settings.scheme = standing.scheme;
+        settings
+            .customer_owned_pool
+            .clone_from(&standing.customer_owned_pool);
         let is = match standing.scheme {
             Scheme::Internal => "internal",
             Scheme::InternetFacing => "internet-facing",

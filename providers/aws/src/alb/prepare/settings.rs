@@ -32,6 +32,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         scheme,
         ip_address_type,
         ipam_pool,
+        customer_owned_ipv4_pool,
         elastic_ip_tags,
         adopt: _,
         subnets: _,
@@ -76,6 +77,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             aws::IpAddressType::DualstackWithoutPublicIpv4 => IpAddressType::DualstackWithoutPublicIpv4,
         },
         ipam_pool: ipam_pool.as_deref().map(Into::into),
+        customer_owned_pool: customer_owned_ipv4_pool.as_deref().map(Into::into),
         elastic_tags: elastic_ip_tags
             .iter()
             .flatten()
@@ -189,6 +191,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         node_labels,
         health_check,
         attributes,
+        target_control_port,
         preserve_client_ip,
         proxy_protocol,
     } = settings;
@@ -235,6 +238,7 @@ fn targets(settings: &TargetGroupSettings) -> TargetSettings {
         health: health.unwrap_or_default(),
         unfit: unfit.collect(),
         attributes: map(attributes.as_ref()),
+        control_port: *target_control_port,
         client_ip: *preserve_client_ip,
         proxy_protocol: *proxy_protocol,
     }

@@ -5,7 +5,8 @@ use super::{ElbDriver, about};
 use crate::cloud::{Arn, Balancer, Cloud, Kind, SubnetDetails};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{Scheme, Subnet};
+use gatewright_aws_core::alb::settings::Settings;
+use gatewright_aws_core::network::{BalancerKind, Subnet};
 use gatewright_model::key::ObjectName;
 use gatewright_provider_api::contract::ProviderError;
 use std::collections::BTreeSet;
@@ -52,13 +53,18 @@ impl<C: Cloud> ElbDriver<C> {
     }
 }
 
-/// Those of this scheme in this VPC.
+/// Those in this VPC with the scheme and, of Application Load Balancers, the pool of customer-owned addresses that are wanted:
+/// neither can change.
 pub(super) fn alike<'a>(
     own: &'a [Balancer],
-    (scheme, vpc): (Scheme, &'a str),
+    (settings, vpc): (&'a Settings, &'a str),
 ) -> impl Iterator<Item = &'a Balancer> {
-    own.iter()
-        .filter(move |balancer| balancer.scheme == scheme && *balancer.vpc == *vpc)
+    own.iter().filter(move |balancer| {
+        balancer.scheme == settings.scheme
+            && (balancer.kind == BalancerKind::Network
+                || balancer.customer_owned_pool == settings.customer_owned_pool)
+            && *balancer.vpc == *vpc
+    })
 }
 
 /// These of a VPC's subnets.

@@ -2,7 +2,9 @@
 //!
 //! "Application Load Balancers", "Subnets for your load balancer":
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html>: at least two
-//! zones, of Network Load Balancers one, one subnet for each, with a block of at least /27 and eight free addresses.
+//! zones, of Network Load Balancers one, one subnet for each, with a block of at least /27 and eight free addresses; on an AWS
+//! Outpost one subnet ("You must specify one Outpost subnet",
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>).
 
 use crate::cloud::SubnetDetails;
 use gatewright_aws_core::Str;
@@ -35,6 +37,8 @@ pub struct Place<'a> {
     pub kind: BalancerKind,
     /// What users chose.
     pub choice: Option<&'a SubnetChoice>,
+    /// Whether it has addresses of an AWS Outpost's pool, and so stands on the Outpost.
+    pub outpost: bool,
     /// Subnets that the load balancer stands in: it stays there, unless users choose others. It has its addresses, so that
     /// it matters no more how many are free.
     pub standing: &'a BTreeSet<Str>,
@@ -46,7 +50,7 @@ pub struct Place<'a> {
 /// Why there are not two zones, with what was found, in words.
 pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<Subnet>, String> {
     if let Some(ids) = place.choice.and_then(|choice| choice.ids.as_deref()) {
-        return named(subnets, ids, place.kind);
+        return named(subnets, ids, place);
     }
     let tags = place.choice.and_then(|choice| choice.tags.as_ref());
     let candidates: Vec<&SubnetDetails> = match tags {
@@ -70,6 +74,9 @@ pub fn choose(subnets: &[SubnetDetails], place: &Place<'_>) -> Result<BTreeSet<S
         if rank(subnet, place) < rank(best, place) {
             *best = subnet;
         }
+    }
+    if let Some(found) = on_outpost(&zones, place)? {
+        return Ok(found);
     }
     if zones.len() < least(place.kind) {
         let ipv6 = if wants_ipv6 {
@@ -111,8 +118,48 @@ const fn zones_of(kind: BalancerKind) -> &'static str {
     }
 }
 
+/// The subnet of an Outpost; none when neither the settings nor the subnets are of one.
+fn on_outpost(
+    zones: &BTreeMap<&str, &SubnetDetails>,
+    place: &Place<'_>,
+) -> Result<Option<BTreeSet<Subnet>>, String> {
+    if place.kind == BalancerKind::Network || !(place.outpost || zones.values().any(|subnet| subnet.outpost))
+    {
+        return Ok(None);
+    }
+    let mut found = zones.values();
+    match (found.next(), found.next()) {
+        (Some(only), None) if only.outpost => Ok(Some(BTreeSet::from([subnet(only)]))),
+        (Some(only), None) => Err(format!(
+            "customerOwnedIpv4Pool: {} is of no AWS Outpost: name the subnet of the Outpost in spec.subnets.ids",
+            only.id
+        )),
+        (None, _) => Err(
+            "customerOwnedIpv4Pool: no subnet of an AWS Outpost was found: name it in spec.subnets.ids"
+                .to_owned(),
+        ),
+        (Some(_), Some(_)) => {
+            let ids: Vec<&str> = zones.values().map(|subnet| &*subnet.id).collect();
+            Err(format!(
+                "a load balancer on an AWS Outpost stands in one subnet, of the Outpost; found are {}: name that one in \
+                 spec.subnets.ids",
+                ids.join(", ")
+            ))
+        }
+    }
+}
+
+/// Whether subnets that were chosen are of an Outpost.
+pub(super) fn of_outpost(subnets: &[SubnetDetails], chosen: &BTreeSet<Subnet>) -> bool {
+    let is_chosen = |id: &Str| chosen.iter().any(|subnet| subnet.id == *id);
+    subnets
+        .iter()
+        .any(|subnet| subnet.outpost && is_chosen(&subnet.id))
+}
+
 /// Those that users name.
-fn named(subnets: &[SubnetDetails], ids: &[String], kind: BalancerKind) -> Result<BTreeSet<Subnet>, String> {
+fn named(subnets: &[SubnetDetails], ids: &[String], place: &Place<'_>) -> Result<BTreeSet<Subnet>, String> {
+    let kind = place.kind;
     let mut zones: BTreeMap<&str, &SubnetDetails> = BTreeMap::new();
     for id in ids {
         let Some(found) = subnets.iter().find(|subnet| *subnet.id == **id) else {
@@ -125,6 +172,9 @@ fn named(subnets: &[SubnetDetails], ids: &[String], kind: BalancerKind) -> Resul
             ));
         }
     }
+    if let Some(found) = on_outpost(&zones, place)? {
+        return Ok(found);
+    }
     if zones.len() < least(kind) {
         return Err(format!(
             "spec.subnets.ids: a load balancer needs subnets in {}",
@@ -134,13 +184,15 @@ fn named(subnets: &[SubnetDetails], ids: &[String], kind: BalancerKind) -> Resul
     Ok(zones.into_values().map(subnet).collect())
 }
 
-/// Those with the role's tag; where no subnet has it, those that are reached as the scheme wants.
+/// Those with the role's tag; where no subnet has it, those that are reached as the scheme wants. Subnets of an Outpost for a load
+/// balancer on it alone.
 fn discovered<'a>(subnets: &'a [SubnetDetails], place: &Place<'_>) -> Vec<&'a SubnetDetails> {
     let role = match place.scheme {
         Scheme::InternetFacing => PUBLIC,
         Scheme::Internal => INTERNAL,
     };
-    let free = || subnets.iter().filter(|subnet| !is_others(subnet, place.cluster));
+    let here = || subnets.iter().filter(|subnet| subnet.outpost == place.outpost);
+    let free = || here().filter(|subnet| !is_others(subnet, place.cluster));
     let is_set = |subnet: &&SubnetDetails| {
         subnet
             .tags
@@ -153,10 +205,9 @@ fn discovered<'a>(subnets: &'a [SubnetDetails], place: &Place<'_>) -> Vec<&'a Su
         found = free().filter(|subnet| subnet.public == public).collect();
     }
     let known: BTreeSet<&Str> = found.iter().map(|subnet| &subnet.id).collect();
-    let standing = subnets
-        .iter()
-        .filter(|subnet| place.standing.contains(&subnet.id) && !known.contains(&subnet.id));
-    let standing: Vec<_> = standing.collect();
+    let standing: Vec<_> = here()
+        .filter(|subnet| place.standing.contains(&subnet.id) && !known.contains(&subnet.id))
+        .collect();
     found.extend(standing);
     found
 }

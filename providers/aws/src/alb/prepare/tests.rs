@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backends;
+mod outpost;
 mod room;
 mod settings;
 mod subnets;
@@ -73,6 +74,7 @@ fn theirs(name: &str) -> NewBalancer {
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
         security_groups: [Arn("sg-given-1".into())].into(),

@@ -78,6 +78,7 @@ fn place(kind: TargetKind, tags: &Tags) -> Place {
             port: 80,
             kind,
             ipv6: false,
+            control_port: None,
         },
         vpc: "vpc-1".into(),
         health: HealthCheck::default(),

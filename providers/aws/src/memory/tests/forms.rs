@@ -39,6 +39,7 @@ pub fn bare() -> Target {
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,
             ipam_pool: None,
+            customer_owned_pool: None,
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),
@@ -183,6 +184,7 @@ pub fn target_group(name: Str, targets: u8) -> TargetGroup {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             path: Some("/healthz".into()),

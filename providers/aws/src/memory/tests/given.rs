@@ -91,6 +91,7 @@ fn function(target: &mut Target, arn: &str) -> TargetGroupId {
             port: 0,
             kind: TargetKind::Lambda,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck::default(),
         attributes: BTreeMap::from([("lambda.multi_value_headers.enabled".into(), "true".into())]),

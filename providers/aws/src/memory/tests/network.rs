@@ -56,6 +56,7 @@ pub fn with(mut target: Target, port: u16, transport: Transport, backends: &[(&s
                 port: 8080,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             },
             health: HealthCheck::default(),
             attributes: BTreeMap::from([("proxy_protocol_v2.enabled".into(), "true".into())]),

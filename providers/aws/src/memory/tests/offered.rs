@@ -22,6 +22,7 @@ pub(super) fn offer(memory: &Arc<Memory>) {
         scheme: Scheme::Internal,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: ["subnet-a".into(), "subnet-b".into()].into(),
         addresses: BTreeMap::new(),
         security_groups: [Arn("sg-given-1".into())].into(),

@@ -63,7 +63,8 @@ pub(crate) fn review(context: &Context<'_>, report: &mut Report) {
         .iter()
         .map(|Subnet { zone, .. }| zone)
         .collect();
-    if zones.len() < 2 {
+    // "\[Application Load Balancers on Outposts\] You must specify one Outpost subnet", likewise.
+    if zones.len() < 2 && !context.surroundings.outpost {
         let why = format!(
             "a load balancer stands in at least two zones, and subnets of {} were found",
             zones.len()
@@ -166,6 +167,7 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
         ipam_pool: pool(settings),
+        customer_owned_pool: settings.customer_owned_pool.clone(),
         subnets: surroundings.subnets.clone(),
         addresses: BTreeMap::new(),
         access: access(

@@ -109,6 +109,7 @@ fn lambda(id: &TargetGroupId, (function, multi_value_headers): (&Str, bool), on:
         port: 0,
         kind: TargetKind::Lambda,
         ipv6: false,
+        control_port: None,
     };
     TargetGroup {
         name: names::target_group(on.context.name, id, None, &fixed),

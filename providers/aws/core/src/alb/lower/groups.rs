@@ -124,6 +124,7 @@ impl Groups {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             };
             TargetGroup {
                 name: names::target_group(context.name, &id, None, &fixed),
@@ -162,6 +163,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
         unfit: _,
         health,
         attributes,
+        control_port,
         client_ip: _,
         proxy_protocol: _,
     } = settings;
@@ -194,6 +196,7 @@ fn group(id: &TargetGroupId, backend: &Backend, way: Way, context: &Context<'_>)
             }
             Endpoints::Dns { .. } => false,
         },
+        control_port: *control_port,
     };
     TargetGroup {
         name: names::target_group(context.name, id, Some(&backend.key), &fixed),

@@ -43,7 +43,7 @@ use super::Target;
 use super::listener::{CertificateId, ListenerTls};
 use super::rule::{Action, FixedResponse, Forward};
 use super::settings::{Settings, Surroundings};
-use crate::names;
+use crate::names::{self, Shape};
 use crate::target_group::TargetGroupId;
 use crate::trust_store::TrustStoreId;
 use context::Context;
@@ -77,7 +77,10 @@ pub fn lower_and_wait(
             &settings.cluster,
             &balancer.gateway,
             &surroundings.vpc,
-            settings.scheme,
+            Shape {
+                customer_owned_pool: settings.customer_owned_pool.as_deref(),
+                ..Shape::from(settings.scheme)
+            },
         )
     });
     let context = Context {

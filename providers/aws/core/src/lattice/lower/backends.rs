@@ -67,6 +67,7 @@ impl Way {
             port,
             kind: TargetKind::Ip,
             ipv6,
+            control_port: None,
         }
     }
 }

@@ -53,6 +53,7 @@ impl Groups {
                 port,
                 kind: TargetKind::Alb,
                 ipv6: false,
+                control_port: None,
             };
             let target = Target {
                 id: TargetAddress::Id(behind.arn.clone()),
@@ -81,6 +82,7 @@ impl Groups {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             };
             TargetGroup {
                 name: names::target_group(context.plain.name, &id, None, &fixed),
@@ -117,6 +119,7 @@ fn group(
             }
             Endpoints::Dns { .. } => false,
         },
+        control_port: None,
     };
     let mut targets = shared::targets(backend, settings, &context.plain);
     if protocol.contains("QUIC") {

@@ -79,6 +79,7 @@ pub fn lower_and_wait(
         // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
         // (create-listener.html).
         open: quic.is_some() || settings.access.without,
+        customer_owned_pool: None,
     };
     let name = names::balancer(
         &settings.cluster,
@@ -181,6 +182,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let instead = "allocate Elastic IP addresses from the pool, and name them in spec.addresses";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
+    if context.plain.settings.customer_owned_pool.is_some() {
+        let why = "customerOwnedIpv4Pool: pools of AWS Outposts are of Application Load Balancers alone";
+        let instead = "use a class of gatewright.dev/aws-alb, or leave customerOwnedIpv4Pool out";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
     if context.plain.settings.shield {
         let why = "shieldAdvanced: Shield Advanced protects a Network Load Balancer by its Elastic IP addresses, which are yours";
         let instead = "protect the addresses, and leave shieldAdvanced out";
@@ -220,6 +226,11 @@ fn review(context: &Context<'_>, report: &mut Report) {
         let why = "protocol: HTTPS is of Application Load Balancers: targets get what is in TLS that ends here in plain, \
                    and all else as clients send it";
         let instead = "use a TLS listener of mode Passthrough, and let targets end TLS";
+        let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
+    }
+    if targets().any(|settings| settings.control_port.is_some()) {
+        let why = "targetControlPort: the target optimizer is of Application Load Balancers";
+        let instead = "use a class of gatewright.dev/aws-alb, or leave targetControlPort out";
         let _ = report.refuse(&place("spec.infrastructure.parametersRef"), why, instead);
     }
     if targets().any(|settings| settings.client_ip == Some(false))
@@ -302,6 +313,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         vpc: surroundings.vpc.clone(),
         ip_address_type: settings.ip_address_type,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
         access: access(

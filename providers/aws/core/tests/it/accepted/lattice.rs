@@ -138,6 +138,7 @@ fn target_group(group: &TargetGroup, vpc: &str) -> Value {
         port,
         kind: _,
         ipv6,
+        control_port: _,
     } = fixed;
     let check = match health {
         Health::Off => json!({"enabled": false}),

@@ -124,7 +124,15 @@ impl Cloud {
                 text(&made["AllocationId"])
             })
             .collect();
-        let zones = if allocations.is_empty() {
+        let zones = if target.balancer.customer_owned_pool.is_some() {
+            let arn = format!("arn:aws:outposts:eu-central-1:{ACCOUNT}:outpost/op-0123456789abcdef0");
+            let change = ec2::Change::SetOutpost {
+                subnet: self.subnets[0].clone(),
+                outpost: Some(arn),
+            };
+            self.account.ec2.change(change, &self.context).unwrap();
+            1
+        } else if allocations.is_empty() {
             self.subnets.len()
         } else {
             allocations.len()

@@ -106,7 +106,7 @@ spec:
             approximations,
             ..Settings::new("main")
         };
-        lower(&self.balancer, &settings, &world::surroundings())
+        lower(&self.balancer, &settings, &world::surroundings(&settings))
     }
 
     /// As users get it who leave `strict` off; the difference is told.

@@ -180,7 +180,7 @@ pub(crate) fn targets() -> Vec<(String, Target)> {
             .filter(|(gateway, balancer)| before.get(gateway) != Some(balancer));
         for (_, balancer) in changed {
             if golden.kind.is_application() {
-                let surroundings = world::surroundings();
+                let surroundings = world::surroundings(&settings);
                 let target = lower(&balancer, &settings, &surroundings).target;
                 let fitted = fit(
                     target.clone(),

@@ -32,7 +32,7 @@ pub(super) fn expectation(
     for (gateway, balancer) in after {
         if before.get(gateway) != Some(balancer) {
             let lowered = || match kind {
-                BalancerKind::Application => lower(balancer, settings, &world::surroundings()),
+                BalancerKind::Application => lower(balancer, settings, &world::surroundings(settings)),
                 BalancerKind::Network => {
                     let (fitted, mut unsupported) = fit(balancer, settings, &world::network());
                     unsupported.extend(fitted.left_out);
@@ -143,6 +143,7 @@ fn balancer(found: &Balancer) -> String {
         vpc,
         ip_address_type,
         ipam_pool,
+        customer_owned_pool,
         subnets,
         security_groups,
         access,
@@ -175,7 +176,10 @@ fn balancer(found: &Balancer) -> String {
             format!(", {} ({allocation}) in {subnet}", address.ip)
         })
         .collect();
-    let pool = ipam_pool.iter().map(|pool| format!(" from {pool}"));
+    let pool = ipam_pool
+        .iter()
+        .chain(customer_owned_pool)
+        .map(|pool| format!(" from {pool}"));
     let pool: String = pool.collect();
     format!(
         "{name}{kind} {scheme:?} {ip_address_type:?}{pool} in {vpc} {}{kept}, {groups}{backend}{link}{}",
@@ -389,12 +393,15 @@ fn group(found: &TargetGroup) -> String {
         .map(|(key, value)| format!(", {key}={value}"))
         .collect();
     format!(
-        "{name} {} {} {:?}{} {}: {}{health}{attributes}",
+        "{name} {} {} {:?}{} {}{}: {}{health}{attributes}",
         fixed.protocol,
         version.unwrap_or_default(),
         fixed.kind,
         if fixed.ipv6 { " IPv6" } else { "" },
         fixed.port,
+        fixed
+            .control_port
+            .map_or_else(String::new, |port| format!(" controlled by {port}")),
         if targets.is_empty() {
             "no targets".to_owned()
         } else {

@@ -168,7 +168,11 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.attributes =
                     [("deregistration_delay.timeout_seconds".into(), "30".into())].into();
             }
+            "target control" => settings.targets.control_port = Some(3000),
             "ipam pool" => settings.ipam_pool = Some("ipam-pool-0123456789abcdef0".into()),
+            "customer-owned pool" => {
+                settings.customer_owned_pool = Some("ipv4pool-coip-0123456789abcdef0".into());
+            }
             "capacity" => settings.capacity = Some(200),
             "elastic tags" => {
                 settings.elastic_tags = [("role".into(), ["edge".into()].into())].into();
@@ -274,6 +278,7 @@ fn groups() -> BTreeMap<Str, Result<GivenGroup, Str>> {
                 port: 80,
                 kind: TargetKind::Ip,
                 ipv6: false,
+                control_port: None,
             },
         };
         (name.into(), Ok(found))
@@ -396,8 +401,9 @@ fn certificates() -> Vec<Found> {
     ]
 }
 
-/// The account that goldens stand in.
-pub(crate) fn surroundings() -> Surroundings {
+/// The account that goldens stand in. A pool of customer-owned addresses is of an Outpost.
+pub(crate) fn surroundings(settings: &Settings) -> Surroundings {
+    let outpost = settings.customer_owned_pool.is_some();
     let subnet = |id: &str, zone: &str| Subnet {
         id: id.into(),
         zone: zone.into(),
@@ -405,11 +411,16 @@ pub(crate) fn surroundings() -> Surroundings {
     Surroundings {
         vpc: "vpc-1".into(),
         blocks: ["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()].into(),
-        subnets: [
-            subnet("subnet-a", "eu-central-1a"),
-            subnet("subnet-b", "eu-central-1b"),
-        ]
-        .into(),
+        subnets: if outpost {
+            [subnet("subnet-outpost", "eu-central-1a")].into()
+        } else {
+            [
+                subnet("subnet-a", "eu-central-1a"),
+                subnet("subnet-b", "eu-central-1b"),
+            ]
+            .into()
+        },
+        outpost,
         certificates: certificates(),
         groups: groups(),
         nodes: [node("node-1", "i-1", "a"), node("node-2", "i-2", "b")].into(),
@@ -452,6 +463,6 @@ pub(crate) fn network() -> nlb::Surroundings {
             })
             .into(),
         limits: NlbLimits::default(),
-        place: surroundings(),
+        place: surroundings(&Settings::new("main")),
     }
 }

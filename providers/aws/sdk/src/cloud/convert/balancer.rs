@@ -59,6 +59,7 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
             .ipam_pools()
             .and_then(sdk::IpamPools::ipv4_ipam_pool_id)
             .map(Into::into),
+        customer_owned_pool: balancer.customer_owned_ipv4_pool().map(Into::into),
         subnets: zones
             .iter()
             .filter_map(|zone| zone.subnet_id().map(Into::into))

@@ -75,6 +75,11 @@ pub(in crate::cloud) fn from_sdk(group: &sdk::TargetGroup) -> Result<TargetGroup
             port: u16::try_from(port).map_err(|_| "Port")?,
             kind,
             ipv6: group.ip_address_type() == Some(&sdk::TargetGroupIpAddressTypeEnum::Ipv6),
+            control_port: group
+                .target_control_port()
+                .map(u16::try_from)
+                .transpose()
+                .map_err(|_| "TargetControlPort")?,
         },
         vpc: group.vpc_id().unwrap_or_default().into(),
         health: health_check(group),

@@ -40,6 +40,7 @@ fn group(name: &str, pods: &[SocketAddr]) -> TargetGroup {
             port: PORT,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         health: HealthCheck {
             interval_s: Some(5),
@@ -101,6 +102,7 @@ impl Class for Nlb {
                 vpc,
                 ip_address_type: IpAddressType::Ipv4,
                 ipam_pool: None,
+                customer_owned_pool: None,
                 access: Access::default(),
                 subnets: zones
                     .into_iter()

@@ -25,6 +25,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: two.clone(),
         addresses: BTreeMap::new(),
         security_groups: BTreeSet::from([group.clone()]),

@@ -13,6 +13,7 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
         scheme: Scheme::InternetFacing,
         ip_address_type: IpAddressType::Ipv4,
         ipam_pool: None,
+        customer_owned_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
         security_groups: [Arn("sg-given-1".into())].into(),
@@ -62,6 +63,9 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
     );
     let vpc = json!({"adopt": "theirs", "vpc": "vpc-0123456789abcdef0"});
     assert!(message(vpc).contains("it stands in vpc-1"));
+
+    let pool = json!({"adopt": "theirs", "customerOwnedIpv4Pool": "ipv4pool-coip-1"});
+    assert!(message(pool).contains("its pool of customer-owned addresses is none"));
 
     let request = prepared(json!({"adopt": "theirs"})).unwrap();
     let wanted = &request.target.balancer;

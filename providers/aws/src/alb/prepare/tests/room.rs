@@ -94,6 +94,7 @@ fn what_others_have_on_a_load_balancer_counts() {
             version: Some(ProtocolVersion::Http1),
             port: 80,
             ipv6: false,
+            control_port: None,
         },
         vpc: "vpc-1".into(),
         health: HealthCheck::default(),

@@ -10,6 +10,7 @@ fn subnet(id: &str, zone: &str, tags: &[(&str, &str)]) -> SubnetDetails {
         block: "10.0.0.0/24".into(),
         free_addresses: 100,
         ipv6: false,
+        outpost: id.starts_with("outpost"),
         public: id.starts_with("public"),
         tags: tags
             .iter()
@@ -25,6 +26,7 @@ fn place(scheme: Scheme, choice: Option<&SubnetChoice>) -> Place<'_> {
         ip_address_type: IpAddressType::Ipv4,
         kind: BalancerKind::Application,
         choice,
+        outpost: false,
         standing: &NOWHERE,
     }
 }
@@ -152,6 +154,47 @@ fn what_users_choose_counts() {
     };
     assert!(error(json!({"ids": ["s-1", "s-9"]})).contains("s-9 is not in the VPC"));
     assert!(error(json!({"ids": ["s-2", "s-3"]})).contains("both in zone b"));
+}
+
+/// "\[Application Load Balancers on Outposts\] You must specify one Outpost subnet" (`API_CreateLoadBalancer`).
+#[test]
+fn on_an_outpost_it_is_one_subnet() {
+    let role = [("kubernetes.io/role/internal-elb", "1")];
+    let subnets = [
+        subnet("a-1", "a", &role),
+        subnet("b-1", "b", &role),
+        subnet("outpost-1", "b", &role),
+        subnet("outpost-2", "c", &[]),
+    ];
+    let on_it = |choice| Place {
+        outpost: true,
+        ..place(Scheme::Internal, choice)
+    };
+    // Who asks for nothing stands in the region, and who asks for a pool of the Outpost on the Outpost.
+    assert_eq!(chosen(&subnets, &place(Scheme::Internal, None)), ["a-1", "b-1"]);
+    assert_eq!(chosen(&subnets, &on_it(None)), ["outpost-1"]);
+    let choice = |ids| serde_json::from_value::<SubnetChoice>(json!({"ids": ids})).unwrap();
+    let one = choice(json!(["outpost-2"]));
+    for place in [place(Scheme::Internal, Some(&one)), on_it(Some(&one))] {
+        assert_eq!(chosen(&subnets, &place), ["outpost-2"]);
+    }
+    let two = choice(json!(["outpost-1", "outpost-2"]));
+    let mixed = choice(json!(["a-1", "outpost-1"]));
+    for ids in [&two, &mixed] {
+        let error = choose(&subnets, &place(Scheme::Internal, Some(ids))).unwrap_err();
+        assert!(error.contains("stands in one subnet"), "{error}");
+    }
+    let region = choice(json!(["a-1"]));
+    let error = choose(&subnets, &on_it(Some(&region))).unwrap_err();
+    assert!(error.contains("a-1 is of no AWS Outpost"), "{error}");
+    let error = choose(&subnets[..2], &on_it(None)).unwrap_err();
+    assert!(error.contains("no subnet of an AWS Outpost"), "{error}");
+    // A Network Load Balancer has no such rule.
+    let network = Place {
+        kind: BalancerKind::Network,
+        ..place(Scheme::Internal, Some(&two))
+    };
+    assert_eq!(chosen(&subnets, &network), ["outpost-1", "outpost-2"]);
 }
 
 #[test]
