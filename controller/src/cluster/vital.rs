@@ -31,16 +31,19 @@ async fn guarded(name: &'static str, task: impl Future<Output = ()> + Send, end:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     #[tokio::test]
     async fn a_panic_ends_the_process_and_an_end_does_not() {
-        let ended = Cell::new(0);
-        let end = || ended.set(ended.get() + 1);
+        let ended = AtomicU32::new(0);
+        let end = || {
+            ended.fetch_add(1, Ordering::Relaxed);
+        };
+        let times = || ended.load(Ordering::Relaxed);
         guarded("calm", async {}, end).await;
-        assert_eq!(ended.get(), 0);
-        let wrong = async { assert!(ended.get() > 0, "meant to be so") };
+        assert_eq!(times(), 0);
+        let wrong = async { assert!(times() > 0, "meant to be so") };
         guarded("wrong", wrong, end).await;
-        assert_eq!(ended.get(), 1);
+        assert_eq!(times(), 1);
     }
 }
