@@ -66,7 +66,12 @@ spec:
 fn gateway(routes: impl IntoIterator<Item = String>) -> (LoadBalancer, Target) {
     let manifests: String = std::iter::once(FRAME.to_owned()).chain(routes).collect();
     let balancer = balancers("", &manifests).into_values().next().unwrap();
-    let target = lower(&balancer, &Settings::new("main"), &surroundings(&Settings::new("main"))).target;
+    let target = lower(
+        &balancer,
+        &Settings::new("main"),
+        &surroundings(&Settings::new("main")),
+    )
+    .target;
     (balancer, target)
 }
 
@@ -196,7 +201,12 @@ spec:
         .into_values()
         .next()
         .unwrap();
-    let target = lower(&balancer, &Settings::new("main"), &surroundings(&Settings::new("main"))).target;
+    let target = lower(
+        &balancer,
+        &Settings::new("main"),
+        &surroundings(&Settings::new("main")),
+    )
+    .target;
     (balancer, target)
 }
 
@@ -243,7 +253,12 @@ fn over_the_quota_of_certificates_later_listeners_lose_theirs() {
   - {name: c, port: 443, protocol: HTTPS, hostname: other.acm.example}",
     );
     let balancer = balancers("", &manifests).into_values().next().unwrap();
-    let target = lower(&balancer, &Settings::new("main"), &surroundings(&Settings::new("main"))).target;
+    let target = lower(
+        &balancer,
+        &Settings::new("main"),
+        &surroundings(&Settings::new("main")),
+    )
+    .target;
     assert_eq!(target.certificates.len(), 3);
     let limits = AlbLimits {
         certificates: 1,
