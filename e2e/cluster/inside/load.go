@@ -98,6 +98,19 @@ func (load *Load) End(t *testing.T, what string) {
 		}
 		t.Errorf("%s: %s", what, failure)
 	}
+	if len(load.failures) > 0 {
+		t.Log(components(t))
+	}
+}
+
+// components tells how the parts of the cluster fare: requests fail, too, when one of them ends.
+func components(t *testing.T) string {
+	t.Helper()
+	status, err := Try(t.Context(), "gwcluster", "status")
+	if err != nil {
+		return err.Error()
+	}
+	return status
 }
 
 // Answers waits until a target answers with 200.

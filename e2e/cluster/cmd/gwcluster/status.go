@@ -86,7 +86,7 @@ func print(summaries []summary) error {
 			if component.PID == 0 {
 				state = "down"
 			}
-			fmt.Fprintf(writer, "  %s\t%s\trestarts %d\n", component.Name, state, component.Restarts)
+			fmt.Fprintf(writer, "  %s\t%s\trestarts %d\t%s\n", component.Name, state, component.Restarts, component.Failure)
 		}
 	}
 	return writer.Flush()

@@ -144,6 +144,10 @@ func kubeletConfig(cluster layout.Cluster) object {
 		"kubeAPIQPS":                  200,
 		"kubeAPIBurst":                400,
 		"eventRecordQPS":              0,
+		// No pod is resized here, and v1.34's kubelet ends with a panic (doPodResizeAction, a memory limit that is nil)
+		// when it looks at a pod that was deleted by force: it takes the difference for a resize. A kubelet that
+		// begins anew calls every pod unready until its next probe, so that no Service has an endpoint meanwhile.
+		"featureGates": object{"InPlacePodVerticalScaling": false},
 	}
 }
 
