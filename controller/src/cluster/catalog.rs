@@ -11,10 +11,10 @@ use gatewright_crds::bundle::{Bundle, Channel};
 use gatewright_crds::{kinds, own};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, PartialObjectMeta};
-use kube::core::{ApiResource, GroupVersion};
+use kube::core::{ApiResource, GroupVersion, GroupVersionKind};
 use kube::discovery::{ApiCapabilities, Scope, oneshot};
 use kube::{Api, Client, ResourceExt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Annotation of the Gateway API's CRDs: the release they come from.
 const BUNDLE: &str = "gateway.networking.k8s.io/bundle-version";
@@ -41,6 +41,9 @@ pub struct Catalog {
     pub kinds: BTreeMap<Kind, (ApiResource, bool)>,
     /// Release and channel of the Gateway API's CRDs.
     pub release: Release,
+    /// Kinds that must be there, and that discovery does not name. An API server that begins names groups one after the
+    /// other; or no version of the kind is served.
+    pub unnamed: BTreeSet<Kind>,
 }
 
 /// Release and channel of the Gateway API's CRDs.
@@ -98,10 +101,27 @@ impl Catalog {
                 }
             }
         }
+        let crds = crds(client).await?;
+        let unnamed = Kind::ALL
+            .iter()
+            .filter(|kind| !served.contains_key(kind) && must_be_served(**kind, &crds))
+            .copied()
+            .collect();
         Ok(Self {
             kinds: served,
-            release: release(client).await?,
+            release: release(&crds),
+            unnamed,
         })
+    }
+
+    /// Keeps kinds that were served before and that discovery only does not name: a kind that is gone takes its objects
+    /// along, and so the traffic.
+    pub fn keep(&mut self, before: &Self) {
+        for kind in std::mem::take(&mut self.unnamed) {
+            if let Some(known) = before.kinds.get(&kind) {
+                self.kinds.insert(kind, known.clone());
+            }
+        }
     }
 
     /// The watches that tell of everything served; namespaced kinds only in `namespaces`, unless it is empty.
@@ -149,7 +169,7 @@ fn age(version: &str) -> (u8, std::cmp::Reverse<u32>) {
 
 fn core_resources(nodes: Nodes) -> Vec<(ApiResource, bool)> {
     let core = |kind: &str, namespaced| {
-        let gvk = kube::core::GroupVersionKind::gvk("", "v1", kind);
+        let gvk = GroupVersionKind::gvk("", "v1", kind);
         (ApiResource::from_gvk(&gvk), namespaced)
     };
     let mut found = vec![
@@ -195,12 +215,27 @@ fn missing(error: &kube::Error) -> bool {
     }
 }
 
+/// Names, annotations and ends of all CRDs.
+async fn crds(client: &Client) -> kube::Result<Vec<PartialObjectMeta<CustomResourceDefinition>>> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    Ok(api.list_metadata(&ListParams::default()).await?.items)
+}
+
+/// Whether a kind is there, whatever discovery says: its CRD is, or every API server has it.
+fn must_be_served(kind: Kind, crds: &[PartialObjectMeta<CustomResourceDefinition>]) -> bool {
+    if kind.group() == "discovery.k8s.io" {
+        return true;
+    }
+    kinds::find(kind.group(), kind.as_str()).is_some_and(|info| {
+        let name = format!("{}.{}", info.plural, info.group);
+        crds.iter()
+            .any(|crd| crd.name_any() == name && crd.metadata.deletion_timestamp.is_none())
+    })
+}
+
 /// Reads the annotations of the Gateway API's CRDs.
-async fn release(client: &Client) -> kube::Result<Release> {
-    let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client.clone());
-    let list = api.list_metadata(&ListParams::default()).await?;
-    let installed = list
-        .items
+fn release(crds: &[PartialObjectMeta<CustomResourceDefinition>]) -> Release {
+    let installed = crds
         .iter()
         .filter(|crd| {
             let name = crd.name_any();
@@ -211,7 +246,7 @@ async fn release(client: &Client) -> kube::Result<Release> {
             let annotation = |key| crd.annotations().get(key).cloned();
             (annotation(BUNDLE), annotation(CHANNEL))
         });
-    Ok(judge(installed.collect()))
+    judge(installed.collect())
 }
 
 /// What annotations of bundle version and channel mean. CRDs of an unknown or of different releases are
@@ -283,25 +318,46 @@ mod tests {
     use serde_json::{Value, json};
     use std::task::{Context, Poll};
 
-    /// An API server in the middle of a change: it names a version that it does not serve.
+    /// An API server in the middle of a change: it names a version that it does not serve, and only these groups.
     #[derive(Clone)]
-    struct Changing;
+    struct Changing {
+        groups: &'static [&'static str],
+        crds: &'static [&'static str],
+    }
+
+    const CRDS: &[&str] = &["gateways", "httproutes"];
 
     impl Changing {
-        fn answer(path: &str) -> (StatusCode, Value) {
+        fn answer(&self, path: &str) -> (StatusCode, Value) {
             let version = |version: &str| json!({"groupVersion": format!("gateway.networking.k8s.io/{version}"), "version": version});
             let kind = |plural: &str, kind: &str| json!({"name": plural, "singularName": "", "kind": kind, "namespaced": true, "verbs": ["list", "watch"]});
+            let group = |name: &&str| match *name {
+                "discovery.k8s.io" => json!({
+                    "name": name, "versions": [{"groupVersion": "discovery.k8s.io/v1", "version": "v1"}],
+                    "preferredVersion": {"groupVersion": "discovery.k8s.io/v1", "version": "v1"},
+                }),
+                name => json!({
+                    "name": name, "versions": [version("v1alpha2"), version("v1")], "preferredVersion": version("v1"),
+                }),
+            };
+            let crd =
+                |plural: &&str| json!({"metadata": {"name": format!("{plural}.gateway.networking.k8s.io")}});
             let answer = match path {
-                "/apis" => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [{
-                    "name": "gateway.networking.k8s.io", "versions": [version("v1alpha2"), version("v1")],
-                    "preferredVersion": version("v1"),
-                }]}),
+                "/apis" => json!({
+                    "kind": "APIGroupList", "apiVersion": "v1",
+                    "groups": self.groups.iter().map(group).collect::<Vec<_>>(),
+                }),
+                "/apis/discovery.k8s.io/v1" => json!({
+                    "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "discovery.k8s.io/v1",
+                    "resources": [kind("endpointslices", "EndpointSlice")],
+                }),
                 "/apis/gateway.networking.k8s.io/v1" => json!({
                     "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "gateway.networking.k8s.io/v1",
                     "resources": [kind("gateways", "Gateway"), kind("httproutes", "HTTPRoute")],
                 }),
                 "/apis/apiextensions.k8s.io/v1/customresourcedefinitions" => json!({
-                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": [],
+                    "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {},
+                    "items": self.crds.iter().map(crd).collect::<Vec<_>>(),
                 }),
                 _ => {
                     let status = json!({
@@ -325,18 +381,41 @@ mod tests {
         }
 
         fn call(&mut self, request: Request<Body>) -> Self::Future {
-            let (status, answer) = Self::answer(request.uri().path());
+            let (status, answer) = self.answer(request.uri().path());
             let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
             *response.status_mut() = status;
             ready(Ok(response))
         }
     }
 
+    async fn ask(groups: &'static [&'static str], crds: &'static [&'static str]) -> Catalog {
+        let client = Client::new(Changing { groups, crds }, "default");
+        Catalog::ask(&client, Nodes::Ignored).await.unwrap()
+    }
+
+    const GROUPS: &[&str] = &["discovery.k8s.io", "gateway.networking.k8s.io"];
+
+    /// An API server that begins answers before it names every group: what is served is not torn down for that.
+    #[tokio::test]
+    async fn a_kind_is_gone_when_its_definition_is_and_not_when_discovery_only_does_not_name_it() {
+        let before = ask(GROUPS, CRDS).await;
+        assert!(before.unnamed.is_empty(), "{:?}", before.unnamed);
+        let mut now = ask(&[], CRDS).await;
+        assert_eq!(
+            now.unnamed,
+            BTreeSet::from([Kind::Gateway, Kind::HttpRoute, Kind::EndpointSlice])
+        );
+        now.keep(&before);
+        assert_eq!(now, before);
+        let mut gone = ask(&["discovery.k8s.io"], &["gateways"]).await;
+        gone.keep(&before);
+        assert!(gone.kinds.contains_key(&Kind::Gateway) && gone.kinds.contains_key(&Kind::EndpointSlice));
+        assert!(!gone.kinds.contains_key(&Kind::HttpRoute), "its CRD is gone");
+    }
+
     #[tokio::test]
     async fn a_version_that_comes_or_goes_takes_no_kind_of_another_along() {
-        let catalog = Catalog::ask(&Client::new(Changing, "default"), Nodes::Ignored)
-            .await
-            .unwrap();
+        let catalog = ask(GROUPS, CRDS).await;
         let kinds: Vec<Kind> = catalog.kinds.keys().copied().collect();
         assert!(
             kinds.contains(&Kind::Gateway) && kinds.contains(&Kind::HttpRoute),

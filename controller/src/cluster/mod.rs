@@ -343,11 +343,21 @@ async fn follow_leadership(mut leads: cell::Receiver<bool>, metrics: Arc<Metrics
     }
 }
 
-/// What the API server serves, once it answers.
+/// What the API server serves, once it answers, and names all that must be there. Kinds that it still does not name after a
+/// while have no version that is served.
 async fn first_catalog(client: &Client, nodes: Nodes) -> Catalog {
+    const LOOKS: usize = 10;
+    let mut looks = 0;
     loop {
         match Catalog::ask(client, nodes).await {
-            Ok(catalog) => return catalog,
+            Ok(mut catalog) => {
+                looks += 1;
+                if catalog.unnamed.is_empty() || looks == LOOKS {
+                    catalog.unnamed.clear();
+                    return catalog;
+                }
+                tracing::warn!(kinds = ?catalog.unnamed, "the API server does not name kinds whose CRDs are there");
+            }
             Err(error) => tracing::warn!(%error, "the API server does not answer yet"),
         }
         tokio::time::sleep(PATIENCE).await;

@@ -58,11 +58,13 @@ pub async fn run(
             }
         }
         match Catalog::ask(&client, nodes).await {
-            Ok(found) if found != catalog => {
-                catalog = found;
-                publish.send_replace(catalog.clone());
+            Ok(mut found) => {
+                found.keep(&catalog);
+                if found != catalog {
+                    catalog = found;
+                    publish.send_replace(catalog.clone());
+                }
             }
-            Ok(_) => {}
             Err(error) => tracing::warn!(%error, "cannot ask the API server what it serves"),
         }
     }
@@ -149,6 +151,7 @@ mod tests {
     use gatewright_crds::bundle::{Bundle, Channel};
     use kube::core::GroupVersionKind;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     /// The API server serves TLSRoutes, in this version alone.
     fn catalog(version: &str) -> Catalog {
@@ -160,6 +163,7 @@ mod tests {
                 bundle: Bundle::V1_6_3,
                 channel: Channel::Experimental,
             },
+            unnamed: BTreeSet::new(),
         }
     }
 

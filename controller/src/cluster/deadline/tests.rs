@@ -19,7 +19,7 @@ use gatewright_model::key::ObjectName;
 use http_body_util::BodyExt;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -190,6 +190,7 @@ async fn an_api_server_that_does_not_say_what_it_serves_is_asked_again() {
             bundle: Bundle::V1_7_0,
             channel: Channel::Standard,
         },
+        unnamed: BTreeSet::new(),
     };
     api.silence(|path| path == "/apis");
     let (publish, mut catalogs) = watch::channel(known.clone());

@@ -85,6 +85,7 @@ fn catalog() -> Catalog {
             bundle: Bundle::V1_7_0,
             channel: Channel::Experimental,
         },
+        unnamed: std::collections::BTreeSet::new(),
     }
 }
 
