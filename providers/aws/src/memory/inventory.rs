@@ -115,6 +115,15 @@ impl Memory {
         tags.insert(crate::owner::NODES.into(), cluster.into());
     }
 
+    /// All subnets have IPv6 addresses as well: `2001:db8::/64` and the next ones.
+    pub fn give_ipv6(&self) {
+        let mut state = self.state();
+        for (number, subnet) in state.subnets.values_mut().enumerate() {
+            subnet.ipv6 = true;
+            subnet.block6 = format!("2001:db8:0:{number:x}::/64").into();
+        }
+    }
+
     /// A subnet of an AWS Outpost, in a zone that others are in as well.
     pub fn plant_outpost(&self, id: &str) {
         let mut state = self.state();

@@ -76,7 +76,8 @@ pub async fn request<C: Cloud>(
     })
 }
 
-/// Which of its two names the load balancer has: that of one that stands and can become what is wanted, else that of none that stands.
+/// Which of its two names the load balancer has: that of one that stands as is wanted or can become so, else that of none that
+/// stands.
 async fn beside<C: Cloud>(
     cloud: &C,
     (balancer, settings): (&LoadBalancer, &Settings),
@@ -85,7 +86,9 @@ async fn beside<C: Cloud>(
     let [first, second] = both_names(balancer, settings, vpc);
     let named = |name: &Str| own.iter().find(|balancer| balancer.name == *name);
     let wanted = settings.ip_address_type;
+    let is = |balancer: &Balancer| balancer.ip_address_type == wanted;
     match (named(&first), named(&second)) {
+        (Some(first), Some(second)) if is(first) || is(second) => Ok(!is(first)),
         (Some(standing), _) => Ok(!can_become(cloud, standing, wanted).await?),
         (None, Some(standing)) => can_become(cloud, standing, wanted).await,
         (None, None) => Ok(false),

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backends;
+mod ipv6;
 mod outpost;
 mod room;
 mod settings;
