@@ -70,6 +70,26 @@ fn pools_of_addresses_replace_each_other() {
     );
 }
 
+#[test]
+fn ipv6_is_merged_subnet_by_subnet() {
+    let class = balancer(json!({"ipv6": [
+        {"subnet": "subnet-0aaaaaaa", "sourceNatPrefix": "2001:db8:0:0:1::/80"},
+        {"subnet": "subnet-0bbbbbbb", "address": "2001:db8:0:1::10"},
+    ]}));
+    let gateway = balancer(json!({"ipv6": [
+        {"subnet": "subnet-0ccccccc", "address": "2001:db8:0:2::10"},
+        {"subnet": "subnet-0aaaaaaa", "address": "2001:db8::10"},
+    ]}));
+    assert_eq!(
+        serde_json::to_value(gateway.over(&class)).unwrap(),
+        json!({"ipv6": [
+            {"subnet": "subnet-0aaaaaaa", "address": "2001:db8::10", "sourceNatPrefix": "2001:db8:0:0:1::/80"},
+            {"subnet": "subnet-0bbbbbbb", "address": "2001:db8:0:1::10"},
+            {"subnet": "subnet-0ccccccc", "address": "2001:db8:0:2::10"},
+        ]})
+    );
+}
+
 /// What an administrator sets holds, also one of two that replace each other.
 #[test]
 fn a_class_wins_where_it_says_so() {

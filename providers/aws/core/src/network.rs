@@ -1,10 +1,11 @@
 //! Where load balancers stand: addresses, subnets, security groups.
 
 use gatewright_model::Str;
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// `Type` of a load balancer; cannot change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +33,45 @@ pub struct StaticAddress {
     /// `AllocationId` of an Elastic IP address; none for a private address of an internal load balancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation: Option<Str>,
+}
+
+/// IPv6 of a dual-stack Network Load Balancer in its subnets, by their ids (`SubnetMapping`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6 {
+    /// `IPv6Address`: those that it keeps. AWS chooses others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<Str, Ipv6Addr>,
+    /// `EnablePrefixForIpv6SourceNat`: whether it has a block of each subnet, from which datagrams come to targets.
+    #[serde(default)]
+    pub source_nat: bool,
+    /// `SourceNatIpv6Prefix`: these blocks. AWS chooses others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prefixes: BTreeMap<Str, Ipv6Net>,
+}
+
+impl Ipv6 {
+    /// Whether nothing is said.
+    pub fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Addresses of both families that a load balancer keeps, each with the id of its subnet. One of IPv6 has no allocation.
+pub fn kept<'a>(
+    addresses: &'a BTreeMap<Str, StaticAddress>,
+    ipv6: &'a Ipv6,
+) -> impl Iterator<Item = (&'a Str, StaticAddress)> {
+    let four = addresses
+        .iter()
+        .map(|(subnet, address)| (subnet, address.clone()));
+    let six = ipv6.addresses.iter().map(|(subnet, ip)| {
+        let address = StaticAddress {
+            ip: IpAddr::V6(*ip),
+            allocation: None,
+        };
+        (subnet, address)
+    });
+    four.chain(six)
 }
 
 /// Who can reach a load balancer.

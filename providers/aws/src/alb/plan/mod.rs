@@ -21,6 +21,7 @@ mod returned;
 mod rules;
 mod security;
 mod shield;
+mod standing;
 mod steady;
 mod tags;
 mod trust_stores;

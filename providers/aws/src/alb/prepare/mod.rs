@@ -163,7 +163,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             let request = crate::nlb::request(
                 self.cloud(),
                 (balancer, &settings),
-                (surroundings, &network.subnets),
+                (surroundings, &network.subnets, &own),
             )
             .await
             .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()))?;

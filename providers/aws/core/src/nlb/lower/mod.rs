@@ -8,6 +8,7 @@
 mod addresses;
 mod forward;
 mod groups;
+mod ipv6;
 mod listener;
 mod ports;
 
@@ -23,10 +24,10 @@ use crate::alb::lower::misfits;
 use crate::alb::lower::report::{Consequence, Place, Report};
 use crate::alb::lower::unheeded::{self, CROSS_ZONE};
 use crate::alb::rule::{Action, Forward};
-use crate::alb::settings::Settings;
+use crate::alb::settings::{Datagrams, Family, Settings};
 use crate::alb::{Balancer, Target};
 use crate::names::{self, Shape};
-use crate::network::{BalancerKind, ManagedGroup, SecurityGroups};
+use crate::network::{BalancerKind, IpAddressType, Ipv6, ManagedGroup, SecurityGroups};
 use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
@@ -36,7 +37,7 @@ use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
-use ports::Losses;
+use ports::{Losses, Port};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,6 +50,64 @@ struct Context<'a> {
     surroundings: &'a Surroundings,
     /// The port that takes QUIC.
     quic: Option<u16>,
+}
+
+impl Context<'_> {
+    /// Whether it has addresses of both families.
+    fn is_dual(&self) -> bool {
+        self.plain.settings.ip_address_type != IpAddressType::Ipv4
+    }
+
+    /// Whether target groups of a protocol must be of IPv6.
+    fn wants_ipv6(&self, protocol: &str) -> bool {
+        self.is_dual() && ["UDP", "TCP_UDP"].contains(&protocol)
+    }
+
+    /// The family of target groups of a protocol, of pods that have both.
+    fn family(&self, protocol: &str) -> Family {
+        if self.wants_ipv6(protocol) {
+            Family::V6
+        } else {
+            self.plain.settings.family
+        }
+    }
+}
+
+/// The two names that a Gateway's load balancer can have ([`Surroundings::beside`]).
+pub fn both_names(balancer: &LoadBalancer, settings: &Settings, vpc: &str) -> [Str; 2] {
+    let mut report = Report::of(Provider::AwsNlb, settings.approximations);
+    let ports = ports::ports((balancer, settings), &mut Losses::default(), &mut report);
+    let quic = quic(&ports, settings);
+    [false, true].map(|beside| name((balancer, settings), vpc, (quic, beside)))
+}
+
+/// The port that takes QUIC.
+fn quic(ports: &[Port<'_>], settings: &Settings) -> Option<u16> {
+    let mut numbers = ports
+        .iter()
+        .filter(|port| port.datagrams.is_some())
+        .map(|port| port.number);
+    numbers.find(|port| {
+        let settings = settings.ports.get(port);
+        settings.is_some_and(|port| port.datagrams == Datagrams::Quic)
+    })
+}
+
+fn name(
+    (balancer, settings): (&LoadBalancer, &Settings),
+    vpc: &str,
+    (quic, beside): (Option<u16>, bool),
+) -> Str {
+    let shape = Shape {
+        kind: BalancerKind::Network,
+        scheme: settings.scheme,
+        // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
+        // (create-listener.html).
+        open: quic.is_some() || settings.access.without,
+        customer_owned_pool: None,
+        beside,
+    };
+    names::balancer(&settings.cluster, &balancer.gateway, vpc, shape)
 }
 
 /// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
@@ -65,27 +124,11 @@ pub fn lower_and_wait(
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
     let mut losses = Losses::default();
     let ports = ports::ports((balancer, settings), &mut losses, &mut report);
-    let quic = ports
-        .iter()
-        .filter(|port| port.datagrams.is_some())
-        .map(|port| port.number)
-        .find(|port| {
-            let settings = settings.ports.get(port);
-            settings.is_some_and(|port| port.datagrams == crate::alb::settings::Datagrams::Quic)
-        });
-    let shape = Shape {
-        kind: BalancerKind::Network,
-        scheme: settings.scheme,
-        // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
-        // (create-listener.html).
-        open: quic.is_some() || settings.access.without,
-        customer_owned_pool: None,
-    };
-    let name = names::balancer(
-        &settings.cluster,
-        &balancer.gateway,
+    let quic = quic(&ports, settings);
+    let name = name(
+        (balancer, settings),
         &surroundings.place.vpc,
-        shape,
+        (quic, surroundings.beside),
     );
     let context = Context {
         plain: Plain {
@@ -126,9 +169,11 @@ pub fn lower_and_wait(
         .collect();
     target_groups.retain(|id, _| used.contains(id));
     losses.tell(&mut report);
+    let datagrams = listeners.values().any(|listener| listener.transport.is_udp());
+    let ipv6 = ipv6::ipv6(&context, (&stand.subnets, datagrams), &mut report);
     let target = Target {
         gateway: balancer.gateway.clone(),
-        balancer: of(&context, stand, &listeners),
+        balancer: of(&context, (stand, ipv6), &listeners),
         tags: frame::tags(&context.plain, &mut report),
         listeners,
         target_groups,
@@ -276,7 +321,7 @@ fn open(context: &Context<'_>, report: &mut Report, place: &Place) {
 }
 
 /// The load balancer.
-fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) -> Balancer {
+fn of(context: &Context<'_>, (stand, ipv6): (Stand, Ipv6), listeners: &BTreeMap<u16, Listener>) -> Balancer {
     let Plain {
         settings,
         surroundings,
@@ -316,6 +361,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         customer_owned_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
+        ipv6,
         access: access(
             &settings.access,
             (&settings.cluster, &surroundings.vpc),
