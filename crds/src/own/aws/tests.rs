@@ -167,6 +167,22 @@ fn services_are_merged_host_by_host_and_their_tags_key_by_key() {
     );
 }
 
+/// The CRD refuses a name for a service that has one, so both levels together must not come to that either.
+#[test]
+fn a_name_and_a_service_that_exists_replace_each_other() {
+    let arn = "arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0";
+    let service = |value: Value| lattice(json!({"services": [value]}));
+    let named = service(json!({"hostname": "a.example", "name": "shop"}));
+    let adopted = service(json!({"hostname": "a.example", "adopt": arn}));
+    assert_eq!(named.clone().over(&adopted), named);
+    assert_eq!(adopted.clone().over(&named), adopted);
+    let tagged = service(json!({"hostname": "a.example", "tags": {"team": "x"}}));
+    assert_eq!(
+        tagged.over(&adopted),
+        service(json!({"hostname": "a.example", "adopt": arn, "tags": {"team": "x"}}))
+    );
+}
+
 /// Whoever checks nothing has none of what others say of checks.
 #[test]
 fn a_check_that_is_off_takes_nothing_over() {
