@@ -73,6 +73,7 @@ fn plant(memory: &Arc<Memory>, by: By) -> Theirs {
             port: 8080,
             kind: TargetKind::Ip,
             ipv6: false,
+            control_port: None,
         },
         vpc: "vpc-1".into(),
         health: Health::On(HealthCheck::default(), CheckVersion::Http1),
