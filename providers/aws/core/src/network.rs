@@ -98,6 +98,23 @@ pub enum IpAddressType {
     DualstackWithoutPublicIpv4,
 }
 
+impl IpAddressType {
+    /// What a load balancer of this kind has in its place: "\[Network Load Balancers\] The possible values are ipv4 and dualstack"
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>).
+    #[must_use]
+    pub const fn of(self, kind: BalancerKind) -> Self {
+        match (kind, self) {
+            (BalancerKind::Network, Self::DualstackWithoutPublicIpv4) => Self::Ipv4,
+            _ => self,
+        }
+    }
+
+    /// Whether it has addresses of IPv6.
+    pub const fn is_dual(self) -> bool {
+        !matches!(self, Self::Ipv4)
+    }
+}
+
 /// A subnet, as EC2 tells.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subnet {

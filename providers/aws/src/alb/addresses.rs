@@ -1,7 +1,7 @@
 //! Addresses that lead to a Gateway, and when to look again.
 
 use super::observed::{Observed, SeenBalancer, SeenGroup};
-use super::plan::{addresses_in_words, can_move, held, retired_at, warming};
+use super::plan::{addresses_in_words, can_move, held, next_standing, retired_at, warming};
 use crate::cloud::State;
 use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::Str;
@@ -226,6 +226,8 @@ pub fn recheck(target: &Target, observed: &Observed, drain_s: u64) -> Option<Dur
     });
     let warming = (!warming(target, observed).is_empty()).then_some(CHECKS);
     let current = observed.balancer(&target.balancer.name);
-    let busy = current.is_none_or(|seen| matches!(seen.balancer.state, State::Provisioning));
+    // It may have left a subnet to come back with another address.
+    let moves = |seen: &SeenBalancer| next_standing(&target.balancer, &seen.balancer).is_some();
+    let busy = current.is_none_or(|seen| matches!(seen.balancer.state, State::Provisioning) || moves(seen));
     ends.chain(busy.then_some(BUSY)).chain(warming).min()
 }

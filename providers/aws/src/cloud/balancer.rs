@@ -94,6 +94,8 @@ pub struct Standing {
     pub ipv6: Ipv6,
     /// `IpAddressType`, where that changes together with it.
     pub ip_address_type: Option<IpAddressType>,
+    /// Whether it gives back the blocks that it has for datagrams (`EnablePrefixForIpv6SourceNat`), for which it is dual-stack still.
+    pub gives_back: bool,
 }
 
 /// Calls about load balancers.

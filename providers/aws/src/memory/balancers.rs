@@ -31,7 +31,7 @@ impl State {
             let same = kept.of.kind == new.kind
                 && kept.of.scheme == new.scheme
                 && kept.of.addresses == new.addresses
-                && kept.of.ipv6 == with_blocks(&new.ipv6, &new.subnets)
+                && has(&kept.of.ipv6, &new.ipv6)
                 && kept.of.ipam_pool == new.ipam_pool
                 && kept.of.customer_owned_pool == new.customer_owned_pool
                 && kept.of.subnets == new.subnets
@@ -65,7 +65,7 @@ impl State {
             customer_owned_pool: new.customer_owned_pool.clone(),
             subnets: new.subnets.clone(),
             addresses: new.addresses.clone(),
-            ipv6: with_blocks(&new.ipv6, &new.subnets),
+            ipv6: self.with_blocks((&new.ipv6, &new.subnets), None),
             security_groups: new.security_groups.clone(),
             private_link: (new.kind == BalancerKind::Network && !new.security_groups.is_empty())
                 .then_some(true),
@@ -182,10 +182,38 @@ impl State {
                 wanted.any(|(subnet, other)| other == ip && (of != Some(&kept.of.arn) || at != subnet))
             })
         });
-        if taken {
+        let of_others = self.blocks_of_others(of);
+        if taken || ipv6.prefixes.values().any(|block| of_others.contains(block)) {
             return Err((ErrorKind::InUse, "ResourceInUse"));
         }
         Ok(())
+    }
+
+    /// Blocks for source NAT that other load balancers have.
+    fn blocks_of_others(&self, of: Option<&Arn>) -> BTreeSet<Ipv6Net> {
+        let others = self.balancers.values().filter(|kept| of != Some(&kept.of.arn));
+        let blocks = others.flat_map(|kept| kept.of.ipv6.prefixes.values());
+        blocks.copied().collect()
+    }
+
+    /// `auto_assigned` blocks are chosen: the last of a subnet that is free.
+    fn with_blocks(&self, (ipv6, subnets): (&Ipv6, &BTreeSet<Str>), of: Option<&Arn>) -> Ipv6 {
+        let taken = self.blocks_of_others(of);
+        let mut found = ipv6.clone();
+        for subnet in subnets.iter().filter(|_| ipv6.source_nat) {
+            let last = subnet.bytes().last().unwrap_or_default();
+            let block = |number: u16| {
+                let network = Ipv6Addr::new(0x2001, 0xdb8, 0, last.into(), number, 0, 0, 0);
+                Ipv6Net::new(network, 80).unwrap_or_default()
+            };
+            let mut free = (0..=u16::MAX)
+                .rev()
+                .map(block)
+                .filter(|block| !taken.contains(block));
+            let chosen = || free.next().unwrap_or_default();
+            found.prefixes.entry(subnet.clone()).or_insert_with(chosen);
+        }
+        found
     }
 
     /// What may change of one that stands. In a subnet that it stays in it keeps its IPv6 address ("with their existing
@@ -202,6 +230,9 @@ impl State {
         }
         let datagrams = self.takes_datagrams(&of.arn);
         valid(!datagrams || becomes == of.ip_address_type)?;
+        // "The IP address type must be dualstack": blocks are switched off by a call of their own.
+        valid(!standing.gives_back || becomes == IpAddressType::Dualstack)?;
+        valid(becomes != IpAddressType::Ipv4 || !of.ipv6.source_nat)?;
         valid(!datagrams || !dual(becomes) || standing.ipv6.source_nat)
     }
 
@@ -231,16 +262,12 @@ fn check_pool((kind, scheme): (BalancerKind, Scheme), pool: Option<&str>) -> Out
     valid(pool.is_none_or(|pool| fits && pool.starts_with("ipam-pool-")))
 }
 
-/// `auto_assigned` blocks are chosen: those of one subnet are always the same here.
-fn with_blocks(ipv6: &Ipv6, subnets: &BTreeSet<Str>) -> Ipv6 {
-    let mut found = ipv6.clone();
-    for subnet in subnets.iter().filter(|_| ipv6.source_nat) {
-        let last = subnet.bytes().last().unwrap_or_default();
-        let block = Ipv6Addr::new(0x2001, 0xdb8, 0, last.into(), 0xffff, 0, 0, 0);
-        let chosen = || Ipv6Net::new(block, 80).unwrap_or_default();
-        found.prefixes.entry(subnet.clone()).or_insert_with(chosen);
-    }
-    found
+/// Whether one that stands has what is asked for.
+fn has(stands: &Ipv6, asked: &Ipv6) -> bool {
+    let mut blocks = asked.prefixes.iter();
+    stands.addresses == asked.addresses
+        && stands.source_nat == asked.source_nat
+        && blocks.all(|(subnet, block)| stands.prefixes.get(subnet) == Some(block))
 }
 
 impl Balancers for Connection {
@@ -289,6 +316,7 @@ impl Balancers for Connection {
             addresses,
             ipv6,
             ip_address_type,
+            ..
         } = standing;
         let what = (Action::Update, arn.0.clone());
         self.write("SetSubnets", what, |state| {
@@ -298,10 +326,11 @@ impl Balancers for Connection {
             let becomes = ip_address_type.unwrap_or(of.ip_address_type);
             state.check_ipv6((of.kind, of.scheme, becomes), (subnets, ipv6), Some(arn))?;
             state.check_change(&of, standing)?;
+            let ipv6 = state.with_blocks((ipv6, subnets), Some(arn));
             let kept = &mut state.balancer(arn)?.of;
             kept.subnets.clone_from(subnets);
             kept.addresses.clone_from(addresses);
-            kept.ipv6 = with_blocks(ipv6, subnets);
+            kept.ipv6 = ipv6;
             kept.ip_address_type = becomes;
             Ok(())
         })

@@ -7,7 +7,7 @@ use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{self, Settings};
 use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
-use gatewright_aws_core::nlb::lower::{both_names, lower_and_wait};
+use gatewright_aws_core::nlb::lower::{Outline, lower_and_wait, outline};
 use gatewright_aws_core::nlb::settings::{Behind, Surroundings, Tagged};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
@@ -83,21 +83,26 @@ async fn beside<C: Cloud>(
     (balancer, settings): (&LoadBalancer, &Settings),
     (vpc, own): (&str, &[Balancer]),
 ) -> Answer<bool> {
-    let [first, second] = both_names(balancer, settings, vpc);
-    let named = |name: &Str| own.iter().find(|balancer| balancer.name == *name);
-    let wanted = settings.ip_address_type;
+    let Outline { names, datagrams } = outline(balancer, settings, vpc);
+    let [first, second] = names.map(|name| own.iter().find(|balancer| balancer.name == name));
+    let wanted = settings.ip_address_type.of(BalancerKind::Network);
     let is = |balancer: &Balancer| balancer.ip_address_type == wanted;
-    match (named(&first), named(&second)) {
+    match (first, second) {
         (Some(first), Some(second)) if is(first) || is(second) => Ok(!is(first)),
-        (Some(standing), _) => Ok(!can_become(cloud, standing, wanted).await?),
-        (None, Some(standing)) => can_become(cloud, standing, wanted).await,
+        (Some(standing), _) => Ok(!can_become(cloud, standing, (wanted, datagrams)).await?),
+        (None, Some(standing)) => can_become(cloud, standing, (wanted, datagrams)).await,
         (None, None) => Ok(false),
     }
 }
 
-/// Whether a load balancer can have addresses of this type in place: while it takes datagrams it keeps its own.
-async fn can_become<C: Cloud>(cloud: &C, balancer: &Balancer, wanted: IpAddressType) -> Answer<bool> {
-    if balancer.ip_address_type == wanted {
+/// Whether a load balancer can have addresses of this type in place: while it takes datagrams it keeps its own. Where it is to
+/// take none any more, their listeners go first.
+async fn can_become<C: Cloud>(
+    cloud: &C,
+    balancer: &Balancer,
+    (wanted, datagrams): (IpAddressType, bool),
+) -> Answer<bool> {
+    if balancer.ip_address_type == wanted || !datagrams {
         return Ok(true);
     }
     let listeners = cloud.listeners(&balancer.arn).await?;

@@ -57,13 +57,13 @@ fn mapped(subnets: &BTreeSet<Str>, has: Has<'_>) -> Option<Vec<sdk::SubnetMappin
     (!is_plain(has)).then(|| subnets.iter().map(mapping).collect())
 }
 
-/// `EnablePrefixForIpv6SourceNat`: "The IP address type must be dualstack. The default value is off." Where a load balancer ends to be
-/// that, it is said.
-fn sources(ipv6: &Ipv6, becomes: Option<IpAddressType>) -> Option<Sources> {
-    match (ipv6.source_nat, becomes) {
+/// `EnablePrefixForIpv6SourceNat`: "The IP address type must be dualstack. The default value is off." Where a load balancer gives blocks
+/// back, that is said.
+const fn sources(ipv6: &Ipv6, gives_back: bool) -> Option<Sources> {
+    match (ipv6.source_nat, gives_back) {
         (true, _) => Some(Sources::On),
-        (false, Some(IpAddressType::Ipv4)) => Some(Sources::Off),
-        (false, _) => None,
+        (false, true) => Some(Sources::Off),
+        (false, false) => None,
     }
 }
 
@@ -139,7 +139,7 @@ impl Balancers for Account {
             .set_customer_owned_ipv4_pool(customer_owned_pool.as_deref().map(ToOwned::to_owned))
             .set_subnets(plain(subnets, (addresses, ipv6)))
             .set_subnet_mappings(mapped(subnets, (addresses, ipv6)))
-            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, None))
+            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, false))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
             .set_tags(tags_to_elb(tags));
         let answer = request.send().await.map_err(failed(ELB, operation))?;
@@ -177,12 +177,13 @@ impl Balancers for Account {
             addresses,
             ipv6,
             ip_address_type,
+            gives_back,
         } = standing;
         let request = self.elb.set_subnets().load_balancer_arn(&*arn.0);
         request
             .set_subnets(plain(subnets, (addresses, ipv6)))
             .set_subnet_mappings(mapped(subnets, (addresses, ipv6)))
-            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, *ip_address_type))
+            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, *gives_back))
             .set_ip_address_type(ip_address_type.map(balancer::addresses_to_sdk))
             .send()
             .await

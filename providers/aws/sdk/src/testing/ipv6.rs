@@ -188,7 +188,7 @@ async fn a_dual_stack_load_balancer_takes_datagrams() {
     let before = writes(&seen).len();
     target.balancer.ip_address_type = IpAddressType::Ipv4;
     settle(&driver, &target).await;
-    assert_eq!(writes(&seen)[before..], ["SetSubnets"]);
+    assert_eq!(writes(&seen)[before..], ["SetSubnets", "SetIpAddressType"]);
     let left = stands(&cloud).await;
     assert_eq!(
         (left.ip_address_type, left.ipv6),

@@ -2,7 +2,7 @@
 
 use super::{
     BACKEND_GROUP, BALANCER, BALANCER_ATTRIBUTES, Note, PRIVATE_LINK, Phase, Planner, SECURITY_GROUP, fields,
-    moving, resource, shield, standing,
+    listeners, moving, resource, shield, standing,
 };
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
@@ -81,10 +81,11 @@ impl Planner<'_> {
         self.exists(Id::Balancer, arn);
         let next = standing::next(wanted, balancer);
         let with_it = next.as_ref().and_then(|next| next.ip_address_type);
+        let (phase, ended) = self.readdressing(seen);
         if let Some(next) = next {
             let (changes, why) = standing::words(balancer, &next);
-            let note = Note::update(of.clone(), changes, why);
-            self.push(Phase::Build, note, Call::SetSubnets(next));
+            let note = Note::update(of.clone(), changes, why).needs(ended.clone());
+            self.push(phase, note, Call::SetSubnets(next));
         }
         self.note_ports(seen);
         self.change_security_groups(seen);
@@ -94,8 +95,8 @@ impl Planner<'_> {
                 Some(&balancer.ip_address_type),
                 Some(&wanted.ip_address_type),
             );
-            let note = Note::update(of.clone(), vec![change], "its kind of addresses differs");
-            self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
+            let note = Note::update(of.clone(), vec![change], "its kind of addresses differs").needs(ended);
+            self.push(phase, note, Call::SetIpAddressType(wanted.ip_address_type));
         }
         if wanted.ipam_pool != balancer.ipam_pool {
             let change = fields::change("ipamPool", balancer.ipam_pool.as_ref(), wanted.ipam_pool.as_ref());
@@ -121,6 +122,25 @@ impl Planner<'_> {
                 Call::RemoveTags(Kind::Balancer, vec![arn.clone()], keys),
             );
         }
+    }
+
+    /// When its type of addresses changes, and which listeners go before: those that take datagrams keep it. Where some are to
+    /// stay it cannot change, and AWS says so.
+    fn readdressing(&self, seen: &SeenBalancer) -> (Phase, Vec<Resource>) {
+        let mut wanted = self.target.listeners.values();
+        let same = self.target.balancer.ip_address_type == seen.balancer.ip_address_type;
+        if same || wanted.any(|listener| listener.transport.is_udp()) {
+            return (Phase::Build, Vec::new());
+        }
+        let ours = seen.listeners.iter().filter(|seen| seen.ours);
+        let ended: Vec<Resource> = ours
+            .filter(|seen| seen.listener.transport.is_udp())
+            .map(|seen| listeners::of(seen.listener.port))
+            .collect();
+        if ended.is_empty() {
+            return (Phase::Build, ended);
+        }
+        (Phase::Readdress, ended)
     }
 
     fn change_security_groups(&mut self, seen: &SeenBalancer) {

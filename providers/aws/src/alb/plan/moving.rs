@@ -8,6 +8,9 @@
 //! the successor comes with the address. Clients of one address are cut off for the time of these calls, all others are
 //! served. The last one is that of the zone which the predecessor cannot leave: it goes when that goes.
 //!
+//! A block from which datagrams come to targets is of one load balancer as well, and changes in place: the successor gets the one that
+//! its predecessor has when that is gone, and another one of AWS's choice until then.
+//!
 //! In a single zone none of that is possible: a load balancer never leaves its only zone. Then nothing is replaced, the
 //! predecessor serves on, and the Gateway says why.
 
@@ -18,6 +21,7 @@ use crate::cloud::Standing;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::network::{StaticAddress, kept};
+use ipnet::Ipv6Net;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -53,6 +57,7 @@ pub(super) fn for_now<'a>(
     target: Cow<'a, Target>,
     observed: &Observed,
 ) -> (Cow<'a, Target>, BTreeSet<StaticAddress>) {
+    let target = without_held_blocks(target, observed);
     let held = held(&target, observed);
     if held.is_empty() || !can_move(&target) {
         return (target, BTreeSet::new());
@@ -69,6 +74,19 @@ pub(super) fn for_now<'a>(
         .addresses
         .retain(|_, ip| !is_held(IpAddr::V6(*ip)));
     (Cow::Owned(target), held)
+}
+
+/// The target without blocks for datagrams that a load balancer has whose place is taken.
+fn without_held_blocks<'a>(mut target: Cow<'a, Target>, observed: &Observed) -> Cow<'a, Target> {
+    let held: BTreeSet<Ipv6Net> = former(&target, observed)
+        .flat_map(|seen| seen.balancer.ipv6.prefixes.values().copied())
+        .collect();
+    let mut wanted = target.balancer.ipv6.prefixes.values();
+    if wanted.any(|block| held.contains(block)) {
+        let prefixes = &mut target.to_mut().balancer.ipv6.prefixes;
+        prefixes.retain(|_, block| !held.contains(block));
+    }
+    target
 }
 
 /// Addresses in words.
@@ -123,7 +141,7 @@ impl Planner<'_> {
             subnets,
             addresses,
             ipv6,
-            ip_address_type: None,
+            ..Standing::default()
         };
         let call = Call::LeaveSubnets(balancer.arn.clone(), standing);
         self.push(Phase::LetGo, Note::update(of, vec![change], &why), call);

@@ -4,7 +4,9 @@
 //! (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html>), and an IPv6 address likewise ("with their
 //! existing configurations", `API_SetSubnets`). So it leaves the subnet first, while it stays in another, and comes back with the
 //! new one. A load balancer that becomes dual-stack gets its IPv6 addresses in the call that makes it so: it had none. The blocks from which
-//! datagrams come to targets change in place (`EnablePrefixForIpv6SourceNat` and `SourceNatIpv6Prefix` of `SetSubnets`).
+//! datagrams come to targets change in place (`EnablePrefixForIpv6SourceNat` and `SourceNatIpv6Prefix` of `SetSubnets`). They are
+//! switched off while it is dual-stack ("The IP address type must be dualstack"), then it ends to be that, then it goes to other subnets,
+//! which may have no IPv6.
 
 use super::fields;
 use crate::cloud::{self, Standing};
@@ -15,7 +17,10 @@ use gatewright_provider_api::contract::FieldChange;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where it stands next on the way to where it is wanted; none when it stands there.
-pub(super) fn next(wanted: &Balancer, seen: &cloud::Balancer) -> Option<Standing> {
+pub(in crate::alb) fn next(wanted: &Balancer, seen: &cloud::Balancer) -> Option<Standing> {
+    if seen.ip_address_type.is_dual() && !wanted.ip_address_type.is_dual() {
+        return seen.ipv6.source_nat.then(|| without_blocks(seen));
+    }
     let ids: BTreeSet<Str> = wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect();
     let (wrong, kept): (BTreeSet<&Str>, BTreeSet<&Str>) = ids
         .intersection(&seen.subnets)
@@ -33,6 +38,7 @@ pub(super) fn next(wanted: &Balancer, seen: &cloud::Balancer) -> Option<Standing
             addresses: wanted.addresses.clone(),
             ipv6,
             ip_address_type,
+            gives_back: false,
         });
     }
     let missing = ids.difference(&seen.subnets);
@@ -60,13 +66,28 @@ pub(super) fn next(wanted: &Balancer, seen: &cloud::Balancer) -> Option<Standing
         subnets,
         addresses,
         ipv6,
+        gives_back: false,
     })
+}
+
+/// As it stands, but for the blocks from which datagrams come.
+fn without_blocks(seen: &cloud::Balancer) -> Standing {
+    Standing {
+        subnets: seen.subnets.clone(),
+        addresses: seen.addresses.clone(),
+        ipv6: Ipv6 {
+            addresses: seen.ipv6.addresses.clone(),
+            ..Ipv6::default()
+        },
+        ip_address_type: None,
+        gives_back: true,
+    }
 }
 
 /// Whether what it has in a subnet is not what it is to keep there, so that it leaves. An address of IPv6 that nobody asks for is
 /// one that AWS chose.
 fn differs(id: &Str, wanted: &Balancer, seen: &cloud::Balancer) -> bool {
-    let has_ipv6 = is_dual(wanted.ip_address_type) && is_dual(seen.ip_address_type);
+    let has_ipv6 = wanted.ip_address_type.is_dual() && seen.ip_address_type.is_dual();
     let six = wanted.ipv6.addresses.get(id);
     seen.addresses.get(id) != wanted.addresses.get(id)
         || (has_ipv6 && six.is_some() && six != seen.ipv6.addresses.get(id))
@@ -74,7 +95,7 @@ fn differs(id: &Str, wanted: &Balancer, seen: &cloud::Balancer) -> bool {
 
 /// What it has of IPv6 in subnets, one of which may stay just as it is: what is wanted there, else what it has.
 fn ipv6((subnets, stays): (&BTreeSet<Str>, Option<&Str>), wanted: &Balancer, seen: &cloud::Balancer) -> Ipv6 {
-    if !is_dual(wanted.ip_address_type) {
+    if !wanted.ip_address_type.is_dual() {
         return Ipv6::default();
     }
     let source_nat = wanted.ipv6.source_nat || seen.ipv6.source_nat;
@@ -99,9 +120,8 @@ fn ipv6((subnets, stays): (&BTreeSet<Str>, Option<&Str>), wanted: &Balancer, see
 
 /// Its type of addresses, where that changes in the same call: with what only a dual-stack load balancer has.
 fn together(next: &Ipv6, wanted: &Balancer, seen: &cloud::Balancer) -> Option<IpAddressType> {
-    let changes = is_dual(wanted.ip_address_type) != is_dual(seen.ip_address_type);
-    let with_it = !next.is_unset() || seen.ipv6.source_nat;
-    (changes && with_it).then_some(wanted.ip_address_type)
+    let becomes = wanted.ip_address_type.is_dual() && !seen.ip_address_type.is_dual();
+    (becomes && !next.is_unset()).then_some(wanted.ip_address_type)
 }
 
 /// Whether the blocks from which datagrams come are to be others. Where nobody asks for any, they stay.
@@ -109,10 +129,6 @@ fn sources_differ(next: &Ipv6, wanted: &Balancer, seen: &cloud::Balancer) -> boo
     let mut blocks = next.prefixes.iter();
     let other = blocks.any(|(id, block)| seen.ipv6.prefixes.get(id) != Some(block));
     wanted.ipv6.source_nat && (other || !seen.ipv6.source_nat)
-}
-
-const fn is_dual(addresses: IpAddressType) -> bool {
-    !matches!(addresses, IpAddressType::Ipv4)
 }
 
 /// What changes, and why, in words of changes.

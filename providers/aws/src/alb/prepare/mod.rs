@@ -112,7 +112,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         let place = Place {
             cluster,
             scheme: settings.scheme,
-            ip_address_type: settings.ip_address_type,
+            ip_address_type: settings.ip_address_type.of(self.kind()),
             kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
             outpost: self.kind() == BalancerKind::Application && settings.customer_owned_pool.is_some(),

@@ -27,7 +27,7 @@ use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::{Datagrams, Family, Settings};
 use crate::alb::{Balancer, Target};
 use crate::names::{self, Shape};
-use crate::network::{BalancerKind, IpAddressType, Ipv6, ManagedGroup, SecurityGroups};
+use crate::network::{BalancerKind, Ipv6, ManagedGroup, SecurityGroups};
 use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
@@ -38,6 +38,7 @@ use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
 use ports::{Losses, Port};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -55,7 +56,7 @@ struct Context<'a> {
 impl Context<'_> {
     /// Whether it has addresses of both families.
     fn is_dual(&self) -> bool {
-        self.plain.settings.ip_address_type != IpAddressType::Ipv4
+        self.plain.settings.ip_address_type.is_dual()
     }
 
     /// Whether target groups of a protocol must be of IPv6.
@@ -73,12 +74,25 @@ impl Context<'_> {
     }
 }
 
-/// The two names that a Gateway's load balancer can have ([`Surroundings::beside`]).
-pub fn both_names(balancer: &LoadBalancer, settings: &Settings, vpc: &str) -> [Str; 2] {
+/// What tells which of the load balancers that stand is a Gateway's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The two names that it can have ([`Surroundings::beside`]).
+    pub names: [Str; 2],
+    /// Whether it is to take datagrams of which nothing is known ([`Transport::is_udp`]).
+    pub datagrams: bool,
+}
+
+/// What of a Gateway's load balancer is known before it is known which one it is.
+pub fn outline(balancer: &LoadBalancer, settings: &Settings, vpc: &str) -> Outline {
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
     let ports = ports::ports((balancer, settings), &mut Losses::default(), &mut report);
     let quic = quic(&ports, settings);
-    [false, true].map(|beside| name((balancer, settings), vpc, (quic, beside)))
+    let mut others = ports.iter().filter(|port| Some(port.number) != quic);
+    Outline {
+        names: [false, true].map(|beside| name((balancer, settings), vpc, (quic, beside))),
+        datagrams: others.any(|port| port.datagrams.is_some()),
+    }
 }
 
 /// The port that takes QUIC.
@@ -122,6 +136,7 @@ pub fn lower_and_wait(
     surroundings: &Surroundings,
 ) -> (Lowered<Target>, Waits) {
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
+    let settings = &*possible((balancer, settings), &mut report);
     let mut losses = Losses::default();
     let ports = ports::ports((balancer, settings), &mut losses, &mut report);
     let quic = quic(&ports, settings);
@@ -189,6 +204,29 @@ pub fn lower_and_wait(
         unsupported: report.into_items(),
     };
     (lowered, waits)
+}
+
+/// The settings with a type of addresses that it can have.
+fn possible<'a>(
+    (balancer, settings): (&LoadBalancer, &'a Settings),
+    report: &mut Report,
+) -> Cow<'a, Settings> {
+    let ip_address_type = settings.ip_address_type.of(BalancerKind::Network);
+    if ip_address_type == settings.ip_address_type {
+        return Cow::Borrowed(settings);
+    }
+    let gateway = format!("Gateway {}", balancer.gateway);
+    let place = Place::new(
+        &gateway,
+        "spec.infrastructure.parametersRef",
+        Consequence::Ignored,
+    );
+    let why = "ipAddressType: DualstackWithoutPublicIpv4 is of Application Load Balancers, and this one has IPv4 alone";
+    let _ = report.refuse(&place, why, "use Dualstack or Ipv4");
+    Cow::Owned(Settings {
+        ip_address_type,
+        ..settings.clone()
+    })
 }
 
 /// Reports what the Gateway as a whole asks for.

@@ -128,6 +128,9 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 of.source_nat = Some("2001:db8:0:b:1::/80".parse().unwrap());
             }
             "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
+            "without public ipv4" => {
+                settings.ip_address_type = IpAddressType::DualstackWithoutPublicIpv4;
+            }
             "internet-facing" => settings.scheme = Scheme::InternetFacing,
             "sources" => settings.sources = ["192.0.2.1/24".parse().unwrap()].into(),
             "prefix list" => settings.access.prefix_lists = ["pl-0123456789abcdef0".into()].into(),

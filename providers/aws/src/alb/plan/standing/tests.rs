@@ -171,26 +171,28 @@ fn it_becomes_dual_stack_with_its_addresses() {
     }
 }
 
+/// Blocks first, as long as it is dual-stack; subnets last, which may have no IPv6.
 #[test]
-fn it_gives_blocks_back_with_dual_stack() {
-    let before = wanted(&["a", "b"], DUAL, ipv6(&[("a", "2001:db8::10")], true, &[]));
-    let after = wanted(&["a", "b"], IpAddressType::Ipv4, Ipv6::default());
-    let mut stands = seen(&before);
-    let found = next(&after, &stands).unwrap();
+fn it_gives_blocks_back_before_it_ends_to_be_dual_stack() {
+    let ends = wanted(&["a", "c"], IpAddressType::Ipv4, Ipv6::default());
+    let chosen = [("a", "2001:db8:0:0:1::/80"), ("b", "2001:db8:0:1:1::/80")];
+    let addresses = [("a", "2001:db8::10")];
+    let mut stands = seen(&wanted(&["a", "b"], DUAL, ipv6(&addresses, true, &chosen)));
+    let found = next(&ends, &stands).unwrap();
+    assert_eq!((&found.subnets, found.ip_address_type), (&stands.subnets, None));
     assert_eq!(
-        (&found.ipv6, found.ip_address_type),
-        (&Ipv6::default(), Some(IpAddressType::Ipv4))
+        (&found.ipv6, found.gives_back),
+        (&ipv6(&addresses, false, &[]), true)
     );
     let (changes, _) = words(&stands, &found);
     let fields: Vec<&str> = changes.iter().map(|change| &*change.field).collect();
-    assert_eq!(fields, ["ipv6", "ipAddressType"]);
+    assert_eq!(fields, ["ipv6"]);
     apply(&mut stands, found);
-    assert_eq!(next(&after, &stands), None);
-    // Without blocks `SetIpAddressType` is enough.
-    let stands = seen(&wanted(
-        &["a", "b"],
-        DUAL,
-        ipv6(&[("a", "2001:db8::10")], false, &[]),
-    ));
-    assert_eq!(next(&after, &stands), None);
+    // `SetIpAddressType` is next.
+    assert_eq!(next(&ends, &stands), None);
+    stands.ip_address_type = IpAddressType::Ipv4;
+    stands.ipv6 = Ipv6::default();
+    let found = next(&ends, &stands).unwrap();
+    assert_eq!(found.subnets, ["subnet-a".into(), "subnet-c".into()].into());
+    assert_eq!((found.ip_address_type, found.gives_back), (None, false));
 }

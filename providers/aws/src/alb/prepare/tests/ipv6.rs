@@ -176,6 +176,43 @@ fn connections_alone_keep_the_load_balancer() {
     }
 }
 
+/// Nothing is replaced for datagrams that go in the same edit.
+#[test]
+fn datagrams_that_go_keep_the_load_balancer() {
+    for (before, after) in [(single(), dual()), (dual(), single())] {
+        let memory = ground();
+        changes(&memory, Protocol::Udp, &before);
+        let standing = name(&memory, Protocol::Udp, &before);
+        assert_eq!(name(&memory, Protocol::Tcp, &after), standing);
+        let done = changes(&memory, Protocol::Tcp, &after);
+        let other = |summary: &String| summary.starts_with("create load balancer");
+        assert!(!done.iter().any(other), "{done:#?}");
+        let found = drive(Connection(Arc::clone(&memory)).balancer_named(&standing));
+        let is_dual = found.unwrap().unwrap().unwrap().ip_address_type == IpAddressType::Dualstack;
+        assert_eq!(is_dual, after == dual());
+    }
+}
+
+/// The kind without public IPv4 is of Application Load Balancers: one of IPv4 is made, in subnets without IPv6, and stays.
+#[test]
+fn a_type_that_it_cannot_have_is_refused() {
+    let memory = Arc::new(Memory::new(AlbLimits::default(), Delays::default()));
+    let mut spec = single();
+    spec["ipAddressType"] = json!("DualstackWithoutPublicIpv4");
+    for _ in 0..2 {
+        let request = wanted(&memory, Protocol::Udp, &spec);
+        assert_eq!(request.target.balancer.ip_address_type, IpAddressType::Ipv4);
+        let told: Vec<&str> = request.unsupported.iter().map(|item| &*item.why).collect();
+        let [told] = told[..] else { panic!("{told:?}") };
+        assert!(told.starts_with("ipAddressType: DualstackWithoutPublicIpv4 is of Application"));
+        assert_eq!(request.fault, None);
+        let outcome = drive(contract::converge(&network(&memory), &request)).unwrap();
+        assert!(outcome.is_converged(), "{outcome:?}");
+    }
+    let names = [&spec, &single()].map(|spec| name(&memory, Protocol::Udp, spec));
+    assert_eq!(names[0], names[1]);
+}
+
 /// The Gateway says what it cannot have, and AWS chooses.
 #[test]
 fn an_address_that_is_not_of_the_subnet_is_a_fault() {

@@ -51,15 +51,29 @@ fn load_balancers_read_with_their_state() {
 
 #[test]
 fn load_balancers_read_with_what_they_have_in_subnets() {
+    // An entry for each family, or one for both.
+    for apart in [true, false] {
+        check_what_they_have(apart);
+    }
+}
+
+fn check_what_they_have(apart: bool) {
     let zone = |subnet: &str, ipv6: Option<&str>, block: Option<&str>| {
-        let address = sdk::LoadBalancerAddress::builder()
-            .ip_address("203.0.113.1")
-            .allocation_id("eipalloc-1")
-            .set_ipv6_address(ipv6.map(str::to_owned))
-            .build();
+        let four = || {
+            sdk::LoadBalancerAddress::builder()
+                .ip_address("203.0.113.1")
+                .allocation_id("eipalloc-1")
+        };
+        let addresses = match ipv6 {
+            Some(six) if apart => {
+                let six = sdk::LoadBalancerAddress::builder().ipv6_address(six);
+                vec![four().build(), six.build()]
+            }
+            six => vec![four().set_ipv6_address(six.map(str::to_owned)).build()],
+        };
         sdk::AvailabilityZone::builder()
             .subnet_id(subnet)
-            .load_balancer_addresses(address)
+            .set_load_balancer_addresses(Some(addresses))
             .set_source_nat_ipv6_prefixes(block.map(|block| vec![block.to_owned()]))
             .build()
     };
