@@ -8,7 +8,7 @@ use crate::input::{list, text, texts};
 use crate::state::Account;
 use ipnet::Ipv6Net;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
 /// Subnets of a call with the addresses that are chosen for them.
@@ -129,18 +129,19 @@ fn six(mapping: &Value) -> Result<Six, ApiError> {
 ///
 /// `InvalidConfigurationRequest` (assumed).
 pub(super) fn source_nat(input: &Value, kind: Kind, addresses: &str) -> Result<bool, ApiError> {
-    let on = text(input, "EnablePrefixForIpv6SourceNat") == Some("on");
-    if on && (kind != Kind::Network || addresses != "dualstack") {
+    let asked = text(input, "EnablePrefixForIpv6SourceNat");
+    // Also where it is switched off (assumed).
+    if asked.is_some() && (kind != Kind::Network || addresses != "dualstack") {
         let message = "IPv6 prefixes for source NAT need a dualstack Network Load Balancer";
         return Err(ApiError::new("InvalidConfigurationRequest", message));
     }
-    Ok(on)
+    Ok(asked == Some("on"))
 }
 
 /// Notes in the zones what is chosen of IPv6, of a load balancer that may exist and, when it stands, keeps what it has. "For internet-facing load
 /// balancer, you can specify one IPv6 address per subnet" (`API_SetSubnets`); what it has in a subnet stays as it is while it is
 /// enabled, but for the prefix (assumed: `updateSDKLoadBalancerWithSubnetMappings` of the AWS Load Balancer Controller sets prefixes of
-/// enabled subnets, and addresses together with dual stack alone).
+/// enabled subnets, and addresses together with dual stack alone). No two have an address or a prefix (assumed of prefixes).
 ///
 /// # Errors
 ///
@@ -153,6 +154,10 @@ pub(super) fn choose_ipv6(
 ) -> Result<(), ApiError> {
     let refuse = |message: String| Err(ApiError::new("InvalidConfigurationRequest", message));
     let dual = addresses == "dualstack";
+    let others = account.elb.balancers.values();
+    let others = others.filter(|other| of.is_none_or(|of| of.arn != other.arn));
+    let others: Vec<&Zone> = others.flat_map(|other| &other.zones).collect();
+    let taken: BTreeSet<Ipv6Net> = others.iter().filter_map(|zone| zone.source_nat).collect();
     for zone in zones {
         let six = asked.six.get(&zone.subnet).copied().unwrap_or_default();
         let of_zone = |of: &&Zone| of.subnet == zone.subnet;
@@ -173,9 +178,7 @@ pub(super) fn choose_ipv6(
                     zone.subnet
                 ));
             }
-            let others = account.elb.balancers.values();
-            let mut others = others.filter(|other| of.is_none_or(|of| of.arn != other.arn));
-            if others.any(|other| other.zones.iter().any(|zone| zone.ipv6 == Some(address))) {
+            if others.iter().any(|zone| zone.ipv6 == Some(address)) {
                 let message = format!("The IPv6 address '{address}' is already in use");
                 return Err(ApiError::new("ResourceInUse", message));
             }
@@ -188,19 +191,29 @@ pub(super) fn choose_ipv6(
                 zone.subnet
             ));
         }
+        if let Some(block) = six.block.filter(|block| taken.contains(block)) {
+            let message = format!("The IPv6 prefix '{block}' is already in use");
+            return Err(ApiError::new("ResourceInUse", message));
+        }
         let stays = there.and_then(|there| there.ipv6);
         zone.ipv6 = six.address.or(stays).filter(|_| dual);
         let stays = there.and_then(|there| there.source_nat);
-        let block = six.block.or(stays).or_else(|| range.and_then(any_block));
+        let block = six
+            .block
+            .or(stays)
+            .or_else(|| range.and_then(|range| free_block(range, &taken)));
         zone.source_nat = block.filter(|_| source_nat);
     }
     Ok(())
 }
 
-/// One of 80 bits.
-fn any_block(range: Ipv6Net) -> Option<Ipv6Net> {
+/// The last one of 80 bits that nobody has.
+fn free_block(range: Ipv6Net, taken: &BTreeSet<Ipv6Net>) -> Option<Ipv6Net> {
     let [a, b, c, d, ..] = range.network().segments();
-    Ipv6Net::new(Ipv6Addr::new(a, b, c, d, 0xffff, 0, 0, 0), 80).ok()
+    let numbers = (0..=u16::MAX).rev();
+    let mut blocks =
+        numbers.filter_map(|number| Ipv6Net::new(Ipv6Addr::new(a, b, c, d, number, 0, 0, 0), 80).ok());
+    blocks.find(|block| !taken.contains(block))
 }
 
 /// What stays as it is while listeners take datagrams: its type, as "You can't use an IPv4 target group with a UDP listener for a

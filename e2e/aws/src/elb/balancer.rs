@@ -72,16 +72,16 @@ pub struct Zone {
 
 impl Zone {
     /// `LoadBalancerAddresses` (`API_AvailabilityZone`, `API_LoadBalancerAddress`): those that were chosen, of Network Load
-    /// Balancers. Others are not told (assumed).
+    /// Balancers. Others are not told (assumed). An entry for each family, IPv4 first: hashicorp/terraform-provider-aws#49861.
     fn addresses(&self) -> Vec<Value> {
-        let told = tidy(json!({
+        let four = json!({
             "IpAddress": self.public,
             "AllocationId": self.public.and(self.allocation.as_ref()),
             "PrivateIPv4Address": self.private,
-            "IPv6Address": self.ipv6,
-        }));
-        let is_any = told.as_object().is_some_and(|members| !members.is_empty());
-        is_any.then_some(told).into_iter().collect()
+        });
+        let six = json!({"IPv6Address": self.ipv6});
+        let is_any = |told: &Value| told.as_object().is_some_and(|members| !members.is_empty());
+        [four, six].map(tidy).into_iter().filter(is_any).collect()
     }
 }
 

@@ -74,6 +74,21 @@ fn addresses_and_prefixes_are_of_the_subnets_of_a_dual_stack_load_balancer() {
     assert_eq!(zone["LoadBalancerAddresses"], json!([]));
     assert_eq!(zone["SourceNatIpv6Prefixes"], json!(["2001:db8:0:1:1::/80"]));
 
+    // An entry for each family, IPv4 first; the block is one that nobody has.
+    let (allocation, ip) = bench.elastic();
+    let mut six = address(&a, "2001:db8::12");
+    merge(&mut six, json!({"AllocationId": allocation}));
+    let other = made(&bench.ok(
+        "CreateLoadBalancer",
+        dual("other", json!([six]), json!({ON: "on"})),
+    ));
+    let zone = bench.zone_of(&other, &a);
+    assert_eq!(
+        zone["LoadBalancerAddresses"],
+        json!([{"IpAddress": ip, "AllocationId": allocation}, {"IPv6Address": "2001:db8::12"}])
+    );
+    assert_eq!(zone["SourceNatIpv6Prefixes"], json!(["2001:db8:0:0:fffe::/80"]));
+
     let one = || json!([address(&a, "2001:db8::11")]);
     for (code, refused) in [
         (
@@ -107,6 +122,10 @@ fn addresses_and_prefixes_are_of_the_subnets_of_a_dual_stack_load_balancer() {
         (
             "ResourceInUse",
             dual("x", json!([address(&a, "2001:db8::10")]), json!({})),
+        ),
+        (
+            "ResourceInUse",
+            dual("x", json!([prefix(&b, "2001:db8:0:1:1::/80")]), json!({ON: "on"})),
         ),
         (
             "InvalidConfigurationRequest",
@@ -220,6 +239,9 @@ fn datagrams_keep_the_type_of_addresses_and_the_prefixes() {
         bench.code("CreateListener", listener(&six)),
         "InvalidConfigurationRequest"
     );
+    // "The IP address type must be dualstack", also of the call that switches prefixes off.
+    let ends = json!({"LoadBalancerArn": arn, "Subnets": [a, b], "IpAddressType": "ipv4", ON: "off"});
+    assert_eq!(bench.code("SetSubnets", ends), "InvalidConfigurationRequest");
     bench.ok("SetIpAddressType", by_type("ipv4"));
     assert_eq!(bench.zone_of(&arn, &a)["LoadBalancerAddresses"], json!([]));
 }

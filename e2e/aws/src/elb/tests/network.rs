@@ -16,7 +16,7 @@ impl Bench {
         self.group_with(name, json!({"Protocol": protocol}))
     }
 
-    fn elastic(&mut self) -> (String, String) {
+    pub(super) fn elastic(&mut self) -> (String, String) {
         let made = crate::ec2::address::allocate(&mut self.account, &self.context, &json!({"Domain": "vpc"}))
             .unwrap();
         (text(&made["AllocationId"]), text(&made["PublicIp"]))
