@@ -496,7 +496,7 @@ fn theirs_serve_until_ours_can() {
             )
         );
         settle(&driver(&memory), &adopting(&theirs), || {
-            check(&memory, &theirs.service, "then")
+            check(&memory, &theirs.service, "then");
         })
         .unwrap();
         assert_eq!(found(&memory, &theirs.service, "/"), [FRONT.into()].into());
