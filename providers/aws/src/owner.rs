@@ -28,6 +28,12 @@ pub const PORTS: &str = "gatewright.dev/ports";
 pub const NODES: &str = "gatewright.dev/nodes";
 /// Of somebody else's target group: the object that may have pods in it, `namespace/name`. Its owner sets it.
 pub const BINDING: &str = "gatewright.dev/binding";
+/// Of a service of VPC Lattice: the Gateway that may take it over, as [`Owner::offer`] writes it. Its owner sets it.
+pub const OFFERED: &str = "gatewright.dev/offered-to";
+/// Of a service of VPC Lattice: that it was taken over, with its listeners and rules.
+pub const ADOPTED: &str = "gatewright.dev/adopted";
+/// By which the AWS Gateway API Controller knows what is its own. It takes what has none, and leaves alone what has another's.
+pub const MANAGED_BY: &str = "application-networking.k8s.aws/ManagedBy";
 /// Short hashes of the keys of tags that a Gateway asked for, so that those it asks for no more can go.
 pub const GIVEN: &str = "gatewright.dev/given";
 
@@ -55,6 +61,11 @@ impl Owner {
             (CLUSTER.into(), value(&self.cluster)),
             (GATEWAY.into(), value(&self.gateway.to_string())),
         ])
+    }
+
+    /// Value of [`OFFERED`] by which a resource is offered to it.
+    pub fn offer(&self) -> Str {
+        value(&format!("{}/{}", self.cluster, self.gateway))
     }
 
     /// Whether a resource with these tags is its own.
@@ -109,6 +120,13 @@ pub fn gateway_of(cluster: &str, tags: &Tags) -> Option<ObjectName> {
     Some(ObjectName::new(namespace, name))
 }
 
+/// To whom else a resource is offered that is ours.
+pub fn offered_away(tags: &Tags) -> Option<&Str> {
+    let to = tags.get(OFFERED)?;
+    let (cluster, gateway) = (tags.get(CLUSTER)?, tags.get(GATEWAY)?);
+    (*to != value(&format!("{cluster}/{gateway}"))).then_some(to)
+}
+
 /// Keys of a resource's tags that its Gateway asked for when they were last written.
 pub fn asked_for(tags: &Tags) -> impl Iterator<Item = &str> {
     let hashes: BTreeSet<&[u8]> = tags
@@ -158,6 +176,21 @@ mod tests {
         assert!(!green.owns(&tags));
         assert_eq!(gateway_of("blue", &tags), Some(ObjectName::new("infra", "edge")));
         assert_eq!(gateway_of("green", &tags), None);
+    }
+
+    /// What it was offered by before it was taken over stays, and says nothing any more.
+    #[test]
+    fn what_is_offered_to_another_is_told_from_what_was_taken() {
+        let mut tags = owner("edge").tags("service *", &Tags::new());
+        assert_eq!(offered_away(&tags), None);
+        tags.insert(OFFERED.into(), owner("edge").offer());
+        assert_eq!(offered_away(&tags), None);
+        let other = owner("edge-2").offer();
+        assert_eq!(&*other, "blue/infra/edge-2");
+        tags.insert(OFFERED.into(), other.clone());
+        assert_eq!(offered_away(&tags), Some(&other));
+        tags.remove(GATEWAY);
+        assert_eq!(offered_away(&tags), None, "nobody's");
     }
 
     /// `API_Tag`: a value has at most 256 characters; two names of objects can have more.

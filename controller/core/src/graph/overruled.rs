@@ -39,9 +39,9 @@ fn compare(path: &str, mine: &Value, merged: Option<&Value>, found: &mut BTreeSe
     }
 }
 
-/// What tells entries of a list apart: those of listeners have a port, those of services a hostname.
+/// What tells entries of a list apart: those of listeners have a port, those of services a hostname, those of IPv6 a subnet.
 fn key(item: &Value) -> Option<(&'static str, &Value)> {
-    ["port", "hostname"]
+    ["port", "hostname", "subnet"]
         .into_iter()
         .find_map(|name| Some((name, item.get(name)?)))
 }

@@ -2,6 +2,7 @@
 
 use super::access::AccessParameters;
 use super::account::AwsAccount;
+use super::ipv6::Ipv6Parameters;
 use super::listener::ListenerParameters;
 use super::merged;
 use super::merging::MergingMode;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 
 /// Settings of Application and Network Load Balancers for a GatewayClass (`spec.parametersRef`) or one Gateway
 /// (`spec.infrastructure.parametersRef`). A Gateway's settings win over its class', field by field, maps key by
-/// key, listeners port by port; what neither sets has the default.
+/// key, listeners port by port, IPv6 subnet by subnet; what neither sets has the default.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "gatewright.dev",
@@ -83,6 +84,11 @@ pub struct AwsLoadBalancerParametersSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
     pub elastic_ip_tags: Option<BTreeMap<String, Vec<String>>>,
+    /// IPv6 of a dual-stack Network Load Balancer in single subnets, by their ids. What is not named here AWS chooses, out of the
+    /// blocks of the subnets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 12), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["subnet"]))]
+    pub ipv6: Option<Vec<Ipv6Parameters>>,
     /// Name of an Application Load Balancer that exists and becomes the Gateway's, in place of one that is made. Its owner
     /// gives it over by the tags `gatewright.dev/cluster` (name of the cluster) and `gatewright.dev/gateway` (namespace
     /// and name of the Gateway). What these parameters do not name stays as it is, and so do listeners and rules without these tags.
@@ -249,6 +255,7 @@ impl AwsLoadBalancerParametersSpec {
             ipam_pool,
             customer_owned_ipv4_pool,
             elastic_ip_tags,
+            ipv6,
             adopt,
             subnets,
             security_groups,
@@ -284,6 +291,9 @@ impl AwsLoadBalancerParametersSpec {
             ipam_pool,
             customer_owned_ipv4_pool,
             elastic_ip_tags: elastic_ip_tags.or_else(|| base.elastic_ip_tags.clone()),
+            ipv6: both(ipv6, base.ipv6.as_ref(), |mine, base| {
+                Ipv6Parameters::all_over(mine, base)
+            }),
             adopt: adopt.or_else(|| base.adopt.clone()),
             subnets: subnets.or_else(|| base.subnets.clone()),
             security_groups,

@@ -35,6 +35,8 @@ use std::collections::BTreeMap;
         .message("standalone: there is no service network, so that serviceNetwork, access, securityGroups and vpcAssociation have no place"),
     validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.name) || self.services.exists_one(o, has(o.name) && o.name == s.name))")
         .message("services: names are unique"),
+    validation = Rule::new("!has(self.services) || self.services.all(s, !has(s.adopt) || self.services.exists_one(o, has(o.adopt) && o.adopt == s.adopt))")
+        .message("services: a service that exists serves one hostname"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
         .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
@@ -132,6 +134,8 @@ pub struct LatticeAccess {
 #[x_kube(
     validation = Rule::new("!has(self.name) || !(self.name.startsWith('svc-') || self.name.startsWith('gw-'))")
         .message("name: svc- is reserved by AWS, and gw- for names that the controller makes"),
+    validation = Rule::new("!has(self.adopt) || !has(self.name)")
+        .message("adopt: a service that exists keeps its name"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, !k.startsWith('aws:') && !k.startsWith('gatewright.dev/'))")
         .message("tags: keys that begin with aws: or gatewright.dev/ are not yours to set"),
     validation = Rule::new("!has(self.tags) || self.tags.all(k, size(k) <= 128 && size(self.tags[k]) <= 256)")
@@ -149,6 +153,16 @@ pub struct LatticeService {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 40), regex(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$"))]
     pub name: Option<String>,
+    /// ARN of a service that exists, of another cluster or made by hand, and becomes the Gateway's with its listeners and rules, in
+    /// place of one that is made. Its owner offers it by the tag `gatewright.dev/offered-to`: name of the cluster, namespace and name of
+    /// the Gateway, with a slash between them. Its custom domain is the hostname, and its ports and protocols are those of the Gateway.
+    /// What its former owner made serves until targets of the Gateway are healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 120),
+        regex(pattern = "^arn:[a-z0-9-]+:vpc-lattice:[a-z0-9-]+:[0-9]{12}:service/svc-[0-9a-z]{17}$")
+    )]
+    pub adopt: Option<String>,
     /// Tags of the service and its target groups, over those of the Gateway. Labels of the Gateway's `infrastructure` win.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 40))]
@@ -178,14 +192,21 @@ impl LatticeService {
         let Self {
             hostname,
             name,
+            adopt,
             tags,
             standalone,
             certificate_arn,
             access,
         } = self;
+        // One of them replaces the other: together they would contradict each other.
+        let (name, adopt) = match (name, adopt) {
+            (None, None) => (base.name.clone(), base.adopt.clone()),
+            both => both,
+        };
         Self {
             hostname,
-            name: name.or_else(|| base.name.clone()),
+            name,
+            adopt,
             tags: merged(tags, base.tags.as_ref()),
             standalone: standalone.or(base.standalone),
             certificate_arn: certificate_arn.or_else(|| base.certificate_arn.clone()),

@@ -10,6 +10,7 @@ mod backend;
 mod balancer;
 mod binding;
 mod fixed;
+mod ipv6;
 mod lattice;
 mod listener;
 mod merging;
@@ -30,6 +31,7 @@ pub use binding::{
     TargetGroupReference,
 };
 pub use fixed::{ContentType, FixedResponse};
+pub use ipv6::Ipv6Parameters;
 pub use lattice::{
     AwsLatticeParameters, AwsLatticeParametersSpec, LatticeAccess, LatticeService, VpcAssociation,
 };

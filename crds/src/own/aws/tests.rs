@@ -70,6 +70,26 @@ fn pools_of_addresses_replace_each_other() {
     );
 }
 
+#[test]
+fn ipv6_is_merged_subnet_by_subnet() {
+    let class = balancer(json!({"ipv6": [
+        {"subnet": "subnet-0aaaaaaa", "sourceNatPrefix": "2001:db8:0:0:1::/80"},
+        {"subnet": "subnet-0bbbbbbb", "address": "2001:db8:0:1::10"},
+    ]}));
+    let gateway = balancer(json!({"ipv6": [
+        {"subnet": "subnet-0ccccccc", "address": "2001:db8:0:2::10"},
+        {"subnet": "subnet-0aaaaaaa", "address": "2001:db8::10"},
+    ]}));
+    assert_eq!(
+        serde_json::to_value(gateway.over(&class)).unwrap(),
+        json!({"ipv6": [
+            {"subnet": "subnet-0aaaaaaa", "address": "2001:db8::10", "sourceNatPrefix": "2001:db8:0:0:1::/80"},
+            {"subnet": "subnet-0bbbbbbb", "address": "2001:db8:0:1::10"},
+            {"subnet": "subnet-0ccccccc", "address": "2001:db8:0:2::10"},
+        ]})
+    );
+}
+
 /// What an administrator sets holds, also one of two that replace each other.
 #[test]
 fn a_class_wins_where_it_says_so() {
@@ -144,6 +164,22 @@ fn services_are_merged_host_by_host_and_their_tags_key_by_key() {
             {"hostname": "a.example", "name": "a-of-class", "tags": {"team": "x", "cost": "2"}},
             {"hostname": "b.example", "standalone": true},
         ]})
+    );
+}
+
+/// The CRD refuses a name for a service that has one, so both levels together must not come to that either.
+#[test]
+fn a_name_and_a_service_that_exists_replace_each_other() {
+    let arn = "arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0";
+    let service = |value: Value| lattice(json!({"services": [value]}));
+    let named = service(json!({"hostname": "a.example", "name": "shop"}));
+    let adopted = service(json!({"hostname": "a.example", "adopt": arn}));
+    assert_eq!(named.clone().over(&adopted), named);
+    assert_eq!(adopted.clone().over(&named), adopted);
+    let tagged = service(json!({"hostname": "a.example", "tags": {"team": "x"}}));
+    assert_eq!(
+        tagged.over(&adopted),
+        service(json!({"hostname": "a.example", "adopt": arn, "tags": {"team": "x"}}))
     );
 }
 

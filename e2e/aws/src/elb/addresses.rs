@@ -1,18 +1,32 @@
 //! Where a load balancer stands and which addresses it has, as calls ask for it.
 
-use super::balancer::Kind;
+use super::balancer::{Balancer, Kind, Zone};
 use super::surroundings::Place;
 use crate::ec2::Fixed;
 use crate::error::ApiError;
 use crate::input::{list, text, texts};
+use crate::state::Account;
+use ipnet::Ipv6Net;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
 /// Subnets of a call with the addresses that are chosen for them.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) subnets: Vec<String>,
     pub(super) fixed: BTreeMap<String, Fixed>,
+    /// What is chosen of IPv6.
+    pub(super) six: BTreeMap<String, Six>,
+}
+
+/// IPv6 of a subnet mapping.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Six {
+    /// `IPv6Address`.
+    address: Option<Ipv6Addr>,
+    /// `SourceNatIpv6Prefix`, unless it is `auto_assigned`.
+    block: Option<Ipv6Net>,
 }
 
 /// Subnets by `Subnets` or `SubnetMappings`.
@@ -49,6 +63,7 @@ pub(super) fn subnets(input: &Value, kind: Kind, scheme: &str) -> Result<Asked, 
             return Err(ApiError::validation("A subnet mapping must have a subnet ID"));
         };
         let fixed = fixed(mapping, scheme)?;
+        asked.six.insert(subnet.to_owned(), six(mapping)?);
         asked.subnets.push(subnet.to_owned());
         if fixed != Fixed::default() {
             asked.fixed.insert(subnet.to_owned(), fixed);
@@ -69,9 +84,6 @@ fn fixed(mapping: &Value, scheme: &str) -> Result<Fixed, ApiError> {
     if private.is_some() && scheme != "internal" {
         return refuse("A private IPv4 address is for internal load balancers");
     }
-    if mapping.get("IPv6Address").is_some() || mapping.get("SourceNatIpv6Prefix").is_some() {
-        return refuse("IPv6 addresses of subnets are not served by the simulator");
-    }
     let private = private
         .map(|address| {
             address.parse().map_err(|_| {
@@ -83,6 +95,152 @@ fn fixed(mapping: &Value, scheme: &str) -> Result<Fixed, ApiError> {
         allocation: allocation.map(ToOwned::to_owned),
         private,
     })
+}
+
+/// `API_SubnetMapping`: "IPv6Address: \[Network Load Balancers\] The IPv6 address", "SourceNatIpv6Prefix: \[Network Load Balancers with
+/// UDP listeners\] The IPv6 prefix to use for source NAT. Specify an IPv6 prefix (/80 netmask) from the subnet CIDR block or
+/// auto_assigned to use an IPv6 prefix selected at random from the subnet CIDR block".
+fn six(mapping: &Value) -> Result<Six, ApiError> {
+    let address = text(mapping, "IPv6Address").map(|address| {
+        address
+            .parse()
+            .map_err(|_| ApiError::validation(format!("The IPv6 address '{address}' is not valid")))
+    });
+    let block = text(mapping, "SourceNatIpv6Prefix").filter(|block| *block != "auto_assigned");
+    let block = block.map(|block| {
+        let parsed = block
+            .parse()
+            .ok()
+            .filter(|block: &Ipv6Net| block.prefix_len() == 80);
+        parsed.ok_or_else(|| {
+            ApiError::validation(format!("The IPv6 prefix '{block}' must be a block of 80 bits"))
+        })
+    });
+    Ok(Six {
+        address: address.transpose()?,
+        block: block.transpose()?,
+    })
+}
+
+/// `EnablePrefixForIpv6SourceNat`: "Indicates whether to use an IPv6 prefix from each subnet for source NAT. The IP address type must be
+/// dualstack. The default value is off" (`API_CreateLoadBalancer`, `API_SetSubnets`).
+///
+/// # Errors
+///
+/// `InvalidConfigurationRequest` (assumed).
+pub(super) fn source_nat(input: &Value, kind: Kind, addresses: &str) -> Result<bool, ApiError> {
+    let asked = text(input, "EnablePrefixForIpv6SourceNat");
+    // Also where it is switched off (assumed).
+    if asked.is_some() && (kind != Kind::Network || addresses != "dualstack") {
+        let message = "IPv6 prefixes for source NAT need a dualstack Network Load Balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    Ok(asked == Some("on"))
+}
+
+/// Notes in the zones what is chosen of IPv6, of a load balancer that may exist and, when it stands, keeps what it has. "For internet-facing load
+/// balancer, you can specify one IPv6 address per subnet" (`API_SetSubnets`); what it has in a subnet stays as it is while it is
+/// enabled, but for the prefix (assumed: `updateSDKLoadBalancerWithSubnetMappings` of the AWS Load Balancer Controller sets prefixes of
+/// enabled subnets, and addresses together with dual stack alone). No two have an address or a prefix (assumed of prefixes).
+///
+/// # Errors
+///
+/// `InvalidConfigurationRequest`, `ResourceInUse` (which code it is, is assumed).
+pub(super) fn choose_ipv6(
+    account: &Account,
+    (zones, asked): (&mut [Zone], &Asked),
+    (scheme, addresses, source_nat): (&str, &str, bool),
+    (of, stands): (Option<&Balancer>, bool),
+) -> Result<(), ApiError> {
+    let refuse = |message: String| Err(ApiError::new("InvalidConfigurationRequest", message));
+    let dual = addresses == "dualstack";
+    let others = account.elb.balancers.values();
+    let others = others.filter(|other| of.is_none_or(|of| of.arn != other.arn));
+    let others: Vec<&Zone> = others.flat_map(|other| &other.zones).collect();
+    let taken: BTreeSet<Ipv6Net> = others.iter().filter_map(|zone| zone.source_nat).collect();
+    for zone in zones {
+        let six = asked.six.get(&zone.subnet).copied().unwrap_or_default();
+        let of_zone = |of: &&Zone| of.subnet == zone.subnet;
+        let there = of.filter(|_| stands).and_then(|of| of.zones.iter().find(of_zone));
+        let subnet = account.ec2.subnet(&zone.subnet);
+        let range = subnet.and_then(|subnet| subnet.ipv6).filter(|_| dual);
+        if let Some(address) = six.address {
+            if scheme != "internet-facing" || !range.is_some_and(|range| range.contains(&address)) {
+                return refuse(format!(
+                    "The IPv6 address '{address}' cannot be used in subnet '{}'",
+                    zone.subnet
+                ));
+            }
+            let was_dual = of.is_some_and(|of| of.ip_address_type == "dualstack");
+            if was_dual && there.is_some_and(|there| there.ipv6 != Some(address)) {
+                return refuse(format!(
+                    "The addresses of subnet '{}' cannot be changed while it is enabled for the load balancer",
+                    zone.subnet
+                ));
+            }
+            if others.iter().any(|zone| zone.ipv6 == Some(address)) {
+                let message = format!("The IPv6 address '{address}' is already in use");
+                return Err(ApiError::new("ResourceInUse", message));
+            }
+        }
+        if let Some(block) = six.block
+            && !(source_nat && range.is_some_and(|range| range.contains(&block)))
+        {
+            return refuse(format!(
+                "The IPv6 prefix '{block}' cannot be used for source NAT in subnet '{}'",
+                zone.subnet
+            ));
+        }
+        if let Some(block) = six.block.filter(|block| taken.contains(block)) {
+            let message = format!("The IPv6 prefix '{block}' is already in use");
+            return Err(ApiError::new("ResourceInUse", message));
+        }
+        let stays = there.and_then(|there| there.ipv6);
+        zone.ipv6 = six.address.or(stays).filter(|_| dual);
+        let stays = there.and_then(|there| there.source_nat);
+        let block = six
+            .block
+            .or(stays)
+            .or_else(|| range.and_then(|range| free_block(range, &taken)));
+        zone.source_nat = block.filter(|_| source_nat);
+    }
+    Ok(())
+}
+
+/// The last one of 80 bits that nobody has.
+fn free_block(range: Ipv6Net, taken: &BTreeSet<Ipv6Net>) -> Option<Ipv6Net> {
+    let [a, b, c, d, ..] = range.network().segments();
+    let numbers = (0..=u16::MAX).rev();
+    let mut blocks =
+        numbers.filter_map(|number| Ipv6Net::new(Ipv6Addr::new(a, b, c, d, number, 0, 0, 0), 80).ok());
+    blocks.find(|block| !taken.contains(block))
+}
+
+/// What stays as it is while listeners take datagrams: its type, as "You can't use an IPv4 target group with a UDP listener for a
+/// dualstack load balancer" (network/create-listener) and no IPv6 one for another; and prefixes for source NAT, which they need
+/// (`addListener` of `NetworkLoadBalancer` in aws/aws-cdk: "To add a listener with UDP protocol to a dual stack NLB,
+/// 'enablePrefixForIpv6SourceNat' must be set to true").
+///
+/// # Errors
+///
+/// `InvalidConfigurationRequest` (assumed).
+pub(super) fn check_datagrams(
+    account: &Account,
+    balancer: &Balancer,
+    (addresses, source_nat): (&str, bool),
+) -> Result<(), ApiError> {
+    let mut listeners = account.elb.listeners_of(&balancer.arn);
+    if !listeners.any(|listener| ["UDP", "TCP_UDP"].contains(&listener.protocol.as_str())) {
+        return Ok(());
+    }
+    let refuse = |message: &str| Err(ApiError::new("InvalidConfigurationRequest", message));
+    if addresses != balancer.ip_address_type {
+        return refuse("The IP address type cannot be changed while the load balancer has UDP listeners");
+    }
+    if addresses == "dualstack" && !source_nat {
+        return refuse("UDP listeners of a dualstack load balancer need IPv6 prefixes for source NAT");
+    }
+    Ok(())
 }
 
 /// Address types by scheme and subnets. `API_CreateLoadBalancer` says that internal load balancers must use

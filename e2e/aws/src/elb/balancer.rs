@@ -1,6 +1,6 @@
 //! Load balancers.
 
-use super::addresses::{check_addresses, customer_owned, pools, subnets};
+use super::addresses::{check_addresses, choose_ipv6, customer_owned, pools, source_nat, subnets};
 use super::capacity::Capacity;
 use super::surroundings::{self, Attached};
 use super::wire::Tags;
@@ -10,10 +10,11 @@ use crate::error::ApiError;
 use crate::input::{seconds, text, texts, tidy};
 use crate::service::Context;
 use crate::state::Account;
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Most load balancers that a call names, `API_DescribeLoadBalancers`.
 const MOST_NAMED: usize = 20;
@@ -61,19 +62,26 @@ pub struct Zone {
     /// A private address that was chosen.
     #[serde(default)]
     pub private: Option<Ipv4Addr>,
+    /// An IPv6 address that was chosen.
+    #[serde(default)]
+    pub ipv6: Option<Ipv6Addr>,
+    /// The block for source NAT, where it has one.
+    #[serde(default)]
+    pub source_nat: Option<Ipv6Net>,
 }
 
 impl Zone {
     /// `LoadBalancerAddresses` (`API_AvailabilityZone`, `API_LoadBalancerAddress`): those that were chosen, of Network Load
-    /// Balancers. Others are not told (assumed).
+    /// Balancers. Others are not told (assumed). An entry for each family, IPv4 first: hashicorp/terraform-provider-aws#49861.
     fn addresses(&self) -> Vec<Value> {
-        let public = self
-            .public
-            .map(|address| json!({"IpAddress": address.to_string(), "AllocationId": self.allocation}));
-        let private = self
-            .private
-            .map(|address| json!({"PrivateIPv4Address": address.to_string()}));
-        public.into_iter().chain(private).collect()
+        let four = json!({
+            "IpAddress": self.public,
+            "AllocationId": self.public.and(self.allocation.as_ref()),
+            "PrivateIPv4Address": self.private,
+        });
+        let six = json!({"IPv6Address": self.ipv6});
+        let is_any = |told: &Value| told.as_object().is_some_and(|members| !members.is_empty());
+        [four, six].map(tidy).into_iter().filter(is_any).collect()
     }
 }
 
@@ -101,6 +109,9 @@ pub struct Balancer {
     pub private_link: Option<String>,
     /// `IpAddressType`.
     pub ip_address_type: String,
+    /// `EnablePrefixForIpv6SourceNat`.
+    #[serde(default)]
+    pub source_nat: bool,
     /// `IpamPools`, as it came.
     pub pools: Option<Value>,
     /// `CustomerOwnedIpv4Pool`.
@@ -132,7 +143,14 @@ impl Balancer {
         let zones: Vec<Value> = self
             .zones
             .iter()
-            .map(|zone| json!({"ZoneName": zone.name, "SubnetId": zone.subnet, "LoadBalancerAddresses": zone.addresses()}))
+            .map(|zone| {
+                json!({
+                    "ZoneName": zone.name,
+                    "SubnetId": zone.subnet,
+                    "LoadBalancerAddresses": zone.addresses(),
+                    "SourceNatIpv6Prefixes": zone.source_nat.map(|block| [block]),
+                })
+            })
             .collect();
         let state = if self.active(now) {
             "active"
@@ -153,6 +171,7 @@ impl Balancer {
             "SecurityGroups": self.security_groups,
             "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic": self.enforced(),
             "IpAddressType": self.ip_address_type,
+            "EnablePrefixForIpv6SourceNat": self.sources(),
             "IpamPools": self.pools,
             "CustomerOwnedIpv4Pool": self.customer_owned,
         }))
@@ -168,6 +187,11 @@ impl Balancer {
     pub(super) fn enforced(&self) -> Option<&str> {
         let has = self.kind == Kind::Network && !self.security_groups.is_empty();
         has.then(|| self.private_link.as_deref().unwrap_or("on"))
+    }
+
+    /// `EnablePrefixForIpv6SourceNat` of Network Load Balancers.
+    fn sources(&self) -> Option<&'static str> {
+        (self.kind == Kind::Network).then_some(if self.source_nat { "on" } else { "off" })
     }
 
     fn owner(&self) -> &str {
@@ -228,6 +252,10 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     let mut place = surroundings::place(account, context, kind, &chosen.subnets)?;
     check_addresses(kind, scheme, addresses, &place)?;
     surroundings::choose(account, &mut place.zones, &chosen.fixed);
+    let source_nat = source_nat(input, kind, addresses)?;
+    let six = (&mut place.zones[..], &chosen);
+    let own = (named(account, name), false);
+    choose_ipv6(account, six, (scheme, addresses, source_nat), own)?;
     let asked: Vec<String> = texts(input, "SecurityGroups")
         .into_iter()
         .map(ToOwned::to_owned)
@@ -241,12 +269,13 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     let labels = tags::read(input)?;
     let pools = pools(input, kind, scheme)?;
     let customer_owned = customer_owned(input, kind, &place)?;
-    if let Some(there) = account.elb.balancers.values().find(|there| there.name == name) {
+    if let Some(there) = named(account, name) {
         let same = there.kind == kind
             && there.scheme == scheme
             && there.ip_address_type == addresses
             && there.zones == place.zones
             && there.security_groups == groups
+            && there.source_nat == source_nat
             && there.pools == pools
             && there.customer_owned == customer_owned
             && account.elb.tags_of(&there.arn) == labels;
@@ -297,6 +326,7 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
         zones: place.zones,
         security_groups: groups,
         ip_address_type: addresses.to_owned(),
+        source_nat,
         pools,
         customer_owned,
         capacity: Capacity::default(),
@@ -314,6 +344,10 @@ pub(super) fn create(account: &mut Account, context: &Context, input: &Value) ->
     account.elb.changed.balancers.insert(made.clone());
     account.elb.balancers.insert(made, balancer);
     Ok(json!({"LoadBalancers": [told]}))
+}
+
+fn named<'a>(account: &'a Account, name: &str) -> Option<&'a Balancer> {
+    account.elb.balancers.values().find(|there| there.name == name)
 }
 
 fn set_tags(account: &mut Account, arn: &str, labels: Tags) {

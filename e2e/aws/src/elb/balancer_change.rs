@@ -1,6 +1,6 @@
 //! What can be changed of a load balancer: its subnets, security groups and type of addresses.
 
-use super::addresses::{check_addresses, pools, subnets};
+use super::addresses::{check_addresses, check_datagrams, choose_ipv6, pools, source_nat, subnets};
 use super::balancer::{Balancer, Kind, attach};
 use super::{arn, surroundings};
 use crate::error::ApiError;
@@ -42,6 +42,11 @@ pub(super) fn set_subnets(
         .unwrap_or(&balancer.ip_address_type)
         .to_owned();
     check_addresses(balancer.kind, &balancer.scheme, &addresses, &place)?;
+    let source_nat = source_nat(input, balancer.kind, &addresses)?;
+    check_datagrams(account, &balancer, (&addresses, source_nat))?;
+    let six = (&mut place.zones[..], &chosen);
+    let own = (Some(&balancer), true);
+    choose_ipv6(account, six, (&balancer.scheme, &addresses, source_nat), own)?;
     attach(
         account,
         context,
@@ -56,11 +61,13 @@ pub(super) fn set_subnets(
     let changed = account.elb.balancer_mut(&balancer.arn)?;
     changed.zones = place.zones;
     changed.ip_address_type = addresses;
+    changed.source_nat = source_nat;
     let told = changed.told(context.now);
-    Ok(json!({
+    Ok(tidy(json!({
         "AvailabilityZones": told.get("AvailabilityZones"),
         "IpAddressType": told.get("IpAddressType"),
-    }))
+        "EnablePrefixForIpv6SourceNat": told.get("EnablePrefixForIpv6SourceNat"),
+    })))
 }
 
 /// `API_SetSecurityGroups`: "The specified security groups override the previously associated security groups."
@@ -123,7 +130,17 @@ pub(super) fn set_ip_address_type(
     let place = surroundings::place(account, context, balancer.kind, &ids)?;
     let addresses = text(input, "IpAddressType").unwrap_or("ipv4");
     check_addresses(balancer.kind, &balancer.scheme, addresses, &place)?;
-    addresses.clone_into(&mut account.elb.balancer_mut(&balancer.arn)?.ip_address_type);
+    check_datagrams(account, &balancer, (addresses, balancer.source_nat))?;
+    if addresses != "dualstack" && balancer.source_nat {
+        // "The IP address type must be dualstack": they are switched off with it, by `SetSubnets` (assumed).
+        let message = "IPv6 prefixes for source NAT need a dualstack load balancer";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
+    let changed = account.elb.balancer_mut(&balancer.arn)?;
+    addresses.clone_into(&mut changed.ip_address_type);
+    if addresses != "dualstack" {
+        changed.zones.iter_mut().for_each(|zone| zone.ipv6 = None);
+    }
     Ok(json!({"IpAddressType": addresses}))
 }
 

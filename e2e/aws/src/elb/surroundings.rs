@@ -67,6 +67,8 @@ pub(super) fn place(
             allocation: None,
             public: None,
             private: None,
+            ipv6: None,
+            source_nat: None,
         });
     }
     let application = kind == Kind::Application;

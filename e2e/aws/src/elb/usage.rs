@@ -225,6 +225,13 @@ fn compatible_below_http(group: &Group, site: Site<'_>) -> Result<(), ApiError> 
         );
         return Err(ApiError::new("IncompatibleProtocols", message));
     }
+    // "To add a listener with UDP protocol to a dual stack NLB, 'enablePrefixForIpv6SourceNat' must be set to true"
+    // (`addListener` of `NetworkLoadBalancer` in aws/aws-cdk; its code is assumed).
+    let dual = site.balancer.ip_address_type == "dualstack";
+    if dual && ["UDP", "TCP_UDP"].contains(&site.protocol) && !site.balancer.source_nat {
+        let message = "A UDP listener of a dualstack load balancer needs IPv6 prefixes for source NAT";
+        return Err(ApiError::new("InvalidConfigurationRequest", message));
+    }
     // "You can't use an IPv4 target group with a UDP listener for a dualstack load balancer." (network/create-target-group)
     // But for clients with IPv4: "With listener rules, a single dual-stack NLB sends IPv6 client traffic to IPv6 targets and
     // IPv4 client traffic to IPv4 targets" (the announcement of rules, 2026-07-22).

@@ -44,7 +44,7 @@ pub(super) static ROWS: &[Row] = &[
     lacks(GATEWAY, "spec.listeners[].protocol = HTTP, HTTPS", &[F::HttpListener, F::HttpsListener], HTTP_IS_REFUSED),
     uses(GATEWAY, "spec.listeners[].protocol = TLS", ("`Protocol` `TLS` with `SslPolicy`, or `TCP` where the mode is `Passthrough`", &[F::TlsTerminateListener, F::TlsPassthroughListener]), &["network/tls-terminate", "network/tls-passthrough"]),
     uses(GATEWAY, "spec.listeners[].protocol = TCP", ("`Protocol` `TCP`, `TCP_UDP` with a UDP listener on the port", &[F::TcpListener]), &["network/tcp", "network/tcp-udp"]),
-    uses(GATEWAY, "spec.listeners[].protocol = UDP", ("`Protocol` `UDP`; `QUIC` or `TCP_QUIC` where the parameters say so", &[F::UdpListener]), &["network/udp", "network/quic", "network/tcp-quic"]),
+    uses(GATEWAY, "spec.listeners[].protocol = UDP", ("`Protocol` `UDP`; `QUIC` or `TCP_QUIC` where the parameters say so", &[F::UdpListener]), &["network/udp", "network/quic", "network/tcp-quic", "network/udp-dualstack-ipv6"]),
     lacks(GATEWAY, "spec.listeners[].hostname", &[F::SniRouting], &["network/tls-two-listeners"]),
     heeded(GATEWAY, "spec.listeners[].allowedRoutes", ATTACH, &["network-conformance/UDPRouteNotAllowedByListeners"]),
     field(GATEWAY, "spec.listeners[].tls.certificateRefs", "ImportCertificate of ACM; `Certificates[]` of CreateListener and AddListenerCertificates", &["network/tls-terminate"]),

@@ -32,6 +32,8 @@ pub struct Shape<'a> {
     pub open: bool,
     /// `CustomerOwnedIpv4Pool`: `API_CreateLoadBalancer` alone takes it.
     pub customer_owned_pool: Option<&'a str>,
+    /// Whether it stands beside one that is like it in all of these, and cannot become it.
+    pub beside: bool,
 }
 
 impl From<Scheme> for Shape<'_> {
@@ -50,6 +52,7 @@ pub fn balancer<'a>(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl 
         scheme,
         open,
         customer_owned_pool,
+        beside,
     } = shape.into();
     let scheme = match scheme {
         Scheme::Internal => "internal",
@@ -71,6 +74,9 @@ pub fn balancer<'a>(cluster: &str, gateway: &ObjectName, vpc: &str, shape: impl 
     }
     if let Some(pool) = customer_owned_pool {
         parts.extend(["customer-owned", pool]);
+    }
+    if beside {
+        parts.push("beside");
     }
     name(&gateway.namespace, &gateway.name, &hash(&parts))
 }
@@ -267,7 +273,12 @@ mod tests {
             };
             names.insert(balancer("main", &gateway, "vpc-1", shape));
         }
-        assert_eq!(names.len(), 8);
+        let beside = Shape {
+            beside: true,
+            ..Shape::from(Scheme::Internal)
+        };
+        names.insert(balancer("main", &gateway, "vpc-1", beside));
+        assert_eq!(names.len(), 9);
 
         let id = TargetGroupId("Service/shop/cart:80/http1".into());
         let group =
@@ -293,7 +304,7 @@ mod tests {
             group(&base, &id, changed(|fixed| fixed.control_port = Some(3000))),
             group(&base, &id, changed(|fixed| fixed.control_port = Some(3001))),
         ]);
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 19);
     }
 
     /// RFC 4648 section 10: BASE32("foobar") = "MZXW6YTBOI======", of which whole groups of five bits.

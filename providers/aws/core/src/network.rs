@@ -1,10 +1,11 @@
 //! Where load balancers stand: addresses, subnets, security groups.
 
 use gatewright_model::Str;
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// `Type` of a load balancer; cannot change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +35,45 @@ pub struct StaticAddress {
     pub allocation: Option<Str>,
 }
 
+/// IPv6 of a dual-stack Network Load Balancer in its subnets, by their ids (`SubnetMapping`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6 {
+    /// `IPv6Address`: those that it keeps. AWS chooses others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<Str, Ipv6Addr>,
+    /// `EnablePrefixForIpv6SourceNat`: whether it has a block of each subnet, from which datagrams come to targets.
+    #[serde(default)]
+    pub source_nat: bool,
+    /// `SourceNatIpv6Prefix`: these blocks. AWS chooses others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prefixes: BTreeMap<Str, Ipv6Net>,
+}
+
+impl Ipv6 {
+    /// Whether nothing is said.
+    pub fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Addresses of both families that a load balancer keeps, each with the id of its subnet. One of IPv6 has no allocation.
+pub fn kept<'a>(
+    addresses: &'a BTreeMap<Str, StaticAddress>,
+    ipv6: &'a Ipv6,
+) -> impl Iterator<Item = (&'a Str, StaticAddress)> {
+    let four = addresses
+        .iter()
+        .map(|(subnet, address)| (subnet, address.clone()));
+    let six = ipv6.addresses.iter().map(|(subnet, ip)| {
+        let address = StaticAddress {
+            ip: IpAddr::V6(*ip),
+            allocation: None,
+        };
+        (subnet, address)
+    });
+    four.chain(six)
+}
+
 /// Who can reach a load balancer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +96,23 @@ pub enum IpAddressType {
     Dualstack,
     /// IPv6 in public, IPv4 inside.
     DualstackWithoutPublicIpv4,
+}
+
+impl IpAddressType {
+    /// What a load balancer of this kind has in its place: "\[Network Load Balancers\] The possible values are ipv4 and dualstack"
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html>).
+    #[must_use]
+    pub const fn of(self, kind: BalancerKind) -> Self {
+        match (kind, self) {
+            (BalancerKind::Network, Self::DualstackWithoutPublicIpv4) => Self::Ipv4,
+            _ => self,
+        }
+    }
+
+    /// Whether it has addresses of IPv6.
+    pub const fn is_dual(self) -> bool {
+        !matches!(self, Self::Ipv4)
+    }
 }
 
 /// A subnet, as EC2 tells.

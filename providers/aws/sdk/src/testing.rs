@@ -11,6 +11,7 @@ mod endpoints;
 mod faults;
 mod given;
 mod identity;
+mod ipv6;
 mod lattice;
 mod life;
 mod network;

@@ -1,13 +1,13 @@
 //! Addresses that lead to a Gateway, and when to look again.
 
 use super::observed::{Observed, SeenBalancer, SeenGroup};
-use super::plan::{addresses_in_words, can_move, held, retired_at, warming};
+use super::plan::{addresses_in_words, can_move, held, next_standing, retired_at, warming};
 use crate::cloud::State;
 use crate::owner::{RESOURCE, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::Target;
 use gatewright_aws_core::alb::rule::Action;
-use gatewright_aws_core::network::StaticAddress;
+use gatewright_aws_core::network::{StaticAddress, kept};
 use gatewright_aws_core::target_group::TargetGroupId;
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_provider_api::contract::Addresses;
@@ -49,12 +49,16 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
 }
 
 /// Addresses of the Gateway that lead to the load balancer before this one.
-fn still_held<'a>(
-    held: &'a BTreeSet<StaticAddress>,
-    seen: &'a SeenBalancer,
-) -> impl Iterator<Item = &'a StaticAddress> {
-    let own: BTreeSet<&StaticAddress> = seen.balancer.addresses.values().collect();
-    held.iter().filter(move |address| !own.contains(address))
+fn still_held(held: &BTreeSet<StaticAddress>, seen: &SeenBalancer) -> impl Iterator<Item = StaticAddress> {
+    let own: BTreeSet<StaticAddress> = own(seen).collect();
+    held.iter()
+        .filter(move |address| !own.contains(*address))
+        .cloned()
+}
+
+/// Addresses of both families that it keeps.
+fn own(seen: &SeenBalancer) -> impl Iterator<Item = StaticAddress> {
+    kept(&seen.balancer.addresses, &seen.balancer.ipv6).map(|(_, address)| address)
 }
 
 /// An address is on one load balancer alone: while one takes the place of another, it is where it was.
@@ -103,11 +107,8 @@ fn unwell(target: &Target, observed: &Observed, former: &SeenBalancer) -> Option
 }
 
 /// The addresses that it keeps, others that lead to the Gateway, and its name.
-fn assigned<'a>(
-    seen: &'a SeenBalancer,
-    others: impl Iterator<Item = &'a StaticAddress>,
-) -> Vec<AssignedAddress> {
-    let kept = seen.balancer.addresses.values().chain(others);
+fn assigned(seen: &SeenBalancer, others: impl Iterator<Item = StaticAddress>) -> Vec<AssignedAddress> {
+    let kept = own(seen).chain(others);
     let kept = kept.map(|address| AssignedAddress {
         kind: "IPAddress".into(),
         value: address.ip.to_string().into(),
@@ -225,6 +226,8 @@ pub fn recheck(target: &Target, observed: &Observed, drain_s: u64) -> Option<Dur
     });
     let warming = (!warming(target, observed).is_empty()).then_some(CHECKS);
     let current = observed.balancer(&target.balancer.name);
-    let busy = current.is_none_or(|seen| matches!(seen.balancer.state, State::Provisioning));
+    // It may have left a subnet to come back with another address.
+    let moves = |seen: &SeenBalancer| next_standing(&target.balancer, &seen.balancer).is_some();
+    let busy = current.is_none_or(|seen| matches!(seen.balancer.state, State::Provisioning) || moves(seen));
     ends.chain(busy.then_some(BUSY)).chain(warming).min()
 }

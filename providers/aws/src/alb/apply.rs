@@ -87,13 +87,11 @@ impl<C: Cloud> Caller<'_, C> {
                     .set_balancer_attributes(&self.arn(&Id::Balancer)?, attributes)
                     .await
             }
-            Call::SetSubnets(subnets, addresses) => {
+            Call::SetSubnets(standing) => {
                 let balancer = self.arn(&Id::Balancer)?;
-                cloud.set_subnets(&balancer, subnets, addresses).await
+                cloud.set_subnets(&balancer, standing).await
             }
-            Call::LeaveSubnets(arn, subnets, addresses) => {
-                gone_is_fine(cloud.set_subnets(arn, subnets, addresses).await)
-            }
+            Call::LeaveSubnets(arn, standing) => gone_is_fine(cloud.set_subnets(arn, standing).await),
             Call::SetSecurityGroups(wanted) => {
                 let groups = self.security_groups(wanted)?;
                 let private_link = wanted.access.private_link;
@@ -280,6 +278,7 @@ impl<C: Cloud> Caller<'_, C> {
             customer_owned_pool: wanted.customer_owned_pool.clone(),
             subnets: wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect(),
             addresses: wanted.addresses.clone(),
+            ipv6: wanted.ipv6.clone(),
             security_groups: self.security_groups(wanted)?,
             tags: tags.clone(),
         };

@@ -1,13 +1,15 @@
 //! Steps of a plan: what each change needs to be carried out.
 
-use crate::cloud::{Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup, NewTrustStore};
+use crate::cloud::{
+    Arn, Attributes, Kind, ListenerSettings, NewGroup, NewTargetGroup, NewTrustStore, Standing,
+};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::access::Ports;
 use gatewright_aws_core::alb::Balancer;
 use gatewright_aws_core::alb::listener::{CertificateId, Import, Listener};
 use gatewright_aws_core::alb::rule::Rule;
-use gatewright_aws_core::network::{Ingress, IpAddressType, StaticAddress};
+use gatewright_aws_core::network::{Ingress, IpAddressType};
 use gatewright_aws_core::target_group::{HealthCheck, Target, TargetGroupId};
 use gatewright_aws_core::trust_store::{Place, TrustStoreId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,10 +127,10 @@ pub enum Call {
     CreateBalancer(Balancer, Tags),
     /// Its attributes change.
     SetBalancerAttributes(Attributes),
-    /// Its subnets change to these ids, with the addresses that it keeps in them.
-    SetSubnets(BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
-    /// One that another takes the place of leaves subnets: it stays in these, with these addresses.
-    LeaveSubnets(Arn, BTreeSet<Str>, BTreeMap<Str, StaticAddress>),
+    /// Its subnets change, or what it has in them.
+    SetSubnets(Standing),
+    /// One that another takes the place of leaves subnets: it stays in these.
+    LeaveSubnets(Arn, Standing),
     /// Its security groups change.
     SetSecurityGroups(Balancer),
     /// Its addresses change.

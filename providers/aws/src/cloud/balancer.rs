@@ -3,7 +3,7 @@
 use super::{Answer, Arn, Attributes};
 use crate::owner::Tags;
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, StaticAddress};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Ipv6, Scheme, StaticAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
@@ -30,6 +30,8 @@ pub struct Balancer {
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets (`LoadBalancerAddresses`).
     pub addresses: BTreeMap<Str, StaticAddress>,
+    /// What it has of IPv6 in its subnets, as far as AWS tells.
+    pub ipv6: Ipv6,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
     /// `EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`; of Network Load Balancers with security groups.
@@ -72,10 +74,28 @@ pub struct NewBalancer {
     pub subnets: BTreeSet<Str>,
     /// Addresses that it keeps, by the ids of their subnets.
     pub addresses: BTreeMap<Str, StaticAddress>,
+    /// What it is to have of IPv6 in them.
+    pub ipv6: Ipv6,
     /// Ids of its security groups.
     pub security_groups: BTreeSet<Arn>,
     /// `Tags`.
     pub tags: Tags,
+}
+
+/// Where a load balancer is to stand: all of it, what stays as it is as well ("with their existing configurations",
+/// `API_SetSubnets`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Ids of its subnets.
+    pub subnets: BTreeSet<Str>,
+    /// Addresses that it keeps in them.
+    pub addresses: BTreeMap<Str, StaticAddress>,
+    /// What it has of IPv6 in them.
+    pub ipv6: Ipv6,
+    /// `IpAddressType`, where that changes together with it.
+    pub ip_address_type: Option<IpAddressType>,
+    /// Whether it gives back the blocks that it has for datagrams (`EnablePrefixForIpv6SourceNat`), for which it is dual-stack still.
+    pub gives_back: bool,
 }
 
 /// Calls about load balancers.
@@ -99,13 +119,8 @@ pub trait Balancers {
         attributes: &Attributes,
     ) -> impl Future<Output = Answer<()>> + Send;
 
-    /// `SetSubnets`: to exactly these ids, with the addresses that it keeps in them.
-    fn set_subnets(
-        &self,
-        arn: &Arn,
-        subnets: &BTreeSet<Str>,
-        addresses: &BTreeMap<Str, StaticAddress>,
-    ) -> impl Future<Output = Answer<()>> + Send;
+    /// `SetSubnets`: to exactly these subnets, with all that it has in them.
+    fn set_subnets(&self, arn: &Arn, standing: &Standing) -> impl Future<Output = Answer<()>> + Send;
 
     /// `SetSecurityGroups`: to exactly these ids, and whether their rules count for what comes through PrivateLink; `None`
     /// leaves that as it is.

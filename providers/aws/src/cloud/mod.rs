@@ -28,7 +28,7 @@ mod trust_store;
 mod urgency;
 mod web_acl;
 
-pub use balancer::{Balancer, Balancers, NewBalancer, State};
+pub use balancer::{Balancer, Balancers, NewBalancer, Standing, State};
 pub use capacity::{Capacities, Capacity};
 pub use certificate::{CertificateDetails, CertificateStatus, Certificates};
 pub use error::CloudError;

@@ -33,6 +33,8 @@ pub struct SubnetDetails {
     pub free_addresses: u32,
     /// Whether it has a block of IPv6 addresses.
     pub ipv6: bool,
+    /// That block; empty without.
+    pub block6: Str,
     /// Whether it is of an AWS Outpost (`OutpostArn`).
     pub outpost: bool,
     /// Whether its route table, or its VPC's main one, has a route to an internet gateway.

@@ -1,11 +1,13 @@
 //! Addresses that lead to a Gateway, and when to look again.
 
 use super::cloud::Status;
-use super::observed::{Observed, SeenService};
+use super::observed::{Observed, SeenListener, SeenService};
+use super::plan::adopt;
 use crate::cloud::Arn;
 use gatewright_aws_core::lattice::{Network, Service, ServiceId, Target};
 use gatewright_core::status::programming::{AssignedAddress, ProgrammingFault};
 use gatewright_provider_api::contract::Addresses;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Between two looks at something that AWS is still busy with.
@@ -23,6 +25,8 @@ pub fn addresses(target: &Target, observed: &Observed) -> Addresses {
     let network = network.as_ref();
     for (id, wanted) in &target.services {
         let current = observed.current(id, wanted);
+        let of_hands = current.and_then(|seen| changes_hands(id, seen, (target, observed)));
+        found.fault = found.fault.or(of_hands);
         let known = |seen: &&SeenService| !seen.service.dns_name.is_empty();
         let reached = current.filter(|seen| serves(wanted, seen, network)).filter(known);
         // DNS may go on to say the name of a hostname's former service while the hostname moves.
@@ -112,6 +116,41 @@ pub(super) fn is_named(arn: &Arn, given: &str) -> bool {
     *arn.0 == *given || arn.0.rsplit('/').next() == Some(given)
 }
 
+/// What holds a service up that goes from one owner to another.
+fn changes_hands(
+    id: &ServiceId,
+    seen: &SeenService,
+    (target, observed): (&Target, &Observed),
+) -> Option<ProgrammingFault> {
+    if let Some(to) = seen.offered() {
+        return Some(pending(&format!(
+            "the service of {id} is offered to {to} and left as it is; pods come and go in its target groups"
+        )));
+    }
+    let is_left = |seen: &&SeenListener| adopt::is_left(seen, observed);
+    let left: Vec<&SeenListener> = seen.listeners.iter().filter(is_left).collect();
+    if left.is_empty() {
+        return None;
+    }
+    let wanted = target.services.get(id).into_iter();
+    let listeners = wanted.flat_map(|wanted| wanted.listeners.iter());
+    let of_left = listeners.filter(|(port, _)| left.iter().any(|seen| seen.listener.port == **port));
+    let groups: BTreeSet<&str> = of_left
+        .flat_map(|(_, listener)| adopt::waits_for(target, observed, listener))
+        .map(|name| &**name)
+        .collect();
+    let names: Vec<&str> = groups.into_iter().collect();
+    let message = if names.is_empty() {
+        format!("the service of {id} is being taken over")
+    } else {
+        format!(
+            "the service of {id} is being taken over: what its former owner made serves on until targets of {} are healthy",
+            names.join(", ")
+        )
+    };
+    Some(pending(&message))
+}
+
 fn pending(message: &str) -> ProgrammingFault {
     ProgrammingFault {
         reason: "Pending".into(),
@@ -158,5 +197,18 @@ pub fn recheck(target: &Target, observed: &Observed) -> Option<Duration> {
         let current = observed.current(id, wanted);
         !current.is_some_and(|seen| serves(wanted, seen, network.as_ref()))
     });
-    (services || vpcs || groups || left || groups_left || missing).then_some(BUSY)
+    let handed_over = target.services.iter().any(|(id, wanted)| {
+        let seen = observed.current(id, wanted).into_iter();
+        let mut listeners = seen.flat_map(|seen| &seen.listeners);
+        listeners.any(|seen| adopt::is_left(seen, observed))
+    });
+    // The rest of what was begun a moment ago.
+    let taken = |wanted: &Service| {
+        wanted
+            .adopt
+            .as_ref()
+            .is_some_and(|adoption| adoption.take.is_some())
+    };
+    let taken = target.services.values().any(taken);
+    (services || vpcs || groups || left || groups_left || missing || handed_over || taken).then_some(BUSY)
 }

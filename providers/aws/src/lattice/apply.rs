@@ -7,6 +7,7 @@ use crate::owner::{CLUSTER, FINGERPRINT, GATEWAY, RESOURCE, Tags};
 use gatewright_aws_core::alb::listener::Import;
 use gatewright_aws_core::lattice::{Access, Action, Service};
 use gatewright_provider_api::contract::{Change, ErrorKind, ProviderError};
+use std::collections::BTreeMap;
 
 /// Carries out a change of a plan.
 pub async fn apply<C: Lattice>(cloud: &C, change: &Change<Step>) -> Result<(), ProviderError> {
@@ -290,10 +291,14 @@ impl<C: Lattice> Caller<'_, C> {
     fn action(&self, wanted: &Action) -> Answer<cloud::Action> {
         Ok(match wanted {
             Action::Forward(groups) => {
-                let groups = groups
-                    .iter()
-                    .map(|(id, weight)| Ok((self.arn(&Id::TargetGroup(id.clone()))?, *weight)));
-                cloud::Action::Forward(groups.collect::<Answer<_>>()?)
+                let mut found: BTreeMap<Arn, u16> = BTreeMap::new();
+                for (id, weight) in groups {
+                    let arn = self.arn(&Id::TargetGroup(id.clone()))?;
+                    // One that was made a moment ago, and no search shows, may have been taken for somebody else's as well.
+                    let known = found.entry(arn).or_default();
+                    *known = (*known).max(*weight);
+                }
+                cloud::Action::Forward(found)
             }
             Action::Fixed(status) => cloud::Action::Fixed(*status),
         })

@@ -201,7 +201,25 @@ impl State {
         }
     }
 
+    /// ARNs are as AWS's are: they tell what they are of.
     fn make(&mut self, what: &str, tags: &Tags) -> Arn {
+        let service = if what == "certificate" {
+            "acm"
+        } else {
+            "vpc-lattice"
+        };
+        self.number(
+            &format!("arn:aws:{service}:eu-central-1:123456789012:{what}"),
+            tags,
+        )
+    }
+
+    /// A listener's ARN begins with its service's, and a rule's with its listener's.
+    fn make_in(&mut self, parent: &Arn, what: &str, tags: &Tags) -> Arn {
+        self.number(&format!("{parent}/{what}"), tags)
+    }
+
+    fn number(&mut self, what: &str, tags: &Tags) -> Arn {
         self.next += 1;
         let arn = Arn(format!("{what}/{:04}", self.next).into());
         self.tags.insert(arn.clone(), tags.clone());

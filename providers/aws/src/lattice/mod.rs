@@ -5,6 +5,7 @@
 //!
 //! Networks, services and target groups are ours by their tags. Within a service of ours a listener or rule is ours by its
 //! name ([`names::PREFIX`](gatewright_aws_core::lattice::names::PREFIX)): reading tags of each would be a call for each.
+//! In a service that was somebody else's all is ours ([`mod@plan`], `adopt`).
 
 pub mod addresses;
 mod apply;

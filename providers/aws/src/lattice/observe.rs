@@ -1,9 +1,10 @@
 //! Reading what exists: completely, or not at all.
 
 use super::cloud::{Kind, Lattice, Tagged};
-use super::observed::{Observed, SeenAccess, SeenGroup, SeenListener, SeenNetwork, SeenService, is_ours};
+use super::observed::{Observed, SeenAccess, SeenGroup, SeenListener, SeenNetwork, SeenService};
 use crate::cloud::{Answer, Arn};
-use crate::owner::{Owner, Tags};
+use crate::owner::{ADOPTED, Owner, Tags};
+use gatewright_aws_core::lattice::names;
 use std::collections::BTreeMap;
 
 /// Reads everything that has the owner's marks.
@@ -26,7 +27,7 @@ pub async fn observe<C: Lattice>(cloud: &C, owner: &Owner) -> Answer<Observed> {
         observed.networks.insert(arn, seen);
     }
     for Tagged { arn, tags } in cloud.find_marked(Kind::Service, &marks).await? {
-        if let Some(seen) = service(cloud, &arn, tags).await? {
+        if let Some(seen) = service(cloud, (owner, &arn), tags).await? {
             observed.services.insert(arn, seen);
         }
     }
@@ -47,15 +48,26 @@ pub async fn observe<C: Lattice>(cloud: &C, owner: &Owner) -> Answer<Observed> {
     Ok(observed)
 }
 
-async fn service<C: Lattice>(cloud: &C, arn: &Arn, tags: Tags) -> Answer<Option<SeenService>> {
+async fn service<C: Lattice>(
+    cloud: &C,
+    (owner, arn): (&Owner, &Arn),
+    tags: Tags,
+) -> Answer<Option<SeenService>> {
     let Some(service) = cloud.service(arn).await? else {
         return Ok(None);
     };
+    let adopted = tags.contains_key(ADOPTED);
+    let adopted = adopted.then(|| names::adopted(&owner.cluster, &owner.gateway));
+    let prefix = adopted.as_deref().unwrap_or(names::PREFIX);
     let mut listeners = Vec::new();
     for listener in cloud.listeners_of(arn).await? {
         let mut rules = cloud.rules_of(&listener.arn).await?;
-        rules.sort_by_key(|rule| (rule.priority, is_ours(rule)));
-        listeners.push(SeenListener { listener, rules });
+        rules.sort_by_key(|rule| (rule.priority, rule.name.starts_with(prefix)));
+        listeners.push(SeenListener {
+            listener,
+            rules,
+            adopted: adopted.clone(),
+        });
     }
     listeners.sort_by_key(|seen| seen.listener.port);
     Ok(Some(SeenService {

@@ -5,10 +5,10 @@ use super::cloud::{
     VpcAssociation,
 };
 use crate::cloud::Arn;
-use crate::owner::{RESOURCE, Tags, value};
+use crate::owner::{ADOPTED, RESOURCE, Tags, offered_away, value};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::names::PREFIX;
-use gatewright_aws_core::lattice::{Service, ServiceId};
+use gatewright_aws_core::lattice::{Listener as Wanted, Service, ServiceId};
 use gatewright_aws_core::target_group::Target;
 use std::collections::BTreeMap;
 
@@ -69,6 +69,8 @@ pub struct SeenListener {
     pub listener: Listener,
     /// Its rules by priority, those of others too.
     pub rules: Vec<Rule>,
+    /// In a service that was taken over: how names of our rules begin. All else in it is to go.
+    pub adopted: Option<Str>,
 }
 
 /// A target group.
@@ -108,6 +110,12 @@ impl Observed {
         all.filter(move |seen| seen.is_for(id) && !seen.is(id, wanted))
     }
 
+    /// Services that are offered to others.
+    pub fn offered(&self) -> impl Iterator<Item = &SeenService> {
+        let all = self.services.values();
+        all.filter(|seen| seen.offered().is_some())
+    }
+
     /// The target group of this name.
     pub fn target_group(&self, name: &str) -> Option<&SeenGroup> {
         self.target_groups.values().find(|seen| &*seen.group.name == name)
@@ -127,6 +135,28 @@ impl SeenService {
         self.service.name == wanted.name && (self.is_for(id) || domain == wanted.domain.as_deref())
     }
 
+    /// Whether it was somebody else's.
+    pub fn is_adopted(&self) -> bool {
+        self.tags.contains_key(ADOPTED)
+    }
+
+    /// Whom it is offered to: it is left alone from then on.
+    pub fn offered(&self) -> Option<&Str> {
+        offered_away(&self.tags)
+    }
+
+    /// The listener that is wanted. One that others made has the name that they gave it.
+    pub fn listener(&self, port: u16, wanted: &Wanted) -> Option<&SeenListener> {
+        let mut listeners = self.listeners.iter();
+        listeners.find(|seen| {
+            let SeenListener {
+                listener, adopted, ..
+            } = seen;
+            let fits = listener.port == port && listener.protocol == Some(wanted.protocol);
+            seen.is_ours() && (listener.name == wanted.name || (adopted.is_some() && fits))
+        })
+    }
+
     /// Whether clients of a network reach it.
     pub fn is_reached(&self, network: &Arn) -> bool {
         self.service.status == Status::Active
@@ -143,9 +173,25 @@ pub fn resource(id: &ServiceId) -> Str {
 }
 
 impl SeenListener {
-    /// Whether we made it.
+    /// Whether it is ours: we made it, or took it over.
     pub fn is_ours(&self) -> bool {
-        self.listener.name.starts_with(PREFIX)
+        self.adopted.is_some() || self.listener.name.starts_with(PREFIX)
+    }
+
+    /// How names of our rules begin.
+    pub fn prefix(&self) -> &str {
+        self.adopted.as_deref().unwrap_or(PREFIX)
+    }
+
+    /// Whether we made a rule.
+    pub fn made(&self, rule: &Rule) -> bool {
+        rule.name.starts_with(self.prefix())
+    }
+
+    /// Rules that a former owner made, and that serve until ours can.
+    pub fn theirs(&self) -> impl DoubleEndedIterator<Item = &Rule> {
+        let all = self.rules.iter();
+        all.filter(move |rule| self.adopted.is_some() && !self.made(rule))
     }
 }
 
@@ -165,9 +211,4 @@ impl SeenGroup {
             .values()
             .any(|status| *status == TargetStatus::Healthy)
     }
-}
-
-/// Whether we made a rule.
-pub fn is_ours(rule: &Rule) -> bool {
-    rule.name.starts_with(PREFIX)
 }

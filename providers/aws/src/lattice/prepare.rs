@@ -1,5 +1,7 @@
 //! From what the program knows of a Gateway to what is wanted of AWS.
 
+mod adopt;
+
 use super::cloud::Lattice;
 use super::driver::{LatticeDriver, Request};
 use crate::cloud::CloudError;
@@ -8,7 +10,7 @@ use gatewright_aws_core::alb::settings::Approximations;
 use gatewright_aws_core::lattice::fit::fit;
 use gatewright_aws_core::lattice::lower::lower;
 use gatewright_aws_core::lattice::settings::{
-    Association, HealthSettings, ServiceSettings, Settings, Surroundings, Unfit,
+    Adopted, Association, HealthSettings, ServiceSettings, Settings, Surroundings, Unfit,
 };
 use gatewright_aws_core::lattice::{Access, CheckVersion, Network, Target};
 use gatewright_aws_core::target_group;
@@ -32,7 +34,7 @@ impl<C: Lattice> Prepare<contract::Request> for LatticeDriver<C> {
         let balancer = &request.balancer;
         let gateway = balancer.gateway.to_string();
         let own = self.settings();
-        let settings = settings(&own.cluster, &balancer.gateway, parameters);
+        let mut settings = settings(&own.cluster, &balancer.gateway, parameters);
         let Some(vpc) = parameters.lattice.vpc.as_deref().or(own.vpc.as_deref()) else {
             return Err(ProviderError {
                 kind: ErrorKind::Invalid,
@@ -50,12 +52,14 @@ impl<C: Lattice> Prepare<contract::Request> for LatticeDriver<C> {
             vpc: vpc.into(),
             limits: limits.map_err(|error| about(error, "quotas of", vpc))?,
         };
+        self.name_adopted(&mut settings).await?;
         let lowered = lower(balancer, &settings, &surroundings);
         let fitted = fit(lowered.target, balancer, &surroundings.limits);
         let mut unsupported = lowered.unsupported;
         unsupported.extend(fitted.left_out);
         let mut target = fitted.target;
-        let fault = self.other_network(&mut target).await?;
+        let adopting = self.adopt(&mut target, &surroundings.limits).await?;
+        let fault = self.other_network(&mut target).await?.or(adopting);
         let quotas = fitted.needs.iter().map(|need| Quota {
             name: need.quota.into(),
             scope: need.scope.into(),
@@ -162,6 +166,10 @@ pub fn settings(cluster: &str, gateway: &ObjectName, parameters: &AwsLattice) ->
             standalone: settings.standalone,
             certificate: settings.certificate_arn.as_deref().map(Into::into),
             access: of_access(settings.access.as_ref()),
+            adopt: settings.adopt.as_deref().map(|arn| Adopted {
+                arn: arn.into(),
+                name: arn.rsplit('/').next().unwrap_or(arn).into(),
+            }),
         };
         (settings.hostname.to_ascii_lowercase().into(), own)
     });
@@ -391,6 +399,7 @@ mod tests {
         let services = json!([
             {"hostname": "a.example", "name": "shop-a", "tags": {"team": "a"}, "standalone": true},
             {"hostname": "*", "name": "edge"},
+            {"hostname": "b.example", "adopt": "arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0"},
         ]);
         let found = found(json!({"services": services, "standalone": true}), json!({}));
         assert!(found.standalone);
@@ -399,6 +408,12 @@ mod tests {
         let a = &found.services["a.example"];
         assert_eq!((a.name.as_deref(), a.standalone), (Some("shop-a"), Some(true)));
         assert_eq!(a.tags, [("team".into(), "a".into())].into());
+        let adopted = found.services["b.example"].adopt.as_ref().unwrap();
+        assert!(
+            adopted.arn.ends_with(":service/svc-0123456789abcdef0"),
+            "{adopted:?}"
+        );
+        assert_eq!(&*adopted.name, "svc-0123456789abcdef0");
     }
 
     /// `API_CreateTargetGroup` of VPC Lattice knows none of them.

@@ -1,5 +1,6 @@
 //! The contract suite of providers, and what it does not show.
 
+mod adopt;
 mod certificates;
 mod formers;
 mod places;
@@ -70,6 +71,7 @@ fn service(name: &str, domain: Option<&str>, ports: &[u16]) -> Service {
         listeners: ports.iter().map(listener).collect(),
         standalone: false,
         tags: BTreeMap::new(),
+        adopt: None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cloud::{
 use crate::owner::{FINGERPRINT, RESOURCE, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::rule::FixedResponse;
-use gatewright_aws_core::network::{BalancerKind, Ingress, IpAddressType, Scheme};
+use gatewright_aws_core::network::{BalancerKind, Ingress, IpAddressType, Ipv6, Scheme};
 use gatewright_aws_core::target_group::{
     Fixed, HealthCheck, ProtocolVersion, Target, TargetAddress, TargetKind,
 };
@@ -85,6 +85,7 @@ impl Memory {
             customer_owned_pool: None,
             subnets: ["subnet-a".into(), "subnet-b".into()].into(),
             addresses: BTreeMap::new(),
+            ipv6: Ipv6::default(),
             security_groups: [group].into(),
             private_link: None,
             dns_name: "others.example".into(),
@@ -114,6 +115,15 @@ impl Memory {
         tags.insert(crate::owner::NODES.into(), cluster.into());
     }
 
+    /// All subnets have IPv6 addresses as well: `2001:db8::/64` and the next ones.
+    pub fn give_ipv6(&self) {
+        let mut state = self.state();
+        for (number, subnet) in state.subnets.values_mut().enumerate() {
+            subnet.ipv6 = true;
+            subnet.block6 = format!("2001:db8:0:{number:x}::/64").into();
+        }
+    }
+
     /// A subnet of an AWS Outpost, in a zone that others are in as well.
     pub fn plant_outpost(&self, id: &str) {
         let mut state = self.state();
@@ -124,6 +134,7 @@ impl Memory {
             block: "10.0.9.0/24".into(),
             free_addresses: 250,
             ipv6: false,
+            block6: "".into(),
             outpost: true,
             public: true,
             tags: Tags::new(),
@@ -279,6 +290,7 @@ impl State {
             let Balancer {
                 kind,
                 addresses,
+                ipv6,
                 scheme,
                 vpc,
                 ip_address_type,
@@ -291,7 +303,7 @@ impl State {
             } = &kept.of;
             let groups: BTreeSet<String> = security_groups.iter().map(named).collect();
             return format!(
-                "{kind:?} {addresses:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {customer_owned_pool:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?} {:?}",
+                "{kind:?} {addresses:?} {ipv6:?} {scheme:?} {vpc} {ip_address_type:?} {ipam_pool:?} {customer_owned_pool:?} {subnets:?} {groups:?} {private_link:?} {:?} {:?} {:?}",
                 kept.attributes,
                 self.capacities.get(arn),
                 self.web_acls.get(arn)

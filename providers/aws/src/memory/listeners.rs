@@ -5,7 +5,7 @@ use super::state::{KeptListener, State, found};
 use super::{Connection, Outcome};
 use crate::cloud::{self, Answer, Arn, Attributes, Listener, ListenerSettings, Listeners, NewListener, Seen};
 use gatewright_aws_core::alb::listener::Transport;
-use gatewright_aws_core::network::BalancerKind;
+use gatewright_aws_core::network::{BalancerKind, IpAddressType};
 use gatewright_provider_api::contract::{Action, ErrorKind};
 use std::collections::BTreeSet;
 
@@ -95,6 +95,12 @@ impl State {
             if !fits(&group.of.fixed.protocol) {
                 return Err((ErrorKind::Invalid, "IncompatibleProtocols"));
             }
+            // "You can't use an IPv4 target group with a UDP listener for a dualstack load balancer" (create-listener.html),
+            // "You can't use an IPv6 target group with an IPv4 load balancer" (load-balancer-target-groups.html).
+            let dual = kept.of.ip_address_type != IpAddressType::Ipv4;
+            let ipv6 = group.of.fixed.ipv6;
+            valid(dual || !ipv6)?;
+            valid(!dual || !settings.transport.is_udp() || (ipv6 && kept.of.ipv6.source_nat))?;
         }
         let others = self
             .listeners

@@ -133,6 +133,7 @@ impl State {
                 block: format!("10.0.{}.0/24", zone.bytes().next().unwrap_or(b'a') - b'a').into(),
                 free_addresses: 250,
                 ipv6: false,
+                block6: "".into(),
                 outpost: false,
                 public: true,
                 tags: Tags::new(),

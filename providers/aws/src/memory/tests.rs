@@ -14,6 +14,7 @@ mod elastic;
 mod forms;
 mod given;
 mod ipam;
+mod ipv6;
 mod moving;
 mod network;
 mod network_plans;

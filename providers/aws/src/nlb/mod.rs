@@ -1,13 +1,13 @@
 //! Network Load Balancers: what is their own before they are wanted. The driver is that of [`crate::alb`].
 
 use crate::alb::{Request, quotas};
-use crate::cloud::{Answer, Arn, Cloud, Kind, State, SubnetDetails};
+use crate::cloud::{Answer, Arn, Balancer, Cloud, Kind, State, SubnetDetails};
 use crate::owner::Owner;
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{self, Settings};
-use gatewright_aws_core::network::{BalancerKind, Scheme};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme};
 use gatewright_aws_core::nlb::fit::fit;
-use gatewright_aws_core::nlb::lower::lower_and_wait;
+use gatewright_aws_core::nlb::lower::{Outline, lower_and_wait, outline};
 use gatewright_aws_core::nlb::settings::{Behind, Surroundings, Tagged};
 use gatewright_core::status::programming::ProgrammingFault;
 use gatewright_model::LoadBalancer;
@@ -20,14 +20,14 @@ use std::time::Duration;
 /// Until a certificate that is missing is looked for again.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// A Gateway, lowered with what surrounds it.
+/// A Gateway, lowered with what surrounds it; `own` are its load balancers.
 ///
 /// # Errors
 /// When that cannot be read.
 pub async fn request<C: Cloud>(
     cloud: &C,
     (balancer, settings): (&LoadBalancer, &Settings),
-    (place, subnets): (settings::Surroundings, &[SubnetDetails]),
+    (place, subnets, own): (settings::Surroundings, &[SubnetDetails], &[Balancer]),
 ) -> Answer<Request> {
     let asked: BTreeSet<IpAddr> = balancer
         .addresses
@@ -44,6 +44,10 @@ pub async fn request<C: Cloud>(
             .iter()
             .filter_map(|subnet| Some((subnet.id.clone(), subnet.block.parse().ok()?)))
             .collect(),
+        blocks6: subnets
+            .iter()
+            .filter_map(|subnet| Some((subnet.id.clone(), subnet.block6.parse().ok()?)))
+            .collect(),
         elastic,
         tagged: if asked.is_empty() {
             tagged(cloud, &balancer.gateway, settings).await?
@@ -51,6 +55,7 @@ pub async fn request<C: Cloud>(
             BTreeMap::new()
         },
         gateways: gateways(cloud, settings).await?,
+        beside: beside(cloud, (balancer, settings), (&place.vpc, own)).await?,
         limits: cloud.network_limits().await?,
         place,
     };
@@ -69,6 +74,39 @@ pub async fn request<C: Cloud>(
         unsupported,
         quotas: quotas(&fitted.needs),
     })
+}
+
+/// Which of its two names the load balancer has: that of one that stands as is wanted or can become so, else that of none that
+/// stands.
+async fn beside<C: Cloud>(
+    cloud: &C,
+    (balancer, settings): (&LoadBalancer, &Settings),
+    (vpc, own): (&str, &[Balancer]),
+) -> Answer<bool> {
+    let Outline { names, datagrams } = outline(balancer, settings, vpc);
+    let [first, second] = names.map(|name| own.iter().find(|balancer| balancer.name == name));
+    let wanted = settings.ip_address_type.of(BalancerKind::Network);
+    let is = |balancer: &Balancer| balancer.ip_address_type == wanted;
+    match (first, second) {
+        (Some(first), Some(second)) if is(first) || is(second) => Ok(!is(first)),
+        (Some(standing), _) => Ok(!can_become(cloud, standing, (wanted, datagrams)).await?),
+        (None, Some(standing)) => can_become(cloud, standing, (wanted, datagrams)).await,
+        (None, None) => Ok(false),
+    }
+}
+
+/// Whether a load balancer can have addresses of this type in place: while it takes datagrams it keeps its own. Where it is to
+/// take none any more, their listeners go first.
+async fn can_become<C: Cloud>(
+    cloud: &C,
+    balancer: &Balancer,
+    (wanted, datagrams): (IpAddressType, bool),
+) -> Answer<bool> {
+    if balancer.ip_address_type == wanted || !datagrams {
+        return Ok(true);
+    }
+    let listeners = cloud.listeners(&balancer.arn).await?;
+    Ok(!listeners.iter().any(|listener| listener.transport.is_udp()))
 }
 
 /// Elastic IP addresses with the tags that parameters name: those that nobody has, and those of the Gateway's own load
@@ -151,7 +189,11 @@ fn fault(unsupported: &[Unsupported]) -> Option<ProgrammingFault> {
     let refused: Vec<String> = unsupported
         .iter()
         .filter(|item| !item.approximated)
-        .filter(|item| item.field.starts_with("spec.addresses[") || item.why.starts_with("elasticIpTags"))
+        .filter(|item| {
+            let by_parameters = ["elasticIpTags", "ipv6"];
+            item.field.starts_with("spec.addresses[")
+                || by_parameters.iter().any(|field| item.why.starts_with(field))
+        })
         .map(|item| format!("{}: {}; {}", item.field, item.why, item.alternative))
         .collect();
     (!refused.is_empty()).then(|| ProgrammingFault {

@@ -2,9 +2,10 @@
 
 use super::known::Known;
 use super::{On, Swept};
-use crate::cloud::{Answer, Arn, Attributes, Balancer, Balancers, Cloud, Freshness, Kind, NewBalancer};
-use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{IpAddressType, StaticAddress};
+use crate::cloud::{
+    Answer, Arn, Attributes, Balancer, Balancers, Cloud, Freshness, Kind, NewBalancer, Standing,
+};
+use gatewright_aws_core::network::IpAddressType;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Descriptions of one call.
@@ -101,14 +102,9 @@ impl<C: Cloud> Balancers for Swept<C> {
         .await
     }
 
-    async fn set_subnets(
-        &self,
-        arn: &Arn,
-        subnets: &BTreeSet<Str>,
-        addresses: &BTreeMap<Str, StaticAddress>,
-    ) -> Answer<()> {
+    async fn set_subnets(&self, arn: &Arn, standing: &Standing) -> Answer<()> {
         let touch = |known: &mut Known| known.drop(ON, arn);
-        let write = self.0.cloud.set_subnets(arn, subnets, addresses);
+        let write = self.0.cloud.set_subnets(arn, standing);
         self.write(&[arn], touch, write).await
     }
 

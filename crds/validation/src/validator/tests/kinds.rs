@@ -161,6 +161,18 @@ fn contradictions_in_parameters_of_aws_are_refused() {
             "not yours to set",
         ),
         (
+            "{services: [{hostname: a.example, adopt: shop}]}",
+            "spec.services[0].adopt",
+        ),
+        (
+            "{services: [{hostname: a.example, name: abc, adopt: \"arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0\"}]}",
+            "a service that exists keeps its name",
+        ),
+        (
+            "{services: [{hostname: a.example, adopt: \"arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0\"}, {hostname: b.example, adopt: \"arn:aws:vpc-lattice:eu-central-1:123456789012:service/svc-0123456789abcdef0\"}]}",
+            "a service that exists serves one hostname",
+        ),
+        (
             "{standalone: true, serviceNetwork: sn-0123456789abcdef0}",
             "there is no service network",
         ),

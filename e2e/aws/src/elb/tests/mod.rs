@@ -5,6 +5,7 @@ mod authenticate;
 mod balancers;
 mod capacity;
 mod groups;
+mod ipv6;
 mod listeners;
 mod network;
 mod quotas;

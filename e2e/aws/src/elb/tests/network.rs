@@ -16,7 +16,7 @@ impl Bench {
         self.group_with(name, json!({"Protocol": protocol}))
     }
 
-    fn elastic(&mut self) -> (String, String) {
+    pub(super) fn elastic(&mut self) -> (String, String) {
         let made = crate::ec2::address::allocate(&mut self.account, &self.context, &json!({"Domain": "vpc"}))
             .unwrap();
         (text(&made["AllocationId"]), text(&made["PublicIp"]))
@@ -175,6 +175,7 @@ fn rules_tell_clients_apart_by_the_type_of_their_addresses() {
     // The networks of this account have no IPv6: the load balancer is made dual-stack by hand.
     let balancer = bench.account.elb.balancers.get_mut(&arn).unwrap();
     "dualstack".clone_into(&mut balancer.ip_address_type);
+    balancer.source_nat = true;
     for refused in [
         json!({"Conditions": [source("ipv5")]}),
         json!({"Conditions": [source("ipv4"), source("ipv6")]}),

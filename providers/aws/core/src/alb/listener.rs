@@ -55,6 +55,11 @@ impl Transport {
         *self == Self::Http
     }
 
+    /// Whether it takes datagrams of which nothing is known: QUIC has rules of its own.
+    pub const fn is_udp(self) -> bool {
+        matches!(self, Self::Udp | Self::TcpUdp)
+    }
+
     /// `Protocol` of a listener.
     pub const fn protocol(self, tls: bool) -> &'static str {
         match (self, tls) {

@@ -9,7 +9,7 @@ pub mod rule;
 pub mod settings;
 
 use crate::access::Access;
-use crate::network::{BalancerKind, IpAddressType, Scheme, SecurityGroups, StaticAddress, Subnet};
+use crate::network::{BalancerKind, IpAddressType, Ipv6, Scheme, SecurityGroups, StaticAddress, Subnet};
 use crate::target_group::{TargetGroup, TargetGroupId};
 use crate::trust_store::{TrustStore, TrustStoreId};
 use gatewright_model::Str;
@@ -71,6 +71,9 @@ pub struct Balancer {
     /// Addresses that it keeps, by the ids of their subnets. Of Network Load Balancers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<Str, StaticAddress>,
+    /// What it has of IPv6 in them. Of dual-stack Network Load Balancers.
+    #[serde(default, skip_serializing_if = "Ipv6::is_unset")]
+    pub ipv6: Ipv6,
     /// Security groups.
     pub security_groups: SecurityGroups,
     /// What else it has of security groups.

@@ -9,8 +9,9 @@ use crate::limits::{AlbLimits, Taken};
 use crate::network::{IpAddressType, Scheme, Subnet};
 use crate::target_group::{Fixed, HealthCheck, TargetKind};
 use gatewright_model::key::{ObjectName, RouteKey};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
 /// Security policy of HTTPS listeners unless users choose another: TLS 1.2 and 1.3 with forward secrecy, and
 /// post-quantum key exchange
@@ -35,6 +36,8 @@ pub struct Settings {
     /// Tags of Elastic IP addresses that a Network Load Balancer takes, each with the values that are accepted; an empty set
     /// accepts any value.
     pub elastic_tags: BTreeMap<Str, BTreeSet<Str>>,
+    /// IPv6 of a dual-stack Network Load Balancer in single subnets, by their ids.
+    pub ipv6: BTreeMap<Str, Ipv6Choice>,
     /// Attributes of the load balancer.
     pub attributes: BTreeMap<Str, Str>,
     /// Tags of everything that is made. Labels of the Gateway's `infrastructure` win.
@@ -87,6 +90,7 @@ impl Settings {
             ipam_pool: None,
             customer_owned_pool: None,
             elastic_tags: BTreeMap::new(),
+            ipv6: BTreeMap::new(),
             attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
             security_groups: None,
@@ -108,6 +112,15 @@ impl Settings {
             backends: BTreeMap::new(),
         }
     }
+}
+
+/// What users choose of IPv6 in a subnet; AWS chooses the rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ipv6Choice {
+    /// The address of the load balancer.
+    pub address: Option<Ipv6Addr>,
+    /// The block from which datagrams come to targets.
+    pub source_nat: Option<Ipv6Net>,
 }
 
 /// What becomes of what a load balancer can serve only roughly.

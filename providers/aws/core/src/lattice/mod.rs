@@ -137,6 +137,30 @@ pub struct Service {
     /// Tags of its own, over those of the [`Target`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<Str, Str>,
+    /// One that exists is to be it: none is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adoption>,
+}
+
+/// A service that exists and is to be one of a Gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adoption {
+    /// `arn`.
+    pub arn: Str,
+    /// How it becomes the Gateway's. None where that is not to happen: it is the Gateway's already, or nobody offers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<Take>,
+}
+
+/// What is marked when a service becomes a Gateway's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Take {
+    /// ARNs of its listeners by port.
+    pub listeners: BTreeMap<u16, Str>,
+    /// ARNs of its associations with networks.
+    pub associations: BTreeSet<Str>,
+    /// Tags that it gets beside those of a service that is made.
+    pub tags: BTreeMap<Str, Str>,
 }
 
 #[expect(

@@ -110,19 +110,25 @@ pub fn listener(port: u16, protocol: Protocol) -> Str {
     format!("{PREFIX}{protocol}-{port}").into()
 }
 
-/// Name of a rule; `taken` are those of the listener's other rules. A rule keeps its name when it changes, so that the
-/// name that follows from its conditions may be another's.
-pub fn rule(conditions: &Match, taken: impl Fn(&str) -> bool) -> Str {
+/// Name of a rule, which begins with [`PREFIX`] or with [`adopted`]; `taken` are those of the listener's other rules. A rule keeps
+/// its name when it changes, so that the name that follows from its conditions may be another's.
+pub fn rule(prefix: &str, conditions: &Match, taken: impl Fn(&str) -> bool) -> Str {
     let text = format!("{conditions:?}");
     let mut attempt = 0u32;
     loop {
         let hash = hash(&["lattice rule", &text, &attempt.to_string()]);
-        let found = format!("{PREFIX}{hash}");
+        let found = format!("{prefix}{hash}");
         if !taken(&found) {
             return found.into();
         }
         attempt += 1;
     }
+}
+
+/// In front of the names of a Gateway's rules in services that were somebody else's: whoever made those may have named its rules as we do.
+pub fn adopted(cluster: &str, gateway: &ObjectName) -> Str {
+    let hash = hash(&["lattice adopted", cluster, &gateway.namespace, &gateway.name]);
+    format!("{PREFIX}{hash}-").into()
 }
 
 fn name(parts: &[&str], hash: &str) -> Str {
@@ -212,9 +218,15 @@ mod tests {
 
     #[test]
     fn rules_never_take_a_name_that_is_there() {
-        let first = rule(&Match::default(), |_| false);
-        let second = rule(&Match::default(), |name| *name == *first);
+        let first = rule(PREFIX, &Match::default(), |_| false);
+        let second = rule(PREFIX, &Match::default(), |name| *name == *first);
         assert_ne!(first, second);
         assert!(is_valid(&first) && is_valid(&second));
+        let gateway = ObjectName::new("shop", "public");
+        let (blue, green) = (adopted("blue", &gateway), adopted("green", &gateway));
+        assert_ne!(blue, green);
+        assert!(!first.starts_with(&*blue));
+        let third = rule(&blue, &Match::default(), |_| false);
+        assert!(third.starts_with(&*blue) && is_valid(&third), "{third}");
     }
 }

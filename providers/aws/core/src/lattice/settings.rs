@@ -110,6 +110,17 @@ pub struct ServiceSettings {
     pub certificate: Option<Str>,
     /// Who may call, and what is logged.
     pub access: Access,
+    /// A service that exists, in place of one that is made.
+    pub adopt: Option<Adopted>,
+}
+
+/// A service that exists and is to be a Gateway's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adopted {
+    /// Its ARN.
+    pub arn: Str,
+    /// Its name, which cannot change; where there is no such service, its id.
+    pub name: Str,
 }
 
 /// What is found in the account.

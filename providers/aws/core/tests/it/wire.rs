@@ -135,6 +135,7 @@ pub(crate) fn balancer(balancer: &Balancer, subnets: &[String], allocations: &[S
             IpAddressType::Dualstack => "dualstack",
             IpAddressType::DualstackWithoutPublicIpv4 => "dualstack-without-public-ipv4",
         },
+        "EnablePrefixForIpv6SourceNat": balancer.ipv6.source_nat.then_some("on"),
         "CustomerOwnedIpv4Pool": balancer.customer_owned_pool,
         "IpamPools": pools.map(|pool| json!({"Ipv4IpamPoolId": pool})),
         "Subnets": if addressed.is_empty() { json!(subnets) } else { Value::Null },

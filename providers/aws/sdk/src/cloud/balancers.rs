@@ -4,10 +4,11 @@ use super::convert::{attributes, balancer, pairs, tags_to_elb, texts};
 use super::{ELB, existing, failed, gone_is_fine, odd};
 use crate::Account;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
+use aws_sdk_elasticloadbalancingv2::types::EnablePrefixForIpv6SourceNatEnum as Sources;
 use aws_sdk_elasticloadbalancingv2::types::EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum as Enforced;
-use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer};
+use gatewright_aws::cloud::{Answer, Arn, Attributes, Balancer, Balancers, NewBalancer, Standing};
 use gatewright_aws_core::Str;
-use gatewright_aws_core::network::{IpAddressType, StaticAddress};
+use gatewright_aws_core::network::{IpAddressType, Ipv6, StaticAddress};
 use gatewright_provider_api::contract::ErrorKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,18 +21,24 @@ fn read(balancers: &[sdk::LoadBalancer]) -> Answer<Vec<Balancer>> {
     balancers.iter().map(read).collect()
 }
 
-/// `Subnets`: without addresses of their own.
-fn plain(subnets: &BTreeSet<Str>, addresses: &BTreeMap<Str, StaticAddress>) -> Option<Vec<String>> {
-    addresses
-        .is_empty()
-        .then(|| subnets.iter().map(ToString::to_string).collect())
+/// What a load balancer has in its subnets.
+type Has<'a> = (&'a BTreeMap<Str, StaticAddress>, &'a Ipv6);
+
+/// A block that AWS chooses (`API_SubnetMapping`).
+const AUTO_ASSIGNED: &str = "auto_assigned";
+
+fn is_plain((addresses, ipv6): Has<'_>) -> bool {
+    addresses.is_empty() && ipv6.is_unset()
 }
 
-/// `SubnetMappings`: with them. "You must specify either subnets or subnet mappings, but not both."
-fn mapped(
-    subnets: &BTreeSet<Str>,
-    addresses: &BTreeMap<Str, StaticAddress>,
-) -> Option<Vec<sdk::SubnetMapping>> {
+/// `Subnets`: of which nothing else is said.
+fn plain(subnets: &BTreeSet<Str>, has: Has<'_>) -> Option<Vec<String>> {
+    is_plain(has).then(|| subnets.iter().map(ToString::to_string).collect())
+}
+
+/// `SubnetMappings`: of which it is. "You must specify either subnets or subnet mappings, but not both."
+fn mapped(subnets: &BTreeSet<Str>, has: Has<'_>) -> Option<Vec<sdk::SubnetMapping>> {
+    let (addresses, ipv6) = has;
     let mapping = |subnet: &Str| {
         let mapping = sdk::SubnetMapping::builder().subnet_id(&**subnet);
         let address = addresses.get(subnet);
@@ -40,9 +47,24 @@ fn mapped(
             Some((Some(allocation), _)) => mapping.allocation_id(&**allocation),
             Some((None, ip)) => mapping.private_ipv4_address(ip.to_string()),
         };
-        mapping.build()
+        let prefix = ipv6.prefixes.get(subnet);
+        let prefix = prefix.map_or_else(|| AUTO_ASSIGNED.to_owned(), ToString::to_string);
+        mapping
+            .set_ipv6_address(ipv6.addresses.get(subnet).map(ToString::to_string))
+            .set_source_nat_ipv6_prefix(ipv6.source_nat.then_some(prefix))
+            .build()
     };
-    (!addresses.is_empty()).then(|| subnets.iter().map(mapping).collect())
+    (!is_plain(has)).then(|| subnets.iter().map(mapping).collect())
+}
+
+/// `EnablePrefixForIpv6SourceNat`: "The IP address type must be dualstack. The default value is off." Where a load balancer gives blocks
+/// back, that is said.
+const fn sources(ipv6: &Ipv6, gives_back: bool) -> Option<Sources> {
+    match (ipv6.source_nat, gives_back) {
+        (true, _) => Some(Sources::On),
+        (false, true) => Some(Sources::Off),
+        (false, false) => None,
+    }
 }
 
 fn pools(pool: &str) -> sdk::IpamPools {
@@ -102,6 +124,7 @@ impl Balancers for Account {
             customer_owned_pool,
             subnets,
             addresses,
+            ipv6,
             security_groups,
             tags,
         } = new;
@@ -114,8 +137,9 @@ impl Balancers for Account {
             .ip_address_type(balancer::addresses_to_sdk(*ip_address_type))
             .set_ipam_pools(ipam_pool.as_deref().map(pools))
             .set_customer_owned_ipv4_pool(customer_owned_pool.as_deref().map(ToOwned::to_owned))
-            .set_subnets(plain(subnets, addresses))
-            .set_subnet_mappings(mapped(subnets, addresses))
+            .set_subnets(plain(subnets, (addresses, ipv6)))
+            .set_subnet_mappings(mapped(subnets, (addresses, ipv6)))
+            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, false))
             .set_security_groups(Some(texts(security_groups)).filter(|groups| !groups.is_empty()))
             .set_tags(tags_to_elb(tags));
         let answer = request.send().await.map_err(failed(ELB, operation))?;
@@ -147,16 +171,20 @@ impl Balancers for Account {
         Ok(())
     }
 
-    async fn set_subnets(
-        &self,
-        arn: &Arn,
-        subnets: &BTreeSet<Str>,
-        addresses: &BTreeMap<Str, StaticAddress>,
-    ) -> Answer<()> {
+    async fn set_subnets(&self, arn: &Arn, standing: &Standing) -> Answer<()> {
+        let Standing {
+            subnets,
+            addresses,
+            ipv6,
+            ip_address_type,
+            gives_back,
+        } = standing;
         let request = self.elb.set_subnets().load_balancer_arn(&*arn.0);
         request
-            .set_subnets(plain(subnets, addresses))
-            .set_subnet_mappings(mapped(subnets, addresses))
+            .set_subnets(plain(subnets, (addresses, ipv6)))
+            .set_subnet_mappings(mapped(subnets, (addresses, ipv6)))
+            .set_enable_prefix_for_ipv6_source_nat(sources(ipv6, *gives_back))
+            .set_ip_address_type(ip_address_type.map(balancer::addresses_to_sdk))
             .send()
             .await
             .map_err(failed(ELB, "SetSubnets"))?;

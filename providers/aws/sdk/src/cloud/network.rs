@@ -326,6 +326,7 @@ fn details(subnet: Subnet, tables: &[RouteTable]) -> SubnetDetails {
         block: subnet.block.into(),
         free_addresses: subnet.free_addresses,
         ipv6: subnet.ipv6,
+        block6: subnet.block6.into(),
         outpost: subnet.outpost,
         public: table.is_some_and(|table| table.gateways.values().any(|gateway| gateway.starts_with("igw-"))),
         tags: strs(subnet.tags),

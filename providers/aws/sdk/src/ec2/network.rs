@@ -33,6 +33,8 @@ pub struct Subnet {
     pub free_addresses: u32,
     /// Whether a block of IPv6 addresses is associated.
     pub ipv6: bool,
+    /// That block; empty without.
+    pub block6: String,
     /// Whether it is of an AWS Outpost (`OutpostArn`).
     pub outpost: bool,
     /// `Tags`.
@@ -188,18 +190,22 @@ impl Page for SubnetPage {
     type Entry = Subnet;
 
     fn take(self) -> (Vec<Subnet>, Option<String>) {
-        let subnets = self.subnets.into_iter().map(|subnet| Subnet {
-            id: subnet.subnet_id,
-            vpc: subnet.vpc_id,
-            zone: subnet.availability_zone,
-            block: subnet.cidr_block.unwrap_or_default(),
-            free_addresses: subnet.available_ip_address_count,
-            ipv6: subnet
+        let subnets = self.subnets.into_iter().map(|subnet| {
+            let block6 = subnet
                 .ipv6_cidr_block_association_set
                 .into_iter()
-                .any(|block| block.associated().is_some()),
-            outpost: subnet.outpost_arn.is_some(),
-            tags: subnet.tag_set.into_map(),
+                .find_map(Block6::associated);
+            Subnet {
+                id: subnet.subnet_id,
+                vpc: subnet.vpc_id,
+                zone: subnet.availability_zone,
+                block: subnet.cidr_block.unwrap_or_default(),
+                free_addresses: subnet.available_ip_address_count,
+                ipv6: block6.is_some(),
+                block6: block6.unwrap_or_default(),
+                outpost: subnet.outpost_arn.is_some(),
+                tags: subnet.tag_set.into_map(),
+            }
         });
         (subnets.collect(), self.next)
     }

@@ -70,6 +70,7 @@ fn subnets_have_zone_free_addresses_and_tags() {
     assert_eq!((subnets[0].free_addresses, subnets[0].ipv6), (251, false));
     assert_eq!((subnets[1].free_addresses, subnets[1].ipv6), (0, true));
     assert_eq!((subnets[0].outpost, subnets[1].outpost), (false, true));
+    assert_eq!((&*subnets[0].block6, &*subnets[1].block6), ("", "2001:db8::/64"));
     let tags: BTreeMap<_, _> = [("kubernetes.io/role/elb", "1"), ("kubernetes.io/cluster/a&b", "")]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();

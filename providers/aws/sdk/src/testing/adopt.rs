@@ -112,6 +112,7 @@ async fn plant(cloud: &Account) -> Theirs {
         customer_owned_pool: None,
         subnets: zones.into_values().cloned().collect(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: [group.id].into(),
         tags: Tags::from([("team".into(), "web".into())]),
     };

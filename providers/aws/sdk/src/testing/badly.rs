@@ -96,6 +96,7 @@ async fn foreign(cloud: &Account, target: &Target, name: &str) -> Arn {
             .map(|subnet| subnet.id.clone())
             .collect(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: BTreeSet::new(),
         tags: tags(&[("team", "others")]),
     };

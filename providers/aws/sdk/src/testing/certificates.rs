@@ -243,6 +243,7 @@ async fn show_elsewhere(cloud: &Account, target: &Target, certificate: Arn) -> A
             .map(|subnet| subnet.id.clone())
             .collect(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: BTreeSet::new(),
         tags: BTreeMap::from([("team".into(), "others".into())]),
     };

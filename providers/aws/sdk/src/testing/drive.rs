@@ -233,6 +233,7 @@ pub(super) async fn target(cloud: &Account) -> Target {
                 })
                 .collect(),
             addresses: BTreeMap::new(),
+            ipv6: gatewright_aws_core::network::Ipv6::default(),
             access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-web".into(),

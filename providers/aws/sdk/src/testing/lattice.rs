@@ -1,6 +1,8 @@
 //! A Gateway on VPC Lattice from what is wanted to answers that come back, on the simulator, allowed by the policy that is
 //! written for users.
 
+mod adopt;
+
 use super::drive::writes;
 use super::faults::{is_held_up, throttle};
 use super::simulator::simulator;
@@ -174,6 +176,7 @@ pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target 
         listeners: BTreeMap::from([listener(Protocol::Http, PLAIN, Vec::new())]),
         standalone: false,
         tags: BTreeMap::new(),
+        adopt: None,
     };
     let of_host = Service {
         name: "gw-infra-edge-shop".into(),
@@ -186,6 +189,7 @@ pub(super) fn target(vpc: &Str, (one, two): (SocketAddr, SocketAddr)) -> Target 
         ]),
         standalone: false,
         tags: BTreeMap::from([("team".into(), "payments".into())]),
+        adopt: None,
     };
     Target {
         gateway: ObjectName::new("infra", "edge"),

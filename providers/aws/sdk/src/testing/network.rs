@@ -205,6 +205,7 @@ async fn a_network_load_balancer_passes_bytes_on_at_its_own_addresses() {
             }]
             .into(),
             addresses: BTreeMap::from([(subnet.id.clone(), address.clone())]),
+            ipv6: gatewright_aws_core::network::Ipv6::default(),
             access: gatewright_aws_core::access::Access::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-mail".into(),

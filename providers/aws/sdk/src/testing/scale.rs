@@ -48,6 +48,7 @@ fn gateway(number: usize, routes: usize) -> Target {
             name: name.as_str().into(),
             kind: BalancerKind::Application,
             addresses: BTreeMap::new(),
+            ipv6: gatewright_aws_core::network::Ipv6::default(),
             scheme: Scheme::Internal,
             vpc: "vpc-1".into(),
             ip_address_type: IpAddressType::Ipv4,

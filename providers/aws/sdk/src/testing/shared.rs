@@ -96,6 +96,7 @@ async fn nodes_let_load_balancers_in_where_their_owner_says_so_and_on_no_other_p
             }]
             .into(),
             addresses: BTreeMap::new(),
+            ipv6: gatewright_aws_core::network::Ipv6::default(),
             security_groups: SecurityGroups::Managed(ManagedGroup {
                 name: "gw-shop-mail".into(),
                 ingress: [ingress("tcp", 5672), ingress(TOO_LONG[0], 0)].into(),

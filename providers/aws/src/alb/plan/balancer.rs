@@ -2,19 +2,18 @@
 
 use super::{
     BACKEND_GROUP, BALANCER, BALANCER_ATTRIBUTES, Note, PRIVATE_LINK, Phase, Planner, SECURITY_GROUP, fields,
-    moving, resource, shield,
+    listeners, moving, resource, shield, standing,
 };
 use crate::alb::addresses::serves;
 use crate::alb::observed::SeenBalancer;
 use crate::alb::step::{Call, Id};
-use crate::cloud::{self, Arn, Attributes, Kind};
+use crate::cloud::{Arn, Attributes, Kind};
 use crate::owner::{RETIRED, Tags};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::access::Backend;
-use gatewright_aws_core::alb::Balancer;
-use gatewright_aws_core::network::{SecurityGroups, StaticAddress};
+use gatewright_aws_core::network::SecurityGroups;
 use gatewright_provider_api::contract::Resource;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Whether rules of security groups count for what comes through PrivateLink, in words of changes.
 const ENFORCED: &str = "enforceOnPrivateLink";
@@ -80,28 +79,24 @@ impl Planner<'_> {
         let arn = &balancer.arn;
         let of = self.balancer_resource();
         self.exists(Id::Balancer, arn);
-        if let Some((subnets, addresses)) = stand(wanted, balancer) {
-            let mut changes = vec![fields::change("subnets", Some(&balancer.subnets), Some(&subnets))];
-            if addresses != balancer.addresses {
-                changes.push(fields::change(
-                    "addresses",
-                    Some(&balancer.addresses),
-                    Some(&addresses),
-                ));
-            }
-            let note = Note::update(of.clone(), changes, "its subnets differ");
-            self.push(Phase::Build, note, Call::SetSubnets(subnets, addresses));
+        let next = standing::next(wanted, balancer);
+        let with_it = next.as_ref().and_then(|next| next.ip_address_type);
+        let (phase, ended) = self.readdressing(seen);
+        if let Some(next) = next {
+            let (changes, why) = standing::words(balancer, &next);
+            let note = Note::update(of.clone(), changes, why).needs(ended.clone());
+            self.push(phase, note, Call::SetSubnets(next));
         }
         self.note_ports(seen);
         self.change_security_groups(seen);
-        if wanted.ip_address_type != balancer.ip_address_type {
+        if wanted.ip_address_type != balancer.ip_address_type && with_it.is_none() {
             let change = fields::change(
                 "ipAddressType",
                 Some(&balancer.ip_address_type),
                 Some(&wanted.ip_address_type),
             );
-            let note = Note::update(of.clone(), vec![change], "its kind of addresses differs");
-            self.push(Phase::Build, note, Call::SetIpAddressType(wanted.ip_address_type));
+            let note = Note::update(of.clone(), vec![change], "its kind of addresses differs").needs(ended);
+            self.push(phase, note, Call::SetIpAddressType(wanted.ip_address_type));
         }
         if wanted.ipam_pool != balancer.ipam_pool {
             let change = fields::change("ipamPool", balancer.ipam_pool.as_ref(), wanted.ipam_pool.as_ref());
@@ -127,6 +122,25 @@ impl Planner<'_> {
                 Call::RemoveTags(Kind::Balancer, vec![arn.clone()], keys),
             );
         }
+    }
+
+    /// When its type of addresses changes, and which listeners go before: those that take datagrams keep it. Where some are to
+    /// stay it cannot change, and AWS says so.
+    fn readdressing(&self, seen: &SeenBalancer) -> (Phase, Vec<Resource>) {
+        let mut wanted = self.target.listeners.values();
+        let same = self.target.balancer.ip_address_type == seen.balancer.ip_address_type;
+        if same || wanted.any(|listener| listener.transport.is_udp()) {
+            return (Phase::Build, Vec::new());
+        }
+        let ours = seen.listeners.iter().filter(|seen| seen.ours);
+        let ended: Vec<Resource> = ours
+            .filter(|seen| seen.listener.transport.is_udp())
+            .map(|seen| listeners::of(seen.listener.port))
+            .collect();
+        if ended.is_empty() {
+            return (Phase::Build, ended);
+        }
+        (Phase::Readdress, ended)
     }
 
     fn change_security_groups(&mut self, seen: &SeenBalancer) {
@@ -257,46 +271,6 @@ impl Planner<'_> {
         let note = Note::delete(of, WHY).needs(protection);
         self.delete(Phase::DeleteBalancers, note, (Kind::Balancer, arn));
     }
-}
-
-/// Subnets and addresses that come next on the way to the wanted ones; none when they are as wanted.
-///
-/// The address of a subnet cannot change while the load balancer stands in it
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html>): it leaves the subnet first,
-/// while it stays in another, and comes back with the new one.
-pub(super) fn stand(
-    wanted: &Balancer,
-    seen: &cloud::Balancer,
-) -> Option<(BTreeSet<Str>, BTreeMap<Str, StaticAddress>)> {
-    let ids: BTreeSet<Str> = wanted.subnets.iter().map(|subnet| subnet.id.clone()).collect();
-    let (wrong, kept): (BTreeSet<&Str>, BTreeSet<&Str>) = ids
-        .intersection(&seen.subnets)
-        .partition(|id| seen.addresses.get(*id) != wanted.addresses.get(*id));
-    let alone = wrong.len() == 1 && ids.len() == 1 && ids == seen.subnets;
-    if wrong.is_empty() || alone {
-        let same = ids == seen.subnets && wrong.is_empty();
-        return (!same).then(|| (ids, wanted.addresses.clone()));
-    }
-    let missing = ids.difference(&seen.subnets);
-    let mut next: BTreeSet<Str> = kept.into_iter().chain(missing).cloned().collect();
-    let mut addresses: BTreeMap<Str, StaticAddress> = wanted.addresses.clone();
-    addresses.retain(|id, _| next.contains(id));
-    // It never leaves all at once. Where nothing can stay as it is wanted, a subnet stays that is not wanted any more, or
-    // one with another address.
-    let stays: Option<&Str> = if ids.intersection(&seen.subnets).all(|id| wrong.contains(id)) {
-        let unwanted = seen.subnets.difference(&ids).next();
-        // The last one: the first may be the only one whose address another subnet waits for.
-        unwanted.or_else(|| wrong.iter().next_back().copied())
-    } else {
-        None
-    };
-    if let Some(id) = stays {
-        next.insert(id.clone());
-        if let Some(address) = seen.addresses.get(id) {
-            addresses.insert(id.clone(), address.clone());
-        }
-    }
-    Some((next, addresses))
 }
 
 /// When a load balancer's successor took over.

@@ -21,6 +21,7 @@ mod returned;
 mod rules;
 mod security;
 mod shield;
+mod standing;
 mod steady;
 mod tags;
 mod trust_stores;
@@ -30,6 +31,7 @@ mod words;
 
 pub use balancer::retired_at;
 pub use moving::{can_move, held, words as addresses_in_words};
+pub(super) use standing::next as next_standing;
 pub use warm::warming;
 
 use super::canonical::GroupArns;
@@ -139,6 +141,8 @@ enum Phase {
     LetGo,
     DeleteRules,
     DeleteListeners,
+    /// What the load balancer could not become with listeners that go.
+    Readdress,
     DeleteBalancers,
     DeleteTargetGroups,
     DeleteSecurityGroups,

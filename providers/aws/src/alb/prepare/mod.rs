@@ -112,7 +112,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
         let place = Place {
             cluster,
             scheme: settings.scheme,
-            ip_address_type: settings.ip_address_type,
+            ip_address_type: settings.ip_address_type.of(self.kind()),
             kind: self.kind(),
             choice: parameters.balancer.subnets.as_ref(),
             outpost: self.kind() == BalancerKind::Application && settings.customer_owned_pool.is_some(),
@@ -163,7 +163,7 @@ impl<C: Cloud> Prepare<contract::Request> for ElbDriver<C> {
             let request = crate::nlb::request(
                 self.cloud(),
                 (balancer, &settings),
-                (surroundings, &network.subnets),
+                (surroundings, &network.subnets, &own),
             )
             .await
             .map_err(|error| about(error, "surroundings of", &balancer.gateway.to_string()))?;

@@ -6,19 +6,22 @@ use super::routes::route;
 use super::{map, set};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::settings::{
-    Approximations, ClientCertificates, Datagrams, PortSettings, Settings, TargetSettings,
+    Approximations, ClientCertificates, Datagrams, Ipv6Choice, PortSettings, Settings, TargetSettings,
 };
 use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{self, TargetKind};
 use gatewright_core::graph::parameters::AwsAlb;
 use gatewright_crds::own::aws;
 use gatewright_crds::own::aws::{
-    AlpnPolicy, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol, TargetType,
+    AlpnPolicy, Ipv6Parameters, ListenerParameters, MutualTls, TargetGroupSettings, TargetProtocol,
+    TargetType,
 };
 use gatewright_model::LoadBalancer;
 use gatewright_model::key::ObjectName;
 use gatewright_model::listener::ListenerTls;
+use ipnet::Ipv6Net;
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 /// Settings of a Gateway.
 ///
@@ -34,6 +37,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
         ipam_pool,
         customer_owned_ipv4_pool,
         elastic_ip_tags,
+        ipv6: wanted_ipv6,
         adopt: _,
         subnets: _,
         security_groups,
@@ -83,6 +87,7 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             .flatten()
             .map(|(key, values)| (key.as_str().into(), set(values)))
             .collect(),
+        ipv6: ipv6(wanted_ipv6.as_deref().unwrap_or_default())?,
         attributes: map(attributes.as_ref()),
         tags: map(tags.as_ref()),
         security_groups: security_groups.as_deref().map(set),
@@ -114,6 +119,42 @@ pub fn settings(cluster: &str, balancer: &LoadBalancer, parameters: &AwsAlb) -> 
             .collect(),
         ..Settings::new(cluster)
     })
+}
+
+/// IPv6 by subnets.
+fn ipv6(all: &[Ipv6Parameters]) -> Result<BTreeMap<Str, Ipv6Choice>, String> {
+    let mut found = BTreeMap::new();
+    for own in all {
+        let Ipv6Parameters {
+            subnet,
+            address,
+            source_nat_prefix,
+        } = own;
+        let address = address
+            .as_deref()
+            .map(|text| {
+                text.parse::<Ipv6Addr>().map_err(|_| {
+                    format!("ipv6[subnet={subnet}].address: found `{text}`, accepted is an IPv6 address")
+                })
+            })
+            .transpose()?;
+        let source_nat = source_nat_prefix
+            .as_deref()
+            .map(|text| {
+                let block = text.parse::<Ipv6Net>().ok();
+                let block = block.filter(|block| block.prefix_len() == 80);
+                block.map(|block| block.trunc()).ok_or_else(|| {
+                    format!(
+                        "ipv6[subnet={subnet}].sourceNatPrefix: found `{text}`, accepted is a block such as \
+                         2001:db8:0:0:1::/80"
+                    )
+                })
+            })
+            .transpose()?;
+        let choice = Ipv6Choice { address, source_nat };
+        found.insert(subnet.as_str().into(), choice);
+    }
+    Ok(found)
 }
 
 /// Settings of the ports that are named, and of all ports on which TLS ends when there is a policy for them.

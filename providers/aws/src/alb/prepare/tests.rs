@@ -2,6 +2,7 @@
 
 mod adopt;
 mod backends;
+mod ipv6;
 mod outpost;
 mod room;
 mod settings;
@@ -77,6 +78,7 @@ fn theirs(name: &str) -> NewBalancer {
         customer_owned_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: [Arn("sg-given-1".into())].into(),
         tags: Tags::from([("team".into(), "web".into())]),
     }

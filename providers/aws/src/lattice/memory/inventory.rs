@@ -55,7 +55,7 @@ impl Memory {
         state.services.insert(service.clone(), new);
         let link = state.make("servicenetworkserviceassociation", tags);
         state.links.insert(link, (network, service.clone()));
-        let listener = state.make("listener", tags);
+        let listener = state.make_in(&service, "listener", tags);
         let new = NewListener {
             name: "gw-http-80".into(),
             port: 80,
@@ -78,7 +78,7 @@ impl Memory {
             .map(|(arn, _)| arn.clone())
             .collect();
         for listener in listeners {
-            let arn = state.make("rule", &Tags::new());
+            let arn = state.make_in(&listener, "rule", &Tags::new());
             let new = NewRule {
                 name: format!("theirs-{priority}").into(),
                 priority,

@@ -18,11 +18,11 @@ use gatewright_aws_core::target_group::TargetGroupId;
 use std::collections::BTreeSet;
 
 impl Planner<'_> {
-    /// Target groups of services that serve until their successors do: they stay.
+    /// Target groups of services that serve until their successors do, or until others take them over: they stay.
     pub(super) fn groups_of_formers(&self) -> BTreeSet<Arn> {
         let wanted = self.target.services.iter();
         let formers = wanted.flat_map(|(id, wanted)| self.observed.formers(id, wanted));
-        groups_behind(formers)
+        groups_behind(formers.chain(self.observed.offered()))
     }
 
     /// Those of services whose successors do not serve yet, or never will: their names may be somebody else's.
@@ -110,20 +110,18 @@ impl Planner<'_> {
 
     /// Whether a service has all that is wanted behind it.
     fn is_ready(&self, seen: &SeenService, wanted: &Service) -> bool {
-        let has = |listener: &lattice::Listener| {
-            let found = seen
-                .listeners
-                .iter()
-                .find(|seen| seen.listener.name == listener.name);
+        let has = |(port, listener): (&u16, &lattice::Listener)| {
+            let found = seen.listener(*port, listener);
             let rules = || listener.rules.iter().map(|rule| &rule.action);
             found.is_some_and(|found| {
                 found.rules.len() >= listener.rules.len()
+                    && found.theirs().next().is_none()
                     && rules()
                         .chain([&listener.default])
                         .all(|action| self.is_filled(action))
             })
         };
-        seen.service.status == Status::Active && wanted.listeners.values().all(has)
+        seen.service.status == Status::Active && wanted.listeners.iter().all(has)
     }
 
     /// Whether all targets of an action are registered.
@@ -145,7 +143,7 @@ impl Planner<'_> {
 }
 
 /// Target groups that rules of services forward to.
-fn groups_behind<'a>(services: impl Iterator<Item = &'a SeenService>) -> BTreeSet<Arn> {
+pub(super) fn groups_behind<'a>(services: impl Iterator<Item = &'a SeenService>) -> BTreeSet<Arn> {
     let actions = services.flat_map(|seen| &seen.listeners).flat_map(|seen| {
         let rules = seen.rules.iter().map(|rule| &rule.action);
         rules.chain([&seen.listener.default])

@@ -6,6 +6,7 @@ use super::{Changes, NETWORK, Note, Phase, Planner, SERVICE, TARGET_GROUP, TARGE
 use crate::cloud::Arn;
 use crate::lattice::cloud::{Kind, NewTargetGroup, SeenHealth, Status, TargetStatus};
 use crate::lattice::observed::{Observed, SeenGroup};
+use crate::lattice::plan::formers::groups_behind;
 use crate::lattice::plan::services::association_of;
 use crate::lattice::step::{CHUNK, Call, Id};
 use gatewright_aws_core::Str;
@@ -248,10 +249,21 @@ fn differences(wanted: &Health, seen: &SeenHealth) -> Vec<FieldChange> {
     found
 }
 
-/// Everything goes. What AWS is still busy with is refused, and tried again, until nothing is left: then nobody looks any more.
+/// Everything goes, but for services that are offered to others, with what they need: they may have been taken over since they were
+/// read. What AWS is still busy with is refused, and tried again, until nothing is left: then nobody looks any more.
 pub(super) fn remove(observed: &Observed, changes: &mut Changes) {
     const GONE: &str = "the Gateway is gone";
-    for seen in observed.services.values() {
+    let of_offered = groups_behind(observed.offered());
+    let shown = |arn: &Arn| {
+        let mut offered = observed.offered();
+        offered.any(|seen| seen.service.certificate.as_ref() == Some(arn))
+    };
+    let reaches = |arn: &Arn| {
+        let mut associations = observed.offered().flat_map(|seen| &seen.associations);
+        associations.any(|found| found.network == *arn)
+    };
+    let services = observed.services.values();
+    for seen in services.filter(|seen| seen.offered().is_none()) {
         let of = resource(SERVICE, seen.service.name.clone());
         for association in &seen.associations {
             if association.status != Status::Going {
@@ -265,9 +277,11 @@ pub(super) fn remove(observed: &Observed, changes: &mut Changes) {
         changes.push(Phase::Delete, note, call);
     }
     for (arn, seen) in &observed.target_groups {
-        end(arn, seen, Ending::Gone, changes);
+        if !of_offered.contains(arn) {
+            end(arn, seen, Ending::Gone, changes);
+        }
     }
-    for (arn, seen) in &observed.networks {
+    for (arn, seen) in observed.networks.iter().filter(|(arn, _)| !reaches(arn)) {
         let of = resource(NETWORK, seen.network.name.clone());
         for association in &seen.vpcs {
             if association.status != Status::Going {
@@ -279,7 +293,7 @@ pub(super) fn remove(observed: &Observed, changes: &mut Changes) {
         let note = Note::delete(of, GONE);
         changes.push(Phase::Delete, note, Call::Delete(Kind::Network, arn.clone()));
     }
-    for (arn, tags) in &observed.certificates {
+    for (arn, tags) in observed.certificates.iter().filter(|(arn, _)| !shown(arn)) {
         let note = Note::delete(seen_resource(arn, tags), GONE);
         changes.push(Phase::Delete, note, Call::Delete(Kind::Certificate, arn.clone()));
     }

@@ -6,6 +6,7 @@
 //! another network, or behind another target group, goes on until its successor does.
 
 mod access;
+pub(super) mod adopt;
 mod certificates;
 mod formers;
 mod groups;
@@ -13,6 +14,8 @@ mod rules;
 mod services;
 mod tags;
 mod warm;
+
+pub(super) use rules::LAST;
 
 use super::cloud::Kind;
 use super::observed::Observed;
@@ -69,6 +72,7 @@ pub fn plan(cluster: &Str, target: Option<&Target>, observed: &Observed) -> Plan
                     .note(Id::TargetGroup(warm::place(id)), former.clone());
             }
             let for_now = warm::for_now(target, &warming);
+            let for_now = adopt::for_now(for_now, observed, &changes.ledger);
             let mut planner = Planner {
                 owner: Owner {
                     cluster: cluster.clone(),

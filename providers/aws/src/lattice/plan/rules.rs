@@ -3,7 +3,7 @@
 use super::{Note, Phase, Planner, RULE, RULE_ORDER, change, resource};
 use crate::cloud::Arn;
 use crate::lattice::cloud;
-use crate::lattice::observed::{SeenListener, is_ours};
+use crate::lattice::observed::{SeenListener, SeenService};
 use crate::lattice::step::{BATCH, Call, Id};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::lattice::{Listener, Rule, ServiceId, names};
@@ -11,7 +11,7 @@ use gatewright_provider_api::contract::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest priority (`API_CreateRule`).
-const LAST: u16 = 2000;
+pub(in crate::lattice) const LAST: u16 = 2000;
 /// Gap between the priorities of new rules.
 const GAP: u16 = 20;
 
@@ -19,9 +19,21 @@ impl Planner<'_> {
     /// Rules of a listener that this plan makes.
     pub(super) fn make_rules(&mut self, (id, port): (&ServiceId, u16), wanted: &Listener, of: &Resource) {
         let numbers = number(&vec![None; wanted.rules.len()], &BTreeSet::new());
+        let prefix = self.prefix(id);
         let mut taken = BTreeSet::new();
         for (rule, priority) in wanted.rules.iter().zip(numbers) {
-            self.make_rule(((id, port), of), rule, priority, &mut taken);
+            self.make_rule(((id, port), of), rule, priority, (&prefix, &mut taken));
+        }
+    }
+
+    /// How names of a service's rules begin.
+    fn prefix(&self, id: &ServiceId) -> Str {
+        let wanted = self.target.services.get(id);
+        let seen = wanted.and_then(|wanted| self.observed.current(id, wanted));
+        if seen.is_some_and(SeenService::is_adopted) {
+            names::adopted(&self.owner.cluster, &self.owner.gateway)
+        } else {
+            names::PREFIX.into()
         }
     }
 
@@ -30,9 +42,9 @@ impl Planner<'_> {
         ((id, port), of): ((&ServiceId, u16), &Resource),
         rule: &Rule,
         priority: u16,
-        taken: &mut BTreeSet<Str>,
+        (prefix, taken): (&str, &mut BTreeSet<Str>),
     ) {
-        let name = names::rule(&rule.conditions, |name| taken.contains(name));
+        let name = names::rule(prefix, &rule.conditions, |name| taken.contains(name));
         taken.insert(name.clone());
         let mut needs = self.changes.only_made([of.clone()]);
         needs.extend(self.groups_made(&rule.action));
@@ -60,17 +72,20 @@ impl Planner<'_> {
         seen: &SeenListener,
         of: &Resource,
     ) {
-        let mut ours: Vec<&cloud::Rule> = seen.rules.iter().filter(|rule| is_ours(rule)).collect();
+        let mut ours: Vec<&cloud::Rule> = seen.rules.iter().filter(|rule| seen.made(rule)).collect();
         let pairs = self.pairs(&wanted.rules, &mut ours);
         // What is left goes at the end, and keeps its number until then; others' rules keep theirs.
         let left = ours;
         let mut used: BTreeSet<u16> = seen
             .rules
             .iter()
-            .filter(|rule| !is_ours(rule))
+            .filter(|rule| !seen.made(rule))
             .map(|rule| rule.priority)
             .collect();
         used.extend(left.iter().map(|rule| rule.priority));
+        // Those of a former owner come first for as long as they are there.
+        let last = seen.theirs().map(|rule| rule.priority).max();
+        used.extend(1..=last.unwrap_or_default());
         let current: Vec<Option<u16>> = pairs
             .iter()
             .map(|pair| pair.map(|rule: &cloud::Rule| rule.priority))
@@ -88,7 +103,7 @@ impl Planner<'_> {
         let mut taken: BTreeSet<Str> = seen.rules.iter().map(|rule| rule.name.clone()).collect();
         for ((rule, pair), priority) in wanted.rules.iter().zip(&pairs).zip(numbers) {
             match pair {
-                None => self.make_rule(((id, port), of), rule, priority, &mut taken),
+                None => self.make_rule(((id, port), of), rule, priority, (seen.prefix(), &mut taken)),
                 Some(seen) => self.change_rule(rule, seen, of),
             }
         }
@@ -96,6 +111,7 @@ impl Planner<'_> {
             let note = Note::delete(rule_of(of, &rule.name), "no route asks for it any more");
             self.push(Phase::Delete, note, Call::DeleteRule(rule.arn.clone()));
         }
+        self.end_theirs((wanted, seen), of);
     }
 
     fn change_rule(&mut self, wanted: &Rule, seen: &cloud::Rule, of: &Resource) {
@@ -189,7 +205,7 @@ impl Planner<'_> {
     }
 }
 
-fn rule_of(listener: &Resource, name: &str) -> Resource {
+pub(super) fn rule_of(listener: &Resource, name: &str) -> Resource {
     resource(RULE, format!("{name} of {}", listener.id))
 }
 

@@ -1,5 +1,6 @@
 //! Services, their listeners, and their association with the network.
 
+use super::adopt;
 use super::certificates::of as certificate_of;
 use super::{LISTENER, Note, Phase, Planner, SERVICE, SERVICE_ASSOCIATION, TARGET_GROUP, change, resource};
 use crate::cloud::Arn;
@@ -21,14 +22,20 @@ impl Planner<'_> {
         for (id, wanted) in &target.services {
             match observed.current(id, wanted) {
                 Some(seen) if seen.service.status == Status::Going => {}
+                // Whoever takes it over finds it as it is.
+                Some(seen) if seen.offered().is_some() => {}
+                // It was not taken over.
+                Some(seen) if wanted.adopt.is_some() && !seen.is_for(id) => {}
                 Some(seen) => self.change_service(id, wanted, seen),
+                None if wanted.adopt.is_some() => self.take_over(id, wanted),
                 // Another of the Gateway's has its name, and goes first.
                 None if observed.service(&wanted.name).is_some() => {}
                 None => self.make_service(id, wanted),
             }
         }
         for seen in observed.services.values() {
-            if target.services.iter().any(|(id, wanted)| seen.is(id, wanted)) {
+            let is_wanted = target.services.iter().any(|(id, wanted)| seen.is(id, wanted));
+            if is_wanted || seen.offered().is_some() {
                 continue;
             }
             match target.services.iter().find(|(id, _)| seen.is_for(id)) {
@@ -60,14 +67,14 @@ impl Planner<'_> {
         let of = resource(SERVICE, wanted.name.clone());
         let arn = &seen.service.arn;
         self.exists(Id::Service(id.clone()), arn);
-        self.change_access((&Id::Service(id.clone()), arn, &of), &wanted.access, &seen.access);
+        let kept = seen
+            .is_adopted()
+            .then(|| adopt::access(&wanted.access, &seen.access));
+        let access = kept.as_ref().unwrap_or(&wanted.access);
+        self.change_access((&Id::Service(id.clone()), arn, &of), access, &seen.access);
         self.change_fields(wanted, seen, &of);
         for (port, listener) in &wanted.listeners {
-            let same = seen
-                .listeners
-                .iter()
-                .find(|seen| seen.is_ours() && seen.listener.name == listener.name);
-            match same {
+            match seen.listener(*port, listener) {
                 Some(seen) => self.change_listener((id, *port), listener, seen, &of),
                 None => {
                     // Another protocol: a port has one listener, so that the one before goes first.
@@ -109,7 +116,11 @@ impl Planner<'_> {
     /// Certificate and authentication.
     fn change_fields(&mut self, wanted: &Service, seen: &SeenService, of: &Resource) {
         let arn = &seen.service.arn;
-        let auth = auth(&wanted.access);
+        let auth = if seen.is_adopted() && wanted.access.policy.is_none() {
+            seen.service.auth
+        } else {
+            auth(&wanted.access)
+        };
         if seen.service.auth != auth {
             let differs = change("authType", Some(&seen.service.auth), Some(&auth));
             self.authenticate((of, auth), differs, Call::UpdateService(arn.clone(), None, auth));
@@ -198,9 +209,12 @@ impl Planner<'_> {
         let network = self.network_resource();
         let is_wanted = |arn: &Arn| self.is_network(arn);
         let current = seen.iter().find(|association| is_wanted(&association.network));
+        // Those of a service that was somebody else's are theirs, but for networks of the Gateway's own.
+        let may_end = |arn: &Arn| wanted.adopt.is_none() || self.observed.networks.contains_key(arn);
         let other: Vec<_> = seen
             .iter()
             .filter(|association| !is_wanted(&association.network) && association.status != Status::Going)
+            .filter(|association| may_end(&association.network))
             .cloned()
             .collect();
         match current.map(|association| (&association.status, &association.arn)) {

@@ -13,7 +13,7 @@ use gatewright_aws_core::target_group::TargetGroupId;
 use std::collections::BTreeMap;
 
 /// Most groups of an action (`API_ForwardAction`).
-const MOST: usize = 10;
+pub(super) const MOST: usize = 10;
 
 /// Wanted groups that cannot serve yet, each with the one that serves in its place.
 pub(super) fn warming(target: &Target, observed: &Observed) -> BTreeMap<TargetGroupId, Arn> {
@@ -31,7 +31,7 @@ pub(super) fn warming(target: &Target, observed: &Observed) -> BTreeMap<TargetGr
 }
 
 /// All its targets have been checked, and one is well. Without checks they serve once they are registered.
-fn is_warm(wanted: &TargetGroup, seen: Option<&SeenGroup>) -> bool {
+pub(super) fn is_warm(wanted: &TargetGroup, seen: Option<&SeenGroup>) -> bool {
     if wanted.targets.is_empty() {
         return true;
     }

@@ -40,7 +40,7 @@ pub(super) fn renamed(mut target: Target) -> Target {
 }
 
 /// Of each group a pod has gone, and another has come.
-fn rolled_out(mut target: Target) -> Target {
+pub(super) fn rolled_out(mut target: Target) -> Target {
     for group in target.target_groups.values_mut() {
         let gone = group.targets.pop_first().unwrap();
         group.targets.insert(Pod { port: 9090, ..gone });

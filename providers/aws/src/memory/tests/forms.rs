@@ -42,6 +42,7 @@ pub fn bare() -> Target {
             customer_owned_pool: None,
             subnets: [subnet("a"), subnet("b")].into(),
             addresses: BTreeMap::new(),
+            ipv6: gatewright_aws_core::network::Ipv6::default(),
             security_groups: SecurityGroups::Given(["sg-given-1".into()].into()),
             access: Access::default(),
             attributes: BTreeMap::new(),

@@ -25,6 +25,7 @@ pub(super) fn offer(memory: &Arc<Memory>) {
         customer_owned_pool: None,
         subnets: ["subnet-a".into(), "subnet-b".into()].into(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: [Arn("sg-given-1".into())].into(),
         tags: Tags::from([
             (CLUSTER.into(), "blue".into()),

@@ -9,7 +9,7 @@ use crate::access::access;
 use crate::alb::Balancer;
 use crate::alb::settings::{Datagrams, Settings, TargetSettings};
 use crate::network::{
-    BalancerKind, Ingress, IpAddressType, ManagedGroup, Scheme, SecurityGroups, Subnet, TOO_LONG,
+    BalancerKind, Ingress, IpAddressType, Ipv6, ManagedGroup, Scheme, SecurityGroups, Subnet, TOO_LONG,
 };
 use crate::tags;
 use gatewright_model::key::BackendKey;
@@ -122,6 +122,7 @@ fn only_network(context: &Context<'_>, report: &mut Report, place: &Place) {
             targets().any(|targets| targets.client_ip.is_some()),
         ),
         ("elasticIpTags", !settings.elastic_tags.is_empty()),
+        ("ipv6", !settings.ipv6.is_empty()),
         (
             "proxyProtocol",
             targets().any(|targets| targets.proxy_protocol.is_some()),
@@ -170,6 +171,7 @@ pub(crate) fn balancer(context: &Context<'_>, ports: impl Iterator<Item = u16>) 
         customer_owned_pool: settings.customer_owned_pool.clone(),
         subnets: surroundings.subnets.clone(),
         addresses: BTreeMap::new(),
+        ipv6: Ipv6::default(),
         access: access(
             &settings.access,
             (&settings.cluster, &surroundings.vpc),

@@ -224,6 +224,15 @@ pub(crate) fn targets(
     settings: &TargetSettings,
     context: &Context<'_>,
 ) -> BTreeSet<Target> {
+    targets_of(backend, settings, (context, context.settings.family))
+}
+
+/// The same, of this family unless all endpoints are of the other.
+pub(crate) fn targets_of(
+    backend: &Backend,
+    settings: &TargetSettings,
+    (context, wanted): (&Context<'_>, Family),
+) -> BTreeSet<Target> {
     if settings.kind == TargetKind::Instance {
         let Some(port) = backend.node_port else {
             return BTreeSet::new();
@@ -252,12 +261,9 @@ pub(crate) fn targets(
         zone: zone(endpoint.address, context),
         quic_server: None,
     };
-    of_family(endpoints, context).map(of_endpoint).collect()
-}
-
-fn of_family<'a>(endpoints: &'a [Endpoint], context: &Context<'_>) -> impl Iterator<Item = &'a Endpoint> {
-    let family = family(endpoints, context);
-    endpoints.iter().filter(move |endpoint| is_of(endpoint, family))
+    let family = family_of(endpoints, wanted);
+    let of_it = endpoints.iter().filter(|endpoint| is_of(endpoint, family));
+    of_it.map(of_endpoint).collect()
 }
 
 fn is_of(endpoint: &Endpoint, family: Family) -> bool {
@@ -266,7 +272,11 @@ fn is_of(endpoint: &Endpoint, family: Family) -> bool {
 
 /// The family of a backend's group: that of the settings, unless all endpoints are of the other.
 pub(crate) fn family(endpoints: &[Endpoint], context: &Context<'_>) -> Family {
-    let wanted = context.settings.family;
+    family_of(endpoints, context.settings.family)
+}
+
+/// The family of a group that is to have this one.
+pub(crate) fn family_of(endpoints: &[Endpoint], wanted: Family) -> Family {
     let other = match wanted {
         Family::V4 => Family::V6,
         Family::V6 => Family::V4,

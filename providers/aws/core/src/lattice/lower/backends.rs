@@ -115,7 +115,7 @@ impl Groups {
         self.found.entry(id.clone()).or_insert_with(|| {
             let fixed = way.fixed(80, false);
             TargetGroup {
-                name: names::target_group(on.service, &id, None, (&fixed, &on.context.surroundings.vpc)),
+                name: names::target_group(on.stem, &id, None, (&fixed, &on.context.surroundings.vpc)),
                 fixed,
                 health: Health::Off,
                 targets: BTreeSet::new(),
@@ -162,7 +162,7 @@ fn group(
         targets = targets.into_iter().take(most).collect();
     }
     TargetGroup {
-        name: names::target_group(on.service, id, Some(&backend.key), (&fixed, &surroundings.vpc)),
+        name: names::target_group(on.stem, id, Some(&backend.key), (&fixed, &surroundings.vpc)),
         fixed,
         health: health(backend, way, on),
         targets,

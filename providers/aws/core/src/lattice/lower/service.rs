@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy)]
 pub(super) struct On<'a> {
     pub context: Context<'a>,
-    /// Name of the service.
-    pub service: &'a Str,
+    /// What names of the service's target groups follow from.
+    pub stem: &'a Str,
     /// Which service.
     pub id: &'a ServiceId,
     /// Tags of its own.
@@ -34,6 +34,7 @@ pub(super) struct On<'a> {
 pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
     let id = ServiceId::own();
     let name = name(context, &id);
+    let stem = own::stem(&name, &id, context);
     let tags = own::tags(&id, context, context.tags, &mut shared.report);
     let mut listeners = BTreeMap::new();
     for port in listeners::ports(context.members) {
@@ -64,7 +65,7 @@ pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
         }
         let on = On {
             context: *context,
-            service: &name,
+            stem: &stem,
             id: &id,
             tags: &tags,
             https: member.protocol == Protocol::Https,
@@ -80,6 +81,7 @@ pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
         access: settings(context, &id).access,
         listeners,
         name,
+        adopt: own::adoption(&id, context),
     }
 }
 
@@ -87,6 +89,7 @@ pub(super) fn own(context: &Context<'_>, shared: &mut Shared) -> Service {
 pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) -> Option<Service> {
     let id = ServiceId(host.clone());
     let name = name(context, &id);
+    let stem = own::stem(&name, &id, context);
     let tags = own::tags(&id, context, context.tags, &mut shared.report);
     let mut listeners = BTreeMap::new();
     let mut certificate: Option<CertificateId> = None;
@@ -96,7 +99,7 @@ pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) ->
         };
         let on = On {
             context: *context,
-            service: &name,
+            stem: &stem,
             id: &id,
             tags: &tags,
             https: member.protocol == Protocol::Https,
@@ -142,6 +145,7 @@ pub(super) fn of_host(host: &Str, context: &Context<'_>, shared: &mut Shared) ->
         domain: Some(host.clone()),
         listeners,
         name,
+        adopt: own::adoption(&id, context),
     })
 }
 

@@ -2,12 +2,14 @@
 
 use super::Context;
 use super::groups::Groups;
+use crate::alb::listener::Transport;
 use crate::alb::lower::groups::{self as shared, Unfit};
 use crate::alb::lower::report::{Consequence, Place, Report};
 use crate::alb::lower::weights::scale;
 use crate::alb::rule::{Action, Forward};
-use crate::target_group::{Target, TargetGroupId};
-use gatewright_model::backend::{Backend, BackendTarget, WeightedBackend};
+use crate::target_group::{Target, TargetGroupId, TargetKind};
+use gatewright_model::backend::{Backend, BackendTarget, Endpoints, WeightedBackend};
+use gatewright_model::key::RouteKind;
 use gatewright_model::route::StreamRoute;
 use gatewright_provider_api::Feature;
 use gatewright_provider_api::support::USE_SOFTWARE;
@@ -48,7 +50,7 @@ pub(super) fn shares<'a>(
             found.invalid += u64::from(share.weight);
             continue;
         };
-        match check(backend, context) {
+        match check(backend, route, context) {
             Ok(()) if share.weight > 0 => found.backends.push((backend, share.weight.into())),
             Ok(()) => found.idle.push(backend),
             Err(_) if share.weight == 0 => {}
@@ -85,8 +87,31 @@ fn backend<'a>(share: &WeightedBackend, context: &Context<'a>) -> Option<&'a Bac
     found.filter(|backend| backend.fault.is_none())
 }
 
-fn check(backend: &Backend, context: &Context<'_>) -> Result<(), Unfit> {
-    shared::check(backend, &context.plain)
+fn check(backend: &Backend, route: &StreamRoute, context: &Context<'_>) -> Result<(), Unfit> {
+    shared::check(backend, &context.plain)?;
+    let Some(why) = no_datagrams(backend, context).filter(|_| route.key.kind == RouteKind::Udp) else {
+        return Ok(());
+    };
+    Err(Unfit::Because(format!(
+        "a dual-stack load balancer takes datagrams for IPv6 targets alone, and {why}"
+    )))
+}
+
+/// Why a backend has no targets for datagrams of a dual-stack load balancer: "You can't use an IPv4 target group with a UDP listener
+/// for a dualstack load balancer"
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-listener.html>, "Prerequisites").
+fn no_datagrams(backend: &Backend, context: &Context<'_>) -> Option<&'static str> {
+    if !context.is_dual() {
+        return None;
+    }
+    if shared::settings(&backend.key, &context.plain).kind == TargetKind::Instance {
+        return Some("nodes are registered by their IPv4 addresses");
+    }
+    let Endpoints::Static(endpoints) = &backend.endpoints else {
+        return None;
+    };
+    let none = !endpoints.is_empty() && endpoints.iter().all(|endpoint| endpoint.address.is_ipv4());
+    none.then_some("these pods have IPv4 addresses: IPv6 must be the first of ipFamilies of the Service")
 }
 
 fn refuse(unfit: Unfit, backend: &Backend, place: &Place, report: &mut Report) {
@@ -105,7 +130,8 @@ pub(super) fn alike(one: &Shares<'_>, other: &Shares<'_>, context: &Context<'_>)
     let places = |shares: &Shares<'_>| -> Vec<(String, u64, BTreeSet<Target>)> {
         let each = shares.backends.iter().map(|(backend, weight)| {
             let settings = shared::settings(&backend.key, &context.plain);
-            let targets = shared::targets(backend, settings, &context.plain);
+            let both = Transport::TcpUdp.protocol(false);
+            let targets = shared::targets_of(backend, settings, (&context.plain, context.family(both)));
             (backend.key.object.to_string(), *weight, targets)
         });
         let mut all: Vec<_> = each.collect();

@@ -81,7 +81,7 @@ impl Groups {
                 version: None,
                 port: 80,
                 kind: TargetKind::Ip,
-                ipv6: false,
+                ipv6: context.wants_ipv6(protocol),
                 control_port: None,
             };
             TargetGroup {
@@ -108,6 +108,7 @@ fn group(
 ) -> TargetGroup {
     let settings = shared::settings(&backend.key, &context.plain);
     let kind = settings.kind;
+    let family = context.family(protocol);
     let fixed = Fixed {
         protocol: protocol.into(),
         version: None,
@@ -115,13 +116,13 @@ fn group(
         kind,
         ipv6: match &backend.endpoints {
             Endpoints::Static(endpoints) => {
-                kind == TargetKind::Ip && shared::family(endpoints, &context.plain) == Family::V6
+                kind == TargetKind::Ip && shared::family_of(endpoints, family) == Family::V6
             }
             Endpoints::Dns { .. } => false,
         },
         control_port: None,
     };
-    let mut targets = shared::targets(backend, settings, &context.plain);
+    let mut targets = shared::targets_of(backend, settings, (&context.plain, family));
     if protocol.contains("QUIC") {
         targets = targets.into_iter().map(with_server).collect();
     }

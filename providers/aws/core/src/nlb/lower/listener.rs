@@ -12,7 +12,6 @@ use crate::alb::lower::report::{Consequence, Report};
 use crate::alb::lower::{Waits, tls as shared};
 use crate::alb::rule::{Action, Forward};
 use crate::alb::settings::{ClientCertificates, Datagrams, PortSettings};
-use crate::network::IpAddressType;
 use gatewright_model::key::ObjectName;
 use gatewright_model::listener as model;
 use std::collections::BTreeMap;
@@ -163,13 +162,9 @@ pub(super) fn is_quic(port: u16, context: &Context<'_>) -> bool {
 /// Why a port cannot take datagrams, and what helps
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/network/create-listener.html>, "Prerequisites").
 fn no_datagrams(port: u16, context: &Context<'_>) -> Option<(String, &'static str)> {
-    if context.plain.settings.ip_address_type != IpAddressType::Ipv4 {
-        return Some((
-            "a dual-stack load balancer takes datagrams for IPv6 targets alone, with source NAT of its own, which is not \
-             set up"
-                .to_owned(),
-            "use ipAddressType Ipv4",
-        ));
+    if is_quic(port, context) && context.is_dual() {
+        let why = "a dual-stack load balancer takes no QUIC".to_owned();
+        return Some((why, "use ipAddressType Ipv4"));
     }
     if is_quic(port, context) && context.quic != Some(port) {
         return Some((

@@ -8,6 +8,7 @@
 mod addresses;
 mod forward;
 mod groups;
+mod ipv6;
 mod listener;
 mod ports;
 
@@ -23,10 +24,10 @@ use crate::alb::lower::misfits;
 use crate::alb::lower::report::{Consequence, Place, Report};
 use crate::alb::lower::unheeded::{self, CROSS_ZONE};
 use crate::alb::rule::{Action, Forward};
-use crate::alb::settings::Settings;
+use crate::alb::settings::{Datagrams, Family, Settings};
 use crate::alb::{Balancer, Target};
 use crate::names::{self, Shape};
-use crate::network::{BalancerKind, ManagedGroup, SecurityGroups};
+use crate::network::{BalancerKind, Ipv6, ManagedGroup, SecurityGroups};
 use crate::target_group::TargetGroupId;
 use addresses::Stand;
 use gatewright_model::LoadBalancer;
@@ -36,7 +37,8 @@ use gatewright_provider_api::mapping::words::{NEARNESS, TLS_OPTIONS};
 use gatewright_provider_api::{Feature, Provider};
 use groups::Groups;
 use listener::Making;
-use ports::Losses;
+use ports::{Losses, Port};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,6 +53,77 @@ struct Context<'a> {
     quic: Option<u16>,
 }
 
+impl Context<'_> {
+    /// Whether it has addresses of both families.
+    fn is_dual(&self) -> bool {
+        self.plain.settings.ip_address_type.is_dual()
+    }
+
+    /// Whether target groups of a protocol must be of IPv6.
+    fn wants_ipv6(&self, protocol: &str) -> bool {
+        self.is_dual() && ["UDP", "TCP_UDP"].contains(&protocol)
+    }
+
+    /// The family of target groups of a protocol, of pods that have both.
+    fn family(&self, protocol: &str) -> Family {
+        if self.wants_ipv6(protocol) {
+            Family::V6
+        } else {
+            self.plain.settings.family
+        }
+    }
+}
+
+/// What tells which of the load balancers that stand is a Gateway's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The two names that it can have ([`Surroundings::beside`]).
+    pub names: [Str; 2],
+    /// Whether it is to take datagrams of which nothing is known ([`Transport::is_udp`]).
+    pub datagrams: bool,
+}
+
+/// What of a Gateway's load balancer is known before it is known which one it is.
+pub fn outline(balancer: &LoadBalancer, settings: &Settings, vpc: &str) -> Outline {
+    let mut report = Report::of(Provider::AwsNlb, settings.approximations);
+    let ports = ports::ports((balancer, settings), &mut Losses::default(), &mut report);
+    let quic = quic(&ports, settings);
+    let mut others = ports.iter().filter(|port| Some(port.number) != quic);
+    Outline {
+        names: [false, true].map(|beside| name((balancer, settings), vpc, (quic, beside))),
+        datagrams: others.any(|port| port.datagrams.is_some()),
+    }
+}
+
+/// The port that takes QUIC.
+fn quic(ports: &[Port<'_>], settings: &Settings) -> Option<u16> {
+    let mut numbers = ports
+        .iter()
+        .filter(|port| port.datagrams.is_some())
+        .map(|port| port.number);
+    numbers.find(|port| {
+        let settings = settings.ports.get(port);
+        settings.is_some_and(|port| port.datagrams == Datagrams::Quic)
+    })
+}
+
+fn name(
+    (balancer, settings): (&LoadBalancer, &Settings),
+    vpc: &str,
+    (quic, beside): (Option<u16>, bool),
+) -> Str {
+    let shape = Shape {
+        kind: BalancerKind::Network,
+        scheme: settings.scheme,
+        // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
+        // (create-listener.html).
+        open: quic.is_some() || settings.access.without,
+        customer_owned_pool: None,
+        beside,
+    };
+    names::balancer(&settings.cluster, &balancer.gateway, vpc, shape)
+}
+
 /// The resources wanted for a Gateway, and what they do not express. Pure: equal inputs give equal results.
 pub fn lower(balancer: &LoadBalancer, settings: &Settings, surroundings: &Surroundings) -> Lowered<Target> {
     lower_and_wait(balancer, settings, surroundings).0
@@ -63,29 +136,14 @@ pub fn lower_and_wait(
     surroundings: &Surroundings,
 ) -> (Lowered<Target>, Waits) {
     let mut report = Report::of(Provider::AwsNlb, settings.approximations);
+    let settings = &*possible((balancer, settings), &mut report);
     let mut losses = Losses::default();
     let ports = ports::ports((balancer, settings), &mut losses, &mut report);
-    let quic = ports
-        .iter()
-        .filter(|port| port.datagrams.is_some())
-        .map(|port| port.number)
-        .find(|port| {
-            let settings = settings.ports.get(port);
-            settings.is_some_and(|port| port.datagrams == crate::alb::settings::Datagrams::Quic)
-        });
-    let shape = Shape {
-        kind: BalancerKind::Network,
-        scheme: settings.scheme,
-        // "QUIC and TCP_QUIC listeners are not allowed on load balancers with associated security groups"
-        // (create-listener.html).
-        open: quic.is_some() || settings.access.without,
-        customer_owned_pool: None,
-    };
-    let name = names::balancer(
-        &settings.cluster,
-        &balancer.gateway,
+    let quic = quic(&ports, settings);
+    let name = name(
+        (balancer, settings),
         &surroundings.place.vpc,
-        shape,
+        (quic, surroundings.beside),
     );
     let context = Context {
         plain: Plain {
@@ -126,9 +184,11 @@ pub fn lower_and_wait(
         .collect();
     target_groups.retain(|id, _| used.contains(id));
     losses.tell(&mut report);
+    let datagrams = listeners.values().any(|listener| listener.transport.is_udp());
+    let ipv6 = ipv6::ipv6(&context, (&stand.subnets, datagrams), &mut report);
     let target = Target {
         gateway: balancer.gateway.clone(),
-        balancer: of(&context, stand, &listeners),
+        balancer: of(&context, (stand, ipv6), &listeners),
         tags: frame::tags(&context.plain, &mut report),
         listeners,
         target_groups,
@@ -144,6 +204,29 @@ pub fn lower_and_wait(
         unsupported: report.into_items(),
     };
     (lowered, waits)
+}
+
+/// The settings with a type of addresses that it can have.
+fn possible<'a>(
+    (balancer, settings): (&LoadBalancer, &'a Settings),
+    report: &mut Report,
+) -> Cow<'a, Settings> {
+    let ip_address_type = settings.ip_address_type.of(BalancerKind::Network);
+    if ip_address_type == settings.ip_address_type {
+        return Cow::Borrowed(settings);
+    }
+    let gateway = format!("Gateway {}", balancer.gateway);
+    let place = Place::new(
+        &gateway,
+        "spec.infrastructure.parametersRef",
+        Consequence::Ignored,
+    );
+    let why = "ipAddressType: DualstackWithoutPublicIpv4 is of Application Load Balancers, and this one has IPv4 alone";
+    let _ = report.refuse(&place, why, "use Dualstack or Ipv4");
+    Cow::Owned(Settings {
+        ip_address_type,
+        ..settings.clone()
+    })
 }
 
 /// Reports what the Gateway as a whole asks for.
@@ -276,7 +359,7 @@ fn open(context: &Context<'_>, report: &mut Report, place: &Place) {
 }
 
 /// The load balancer.
-fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) -> Balancer {
+fn of(context: &Context<'_>, (stand, ipv6): (Stand, Ipv6), listeners: &BTreeMap<u16, Listener>) -> Balancer {
     let Plain {
         settings,
         surroundings,
@@ -316,6 +399,7 @@ fn of(context: &Context<'_>, stand: Stand, listeners: &BTreeMap<u16, Listener>) 
         customer_owned_pool: None,
         subnets: stand.subnets,
         addresses: stand.addresses,
+        ipv6,
         access: access(
             &settings.access,
             (&settings.cluster, &surroundings.vpc),

@@ -100,7 +100,7 @@ impl Cloud {
             let made = self.make_of_lattice("CreateListener", &input);
             let mut taken = BTreeSet::new();
             for (at, rule) in listener.rules.iter().enumerate() {
-                let name = names::rule(&rule.conditions, |name| taken.contains(name));
+                let name = names::rule(names::PREFIX, &rule.conditions, |name| taken.contains(name));
                 taken.insert(name.clone());
                 let input = json!({
                     "serviceIdentifier": arn,

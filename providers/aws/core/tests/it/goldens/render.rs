@@ -12,7 +12,7 @@ use gatewright_aws_core::alb::rule::{
 };
 use gatewright_aws_core::alb::settings::Settings;
 use gatewright_aws_core::alb::{Balancer, Target};
-use gatewright_aws_core::network::{BalancerKind, SecurityGroups};
+use gatewright_aws_core::network::{BalancerKind, Ipv6, SecurityGroups};
 use gatewright_aws_core::nlb::fit::fit;
 use gatewright_aws_core::target_group::{TargetAddress, TargetGroup};
 use gatewright_model::LoadBalancer;
@@ -139,6 +139,7 @@ fn balancer(found: &Balancer) -> String {
         name,
         kind,
         addresses,
+        ipv6,
         scheme,
         vpc,
         ip_address_type,
@@ -176,13 +177,29 @@ fn balancer(found: &Balancer) -> String {
             format!(", {} ({allocation}) in {subnet}", address.ip)
         })
         .collect();
+    let Ipv6 {
+        addresses,
+        source_nat,
+        prefixes,
+    } = ipv6;
+    let six = addresses.iter().map(|(subnet, ip)| format!(", {ip} in {subnet}"));
+    let six: String = six.collect();
+    let blocks = prefixes
+        .iter()
+        .map(|(subnet, block)| format!(" {block} in {subnet}"));
+    let sources: String = source_nat
+        .then(|| ", datagrams from".to_owned())
+        .into_iter()
+        .chain(blocks)
+        .chain((*source_nat && prefixes.is_empty()).then(|| " any block".to_owned()))
+        .collect();
     let pool = ipam_pool
         .iter()
         .chain(customer_owned_pool)
         .map(|pool| format!(" from {pool}"));
     let pool: String = pool.collect();
     format!(
-        "{name}{kind} {scheme:?} {ip_address_type:?}{pool} in {vpc} {}{kept}, {groups}{backend}{link}{}",
+        "{name}{kind} {scheme:?} {ip_address_type:?}{pool} in {vpc} {}{kept}{six}{sources}, {groups}{backend}{link}{}",
         subnets.join("+"),
         attributes
             .iter()

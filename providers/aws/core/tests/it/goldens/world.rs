@@ -3,8 +3,8 @@
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::rule::{FixedResponse, Rewrite, Transforms};
 use gatewright_aws_core::alb::settings::{
-    Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup, Node,
-    RouteSettings, Settings, Surroundings,
+    Approximations, BackendSettings, ClientCertificates, Datagrams, Family, GivenBackend, GivenGroup,
+    Ipv6Choice, Node, RouteSettings, Settings, Surroundings,
 };
 use gatewright_aws_core::certificate::{Found, Origin, State};
 use gatewright_aws_core::limits::NlbLimits;
@@ -95,7 +95,42 @@ pub(crate) fn settings(manifests: &str) -> Settings {
                 settings.targets.node_labels = [("pool".into(), "a".into())].into();
             }
             "ipv6" => settings.family = Family::V6,
+            "ipv6 addresses" => {
+                let choice = |address: &str| Ipv6Choice {
+                    address: Some(address.parse().unwrap()),
+                    source_nat: None,
+                };
+                settings.ipv6 = [
+                    ("subnet-a".into(), choice("2001:db8:0:a::10")),
+                    ("subnet-b".into(), choice("2001:db8:0:b::10")),
+                ]
+                .into();
+            }
+            "ipv6 elsewhere" => {
+                let choice = |address: &str, block: &str| Ipv6Choice {
+                    address: Some(address.parse().unwrap()),
+                    source_nat: Some(block.parse().unwrap()),
+                };
+                settings.ipv6 = [
+                    (
+                        "subnet-a".into(),
+                        choice("2001:db8:0:b::10", "2001:db8:0:b:1::/80"),
+                    ),
+                    (
+                        "subnet-c".into(),
+                        choice("2001:db8:0:c::10", "2001:db8:0:c:1::/80"),
+                    ),
+                ]
+                .into();
+            }
+            "source nat" => {
+                let of = settings.ipv6.entry("subnet-b".into()).or_default();
+                of.source_nat = Some("2001:db8:0:b:1::/80".parse().unwrap());
+            }
             "dualstack" => settings.ip_address_type = IpAddressType::Dualstack,
+            "without public ipv4" => {
+                settings.ip_address_type = IpAddressType::DualstackWithoutPublicIpv4;
+            }
             "internet-facing" => settings.scheme = Scheme::InternetFacing,
             "sources" => settings.sources = ["192.0.2.1/24".parse().unwrap()].into(),
             "prefix list" => settings.access.prefix_lists = ["pl-0123456789abcdef0".into()].into(),
@@ -462,6 +497,12 @@ pub(crate) fn network() -> nlb::Surroundings {
                 ((ObjectName::new("shop", "web"), port), nlb::Behind { arn, https })
             })
             .into(),
+        blocks6: [
+            ("subnet-a".into(), "2001:db8:0:a::/64".parse().unwrap()),
+            ("subnet-b".into(), "2001:db8:0:b::/64".parse().unwrap()),
+        ]
+        .into(),
+        beside: false,
         limits: NlbLimits::default(),
         place: surroundings(&Settings::new("main")),
     }

@@ -2,7 +2,8 @@
 
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use gatewright_aws::cloud::{Arn, Balancer, State};
-use gatewright_aws_core::network::{BalancerKind, IpAddressType, Scheme, StaticAddress};
+use gatewright_aws_core::network::{BalancerKind, IpAddressType, Ipv6, Scheme, StaticAddress};
+use std::net::Ipv6Addr;
 
 /// Scheme as the SDK takes it.
 pub(in crate::cloud) const fn scheme_to_sdk(scheme: Scheme) -> sdk::LoadBalancerSchemeEnum {
@@ -68,6 +69,21 @@ pub(in crate::cloud) fn from_sdk(balancer: &sdk::LoadBalancer) -> Result<Balance
             .iter()
             .filter_map(|zone| Some((zone.subnet_id()?.into(), address(zone)?)))
             .collect(),
+        ipv6: Ipv6 {
+            addresses: zones
+                .iter()
+                .filter_map(|zone| Some((zone.subnet_id()?.into(), six(zone)?)))
+                .collect(),
+            source_nat: balancer.enable_prefix_for_ipv6_source_nat()
+                == Some(&sdk::EnablePrefixForIpv6SourceNatEnum::On),
+            prefixes: zones
+                .iter()
+                .filter_map(|zone| {
+                    let prefix = zone.source_nat_ipv6_prefixes().first()?;
+                    Some((zone.subnet_id()?.into(), prefix.parse().ok()?))
+                })
+                .collect(),
+        },
         security_groups: balancer
             .security_groups()
             .iter()
@@ -98,6 +114,12 @@ fn address(zone: &sdk::AvailabilityZone) -> Option<StaticAddress> {
             allocation,
         })
     })
+}
+
+/// Its IPv6 address in a zone, where AWS tells one.
+fn six(zone: &sdk::AvailabilityZone) -> Option<Ipv6Addr> {
+    let mut addresses = zone.load_balancer_addresses().iter();
+    addresses.find_map(|address| address.ipv6_address()?.parse().ok())
 }
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html>.

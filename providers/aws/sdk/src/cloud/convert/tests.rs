@@ -1,18 +1,16 @@
 //! Ours to the SDK's and back; and AWS's echoes in every form that it has.
 
-use super::{action, balancer, certificate, condition, limits, listener, pairs, rule, target_group};
+mod balancers;
+
+use super::{action, certificate, condition, limits, listener, pairs, rule, target_group};
 use aws_sdk_elasticloadbalancingv2::types as sdk;
-use gatewright_aws::BalancerKind;
-use gatewright_aws::cloud::{
-    Action, Arn, CertificateStatus, Clients, Forward, Health, ListenerTls, Seen, State,
-};
+use gatewright_aws::cloud::{Action, Arn, CertificateStatus, Clients, Forward, Health, ListenerTls, Seen};
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::before::{Before, Claim, Cognito, Jwt, Login, Oidc};
 use gatewright_aws_core::alb::rule::{
     Conditions, FixedResponse, HeaderCondition, QueryValue, Redirect, Rewrite, Transforms, Values,
 };
 use gatewright_aws_core::limits::AlbLimits;
-use gatewright_aws_core::network::{IpAddressType, Scheme};
 use gatewright_aws_core::target_group::{ProtocolVersion, Target, TargetAddress, TargetKind};
 use proptest::collection::{btree_map, btree_set};
 use proptest::option::of;
@@ -393,48 +391,6 @@ fn listeners_read_with_policy_certificate_and_clients() {
             clients
         );
     }
-}
-
-#[test]
-fn load_balancers_read_with_their_state() {
-    let state = |code, reason: Option<&str>| {
-        sdk::LoadBalancerState::builder()
-            .code(code)
-            .set_reason(reason.map(str::to_owned))
-            .build()
-    };
-    let described = |state| {
-        sdk::LoadBalancer::builder()
-            .load_balancer_arn("arn:b")
-            .load_balancer_name("b")
-            .r#type(sdk::LoadBalancerTypeEnum::Network)
-            .scheme(balancer::scheme_to_sdk(Scheme::InternetFacing))
-            .ip_address_type(balancer::addresses_to_sdk(
-                IpAddressType::DualstackWithoutPublicIpv4,
-            ))
-            .availability_zones(sdk::AvailabilityZone::builder().subnet_id("subnet-2").build())
-            .availability_zones(sdk::AvailabilityZone::builder().subnet_id("subnet-1").build())
-            .security_groups("sg-1")
-            .state(state)
-            .build()
-    };
-    let read = balancer::from_sdk(&described(state(sdk::LoadBalancerStateEnum::Active, None))).unwrap();
-    assert_eq!(
-        (read.scheme, read.ip_address_type),
-        (Scheme::InternetFacing, IpAddressType::DualstackWithoutPublicIpv4)
-    );
-    assert_eq!(read.kind, BalancerKind::Network);
-    assert_eq!(
-        (read.state, read.subnets),
-        (State::Active, set(&["subnet-1", "subnet-2"]))
-    );
-    let failed = described(state(sdk::LoadBalancerStateEnum::Failed, Some("no addresses")));
-    assert_eq!(
-        balancer::from_sdk(&failed).unwrap().state,
-        State::Failed("no addresses".into())
-    );
-    let new = described(state(sdk::LoadBalancerStateEnum::from("hibernating"), None));
-    assert_eq!(balancer::from_sdk(&new), Err("State"));
 }
 
 #[test]

@@ -112,6 +112,7 @@ impl Class for Nlb {
                     })
                     .collect(),
                 addresses: BTreeMap::new(),
+                ipv6: gatewright_aws_core::network::Ipv6::default(),
                 security_groups: SecurityGroups::Managed(ManagedGroup {
                     name: "gw-shop-mail".into(),
                     ingress: [ingress(PORT), ingress(SECOND)].into(),

@@ -4,7 +4,7 @@ use super::{fixed, import, map, marks};
 use crate::Account;
 use gatewright_aws::cloud::{
     Action, Arn, Balancers, Capacities, Certificates, Clients, ListenerSettings, ListenerTls, Listeners,
-    NewBalancer, NewListener, Seen as Known, State, SubnetDetails,
+    NewBalancer, NewListener, Seen as Known, Standing, State, SubnetDetails,
 };
 use gatewright_aws_core::Str;
 use gatewright_aws_core::alb::listener::Transport;
@@ -28,6 +28,7 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         customer_owned_pool: None,
         subnets: two.clone(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: BTreeSet::from([group.clone()]),
         tags: marks(),
     };
@@ -56,7 +57,11 @@ pub(super) async fn balancer(cloud: &Account, subnets: &[SubnetDetails], group: 
         .set_security_groups(&arn, &BTreeSet::from([group.clone()]), None)
         .await
         .unwrap();
-    cloud.set_subnets(&arn, &two, &BTreeMap::new()).await.unwrap();
+    let standing = Standing {
+        subnets: two.clone(),
+        ..Standing::default()
+    };
+    cloud.set_subnets(&arn, &standing).await.unwrap();
     cloud
         .set_ip_address_type(&arn, IpAddressType::Ipv4)
         .await

@@ -16,6 +16,7 @@ fn a_load_balancer_is_taken_over_when_its_owner_gives_it() {
         customer_owned_pool: None,
         subnets: ["subnet-b".into(), "subnet-c".into()].into(),
         addresses: BTreeMap::new(),
+        ipv6: gatewright_aws_core::network::Ipv6::default(),
         security_groups: [Arn("sg-given-1".into())].into(),
         tags: Tags::from([("team".into(), "web".into())]),
     };

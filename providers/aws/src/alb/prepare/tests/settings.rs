@@ -105,6 +105,38 @@ fn a_policy_for_all_listeners_is_for_those_on_which_tls_ends() {
 }
 
 #[test]
+fn ipv6_is_by_subnets() {
+    let mut parameters = AwsAlb::default();
+    let mut ipv6 = |value: serde_json::Value| {
+        parameters.balancer.ipv6 = serde_json::from_value(value).unwrap();
+        settings("blue", &balancer(), &parameters).map(|found| found.ipv6)
+    };
+    let found = ipv6(json!([
+        {"subnet": "subnet-a", "address": "2001:db8::10"},
+        {"subnet": "subnet-b", "sourceNatPrefix": "2001:db8:0:1:1::1/80"},
+    ]))
+    .unwrap();
+    assert_eq!(found["subnet-a"].address, "2001:db8::10".parse().ok());
+    assert_eq!(found["subnet-a"].source_nat, None);
+    assert_eq!(
+        found["subnet-b"].source_nat,
+        "2001:db8:0:1:1::/80".parse().ok(),
+        "as AWS tells it"
+    );
+    for (field, value) in [
+        ("address", "192.0.2.1"),
+        ("sourceNatPrefix", "2001:db8::/64"),
+        ("sourceNatPrefix", "auto"),
+    ] {
+        let error = ipv6(json!([{"subnet": "subnet-a", field: value}])).unwrap_err();
+        assert!(
+            error.contains(&format!("ipv6[subnet=subnet-a].{field}")) && error.contains(value),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_value_that_the_crd_would_refuse_is_named() {
     let mut parameters = AwsAlb::default();
     parameters.balancer.source_ranges = Some(vec!["everybody".to_owned()]);

@@ -10,6 +10,7 @@ fn subnet(id: &str, zone: &str, tags: &[(&str, &str)]) -> SubnetDetails {
         block: "10.0.0.0/24".into(),
         free_addresses: 100,
         ipv6: false,
+        block6: "".into(),
         outpost: id.starts_with("outpost"),
         public: id.starts_with("public"),
         tags: tags

@@ -41,7 +41,7 @@ impl Listeners for Connection {
                 return Err(QUOTA);
             }
             state.check_action(&new.default, service)?;
-            let arn = state.make("listener", &new.tags);
+            let arn = state.make_in(service, "listener", &new.tags);
             state
                 .listeners
                 .insert(arn.clone(), (service.clone(), new.clone()));
@@ -99,7 +99,7 @@ impl Listeners for Connection {
                 return Err(INVALID);
             }
             state.check_action(&new.action, &service)?;
-            let arn = state.make("rule", &new.tags);
+            let arn = state.make_in(listener, "rule", &new.tags);
             state.rules.insert(arn, (listener.clone(), new.clone()));
             Ok(())
         })
